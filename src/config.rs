@@ -1,0 +1,70 @@
+//! The configuration: defaults < file < environment (`FLOWLATCH_…`) < flags.
+//! May not know what the settings are used for. Promise: an unknown key or variable is an error that names the nearest
+//! known one, and every limit has its name and unit here.
+
+use crate::model::limit::Limit;
+use ipnet::IpNet;
+use std::path::PathBuf;
+
+/// Everything that can be set, with its value.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address to listen on. `127.0.0.1` also listens on `[::1]` where possible.
+    pub host: String,
+    /// The port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The URL under which clients see the server, when a proxy stands before it.
+    pub public_url: Option<String>,
+    /// Further values of `Host` that are answered.
+    pub allowed_hosts: Vec<String>,
+    /// Origins that browsers may call from.
+    pub cors_origins: Vec<String>,
+    /// Peers whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// A path that stands before every other (`/flowlatch`), empty for none.
+    pub base_path: String,
+    /// Certificate chain (PEM); with `tls_key` the server speaks TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// Private key (PEM).
+    pub tls_key: Option<PathBuf>,
+    /// `host`, `host:port` or address ranges that outgoing calls may reach although they are loopback, private or link-local.
+    pub outbound_allow: Vec<String>,
+    /// Environment variables that `{{env.NAME}}` may see.
+    pub template_env: Vec<String>,
+    /// GET requests a minute and key.
+    pub limit_read: Limit,
+    /// Other requests a minute and key.
+    pub limit_write: Limit,
+    /// Run starts, cancels and retries a minute and key.
+    pub limit_execute: Limit,
+    /// Open connections at once.
+    pub max_connections: u32,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// How long a request's head may take, in milliseconds.
+    pub header_timeout_ms: u64,
+    /// How long a request's body may take, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// Steps in a definition.
+    pub max_steps: usize,
+    /// The largest definition, in bytes.
+    pub max_definition_bytes: usize,
+    /// The largest input of a run, in bytes.
+    pub max_input_bytes: usize,
+    /// How much of a step's output is kept, in bytes; the rest is cut, with a mark.
+    pub max_output_bytes: usize,
+    /// The largest answer of an outgoing call, in bytes.
+    pub max_response_bytes: usize,
+    /// How long an outgoing call may take, in milliseconds.
+    pub http_timeout_ms: u64,
+    /// How long a synchronous start waits, in milliseconds.
+    pub sync_wait_ms: u64,
+    /// How long it waits at most when the caller says how long, in milliseconds.
+    pub max_sync_wait_ms: u64,
+    /// Runs under way at once; further ones wait in order.
+    pub max_running_runs: usize,
+    /// Read connections to the database.
+    pub read_connections: u32,
+}

@@ -1,0 +1,4 @@
+//! Durable runs.
+
+pub mod outbound;
+pub mod step;

@@ -1,0 +1,99 @@
+//! The identifiers that clients see: one type a kind, so that a run's id can never be handed where a workflow's is meant.
+//! May not know what they identify. Promise: an id holds only `[A-Za-z0-9_-]{1,64}`, so it can stand in a path,
+//! a header or a log line as it is.
+
+use std::{fmt, str::FromStr};
+
+/// The text is not an id: empty, longer than 64 characters, or with a character outside `[A-Za-z0-9_-]`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an id: ids have 1 to 64 characters out of A-Z, a-z, 0-9, `_` and `-`")]
+pub struct BadId(pub String);
+
+/// Whether `text` matches `[A-Za-z0-9_-]{1,64}`.
+pub fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// A fresh id: UUID version 7 (RFC 9562), so that later ids sort after earlier ones.
+            pub fn generate() -> Self {
+                Self(format!(concat!($prefix, "{}"), uuid::Uuid::now_v7()))
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadId;
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                if is_id(text) { Ok(Self(text.to_owned())) } else { Err(BadId(text.chars().take(80).collect())) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = BadId;
+            fn try_from(text: String) -> Result<Self, BadId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// A workflow: a bare UUID, as the Workflows API has it.
+    WorkflowId, ""
+);
+id!(
+    /// A run: `run_` and a UUID.
+    RunId, "run_"
+);
+id!(
+    /// The record of an API key: `key_` and a UUID. It stays when the key's text is rotated.
+    KeyId, "key_"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_id_alphabet_passes() {
+        for good in ["a", "run_0190-x", &"x".repeat(64)] {
+            assert!(good.parse::<RunId>().is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a/b", "a%2fb", "..", "ä", "a\0", &"x".repeat(65)] {
+            assert!(bad.parse::<RunId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn later_ids_sort_after_earlier_ones() {
+        let ids: Vec<RunId> = (0..50).map(|_| RunId::generate()).collect();
+        assert!(ids.is_sorted());
+    }
+}

@@ -1,0 +1,10 @@
+//! Flowlatch: a workflow server in one binary and one SQLite file.
+
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod id;
+pub mod model;
+pub mod store;

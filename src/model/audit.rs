@@ -1,0 +1,76 @@
+//! What the audit log says: one row for each change of a key, and folded rows for refusals.
+//! May not know how rows are stored or chained.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// A row to be written. The store adds its number and its place in the hash chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditEntry {
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// Who: a key's id, `control` for the owner of the data folder, `anonymous` for nobody.
+    pub actor: String,
+    /// What: `key.created`, `key.updated`, `key.disabled`, `key.enabled`, `key.rotated`, `key.activated`, `key.revoked`, `request.refused` …
+    pub action: &'static str,
+    /// On what: the id of the key, or the path's pattern.
+    pub target: Option<String>,
+    /// From where: the peer's address, or the network of folded refusals.
+    pub address: Option<String>,
+    /// `ok`, or why it was refused.
+    pub result: String,
+    /// Particulars; never a secret.
+    pub detail: Value,
+}
+
+/// A row as it is read back.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRow {
+    /// The row's number, rising by one.
+    pub sequence: i64,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// Who, as in [`AuditEntry::actor`].
+    pub actor: String,
+    /// What, as in [`AuditEntry::action`].
+    pub action: String,
+    /// On what.
+    pub target: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+    /// `ok`, or why it was refused.
+    pub result: String,
+    /// Particulars.
+    pub detail: Value,
+    /// BLAKE3 over the former row's hash and this row, in hexadecimal.
+    pub hash: String,
+}
+
+/// Which rows are wanted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AuditFilter {
+    /// Only this actor.
+    pub actor: Option<String>,
+    /// Only this action.
+    pub action: Option<String>,
+    /// Only this result.
+    pub result: Option<String>,
+    /// Only rows with a smaller number.
+    pub before: Option<i64>,
+}
+
+/// What checking the hash chain found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChainCheck {
+    /// Every row follows from the one before it.
+    Intact {
+        /// How many rows were checked.
+        rows: u64,
+    },
+    /// The row with this number does not follow from the one before it.
+    Broken {
+        /// The first row that does not fit.
+        sequence: i64,
+    },
+}

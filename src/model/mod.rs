@@ -1,0 +1,13 @@
+//! What the server is about, as pure types and rules: keys, scopes, limits, workflows, runs, plans, templates.
+//! May not know: I/O, async, SQL, HTTP, or what time it is (a moment is always handed in).
+//! Promise: everything here is a function of its arguments, so every rule can be tested without a server.
+
+pub mod audit;
+pub mod key;
+pub mod limit;
+pub mod page;
+pub mod plan;
+pub mod run;
+pub mod scope;
+pub mod template;
+pub mod workflow;
