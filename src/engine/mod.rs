@@ -1,4 +1,192 @@
-//! Durable runs.
+//! Durable runs: start, cancel, retry, watch, and go on after a restart.
+//! May not know HTTP or keys. Promises: a recorded step is never run again; nothing is told before its commit; a finished
+//! status never changes; timers are absolute times; a run keeps the version it started with.
 
+mod execution;
+mod logs;
 pub mod outbound;
+mod start;
 pub mod step;
+mod timer;
+mod watch;
+pub mod workflows;
+
+pub use logs::StepLog;
+pub use start::{Accepted, RunRequest, Wait};
+pub use watch::Subscription;
+pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
+
+use crate::clock::Clock;
+use crate::engine::outbound::Outbound;
+use crate::model::run::{Run, RunStatus};
+use crate::store::{Edit, Store, StoreError};
+use execution::Execution;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use timer::Timers;
+use tokio::sync::{Semaphore, watch as signal};
+use watch::Watchers;
+
+/// How long runs under way are given to record what they are doing when the server stops.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// What the engine takes from the configuration.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Runs under way at once; further ones wait in order.
+    pub max_running_runs: usize,
+    /// How much of a step's output is kept, in bytes.
+    pub max_output_bytes: usize,
+    /// The largest input of a run, in bytes.
+    pub max_input_bytes: usize,
+    /// What `{{env.NAME}}` may see.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Why the engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The workflow is not active: its status.
+    #[error("the workflow is {0}; only an active workflow can be run: activate it first")]
+    NotActive(&'static str),
+    /// The input does not fit: every problem in words.
+    #[error("{}", .0.join("; "))]
+    BadInput(Vec<String>),
+    /// The idempotency key was used with another request.
+    #[error("this idempotency key was used with another request in the last 24 hours; send a new key, or the same body")]
+    OtherRequest,
+    /// The run is not in a state that allows it.
+    #[error("{0}")]
+    Conflict(String),
+    /// No such run.
+    #[error("no such run")]
+    NotFound,
+    /// The server is stopping.
+    #[error("the server is stopping; try again in a moment")]
+    Stopping,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something that the server promised itself is not so; the log has it.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// A handle to the engine; clones share it.
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+/// What every run needs.
+struct Shared {
+    store: Store,
+    clock: Clock,
+    options: EngineOptions,
+    workflows: Workflows,
+    outbound: Outbound,
+    watchers: Watchers,
+    timers: Timers,
+    slots: Arc<Semaphore>,
+    cancels: Mutex<HashMap<i64, signal::Sender<bool>>>,
+    stopping: signal::Sender<bool>,
+}
+
+impl Engine {
+    /// An engine at rest: nothing is resumed before [`Engine::resume`].
+    pub fn new(store: Store, clock: Clock, workflows: Workflows, outbound: Outbound, options: EngineOptions) -> Engine {
+        Engine(Arc::new(Shared {
+            slots: Arc::new(Semaphore::new(options.max_running_runs)),
+            timers: Timers::default(),
+            watchers: Watchers::default(),
+            cancels: Mutex::default(),
+            stopping: signal::Sender::new(false),
+            store,
+            clock,
+            options,
+            workflows,
+            outbound,
+        }))
+    }
+
+    /// The workflows, compiled.
+    pub fn workflows(&self) -> &Workflows {
+        &self.0.workflows
+    }
+
+    /// Starts the timers and goes on with every unfinished run. Gives their number.
+    pub async fn resume(&self) -> Result<usize, EngineError> {
+        tokio::spawn(timer::run(self.0.clone()));
+        let open = self.0.store.open_runs().await?;
+        for run in &open {
+            match run.due_at_ms {
+                Some(due_ms) => self.0.timers.park(run.sequence, due_ms),
+                None => self.0.clone().go_on(run.sequence),
+            }
+        }
+        Ok(open.len())
+    }
+
+    /// Cancels an unfinished run. What it is doing outside is dropped; what it has recorded stays.
+    pub async fn cancel(&self, run: &Run, by: &str) -> Result<Run, EngineError> {
+        let now_ms = self.0.clock.now_ms();
+        match self.0.store.cancel_run(run.summary.id.clone(), by.to_owned(), now_ms).await? {
+            Edit::NotFound => Err(EngineError::NotFound),
+            Edit::Conflict(status) => {
+                Err(EngineError::Conflict(format!("the run is {status} already; only an unfinished run can be cancelled")))
+            }
+            Edit::Done(cancelled) => {
+                let sequence = cancelled.summary.sequence;
+                self.0.timers.forget(sequence);
+                if let Some(cancel) = self.0.cancels().get(&sequence) {
+                    cancel.send_replace(true);
+                }
+                self.0.watchers.tell(sequence);
+                Ok(cancelled)
+            }
+        }
+    }
+
+    /// Wakes whenever something was recorded for this run.
+    pub fn subscribe(&self, run_sequence: i64) -> Subscription {
+        self.0.watchers.subscribe(run_sequence)
+    }
+
+    /// Stops: no run begins another step, and those in the middle of one have two seconds to record it.
+    pub async fn stop(&self) {
+        self.0.stopping.send_replace(true);
+        let all = u32::try_from(self.0.options.max_running_runs).unwrap_or(u32::MAX);
+        if tokio::time::timeout(STOP_GRACE, self.0.slots.acquire_many(all)).await.is_err() {
+            log::warn!("some runs were in the middle of a step; they go on at the next start");
+        }
+    }
+}
+
+impl Shared {
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    fn cancels(&self) -> std::sync::MutexGuard<'_, HashMap<i64, signal::Sender<bool>>> {
+        self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on with a recorded run in a task of its own, as soon as there is a slot.
+    fn go_on(self: Arc<Self>, run_sequence: i64) {
+        tokio::spawn(async move {
+            let Ok(_slot) = self.slots.clone().acquire_owned().await else { return };
+            if self.is_stopping() {
+                return;
+            }
+            match Execution::recorded(self, run_sequence) {
+                Ok(Some(execution)) => execution.drive().await,
+                Ok(None) => {}
+                Err(error) => log::error!("run number {run_sequence} cannot go on: {error}"),
+            }
+        });
+    }
+}
+
+/// Whether a retry of a run in this status makes sense.
+fn may_be_retried(status: RunStatus) -> bool {
+    matches!(status, RunStatus::Failed | RunStatus::Cancelled)
+}

@@ -1,0 +1,355 @@
+//! The composition root: the only one that knows every layer. Opens the parts in order, serves, closes them in order.
+//! May not hold rules of its own. Promise: what is opened here is what the binary, the tests and a program that embeds the
+//! server use alike.
+
+use crate::auth::{KeyText, Keyring, KeyringOptions, NewKey};
+use crate::clock::{Clock, iso_utc};
+use crate::config::Config;
+use crate::data_folder::{Control, DataFolder, ServerFile};
+use crate::engine::outbound::{Outbound, OutboundOptions};
+use crate::engine::{Engine, EngineOptions, Workflows};
+use crate::error::{Error, Result};
+use crate::http::{self, Api, ApiOptions, Front, Hosts, Listen, Peer, ServeOptions, Tls};
+use crate::model::key::KeyFormat;
+use crate::model::limit::KeyLimits;
+use crate::model::plan::DefinitionLimits;
+use crate::model::scope::Permission;
+use crate::model::workflow::{Definition, DefinitionFormat, Reach, WorkflowStatus};
+use crate::store::{CommitHook, Store, StoreOptions, WorkflowDraft};
+use serde_json::Value;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How long requests under way are given at a stop.
+const DRAIN: Duration = Duration::from_secs(2);
+/// How often expired idempotency keys are forgotten.
+const FORGET_EVERY_MS: i64 = 10 * 60 * 1_000;
+/// The name in `meta` that says that the first start is behind us.
+const FIRST_START: &str = "first_start_at";
+/// The workflow that a new server has, so that there is something to run.
+const SAMPLE: &str = include_str!("../examples/workflows/hello.json");
+
+/// What is handed in beside the configuration.
+pub struct Options {
+    /// The time.
+    pub clock: Clock,
+    /// Called around every commit; crash tests stop the process there.
+    pub commit_hook: Option<CommitHook>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { clock: Clock::system(), commit_hook: None }
+    }
+}
+
+/// Where the server listens.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// `http://127.0.0.1:3000`: no path, no trailing slash.
+    pub url: String,
+    /// The path before every other; empty for none.
+    pub base_path: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// An opened server; clones share it. The data folder is held until the last clone is dropped.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+struct Parts {
+    config: Config,
+    clock: Clock,
+    store: Store,
+    keyring: Keyring,
+    engine: Engine,
+    outbound: Outbound,
+    front: Arc<Front>,
+    first_key: Mutex<Option<KeyText>>,
+    stopping: watch::Sender<bool>,
+    // Dropped last: the store is closed by then.
+    folder: DataFolder,
+}
+
+impl App {
+    /// Takes the data folder and opens everything in it. Resumes nothing and listens nowhere.
+    pub async fn open(config: Config, options: Options) -> Result<App> {
+        let folder = DataFolder::open(&config.data)?;
+        let store_options = StoreOptions { readers: config.read_connections, commit_hook: options.commit_hook };
+        let store = Store::open(&folder.database(), store_options).map_err(|error| {
+            Error::caused_by(format!("cannot open the database {}", folder.database().display()), error)
+                .hint("`flowlatch doctor` looks at it without changing it")
+        })?;
+        let clock = options.clock;
+        let limits = [config.limit_read, config.limit_write, config.limit_execute];
+        let keyring = Keyring::open(store.clone(), clock.clone(), KeyringOptions { default_limits: limits })
+            .await
+            .map_err(|error| Error::caused_by("cannot read the API keys", error))?;
+        let outbound = Outbound::new(OutboundOptions {
+            allow: config.outbound_allow.clone(),
+            max_response_bytes: config.max_response_bytes,
+            timeout_ms: config.http_timeout_ms,
+        })
+        .map_err(Error::new)?;
+        let definition_limits = DefinitionLimits { max_steps: config.max_steps };
+        let workflows =
+            Workflows::new(store.clone(), clock.clone(), definition_limits, config.max_definition_bytes);
+        let engine = Engine::new(store.clone(), clock.clone(), workflows, outbound.clone(), EngineOptions {
+            max_running_runs: config.max_running_runs,
+            max_output_bytes: config.max_output_bytes,
+            max_input_bytes: config.max_input_bytes,
+            environment: config.template_environment(),
+        });
+        let stopping = watch::Sender::new(false);
+        let api = Api {
+            keyring: keyring.clone(),
+            engine: engine.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            options: api_options(&config, store.instance_id()),
+            stopping: stopping.subscribe(),
+            requests: AtomicU64::new(0),
+        };
+        let front = Arc::new(front(&config, Arc::new(api)));
+        Ok(App(Arc::new(Parts {
+            first_key: Mutex::new(None),
+            config,
+            clock,
+            store,
+            keyring,
+            engine,
+            outbound,
+            front,
+            stopping,
+            folder,
+        })))
+    }
+
+    /// The admin key's text, if serving made it: once.
+    pub fn take_first_key(&self) -> Option<KeyText> {
+        self.0.first_key.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The database's random id.
+    pub fn instance(&self) -> &str {
+        self.0.store.instance_id()
+    }
+
+    /// Serves until `stop` turns true, then drains and closes. Calls `ready` once, when the port is bound and answers.
+    pub async fn serve(self, stop: watch::Receiver<bool>, ready: impl FnOnce(Bound) + Send) -> Result<()> {
+        self.first_start().await?;
+        let tls = self.tls()?;
+        let listeners = self.bind().await?;
+        let port = listeners.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |addr| addr.port());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let bound = Bound {
+            url: format!("{scheme}://{}:{port}", bracketed(&self.0.config.host)),
+            base_path: self.0.config.base_path.clone(),
+            port,
+        };
+        let (control, control_listen) = self.control_listener().await?;
+        let mut ports = vec![port];
+        if let Listen::ControlPort(listener, _) = &control_listen {
+            ports.extend(listener.local_addr().map(|address| address.port()));
+        }
+        self.0.outbound.set_own_ports(&ports);
+        self.0.folder.announce(&ServerFile {
+            pid: std::process::id(),
+            url: bound.url.clone(),
+            base_path: bound.base_path.clone(),
+            instance: self.instance().to_owned(),
+            started_at: iso_utc(self.0.clock.now_ms()),
+            control,
+        })?;
+        let resumed = self.0.engine.resume().await.map_err(|error| Error::caused_by("cannot resume runs", error))?;
+        if resumed > 0 {
+            log::info!("{resumed} unfinished runs go on");
+        }
+
+        let mut background = JoinSet::new();
+        self.spawn_background(&mut background, tls.clone(), stop.clone());
+        let listens = listeners.into_iter().map(|listener| Listen::Public(listener, tls.clone()));
+        let listens: Vec<Listen> = listens.chain([control_listen]).collect();
+        log::info!("listening on {}{}", bound.url, bound.base_path);
+        ready(bound);
+        http::serve(self.0.front.clone(), listens, self.serve_options(), stop).await;
+        background.shutdown().await;
+        self.close().await;
+        Ok(())
+    }
+
+    /// Answers one request of the native door with the rights of the data folder's owner, without a port.
+    pub async fn control(&self, method: &str, path: &str, body: Option<Value>) -> Result<(u16, Value)> {
+        let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), control: true };
+        let path = format!("{}{path}", self.0.config.base_path);
+        let body = body.map(|body| body.to_string().into_bytes());
+        self.0.front.serve_own(method, &path, body, peer).await.map_err(|error| Error::caused_by("no answer", error))
+    }
+
+    /// Stops runs at their next commit, writes what is in memory, closes the database.
+    pub async fn close(self) {
+        self.0.stopping.send_replace(true);
+        self.0.engine.stop().await;
+        self.0.keyring.flush().await;
+        self.0.store.close().await;
+    }
+
+    fn spawn_background(&self, background: &mut JoinSet<()>, tls: Option<Tls>, mut stop: watch::Receiver<bool>) {
+        let stopping = self.0.stopping.clone();
+        let keyring = self.0.keyring.clone();
+        let keyring_stop = stop.clone();
+        background.spawn(async move { keyring.housekeeping(keyring_stop).await });
+        background.spawn(async move {
+            // Event streams end as soon as the stop is asked for, so that draining can.
+            if stop.wait_for(|stop| *stop).await.is_ok() {
+                stopping.send_replace(true);
+            }
+        });
+        let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
+        background.spawn(async move {
+            loop {
+                if let Err(error) = store.forget_idempotency_before(clock.now_ms()).await {
+                    log::warn!("expired idempotency keys stay for now: {error}");
+                }
+                clock.sleep_ms(FORGET_EVERY_MS).await;
+            }
+        });
+        if let Some(tls) = tls {
+            background.spawn(tls.follow_files());
+        }
+    }
+
+    /// On an empty folder, once: an admin key, and a workflow to try.
+    async fn first_start(&self) -> Result<()> {
+        let failed = |error: &dyn std::fmt::Display| Error::new(format!("the first start did not finish: {error}"));
+        if self.0.store.meta(FIRST_START).map_err(|error| failed(&error))?.is_some() {
+            return Ok(());
+        }
+        let control = self.0.keyring.control();
+        if self.0.keyring.list(&control).is_empty() {
+            let issued = self.0.keyring.issue(&control, "control", first_key()).await;
+            let (_, text) = issued.map_err(|error| failed(&error))?;
+            *self.0.first_key.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        }
+        let workflows = self.0.engine.workflows();
+        let sample = workflows.create(sample()?, control.label()).await.map_err(|error| failed(&error))?;
+        let activated = workflows.set_status(&sample.workflow.id, WorkflowStatus::Active).await;
+        activated.map_err(|error| failed(&error))?;
+        let now = iso_utc(self.0.clock.now_ms());
+        self.0.store.set_meta(FIRST_START, now).await.map_err(|error| failed(&error))
+    }
+
+    fn tls(&self) -> Result<Option<Tls>> {
+        match (&self.0.config.tls_cert, &self.0.config.tls_key) {
+            (Some(cert), Some(key)) => Tls::load(cert, key).map(Some).map_err(|error| {
+                Error::new(format!("cannot use the TLS certificate: {error}"))
+                    .hint("`tls_cert` is a PEM chain, `tls_key` its PEM private key")
+            }),
+            _ => Ok(None),
+        }
+    }
+
+    /// The public port; beside 127.0.0.1 the same port on [::1], where that can be had.
+    async fn bind(&self) -> Result<Vec<TcpListener>> {
+        let (host, port) = (self.0.config.host.as_str(), self.0.config.port);
+        let first = TcpListener::bind((host.trim_matches(['[', ']']), port)).await.map_err(|error| {
+            Error::caused_by(format!("cannot listen on {host}:{port}"), error)
+                .hint("choose another port with `--port`, or `--port 0` for a free one")
+        })?;
+        let mut listeners = vec![first];
+        if matches!(host, "127.0.0.1" | "localhost")
+            && let Some(Ok(address)) = listeners.first().map(TcpListener::local_addr)
+            && let Ok(second) = TcpListener::bind(("::1", address.port())).await
+        {
+            listeners.push(second);
+        }
+        Ok(listeners)
+    }
+
+    async fn control_listener(&self) -> Result<(Control, Listen)> {
+        #[cfg(unix)]
+        if let Some(path) = self.0.folder.control_socket() {
+            let failed =
+                |error: std::io::Error| Error::caused_by(format!("cannot listen on {}", path.display()), error);
+            let listener = tokio::net::UnixListener::bind(&path).map_err(failed)?;
+            let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, owner_only).map_err(failed)?;
+            return Ok((Control::Socket { socket: path }, Listen::Control(listener)));
+        }
+        let failed = |error: std::io::Error| Error::caused_by("cannot listen for the owner's commands", error);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+        let url = format!("http://{}", listener.local_addr().map_err(failed)?);
+        let mut random = [0_u8; 32];
+        getrandom::fill(&mut random).map_err(|error| Error::new(format!("no random bytes: {error}")))?;
+        let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((Control::Loopback { url, token: token.clone() }, Listen::ControlPort(listener, token)))
+    }
+
+    fn serve_options(&self) -> ServeOptions {
+        ServeOptions {
+            max_connections: self.0.config.max_connections,
+            header_timeout: Duration::from_millis(self.0.config.header_timeout_ms),
+            drain: DRAIN,
+        }
+    }
+}
+
+fn api_options(config: &Config, instance: &str) -> ApiOptions {
+    ApiOptions {
+        instance: instance.chars().filter(char::is_ascii_alphanumeric).take(8).collect(),
+        max_body_bytes: config.max_body_bytes,
+        body_timeout_ms: config.body_timeout_ms,
+        sync_wait_ms: config.sync_wait_ms,
+        max_sync_wait_ms: config.max_sync_wait_ms,
+    }
+}
+
+fn front(config: &Config, api: Arc<Api>) -> Front {
+    let own = [config.host.as_str()].into_iter().chain(config.public_url.as_deref());
+    let hosts = Hosts::new(own.chain(config.allowed_hosts.iter().map(String::as_str)));
+    let (cors, base_path) = (config.cors_origins.clone(), config.base_path.clone());
+    Front::new(api, http::table(), hosts, cors, base_path, config.trusted_proxies.clone())
+}
+
+/// The first key holds every permission, by name.
+fn first_key() -> NewKey {
+    let mut scopes: Vec<String> = Vec::new();
+    for permission in Permission::ALL {
+        let word = match permission {
+            Permission::KeysCreate | Permission::KeysUpdate | Permission::KeysDelete => "keys:write",
+            other => other.word(),
+        };
+        if !scopes.iter().any(|known| known == word) {
+            scopes.push(word.to_owned());
+        }
+    }
+    NewKey {
+        name: "admin".to_owned(),
+        scopes,
+        format: KeyFormat::Wfk,
+        expires_at_ms: None,
+        reach: Reach::All,
+        limits: KeyLimits::default(),
+    }
+}
+
+fn sample() -> Result<WorkflowDraft> {
+    let broken = || Error::new("the built-in sample workflow is broken");
+    let Ok(Value::Object(mut body)) = serde_json::from_str(SAMPLE) else { return Err(broken()) };
+    let Some(Value::String(name)) = body.remove("name") else { return Err(broken()) };
+    let description = body.remove("description").and_then(|text| text.as_str().map(str::to_owned));
+    body.remove("status");
+    let definition = Definition { format: DefinitionFormat::Steps, body: Value::Object(body) };
+    Ok(WorkflowDraft { name, description, definition })
+}
+
+/// An IPv6 address stands in brackets in a URL.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
+}

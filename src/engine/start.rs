@@ -1,0 +1,265 @@
+//! How runs begin: by a request, or as the retry of a run that failed or was cancelled.
+//! Promise: a run's task belongs to the server, not to the request, so a caller who goes away harms nothing.
+
+use super::execution::Execution;
+use super::workflows::{CompiledDefinition, CompiledWorkflow};
+use super::{Engine, EngineError, may_be_retried};
+use crate::id::RunId;
+use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
+use crate::model::workflow::WorkflowStatus;
+use crate::store::{Idempotency, NewRun};
+use serde_json::{Value, value::RawValue};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long an idempotency key holds.
+const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// A run that somebody asks for.
+pub struct RunRequest {
+    /// What to run: its current version.
+    pub workflow: Arc<CompiledWorkflow>,
+    /// The input, any JSON value.
+    pub input: Box<RawValue>,
+    /// The same key within 24 hours is the same run.
+    pub idempotency_key: Option<String>,
+    /// Who asks: a key's public id, or `control`.
+    pub by: String,
+}
+
+/// How long the caller waits for the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Not at all.
+    No,
+    /// At most so long, in milliseconds.
+    UpToMs(u64),
+}
+
+/// A run that is recorded.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The run as it stands.
+    pub run: Run,
+    /// Whether it is an earlier one, found by its idempotency key.
+    pub replayed: bool,
+}
+
+/// Whom to tell how a run goes: once when it is recorded, once when it has ended.
+#[derive(Default)]
+pub(super) struct Telling {
+    accepted: Option<oneshot::Sender<Result<Accepted, EngineError>>>,
+    finished: Option<oneshot::Sender<Run>>,
+}
+
+impl Telling {
+    pub(super) fn accepted(&mut self, answer: Result<Accepted, EngineError>) {
+        if let Some(accepted) = self.accepted.take() {
+            drop(accepted.send(answer));
+        }
+    }
+
+    pub(super) fn finished(&mut self, run: &Run) {
+        if let Some(finished) = self.finished.take()
+            && !finished.is_closed()
+        {
+            drop(finished.send(run.clone()));
+        }
+    }
+}
+
+impl Engine {
+    /// Starts a run of an active workflow.
+    pub async fn start(&self, request: RunRequest, wait: Wait) -> Result<Accepted, EngineError> {
+        let workflow = &request.workflow.workflow;
+        require_active(workflow.status)?;
+        if request.input.get().len() > self.0.options.max_input_bytes {
+            return Err(EngineError::BadInput(vec![format!(
+                "the input has {} bytes; at most {} are allowed (setting `max_input_bytes`)",
+                request.input.get().len(),
+                self.0.options.max_input_bytes
+            )]));
+        }
+        let input: Value = serde_json::from_str(request.input.get())
+            .map_err(|error| EngineError::BadInput(vec![format!("the input is not JSON: {error}")]))?;
+        request.workflow.definition.check_input(&input).map_err(EngineError::BadInput)?;
+
+        let now_ms = self.0.clock.now_ms();
+        let id = RunId::generate();
+        let run = Run {
+            summary: RunSummary {
+                sequence: 0,
+                id: id.clone(),
+                workflow_id: workflow.id.clone(),
+                workflow_version: workflow.version,
+                status: RunStatus::Pending,
+                trigger: TriggerType::Api,
+                error: None,
+                retry_of: None,
+                created_at_ms: now_ms,
+                started_at_ms: None,
+                finished_at_ms: None,
+            },
+            workflow_name: workflow.name.clone(),
+            definition_sequence: workflow.definition_sequence,
+            root_id: id,
+            started_by: Some(request.by),
+            input: request.input,
+            output: None,
+        };
+        let mut new_run = new_run(&run, workflow.sequence);
+        new_run.idempotency = request.idempotency_key.map(|key| Idempotency {
+            key,
+            request_digest: blake3::hash(run.input.get().as_bytes()).into(),
+            expires_at_ms: now_ms + IDEMPOTENCY_MS,
+        });
+        self.launch(run, new_run, request.workflow.definition.clone(), input, &[], wait).await
+    }
+
+    /// Starts a new run with the input, version and recorded step results of one that failed or was cancelled.
+    pub async fn retry(&self, of: &Run, by: &str) -> Result<Accepted, EngineError> {
+        if !may_be_retried(of.summary.status) {
+            return Err(EngineError::Conflict(format!(
+                "the run is {}; only a failed or cancelled run can be retried",
+                of.summary.status.as_str()
+            )));
+        }
+        let workflow = self.0.workflows.get(&of.summary.workflow_id)?.ok_or(EngineError::NotFound)?;
+        require_active(workflow.workflow.status)?;
+        let definition = self.0.workflows.pinned(&of.summary.workflow_id, of.definition_sequence)?;
+        let input: Value = serde_json::from_str(of.input.get())
+            .map_err(|error| EngineError::Internal(format!("the input of the former run is not JSON: {error}")))?;
+        let journal = self.0.store.journal(of.summary.sequence, 0)?;
+        let finished: Vec<Event> = journal
+            .into_iter()
+            .map(|recorded| recorded.event)
+            .filter(|event| is_result(&definition, event))
+            .collect();
+
+        let mut run = of.clone();
+        run.summary = RunSummary {
+            sequence: 0,
+            id: RunId::generate(),
+            status: RunStatus::Pending,
+            error: None,
+            retry_of: Some(of.summary.id.clone()),
+            created_at_ms: self.0.clock.now_ms(),
+            started_at_ms: None,
+            finished_at_ms: None,
+            ..of.summary.clone()
+        };
+        run.output = None;
+        run.started_by = Some(by.to_owned());
+        let new_run = new_run(&run, workflow.workflow.sequence);
+        self.launch(run, new_run, definition, input, &finished, Wait::No).await
+    }
+
+    async fn launch(
+        &self,
+        run: Run,
+        new_run: NewRun,
+        definition: Arc<CompiledDefinition>,
+        input: Value,
+        finished_steps: &[Event],
+        wait: Wait,
+    ) -> Result<Accepted, EngineError> {
+        if self.0.is_stopping() {
+            return Err(EngineError::Stopping);
+        }
+        let (accepted, told_accepted) = oneshot::channel();
+        let (finished, told_finished) = oneshot::channel();
+        let telling = Telling { accepted: Some(accepted), finished: Some(finished) };
+        let mut execution = Execution::fresh(self.0.clone(), run, new_run, definition, input, telling);
+        execution.copy(finished_steps)?;
+        let slot = match wait {
+            Wait::No => None,
+            Wait::UpToMs(_) => self.0.slots.clone().try_acquire_owned().ok(),
+        };
+        let shared = self.0.clone();
+        tokio::spawn(async move {
+            // With a slot at once, the first pure stretch shares the commit of the start itself.
+            let (execution, _slot) = match slot {
+                Some(slot) => (execution, slot),
+                None => {
+                    let Some(execution) = execution.record().await else { return };
+                    let Ok(slot) = shared.slots.clone().acquire_owned().await else { return };
+                    (execution, slot)
+                }
+            };
+            execution.drive().await;
+        });
+        let stopped = |_| EngineError::Internal("the run's task ended before the run was recorded".to_owned());
+        let accepted = told_accepted.await.map_err(stopped)??;
+        match wait {
+            Wait::UpToMs(wait_ms) if !accepted.replayed && !accepted.run.summary.status.is_final() => {
+                self.wait_for(accepted, told_finished, wait_ms).await
+            }
+            _ => Ok(accepted),
+        }
+    }
+
+    async fn wait_for(
+        &self,
+        accepted: Accepted,
+        finished: oneshot::Receiver<Run>,
+        wait_ms: u64,
+    ) -> Result<Accepted, EngineError> {
+        let id = accepted.run.summary.id.clone();
+        let mut subscription = self.subscribe(accepted.run.summary.sequence);
+        let end = async {
+            if let Ok(run) = finished.await {
+                return Some(run);
+            }
+            // The run was parked and goes on elsewhere: its journal tells when it has ended.
+            loop {
+                match self.0.store.run(&id) {
+                    Ok(Some(run)) if run.summary.status.is_final() => return Some(run),
+                    Ok(Some(_)) => subscription.grown().await,
+                    _ => return None,
+                }
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_millis(wait_ms), end).await;
+        let run = match ended {
+            Ok(Some(run)) => run,
+            _ => self.0.store.run(&id)?.unwrap_or(accepted.run),
+        };
+        Ok(Accepted { run, replayed: false })
+    }
+}
+
+fn require_active(status: WorkflowStatus) -> Result<(), EngineError> {
+    match status {
+        WorkflowStatus::Active => Ok(()),
+        other => Err(EngineError::NotActive(other.as_str())),
+    }
+}
+
+fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
+    NewRun {
+        id: run.summary.id.clone(),
+        workflow_sequence,
+        workflow_version: run.summary.workflow_version,
+        definition_sequence: run.definition_sequence,
+        trigger: run.summary.trigger,
+        started_by: run.started_by.clone(),
+        root_id: run.root_id.clone(),
+        retry_of: run.summary.retry_of.clone(),
+        input: run.input.clone(),
+        created_at_ms: run.summary.created_at_ms,
+        idempotency: None,
+        first: None,
+    }
+}
+
+/// Whether the event is the last word on a step that does not have to be run again.
+fn is_result(definition: &CompiledDefinition, event: &Event) -> bool {
+    match event {
+        Event::StepCompleted { .. } => true,
+        Event::StepFailed { step, retry_at_ms: None, .. } => {
+            definition.plan.nodes.iter().any(|node| node.id == *step && node.fallback.is_some())
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,291 @@
+//! Workflows as the engine runs them: checked, compiled, cached; and every change of a workflow.
+//! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
+
+use crate::clock::Clock;
+use crate::engine::step;
+use crate::id::WorkflowId;
+use crate::model::plan::{DefinitionLimits, DefinitionProblem, Plan, compile};
+use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
+use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// How many bytes of definitions the cache keeps, counted by their JSON.
+const CACHE_BYTES: usize = 16 << 20;
+/// How many problems of an input or output are told.
+const SCHEMA_PROBLEMS: usize = 20;
+
+/// A definition, ready to run.
+#[derive(Debug)]
+pub struct CompiledDefinition {
+    /// Row number of the definition.
+    pub sequence: i64,
+    /// The plan.
+    pub plan: Plan,
+    input_schema: Option<jsonschema::Validator>,
+    output_schema: Option<jsonschema::Validator>,
+}
+
+/// A workflow with its current definition, ready to run.
+#[derive(Debug)]
+pub struct CompiledWorkflow {
+    /// The record.
+    pub workflow: Workflow,
+    /// Its current definition.
+    pub definition: Arc<CompiledDefinition>,
+    /// Room for one ready-made rendering of the record, filled by whoever renders it first.
+    pub rendering: OnceLock<Bytes>,
+    weight_bytes: usize,
+}
+
+/// Why a workflow was not saved or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkflowProblem {
+    /// Every mistake of the definition.
+    #[error("the definition has {} problem(s)", .0.len())]
+    Invalid(Vec<DefinitionProblem>),
+    /// No such workflow.
+    #[error("no such workflow")]
+    NotFound,
+    /// Its state or version does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A handle to all workflows; clones share it.
+#[derive(Clone)]
+pub struct Workflows(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    clock: Clock,
+    limits: DefinitionLimits,
+    max_definition_bytes: usize,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    by_id: HashMap<WorkflowId, Arc<CompiledWorkflow>>,
+    order: VecDeque<WorkflowId>,
+    bytes: usize,
+    /// Rises with every change, so that what was read before one is not kept after it.
+    generation: u64,
+}
+
+impl Workflows {
+    /// Over this store, with these bounds on definitions.
+    pub fn new(store: Store, clock: Clock, limits: DefinitionLimits, max_definition_bytes: usize) -> Workflows {
+        Workflows(Arc::new(Shared { store, clock, limits, max_definition_bytes, cache: Mutex::default() }))
+    }
+
+    /// One workflow, from the cache where it is.
+    pub fn get(&self, id: &WorkflowId) -> Result<Option<Arc<CompiledWorkflow>>, StoreError> {
+        let generation = {
+            let cache = self.cache();
+            if let Some(known) = cache.by_id.get(id) {
+                return Ok(Some(known.clone()));
+            }
+            cache.generation
+        };
+        let Some(workflow) = self.0.store.workflow(id)? else { return Ok(None) };
+        let compiled = Arc::new(self.compile_stored(workflow)?);
+        self.cache().keep(generation, &compiled);
+        Ok(Some(compiled))
+    }
+
+    /// A definition that a run has pinned.
+    pub(super) fn pinned(&self, workflow: &WorkflowId, sequence: i64) -> Result<Arc<CompiledDefinition>, StoreError> {
+        if let Some(current) = self.get(workflow)?
+            && current.definition.sequence == sequence
+        {
+            return Ok(current.definition.clone());
+        }
+        let definition = self.0.store.definition(sequence)?.ok_or_else(|| missing(sequence))?;
+        Ok(Arc::new(self.compile_known(&definition, sequence)?))
+    }
+
+    /// Every mistake of a definition; nothing is stored or run.
+    pub fn check(&self, definition: &Definition) -> Result<(), WorkflowProblem> {
+        self.compile(definition, 0).map(|_| ()).map_err(WorkflowProblem::Invalid)
+    }
+
+    /// Saves a new workflow as a draft.
+    pub async fn create(&self, draft: WorkflowDraft, by: &str) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
+        self.check(&draft.definition)?;
+        let now_ms = self.0.clock.now_ms();
+        let id = WorkflowId::generate();
+        let workflow = self.0.store.create_workflow(id, draft, by.to_owned(), now_ms).await?;
+        Ok(Arc::new(self.compile_stored(workflow)?))
+    }
+
+    /// Saves an edit.
+    pub async fn edit(
+        &self,
+        id: &WorkflowId,
+        draft: WorkflowDraft,
+        change_summary: Option<String>,
+        expected_version: Option<i64>,
+        by: &str,
+    ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
+        self.check(&draft.definition)?;
+        let edit =
+            WorkflowEdit { draft, change_summary, expected_version, by: by.to_owned(), now_ms: self.0.clock.now_ms() };
+        let edited = self.0.store.edit_workflow(id.clone(), edit).await?;
+        self.changed(id, edited)
+    }
+
+    /// Moves a workflow along its life cycle.
+    pub async fn set_status(
+        &self,
+        id: &WorkflowId,
+        status: WorkflowStatus,
+    ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
+        let now_ms = self.0.clock.now_ms();
+        let moved = self.0.store.set_workflow_status(id.clone(), status, now_ms).await?;
+        self.changed(id, moved)
+    }
+
+    /// Removes a workflow with its versions and finished runs.
+    pub async fn purge(&self, id: &WorkflowId) -> Result<(), WorkflowProblem> {
+        let purged = self.0.store.purge_workflow(id.clone()).await?;
+        self.cache().drop_one(id);
+        done(purged)
+    }
+
+    fn changed(&self, id: &WorkflowId, edit: Edit<Workflow>) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
+        self.cache().drop_one(id);
+        Ok(Arc::new(self.compile_stored(done(edit)?)?))
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn compile_stored(&self, workflow: Workflow) -> Result<CompiledWorkflow, StoreError> {
+        let definition = self.compile_known(&workflow.definition, workflow.definition_sequence)?;
+        let weight_bytes = 1_000 + workflow.definition.body.to_string().len();
+        Ok(CompiledWorkflow { workflow, definition: Arc::new(definition), rendering: OnceLock::new(), weight_bytes })
+    }
+
+    /// A definition that was accepted once; one that is not accepted any more is the store's fault, not a caller's.
+    fn compile_known(&self, definition: &Definition, sequence: i64) -> Result<CompiledDefinition, StoreError> {
+        self.compile(definition, sequence).map_err(|problems| {
+            let first = problems.first().map_or("", |problem| problem.message.as_str());
+            StoreError::Database(format!("definition {sequence} is not accepted any more: {first}"))
+        })
+    }
+
+    fn compile(
+        &self,
+        definition: &Definition,
+        sequence: i64,
+    ) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
+        let bytes = definition.body.to_string().len();
+        if bytes > self.0.max_definition_bytes {
+            let message = format!(
+                "the definition has {bytes} bytes; at most {} are allowed (setting `max_definition_bytes`)",
+                self.0.max_definition_bytes
+            );
+            return Err(vec![DefinitionProblem { place: String::new(), message }]);
+        }
+        let mut problems = Vec::new();
+        let plan = compile(&definition.body, step::rules(), &self.0.limits);
+        let input_schema = schema(&definition.body, "inputSchema", &mut problems);
+        let output_schema = schema(&definition.body, "outputSchema", &mut problems);
+        match plan {
+            Ok(plan) if problems.is_empty() => {
+                Ok(CompiledDefinition { sequence, plan, input_schema, output_schema })
+            }
+            Ok(_) => Err(problems),
+            Err(found) => {
+                let known: Vec<String> = found.iter().map(|problem| problem.place.clone()).collect();
+                let further = problems.into_iter().filter(|problem| !known.contains(&problem.place));
+                Err(found.into_iter().chain(further).collect())
+            }
+        }
+    }
+}
+
+impl Cache {
+    fn keep(&mut self, generation: u64, compiled: &Arc<CompiledWorkflow>) {
+        let id = compiled.workflow.id.clone();
+        if generation != self.generation || self.by_id.contains_key(&id) {
+            return;
+        }
+        self.bytes += compiled.weight_bytes;
+        self.order.push_back(id.clone());
+        self.by_id.insert(id, compiled.clone());
+        while self.bytes > CACHE_BYTES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.forget(&oldest);
+        }
+    }
+
+    fn drop_one(&mut self, id: &WorkflowId) {
+        self.generation += 1;
+        self.forget(id);
+        self.order.retain(|kept| kept != id);
+    }
+
+    fn forget(&mut self, id: &WorkflowId) {
+        if let Some(gone) = self.by_id.remove(id) {
+            self.bytes -= gone.weight_bytes;
+        }
+    }
+}
+
+impl CompiledDefinition {
+    /// Whether `input` fits the `inputSchema`; otherwise every problem in words.
+    pub fn check_input(&self, input: &Value) -> Result<(), Vec<String>> {
+        check(self.input_schema.as_ref(), "input", input)
+    }
+
+    /// Whether `output` fits the `outputSchema`; otherwise every problem in words.
+    pub fn check_output(&self, output: &Value) -> Result<(), Vec<String>> {
+        check(self.output_schema.as_ref(), "output", output)
+    }
+}
+
+fn check(schema: Option<&jsonschema::Validator>, root: &str, value: &Value) -> Result<(), Vec<String>> {
+    let Some(schema) = schema else { return Ok(()) };
+    if schema.is_valid(value) {
+        return Ok(());
+    }
+    let say = |error: jsonschema::ValidationError<'_>| {
+        let place = error.instance_path().to_string().replace('/', ".");
+        let sentence: String = error.to_string().chars().take(300).collect();
+        format!("{root}{place}: {sentence}")
+    };
+    Err(schema.iter_errors(value).take(SCHEMA_PROBLEMS).map(say).collect())
+}
+
+fn schema(body: &Value, field: &str, problems: &mut Vec<DefinitionProblem>) -> Option<jsonschema::Validator> {
+    let source = body.get(field).filter(|source| !source.is_null())?;
+    match jsonschema::validator_for(source) {
+        Ok(validator) => Some(validator),
+        Err(error) => {
+            let message = format!("not a JSON Schema that can be used: {error}");
+            problems.push(DefinitionProblem { place: field.to_owned(), message });
+            None
+        }
+    }
+}
+
+fn done<T>(edit: Edit<T>) -> Result<T, WorkflowProblem> {
+    match edit {
+        Edit::Done(value) => Ok(value),
+        Edit::NotFound => Err(WorkflowProblem::NotFound),
+        Edit::Conflict(reason) => Err(WorkflowProblem::Conflict(reason)),
+    }
+}
+
+fn missing(sequence: i64) -> StoreError {
+    StoreError::Database(format!("definition {sequence} is gone although a run has pinned it"))
+}

@@ -1,0 +1,156 @@
+//! Bodies and query strings: read after the guard, within bounds of size, time and depth.
+//! May not know what they mean. Promise: 415 for what is not JSON, 413 for what is too large (sent with or without a length),
+//! 400 with the place for what does not parse.
+
+use super::problem::Problem;
+use super::visit::{Ctx, Visit};
+use super::{Guard, RequestBody};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderMap, header};
+use warp::{Filter, Rejection};
+
+/// How deep JSON may be nested.
+const MAX_DEPTH: usize = 64;
+/// Of an unread body so much, for so long, is read and dropped, so that a plain client sees its answer.
+const DROP_BYTES: usize = 8 << 20;
+const DROP_TIME: Duration = Duration::from_secs(2);
+
+/// After a guard: the body as JSON. No body is an empty object.
+pub(super) fn json<T: DeserializeOwned + Send + 'static>(guard: Guard) -> BoxedFilter<(Ctx, T)> {
+    guard
+        .and(warp::header::headers_cloned())
+        .and_then(|ctx: Ctx, headers: HeaderMap| async move {
+            match read_json(&ctx.visit, &headers).await {
+                Ok(value) => Ok((ctx, value)),
+                Err(problem) => Err(ctx.visit.refuse(problem)),
+            }
+        })
+        .untuple_one()
+        .boxed()
+}
+
+/// After a guard: the query string. Unknown and repeated parameters are refused by name.
+pub(super) fn query<T: DeserializeOwned + Send + 'static>(guard: Guard) -> BoxedFilter<(Ctx, T)> {
+    guard
+        .and_then(|ctx: Ctx| async move {
+            match serde_urlencoded::from_str::<T>(ctx.visit.query()) {
+                Ok(value) => Ok((ctx, value)),
+                Err(error) => {
+                    Err::<_, Rejection>(ctx.visit.refuse(Problem::invalid(format!("In the query string: {error}."))))
+                }
+            }
+        })
+        .untuple_one()
+        .boxed()
+}
+
+async fn read_json<T: DeserializeOwned>(visit: &Visit, headers: &HeaderMap) -> Result<T, Problem> {
+    let bytes = read(visit, headers).await?;
+    if bytes.is_empty() {
+        return serde_json::from_slice(b"{}").map_err(|error| bad_json(&error));
+    }
+    if !is_json(headers) {
+        return Err(Problem::UnsupportedMediaType);
+    }
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| Problem::invalid(format!("The body is not UTF-8 (byte {}).", error.valid_up_to())))?;
+    if depth(text) > MAX_DEPTH {
+        return Err(Problem::invalid(format!("The body is nested more than {MAX_DEPTH} levels deep.")));
+    }
+    serde_json::from_str(text).map_err(|error| bad_json(&error))
+}
+
+async fn read(visit: &Visit, headers: &HeaderMap) -> Result<Bytes, Problem> {
+    let max_bytes = visit.api.options.max_body_bytes;
+    let Some(mut body) = visit.take_body() else { return Ok(Bytes::new()) };
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let too_large = announced.is_some_and(|length| length > max_bytes as u64);
+    let timeout = Duration::from_millis(visit.api.options.body_timeout_ms);
+    let result = if too_large {
+        Err(Problem::TooLarge(max_bytes))
+    } else {
+        let read = tokio::time::timeout(timeout, collect(&mut body, max_bytes));
+        read.await.unwrap_or(Err(Problem::BodyTimeout))
+    };
+    if matches!(result, Err(Problem::TooLarge(_))) && !headers.contains_key(header::EXPECT) {
+        drop_unread(body).await;
+    }
+    result
+}
+
+async fn collect(body: &mut RequestBody, max_bytes: usize) -> Result<Bytes, Problem> {
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Problem::invalid(format!("The body ended early: {error}.")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if all.len() + data.len() > max_bytes {
+            return Err(Problem::TooLarge(max_bytes));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(all.freeze())
+}
+
+/// Reads and drops what a refused request still sends, within bounds.
+pub(super) async fn drop_unread(mut body: RequestBody) {
+    use http_body::Body as _;
+    if body.is_end_stream() {
+        return;
+    }
+    let reading = async {
+        let mut dropped = 0;
+        while dropped < DROP_BYTES
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            dropped += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    // Out of time is as good as done: the answer follows either way.
+    drop(tokio::time::timeout(DROP_TIME, reading).await);
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return false };
+    let essence = content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+fn bad_json(error: &serde_json::Error) -> Problem {
+    let sentence: String = error.to_string().chars().take(300).collect();
+    Problem::invalid(format!("The body does not fit: {sentence}."))
+}
+
+/// The deepest nesting of brackets outside strings.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_brackets_outside_strings() {
+        assert_eq!(depth(r#"{"a":[1,{"b":"[[[[\"[["}]}"#), 3);
+        assert_eq!(depth("1"), 0);
+        assert_eq!(depth(&"[".repeat(70)), 70);
+    }
+}

@@ -1,0 +1,196 @@
+//! Connections: how many there are, what each is doing, and which are closed: one whose request head takes too long, and,
+//! when there is no room, the one that has been idle longest.
+//! May not know requests. Promise: a request costs no clock read and no lock here, only a mark in its connection.
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// How often connections are looked through.
+const TICK: Duration = Duration::from_millis(250);
+
+/// A request's head is being waited for (on a fresh connection) or read.
+const HEAD: u8 = 0;
+/// A request is being answered, or an answer streams.
+const BUSY: u8 = 1;
+/// Between two requests.
+const IDLE: u8 = 2;
+
+/// What one connection is doing.
+pub(super) struct Progress {
+    phase: AtomicU8,
+    since_tick: AtomicU32,
+    close: Notify,
+    registry: Arc<Shared>,
+    number: u64,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// All connections.
+#[derive(Clone)]
+pub(super) struct Registry(Arc<Shared>);
+
+struct Shared {
+    tick: AtomicU32,
+    numbers: AtomicU64,
+    open: Mutex<HashMap<u64, std::sync::Weak<Progress>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Shared {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, std::sync::Weak<Progress>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registry {
+    pub(super) fn new(max_connections: u32) -> Registry {
+        Registry(Arc::new(Shared {
+            tick: AtomicU32::new(0),
+            numbers: AtomicU64::new(0),
+            open: Mutex::default(),
+            permits: Arc::new(Semaphore::new(max_connections as usize)),
+        }))
+    }
+
+    /// Room for one more connection. Where there is none, the longest idle one is closed, and otherwise this waits.
+    pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = self.0.permits.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        loop {
+            self.close_longest_idle();
+            let permit = tokio::time::timeout(TICK, self.0.permits.clone().acquire_owned()).await;
+            if let Ok(permit) = permit {
+                return permit.ok();
+            }
+        }
+    }
+
+    pub(super) fn enter(&self, permit: OwnedSemaphorePermit) -> Arc<Progress> {
+        let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
+        let progress = Arc::new(Progress {
+            phase: AtomicU8::new(HEAD),
+            since_tick: AtomicU32::new(self.0.tick.load(Ordering::Relaxed)),
+            close: Notify::new(),
+            registry: self.0.clone(),
+            number,
+            _permit: permit,
+        });
+        self.0.open().insert(number, Arc::downgrade(&progress));
+        progress
+    }
+
+    /// Closes connections whose head takes longer than `header_timeout`. Runs until it is dropped.
+    pub(super) async fn sweep(self, header_timeout: Duration) {
+        let allowed_ticks = u32::try_from(header_timeout.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            ticks.tick().await;
+            let now = self.0.tick.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            for connection in self.connections(HEAD) {
+                if now.wrapping_sub(connection.since_tick.load(Ordering::Relaxed)) > allowed_ticks {
+                    connection.close.notify_one();
+                }
+            }
+        }
+    }
+
+    fn close_longest_idle(&self) {
+        let now = self.0.tick.load(Ordering::Relaxed);
+        let idle = self.connections(IDLE).into_iter();
+        let longest = idle.max_by_key(|connection| now.wrapping_sub(connection.since_tick.load(Ordering::Relaxed)));
+        if let Some(connection) = longest {
+            connection.close.notify_one();
+        }
+    }
+
+    fn connections(&self, phase: u8) -> Vec<Arc<Progress>> {
+        let open = self.0.open();
+        let in_phase = |connection: &Arc<Progress>| connection.phase.load(Ordering::Relaxed) == phase;
+        open.values().filter_map(std::sync::Weak::upgrade).filter(in_phase).collect()
+    }
+}
+
+impl Progress {
+    fn mark(&self, phase: u8) {
+        self.since_tick.store(self.registry.tick.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.phase.store(phase, Ordering::Relaxed);
+    }
+
+    /// A request's head has been read.
+    pub(super) fn request_began(&self) {
+        self.phase.store(BUSY, Ordering::Relaxed);
+    }
+
+    /// An answer that does not stream is on its way out.
+    pub(super) fn request_ended(&self) {
+        self.mark(IDLE);
+    }
+
+    fn bytes_came(&self) {
+        if self.phase.load(Ordering::Relaxed) == IDLE {
+            self.mark(HEAD);
+        }
+    }
+
+    /// Returns when the connection should be closed.
+    pub(super) async fn closing(&self) {
+        self.close.notified().await;
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.registry.open().remove(&self.number);
+    }
+}
+
+/// A stream that marks in its connection when bytes come in.
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
+    pub(super) progress: Arc<Progress>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.progress.bytes_came();
+        }
+        poll
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,257 @@
+//! An endpoint is a value that cannot be built without naming its access; the table of endpoints is data.
+//! May not know any particular endpoint. Promise: 404 and 405 (with `Allow`) are known from the table alone, and no request
+//! wanders through a chain of routes.
+
+use super::door::Door;
+use super::guard::{Guard, guard};
+use super::problem::Problem;
+use super::visit::{MAX_PARAMETERS, MAX_SEGMENTS};
+use crate::id::is_id;
+use crate::model::limit::Category;
+use crate::model::scope::Permission;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use warp::filters::BoxedFilter;
+use warp::http::Method;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+/// Who may call an endpoint, and what it counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, without a key.
+    Open,
+    /// Any key in force.
+    AnyKey(Category),
+    /// A key with this permission.
+    Needs(Permission, Category),
+}
+
+/// One method on one path of one door.
+pub struct Endpoint {
+    /// In whose words it answers.
+    pub door: Door,
+    /// Its method; `HEAD` is served by `GET`.
+    pub method: Method,
+    /// Its path, parameters written `:id`.
+    pub pattern: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    segments: Vec<&'static str>,
+    route: BoxedFilter<(Response,)>,
+}
+
+impl Endpoint {
+    /// A guarded endpoint: its chain begins with the guard that its access asks for.
+    pub fn new<F>(
+        door: Door,
+        method: Method,
+        pattern: &'static str,
+        access: Access,
+        build: impl FnOnce(Guard) -> F,
+    ) -> Endpoint
+    where
+        F: Filter<Extract = (Result<Response, Problem>,), Error = Rejection> + Clone + Send + Sync + 'static,
+    {
+        Endpoint {
+            door,
+            method,
+            pattern,
+            access,
+            segments: pattern.split('/').skip(1).collect(),
+            route: build(guard(access)).map(answer).boxed(),
+        }
+    }
+
+    /// An endpoint that anybody may call.
+    pub fn open<F>(door: Door, method: Method, pattern: &'static str, build: F) -> Endpoint
+    where
+        F: Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static,
+    {
+        let segments = pattern.split('/').skip(1).collect();
+        let route = warp::any().and(build).boxed();
+        Endpoint { door, method, pattern, access: Access::Open, segments, route }
+    }
+
+    pub(super) fn route(&self) -> BoxedFilter<(Response,)> {
+        self.route.clone()
+    }
+
+    /// Where the parameters of `path` stand, if it is a path of this endpoint.
+    fn parameters(&self, path: &str, split: &[(u16, u16)]) -> Option<[(u16, u16); MAX_PARAMETERS]> {
+        if split.len() != self.segments.len() {
+            return None;
+        }
+        let (mut parameters, mut found) = ([(0, 0); MAX_PARAMETERS], 0);
+        for (segment, &(from, to)) in self.segments.iter().zip(split) {
+            let text = path.get(usize::from(from)..usize::from(to))?;
+            if segment.starts_with(':') {
+                if !is_id(text) {
+                    return None;
+                }
+                *parameters.get_mut(found)? = (from, to);
+                found += 1;
+            } else if *segment != text {
+                return None;
+            }
+        }
+        Some(parameters)
+    }
+
+    fn literals(&self) -> usize {
+        self.segments.iter().filter(|segment| !segment.starts_with(':')).count()
+    }
+}
+
+/// A handler's problem travels to the one exit in the response's extensions.
+fn answer(result: Result<Response, Problem>) -> Response {
+    result.unwrap_or_else(|problem| {
+        let mut response = Response::default();
+        response.extensions_mut().insert(problem);
+        response
+    })
+}
+
+/// A set of methods, for `Allow`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Methods(u8);
+
+const METHODS: [(Method, &str); 5] = [
+    (Method::GET, "GET, HEAD"),
+    (Method::POST, "POST"),
+    (Method::PUT, "PUT"),
+    (Method::PATCH, "PATCH"),
+    (Method::DELETE, "DELETE"),
+];
+
+impl Methods {
+    fn add(&mut self, method: &Method) {
+        if let Some(bit) = METHODS.iter().position(|(known, _)| known == method) {
+            self.0 |= 1 << bit;
+        }
+    }
+
+    pub(super) fn list(self) -> String {
+        let names: Vec<&str> = METHODS
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| self.0 & (1 << bit) != 0)
+            .map(|(_, (_, name))| *name)
+            .collect();
+        names.join(", ")
+    }
+}
+
+/// The endpoints, found by door, first word and pattern; literal segments beat parameters.
+pub struct Table {
+    endpoints: Vec<Endpoint>,
+    by_word: HashMap<(Door, &'static str), Vec<usize>>,
+}
+
+/// What the table says of a path and a method.
+pub(super) enum Match<'a> {
+    Found { endpoint: &'a Endpoint, parameters: [(u16, u16); MAX_PARAMETERS] },
+    OtherMethod(Methods),
+    Nothing,
+}
+
+impl Table {
+    /// Of these endpoints.
+    pub fn new(mut endpoints: Vec<Endpoint>) -> Table {
+        endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.literals()));
+        let mut by_word: HashMap<(Door, &'static str), Vec<usize>> = HashMap::new();
+        for (index, endpoint) in endpoints.iter().enumerate() {
+            let word = endpoint.segments.get(2).or(endpoint.segments.get(1)).copied().unwrap_or_default();
+            by_word.entry((endpoint.door, word)).or_default().push(index);
+        }
+        Table { endpoints, by_word }
+    }
+
+    /// Every endpoint.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// Finds the endpoint of a path that begins at byte `from` of `path`. One trailing slash is the same path.
+    pub(super) fn find(&self, door: Door, method: &Method, path: &str, from: usize) -> Match<'_> {
+        let mut segments = [(0_u16, 0_u16); MAX_SEGMENTS];
+        let Some(count) = split(path, from, &mut segments) else { return Match::Nothing };
+        let segments = segments.get(..count).unwrap_or_default();
+        let Some(&(word_from, word_to)) = segments.get(2).or(segments.get(1)) else { return Match::Nothing };
+        let Some(word) = path.get(usize::from(word_from)..usize::from(word_to)) else { return Match::Nothing };
+        let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+        let mut allow = Methods::default();
+        for endpoint in self.by_word.get(&(door, word)).into_iter().flatten().filter_map(|i| self.endpoints.get(*i)) {
+            if let Some(parameters) = endpoint.parameters(path, segments) {
+                if endpoint.method == *wanted {
+                    return Match::Found { endpoint, parameters };
+                }
+                allow.add(&endpoint.method);
+            }
+        }
+        if allow == Methods::default() { Match::Nothing } else { Match::OtherMethod(allow) }
+    }
+}
+
+/// Where the segments of `path` stand; `None` when it has too many or is too long.
+fn split(path: &str, from: usize, segments: &mut [(u16, u16); MAX_SEGMENTS]) -> Option<usize> {
+    let path_end = path.strip_suffix('/').unwrap_or(path).len();
+    let (mut count, mut start) = (0, from + 1);
+    if start > path_end {
+        return None;
+    }
+    loop {
+        let rest = path.get(start..path_end)?;
+        let end = rest.find('/').map_or(path_end, |at| start + at);
+        *segments.get_mut(count)? = (u16::try_from(start).ok()?, u16::try_from(end).ok()?);
+        count += 1;
+        if end == path_end {
+            return Some(count);
+        }
+        start = end + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let open = |pattern| {
+            Endpoint::open(Door::Native, Method::GET, pattern, warp::any().map(Response::default))
+        };
+        Table::new(vec![open("/api/v1/keys/:id"), open("/api/v1/keys/self"), open("/api/v1/keys"), open("/api/health")])
+    }
+
+    fn found(path: &str) -> Option<&'static str> {
+        match table().find(Door::Native, &Method::GET, path, 0) {
+            Match::Found { endpoint, .. } => Some(endpoint.pattern),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn paths_are_matched_exactly_and_literals_beat_parameters() {
+        assert_eq!(found("/api/v1/keys/self"), Some("/api/v1/keys/self"));
+        assert_eq!(found("/api/v1/keys/abc"), Some("/api/v1/keys/:id"));
+        assert_eq!(found("/api/v1/keys/"), Some("/api/v1/keys"));
+        assert_eq!(found("/api/health"), Some("/api/health"));
+        let strange = [
+            "", "/", "//", "/api", "/api/v1", "/API/v1/keys", "/api/v1/Keys", "/api//v1/keys", "/api/v1/keys//",
+            "/api/v1/./keys", "/api/v1/keys/..", "/api/v1/keys/a%2fb", "/api/v1/keys/a;b", "/api/v1/k%65ys",
+            "/api/v1/keys/a/b/c/d/e/f/g/h", "/api/v1/keys/a b", "/api/healthz", "/api/health/x",
+        ];
+        for path in strange {
+            assert_eq!(found(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn another_method_is_told_which_are_allowed() {
+        let table = table();
+        let Match::OtherMethod(allow) = table.find(Door::Native, &Method::PUT, "/api/v1/keys", 0) else {
+            panic!("a known path");
+        };
+        assert_eq!(allow.list(), "GET, HEAD");
+    }
+}

@@ -1,0 +1,94 @@
+//! The one exit: the door renders a problem in its words, and the headers that every answer has are written here and
+//! nowhere else: `X-Request-Id`, limits, `Allow`, `Retry-After`, `WWW-Authenticate`.
+
+use super::door::Door;
+use super::native;
+use super::problem::Problem;
+use super::visit::Visit;
+use crate::auth::Refusal;
+use crate::model::limit::LimitState;
+use warp::http::{HeaderName, HeaderValue, header};
+use warp::reply::Response;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+/// For how long a client is asked to wait when the server could not write.
+const UNAVAILABLE_RETRY_S: u32 = 1;
+
+/// The id of a request: the instance and a number that no other request of this process has.
+pub(super) fn request_id(visit: &Visit) -> String {
+    format!("{}-{:08x}", visit.api.options.instance, visit.number)
+}
+
+/// Makes the answer of what came of a request.
+pub(super) fn finish(visit: &Visit, outcome: Result<Response, Problem>) -> Response {
+    let mut response = match &outcome {
+        Ok(_) => Response::default(),
+        Err(problem) => render(visit, problem),
+    };
+    let problem = match outcome {
+        Ok(answered) => {
+            response = answered;
+            None
+        }
+        Err(problem) => Some(problem),
+    };
+    let headers = response.headers_mut();
+    headers.reserve(6);
+    if let Ok(id) = HeaderValue::from_str(&request_id(visit)) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(state) = limit_state(visit) {
+        headers.insert(LIMIT, state.limit.into());
+        headers.insert(REMAINING, state.remaining.into());
+        headers.insert(RESET, state.reset_unix_s.into());
+    }
+    if let Some(problem) = problem {
+        explain(visit, &problem, headers);
+    }
+    response
+}
+
+/// The state of the limit that the request counted for. Where a request stopped before it was counted although its key
+/// is good, the state without it.
+fn limit_state(visit: &Visit) -> Option<LimitState> {
+    visit.limit.get().copied().flatten()
+}
+
+fn render(visit: &Visit, problem: &Problem) -> Response {
+    match visit.door {
+        Door::Native => native::render(problem, visit),
+    }
+}
+
+/// The headers that belong to a refusal, whatever the door.
+fn explain(visit: &Visit, problem: &Problem, headers: &mut warp::http::HeaderMap) {
+    match problem {
+        Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => {
+            headers.insert(header::RETRY_AFTER, (*retry_after_s).into());
+        }
+        Problem::Unauthorized(_) => {
+            let challenge = match visit.door {
+                Door::Native => HeaderValue::from_static("ApiKey realm=\"flowlatch\", header=\"x-api-key\""),
+            };
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        Problem::Limited(LimitState { retry_after_s: Some(seconds), .. }) => {
+            headers.insert(header::RETRY_AFTER, (*seconds).into());
+        }
+        Problem::Unavailable(_) => {
+            headers.insert(header::RETRY_AFTER, UNAVAILABLE_RETRY_S.into());
+        }
+        Problem::MethodNotAllowed => {
+            if let Ok(allow) = HeaderValue::from_str(&visit.allow.list()) {
+                headers.insert(header::ALLOW, allow);
+            }
+        }
+        Problem::TooLarge(_) | Problem::BodyTimeout => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
+    }
+}

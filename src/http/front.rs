@@ -1,0 +1,193 @@
+//! Where every request comes in and every answer goes out: host, preflight, door, endpoint, and then that endpoint's own
+//! warp chain. May not know any endpoint. Promise: a panic in one request is its own 500 and nobody else's.
+
+use super::cors::Cors;
+use super::door::{Door, Place};
+use super::endpoint::{Match, Methods, Table};
+use super::finish::finish;
+use super::guard::{category_of, who};
+use super::host::Hosts;
+use super::problem::Problem;
+use super::visit::{MAX_PARAMETERS, Peer, Visit};
+use super::{Api, RequestBody, body};
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http_body_util::{BodyExt as _, Either, Empty, Full};
+use ipnet::IpNet;
+use serde_json::Value;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock};
+use tower_service::Service as _;
+use warp::http::{HeaderMap, HeaderValue, Request, header};
+use warp::reply::Response;
+
+/// The server as a function from request to response.
+pub struct Front {
+    api: Arc<Api>,
+    table: Table,
+    hosts: Hosts,
+    cors: Cors,
+    base_path: String,
+    trusted_proxies: Vec<IpNet>,
+}
+
+impl Front {
+    /// Puts the front together. `base_path` is empty or starts with a slash and ends without one.
+    pub fn new(
+        api: Arc<Api>,
+        table: Table,
+        hosts: Hosts,
+        cors_origins: Vec<String>,
+        base_path: String,
+        trusted_proxies: Vec<IpNet>,
+    ) -> Front {
+        Front { api, table, hosts, cors: Cors::new(cors_origins), base_path, trusted_proxies }
+    }
+
+    /// Answers one request.
+    pub async fn serve(&self, request: Request<RequestBody>, mut peer: Peer) -> Response {
+        if !peer.control && !self.trusted_proxies.is_empty() {
+            peer.address = self.client_address(peer.address, request.headers());
+        }
+        let origin = self.cors.origin(request.headers());
+        if let Some(preflight) = self.cors.preflight(&request, origin.as_ref()) {
+            return preflight;
+        }
+        let mut response = self.answer(request, peer).await;
+        self.cors.mark(&mut response, origin);
+        response
+    }
+
+    /// Answers a request of this process's own, without a port: status and JSON body.
+    pub async fn serve_own(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Vec<u8>>,
+        peer: Peer,
+    ) -> Result<(u16, Value), String> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::CONTENT_TYPE, json_type())
+            .body(Either::Right(Full::new(Bytes::from(body.unwrap_or_default()))))
+            .map_err(|error| error.to_string())?;
+        let (parts, body) = self.serve(request, peer).await.into_parts();
+        let bytes = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+        let value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        Ok((parts.status.as_u16(), value))
+    }
+
+    async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response {
+        let (parts, request_body) = request.into_parts();
+        let expects_continue = parts.headers.contains_key(header::EXPECT);
+        let refused = (!peer.control).then(|| self.hosts.check(&parts.uri, &parts.headers).err()).flatten();
+        let stripped = parts.uri.path().strip_prefix(self.base_path.as_str()).filter(|rest| rest.starts_with('/'));
+        let Place { door, path } = Door::locate(stripped.unwrap_or_default());
+        let from = parts.uri.path().len() - path.len();
+
+        let mut visit = Visit {
+            api: self.api.clone(),
+            door,
+            peer,
+            number: self.api.requests.fetch_add(1, Ordering::Relaxed),
+            credential: door.credential(&parts.headers),
+            parameters: [(0, 0); MAX_PARAMETERS],
+            allow: Methods::default(),
+            body: Mutex::new(Some(request_body)),
+            who: OnceLock::new(),
+            limit: OnceLock::new(),
+            problem: OnceLock::new(),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+        };
+        let found = match refused {
+            Some(problem) => Err(problem),
+            None if stripped.is_none() => Err(Problem::NotFound("path")),
+            None => match self.table.find(door, &parts.method, parts.uri.path(), from) {
+                Match::Found { endpoint, parameters } => {
+                    visit.parameters = parameters;
+                    Ok(endpoint.route())
+                }
+                Match::OtherMethod(allow) => {
+                    visit.allow = allow;
+                    Err(Problem::MethodNotAllowed)
+                }
+                Match::Nothing => Err(Problem::NotFound("path")),
+            },
+        };
+        let visit = Arc::new(visit);
+        let response = match found {
+            Ok(route) => {
+                let mut request = Request::from_parts(parts, Empty::<Bytes>::new());
+                request.extensions_mut().insert(visit.clone());
+                run(&visit, route, request).await
+            }
+            Err(problem) => {
+                missed(&visit, &problem).await;
+                Err(problem)
+            }
+        };
+        if let Some(unread) = visit.take_body()
+            && !expects_continue
+        {
+            body::drop_unread(unread).await;
+        }
+        finish(&visit, response)
+    }
+
+    /// The right-most address of `X-Forwarded-For` that is no trusted proxy, when the peer itself is one.
+    fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let trusted = |address: &IpAddr| self.trusted_proxies.iter().any(|net| net.contains(&address.to_canonical()));
+        let mut address = peer;
+        let hops = headers.get_all("x-forwarded-for").iter().rev().filter_map(|value| value.to_str().ok());
+        for hop in hops.flat_map(|value| value.rsplit(',')) {
+            if !trusted(&address) {
+                break;
+            }
+            match hop.trim().parse() {
+                Ok(next) => address = next,
+                Err(_) => break,
+            }
+        }
+        address
+    }
+}
+
+/// Runs an endpoint's chain. What stopped it stands in the visit or in the response's extensions.
+async fn run(
+    visit: &Arc<Visit>,
+    route: warp::filters::BoxedFilter<(Response,)>,
+    request: Request<Empty<Bytes>>,
+) -> Result<Response, Problem> {
+    let call = AssertUnwindSafe(warp::service(route).call(request)).catch_unwind();
+    match call.await {
+        Err(_) => {
+            log::error!("request {} panicked", super::finish::request_id(visit));
+            Err(Problem::Internal)
+        }
+        Ok(Ok(mut response)) => match visit.problem.get().cloned().or_else(|| response.extensions_mut().remove()) {
+            Some(problem) => Err(problem),
+            None => Ok(response),
+        },
+        Ok(Err(never)) => match never {},
+    }
+}
+
+/// A known caller who asks for something that is not there is shown its limit all the same; nothing is counted.
+async fn missed(visit: &Arc<Visit>, problem: &Problem) {
+    let asked_for_nothing = matches!(problem, Problem::NotFound(_) | Problem::MethodNotAllowed);
+    if asked_for_nothing
+        && visit.credential.is_some()
+        && let Ok(key) = who(visit).await
+    {
+        drop(visit.limit.set(key.peek(category_of(&visit.method), &visit.api.clock)));
+    }
+}
+
+/// JSON is the only thing that the doors speak.
+pub(super) fn json_type() -> HeaderValue {
+    HeaderValue::from_static("application/json")
+}

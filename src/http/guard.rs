@@ -1,0 +1,102 @@
+//! What stands before every handler, as warp filters in this order: authenticate → within limit → authorize.
+//! May not know what the handler does. Promise: a [`Ctx`] is made here and nowhere else, so a handler that takes one is
+//! guarded, and a body is read only after its sender was let in.
+
+use super::endpoint::Access;
+use super::problem::Problem;
+use super::visit::{Ctx, Visit};
+use crate::auth::{KeyEntry, Refusal};
+use crate::model::limit::Category;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use warp::filters::BoxedFilter;
+use warp::{Filter, Rejection};
+
+/// The first part of a guarded endpoint's chain.
+pub type Guard = BoxedFilter<(Ctx,)>;
+
+/// The guard that an access asks for.
+pub fn guard(access: Access) -> Guard {
+    warp::ext::get::<Arc<Visit>>()
+        .and_then(authenticate)
+        .and_then(move |ctx| within_limit(access, ctx))
+        .and_then(move |ctx| authorize(access, ctx))
+        .boxed()
+}
+
+async fn authenticate(visit: Arc<Visit>) -> Result<Ctx, Rejection> {
+    match who(&visit).await {
+        Ok(key) => Ok(Ctx { visit, key }),
+        Err(refusal) => {
+            let in_url = refusal == Refusal::Missing && has_key_in_query(visit.query());
+            let problem = if in_url { key_in_url() } else { Problem::Unauthorized(refusal) };
+            Err(visit.refuse(problem))
+        }
+    }
+}
+
+/// Whom the visit's credential lets in. Also asked where no endpoint was found, so that an answer to a known caller always
+/// carries its limit.
+pub(super) async fn who(visit: &Arc<Visit>) -> Result<Arc<KeyEntry>, Refusal> {
+    let keyring = &visit.api.keyring;
+    let result = match &visit.credential {
+        _ if visit.peer.control => Ok(keyring.control()),
+        None => Err(Refusal::Missing),
+        Some(credential) => match keyring.check(credential.text(), visit.peer.address) {
+            Some(known) => known,
+            None => keyring.verify(credential.text(), visit.peer.address).await,
+        },
+    };
+    match &result {
+        Ok(key) => drop(visit.who.set(key.clone())),
+        Err(refusal) => keyring.note_refusal(refusal.as_str(), None, visit.peer.address),
+    }
+    result
+}
+
+fn within_limit(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
+    let (Access::AnyKey(category) | Access::Needs(_, category)) = access else { return ready(Ok(ctx)) };
+    let clock = &ctx.visit.api.clock;
+    let counted = ctx.key.count(category, clock);
+    ctx.key.touch(clock.now_ms(), ctx.visit.peer.address, category);
+    let (state, limited) = match counted {
+        Ok(state) => (state, None),
+        Err(state) => (Some(state), Some(state)),
+    };
+    drop(ctx.visit.limit.set(state));
+    ready(match limited {
+        None => Ok(ctx),
+        Some(state) => {
+            ctx.visit.api.keyring.note_refusal("limited", Some(&ctx.key), ctx.visit.peer.address);
+            Err(ctx.visit.refuse(Problem::Limited(state)))
+        }
+    })
+}
+
+fn authorize(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
+    ready(match access {
+        Access::Needs(permission, _) if !ctx.key.may(permission) => {
+            ctx.visit.api.keyring.note_refusal("forbidden", Some(&ctx.key), ctx.visit.peer.address);
+            Err(ctx.visit.refuse(Problem::Forbidden(vec![permission.word().to_owned()])))
+        }
+        _ => Ok(ctx),
+    })
+}
+
+/// The category of a request for which no endpoint was found, by its method.
+pub(super) fn category_of(method: &warp::http::Method) -> Category {
+    if matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS") { Category::Read } else { Category::Write }
+}
+
+fn has_key_in_query(query: &str) -> bool {
+    query.split('&').any(|pair| {
+        let name = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
+        matches!(name.as_str(), "apikey" | "api_key" | "api-key" | "x-api-key" | "key" | "token" | "access_token")
+    })
+}
+
+fn key_in_url() -> Problem {
+    Problem::invalid(
+        "Send the API key in the `x-api-key` header. A key in a URL ends up in logs and histories: if it was a real one, rotate it.",
+    )
+}

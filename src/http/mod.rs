@@ -1,0 +1,78 @@
+//! The doors: the only layer that knows warp and hyper.
+//! May not know SQL, argon2 or how runs work; it asks `auth`, `engine` and `store`. Promise: no handler is reached without
+//! its guard, and every answer leaves through one exit.
+
+mod body;
+mod connection;
+mod cors;
+mod door;
+mod endpoint;
+mod finish;
+mod front;
+mod guard;
+mod health;
+mod host;
+mod native;
+mod problem;
+mod serve;
+mod tls;
+mod visit;
+
+pub use door::Door;
+pub use endpoint::{Access, Endpoint, Table};
+pub use front::Front;
+pub use host::Hosts;
+pub use problem::Problem;
+pub use serve::{Listen, ServeOptions, serve};
+pub use tls::Tls;
+pub use visit::Peer;
+
+use crate::auth::Keyring;
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::store::Store;
+use bytes::Bytes;
+use http_body_util::{Either, Full};
+use std::sync::atomic::AtomicU64;
+use tokio::sync::watch;
+
+/// A request's body: from the wire, or handed in by a command of this process.
+pub type RequestBody = Either<hyper::body::Incoming, Full<Bytes>>;
+
+/// What every endpoint may use, put together by `app`.
+pub struct Api {
+    /// Who is calling.
+    pub keyring: Keyring,
+    /// Runs and workflows.
+    pub engine: Engine,
+    /// Reads.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// What the doors take from the configuration.
+    pub options: ApiOptions,
+    /// Turns true when the server stops: event streams end.
+    pub stopping: watch::Receiver<bool>,
+    /// Numbers requests.
+    pub requests: AtomicU64,
+}
+
+/// What the doors take from the configuration.
+#[derive(Debug, Clone)]
+pub struct ApiOptions {
+    /// The first half of every request id.
+    pub instance: String,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// How long a request's body may take, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// How long a synchronous start waits, in milliseconds.
+    pub sync_wait_ms: u64,
+    /// How long it waits at most, in milliseconds.
+    pub max_sync_wait_ms: u64,
+}
+
+/// Every endpoint of every door.
+pub fn table() -> Table {
+    Table::new(native::endpoints().into_iter().chain(health::endpoints()).collect())
+}

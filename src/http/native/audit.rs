@@ -1,0 +1,78 @@
+//! `GET /audit`: the audit log, newest first, with filters.
+
+use super::{Answer, page, page_request};
+use crate::clock::iso_utc;
+use crate::http::body::query;
+use crate::http::door::Door;
+use crate::http::endpoint::{Access, Endpoint};
+use crate::http::problem::Problem;
+use crate::http::visit::Ctx;
+use crate::model::audit::{AuditFilter, AuditRow};
+use crate::model::limit::Category;
+use crate::model::page::Cursor;
+use crate::model::scope::Permission;
+use crate::model::workflow::Reach;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use warp::Filter as _;
+use warp::http::Method;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let access = Access::Needs(Permission::AuditRead, Category::Read);
+    vec![Endpoint::new(Door::Native, Method::GET, "/api/v1/audit", access, |guard| query(guard).then(list))]
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    actor: Option<String>,
+    action: Option<String>,
+    result: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct AuditView {
+    sequence: i64,
+    at: String,
+    actor: String,
+    action: String,
+    target: Option<String>,
+    address: Option<String>,
+    result: String,
+    detail: Value,
+    hash: String,
+}
+
+async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
+    let request = page_request(asked.limit, asked.cursor.as_deref())?;
+    let before = match &request.after {
+        None => None,
+        Some(cursor) => Some(cursor.id.parse().map_err(|_| Problem::invalid("`cursor` is not one of this list."))?),
+    };
+    // A key that is bound to workflows sees of the log what it did itself.
+    let own = (*ctx.key().reach() != Reach::All).then(|| ctx.key().id().to_string());
+    let filter = AuditFilter { actor: own.or(asked.actor), action: asked.action, result: asked.result, before };
+    let limit = request.limit as usize;
+    let mut rows = ctx.api().store.audit_rows(filter, request.limit + 1).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| more).map(|row| Cursor { ts: row.at_ms, id: row.sequence.to_string() });
+    let views: Vec<AuditView> = rows.into_iter().map(view).collect();
+    page(&views, last.as_ref())
+}
+
+fn view(row: AuditRow) -> AuditView {
+    AuditView {
+        sequence: row.sequence,
+        at: iso_utc(row.at_ms),
+        actor: row.actor,
+        action: row.action,
+        target: row.target,
+        address: row.address,
+        result: row.result,
+        detail: row.detail,
+        hash: row.hash,
+    }
+}

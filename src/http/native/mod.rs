@@ -1,0 +1,100 @@
+//! The native door, the Workflows API: `{"success":true,"data":…}` and `{"success":false,"error":{"code","message"}}`.
+//! May not know other doors. Promise: every answer is in this envelope, dates are ISO 8601 UTC, names are camelCase.
+
+mod audit;
+mod events;
+mod keys;
+mod refusal;
+mod runs;
+mod versions;
+mod workflow_body;
+mod workflows;
+
+pub(super) use refusal::render;
+
+use super::endpoint::Endpoint;
+use super::front::json_type;
+use super::problem::Problem;
+use crate::model::page::{Cursor, DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT, PageRequest};
+use bytes::Bytes;
+use serde::Serialize;
+use warp::http::{StatusCode, header};
+use warp::reply::Response;
+
+/// What a handler of this door gives.
+type Answer = Result<Response, Problem>;
+
+/// Every endpoint of the native door.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    [
+        audit::endpoints(),
+        events::endpoints(),
+        keys::endpoints(),
+        runs::endpoints(),
+        versions::endpoints(),
+        workflows::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[derive(Serialize)]
+struct Envelope<T> {
+    success: bool,
+    data: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<Meta>,
+}
+
+/// What a list says of its next page.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+    has_more: bool,
+}
+
+/// 200 with this data.
+fn ok(data: &impl Serialize) -> Answer {
+    respond(StatusCode::OK, data, None)
+}
+
+/// 201 with this data.
+fn created(data: &impl Serialize) -> Answer {
+    respond(StatusCode::CREATED, data, None)
+}
+
+/// 200 with one page.
+fn page<T: Serialize>(items: &[T], next: Option<&Cursor>) -> Answer {
+    let meta = Meta { cursor: next.map(Cursor::encode), has_more: next.is_some() };
+    respond(StatusCode::OK, &items, Some(meta))
+}
+
+fn respond(status: StatusCode, data: &impl Serialize, meta: Option<Meta>) -> Answer {
+    let body = serde_json::to_vec(&Envelope { success: true, data, meta }).map_err(|error| Problem::internal(&error))?;
+    Ok(json(status, body.into()))
+}
+
+fn json(status: StatusCode, body: Bytes) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, json_type());
+    response
+}
+
+/// Which page is asked for by `limit` (1 to 100, default 50) and `cursor`.
+fn page_request(limit: Option<u32>, cursor: Option<&str>) -> Result<PageRequest, Problem> {
+    let limit = limit.unwrap_or(DEFAULT_PAGE_LIMIT);
+    if !(1..=MAX_PAGE_LIMIT).contains(&limit) {
+        return Err(Problem::invalid(format!("`limit` is {limit}; it goes from 1 to {MAX_PAGE_LIMIT}.")));
+    }
+    let after = match cursor {
+        None => None,
+        Some(text) => Some(Cursor::decode(text).ok_or_else(|| {
+            Problem::invalid("`cursor` is not one that this server gave; leave it out to start at the first page.")
+        })?),
+    };
+    Ok(PageRequest { limit, after })
+}

@@ -1,0 +1,104 @@
+//! `/workflows/:id/versions`: list, read, restore.
+
+use super::workflows::{DefinitionView, reachable};
+use super::{Answer, ok, page, page_request};
+use crate::clock::iso_utc;
+use crate::http::body::query;
+use crate::http::door::Door;
+use crate::http::endpoint::{Access, Endpoint};
+use crate::http::problem::Problem;
+use crate::http::visit::Ctx;
+use crate::model::limit::Category;
+use crate::model::page::Cursor;
+use crate::model::scope::Permission;
+use crate::model::workflow::WorkflowVersion;
+use crate::store::WorkflowDraft;
+use serde::{Deserialize, Serialize};
+use warp::Filter as _;
+use warp::http::Method;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    const LIST: &str = "/api/v1/workflows/:id/versions";
+    const ONE: &str = "/api/v1/workflows/:id/versions/:version";
+    const RESTORE: &str = "/api/v1/workflows/:id/versions/:version/restore";
+    let read = Access::Needs(Permission::WorkflowsRead, Category::Read);
+    let write = Access::Needs(Permission::WorkflowsWrite, Category::Write);
+    vec![
+        Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| query(guard).then(list)),
+        Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| guard.then(get)),
+        Endpoint::new(Door::Native, Method::POST, RESTORE, write, |guard| guard.then(restore)),
+    ]
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VersionView<'a> {
+    version: i64,
+    name: &'a str,
+    description: Option<&'a str>,
+    change_summary: Option<&'a str>,
+    created_by: &'a str,
+    created_at: String,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    definition: Option<DefinitionView<'a>>,
+}
+
+async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
+    let workflow = reachable(&ctx)?;
+    let request = page_request(asked.limit, asked.cursor.as_deref())?;
+    let before = match &request.after {
+        None => None,
+        Some(cursor) => Some(cursor.id.parse().map_err(|_| Problem::invalid("`cursor` is not one of this list."))?),
+    };
+    let limit = request.limit as usize;
+    let store = &ctx.api().store;
+    let mut versions = store.workflow_versions(&workflow.workflow.id, before, request.limit + 1).await?;
+    let more = versions.len() > limit;
+    versions.truncate(limit);
+    let last = versions.last().filter(|_| more);
+    let next = last.map(|version| Cursor { ts: version.created_at_ms, id: version.version.to_string() });
+    let views: Vec<VersionView<'_>> = versions.iter().map(view).collect();
+    page(&views, next.as_ref())
+}
+
+async fn get(ctx: Ctx) -> Answer {
+    ok(&view(&found(&ctx)?))
+}
+
+/// Saves an older version again: as an edit, so it becomes the newest version and history stays whole.
+async fn restore(ctx: Ctx) -> Answer {
+    let workflow = reachable(&ctx)?;
+    let version = found(&ctx)?;
+    let number = version.version;
+    let definition = version.definition.ok_or(Problem::NotFound("version"))?;
+    let draft = WorkflowDraft { name: workflow.workflow.name.clone(), description: version.description, definition };
+    let summary = Some(format!("Restored version {number}"));
+    let workflows = ctx.api().engine.workflows();
+    let edited = workflows.edit(&workflow.workflow.id, draft, summary, None, ctx.key().label()).await?;
+    ok(&super::workflows::view(&edited.workflow))
+}
+
+fn found(ctx: &Ctx) -> Result<WorkflowVersion, Problem> {
+    let workflow = reachable(ctx)?;
+    let number = ctx.number(1, "version")?;
+    ctx.api().store.workflow_version(&workflow.workflow.id, number)?.ok_or(Problem::NotFound("version"))
+}
+
+fn view(version: &WorkflowVersion) -> VersionView<'_> {
+    VersionView {
+        version: version.version,
+        name: &version.name,
+        description: version.description.as_deref(),
+        change_summary: version.change_summary.as_deref(),
+        created_by: &version.created_by,
+        created_at: iso_utc(version.created_at_ms),
+        definition: version.definition.as_ref().map(|definition| DefinitionView::of(&definition.body)),
+    }
+}

@@ -1,0 +1,109 @@
+//! Everything that can keep a request from its answer, before a door has put it into its own words.
+//! May not know how any door words it. Promise: what a problem holds may be told to the client; inner detail is logged where
+//! it happens and never kept here.
+
+use crate::auth::{KeyError, Refusal};
+use crate::engine::{EngineError, WorkflowProblem};
+use crate::model::limit::LimitState;
+use crate::model::plan::DefinitionProblem;
+use crate::store::StoreError;
+
+/// Why a request was refused or failed.
+#[derive(Debug, Clone)]
+pub enum Problem {
+    /// 401: nobody is let in.
+    Unauthorized(Refusal),
+    /// 403: the key lacks these scopes.
+    Forbidden(Vec<String>),
+    /// 403: the key would hand on more than it holds.
+    NotHeld(String),
+    /// 404: what was not found, in words.
+    NotFound(&'static str),
+    /// 405: the path is known, the method is not.
+    MethodNotAllowed,
+    /// 409: the state does not allow it.
+    Conflict(String),
+    /// 400: a sentence, and where there are several mistakes each with its place.
+    Invalid(String, Vec<DefinitionProblem>),
+    /// 413: the body is larger than so many bytes.
+    TooLarge(usize),
+    /// 415: the body is not JSON.
+    UnsupportedMediaType,
+    /// 408: the body took too long.
+    BodyTimeout,
+    /// 421: the `Host` is not one of ours.
+    Misdirected,
+    /// 429: over the key's limit.
+    Limited(LimitState),
+    /// 503: nothing was written, and it may work again soon.
+    Unavailable(String),
+    /// 500: the log has the cause under the request's id.
+    Internal,
+}
+
+impl Problem {
+    /// A 400 with one sentence.
+    pub fn invalid(message: impl Into<String>) -> Problem {
+        Problem::Invalid(message.into(), Vec::new())
+    }
+
+    /// A 500 whose cause goes to the log.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Problem {
+        log::error!("internal error: {cause}");
+        Problem::Internal
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        match error {
+            StoreError::NotCommitted(_) | StoreError::Closed => {
+                log::warn!("{error}");
+                Problem::Unavailable(format!("Nothing was written: {error}. Try again in a moment."))
+            }
+            other => Problem::internal(&other),
+        }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Problem {
+        match error {
+            KeyError::Invalid { .. } => Problem::invalid(error.to_string()),
+            KeyError::NotHeld(message) => Problem::NotHeld(message),
+            KeyError::NotFound => Problem::NotFound("API key"),
+            KeyError::Conflict(message) => Problem::Conflict(message),
+            KeyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<WorkflowProblem> for Problem {
+    fn from(problem: WorkflowProblem) -> Problem {
+        match problem {
+            WorkflowProblem::Invalid(details) => Problem::Invalid("Invalid workflow configuration".to_owned(), details),
+            WorkflowProblem::NotFound => Problem::NotFound("workflow"),
+            WorkflowProblem::Conflict(message) => Problem::Conflict(message),
+            WorkflowProblem::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Problem {
+        match error {
+            EngineError::NotActive(_) | EngineError::OtherRequest | EngineError::Conflict(_) => {
+                Problem::Conflict(error.to_string())
+            }
+            EngineError::BadInput(problems) => {
+                let place = |message: &String| message.split(':').next().unwrap_or("input").to_owned();
+                let details = problems.iter().map(|m| DefinitionProblem { place: place(m), message: m.clone() }).collect();
+                Problem::Invalid(format!("The input does not fit: {}", problems.join("; ")), details)
+            }
+            EngineError::NotFound => Problem::NotFound("run"),
+            EngineError::Stopping => Problem::Unavailable(error.to_string()),
+            EngineError::Store(error) => error.into(),
+            EngineError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One request on its way: what is known of it before its handler runs, and what was found out on the way.
+//! May not know any endpoint. Promise: a refusal is written here once, and the one exit reads it from here.
+
+use super::door::Door;
+use super::problem::Problem;
+use super::{Api, RequestBody};
+use crate::auth::KeyEntry;
+use crate::id::{BadId, is_id};
+use crate::model::limit::LimitState;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use warp::http::{HeaderValue, Method, Uri};
+
+/// The most segments that a path of ours has, and of those the most that are parameters.
+pub(super) const MAX_SEGMENTS: usize = 9;
+pub(super) const MAX_PARAMETERS: usize = 2;
+
+/// Who is at the other end of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The client's address; behind a trusted proxy what that says.
+    pub address: IpAddr,
+    /// Whether the request came over the data folder's control socket.
+    pub control: bool,
+}
+
+/// The text of a key as it was presented: a header and where in it the text begins.
+#[derive(Debug, Clone)]
+pub(super) struct Credential {
+    pub(super) header: HeaderValue,
+    pub(super) text_from: usize,
+}
+
+impl Credential {
+    pub(super) fn text(&self) -> &[u8] {
+        self.header.as_bytes().get(self.text_from..).unwrap_or_default()
+    }
+}
+
+/// One request.
+pub struct Visit {
+    /// The server's parts.
+    pub api: Arc<Api>,
+    /// In whose words it is answered.
+    pub door: Door,
+    /// From where it came.
+    pub peer: Peer,
+    pub(super) number: u64,
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) credential: Option<Credential>,
+    pub(super) parameters: [(u16, u16); MAX_PARAMETERS],
+    pub(super) allow: super::endpoint::Methods,
+    pub(super) body: Mutex<Option<RequestBody>>,
+    pub(super) who: OnceLock<Arc<KeyEntry>>,
+    pub(super) limit: OnceLock<Option<LimitState>>,
+    pub(super) problem: OnceLock<Problem>,
+}
+
+impl Visit {
+    /// Says why the request stops here. The rejection itself only means "stop".
+    pub(super) fn refuse(&self, problem: Problem) -> warp::Rejection {
+        drop(self.problem.set(problem));
+        warp::reject::not_found()
+    }
+
+    /// The body, for the one filter that reads it.
+    pub(super) fn take_body(&self) -> Option<RequestBody> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The query string, empty where there is none.
+    pub fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    fn parameter(&self, index: usize) -> &str {
+        let (from, to) = self.parameters.get(index).copied().unwrap_or_default();
+        self.uri.path().get(usize::from(from)..usize::from(to)).unwrap_or_default()
+    }
+}
+
+/// A request whose key was found good, within its limit and permitted: what every handler gets. Only `guard` makes one.
+#[derive(Clone)]
+pub struct Ctx {
+    pub(super) visit: Arc<Visit>,
+    pub(super) key: Arc<KeyEntry>,
+}
+
+impl Ctx {
+    /// The server's parts.
+    pub fn api(&self) -> &Api {
+        &self.visit.api
+    }
+
+    /// The key that was let in.
+    pub fn key(&self) -> &Arc<KeyEntry> {
+        &self.key
+    }
+
+    /// From where the request came, for the audit log.
+    pub fn address(&self) -> String {
+        if self.visit.peer.control { "control".to_owned() } else { self.visit.peer.address.to_string() }
+    }
+
+    /// A path parameter by its place, as an id. What is not an id is 404: `what` was not found.
+    pub fn id<T: FromStr<Err = BadId>>(&self, index: usize, what: &'static str) -> Result<T, Problem> {
+        self.visit.parameter(index).parse().map_err(|_| Problem::NotFound(what))
+    }
+
+    /// A path parameter by its place, as a whole number from 1.
+    pub fn number(&self, index: usize, what: &'static str) -> Result<i64, Problem> {
+        let text = self.visit.parameter(index);
+        let number = text.parse().ok().filter(|number: &i64| *number > 0 && is_id(text));
+        number.ok_or(Problem::NotFound(what))
+    }
+}
