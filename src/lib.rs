@@ -1,8 +1,11 @@
 //! Flowlatch: a workflow server in one binary and one SQLite file.
 
+pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod data_folder;
 pub mod engine;
 pub mod error;
 pub mod id;
