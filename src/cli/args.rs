@@ -13,7 +13,12 @@ use std::path::PathBuf;
 
 /// A workflow server in one binary and one SQLite file.
 #[derive(Debug, Parser)]
-#[command(name = "flowlatch", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "flowlatch",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 #[command(after_help = "Without a command, `serve` is meant.\n\n\
     Examples:\n  flowlatch\n  flowlatch --port 8080 --data ./data\n  flowlatch keys create --name ci --scope workflows:execute\n  \
     FLOWLATCH_API_KEY=wfk_… flowlatch runs list --url https://flow.example\n\n\
@@ -32,7 +37,13 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub data: Option<PathBuf>,
     /// Act on the server at this URL, with the key in FLOWLATCH_API_KEY [default: FLOWLATCH_URL]
-    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere", conflicts_with = "data")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help_heading = "Everywhere",
+        conflicts_with = "data"
+    )]
     pub url: Option<String>,
     /// Configuration file (TOML) [default: `flowlatch.toml` in the data folder, if it is there]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
@@ -61,9 +72,11 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Every setting is also a key of the configuration file and an environment variable: \
+#[command(
+    after_help = "Every setting is also a key of the configuration file and an environment variable: \
     `--cors-origins` is `cors_origins` and FLOWLATCH_CORS_ORIGINS. `--help` lists them all.\n\n\
-    Examples:\n  flowlatch serve --port 8080\n  flowlatch serve --port 0 --json-ready --exit-on-stdin-eof")]
+    Examples:\n  flowlatch serve --port 8080\n  flowlatch serve --port 0 --json-ready --exit-on-stdin-eof"
+)]
 pub(super) struct Serve {
     /// When listening, print one line of JSON on stdout (url, basePath, pid, instance; on the first start adminKey), and nothing else ever
     #[arg(long)]
@@ -110,7 +123,9 @@ pub(super) enum Keys {
         id: String,
     },
     /// Say whether a text has the form and checksum of a key; asks no server
-    #[command(after_help = "Examples:\n  flowlatch keys check wfk_…\n  flowlatch keys check - < key.txt")]
+    #[command(
+        after_help = "Examples:\n  flowlatch keys check wfk_…\n  flowlatch keys check - < key.txt"
+    )]
     Check {
         /// The text, or `-` to read it from stdin
         text: String,
@@ -123,7 +138,12 @@ pub(super) struct CreateKey {
     #[arg(long)]
     pub name: String,
     /// What it may do; can be given several times
-    #[arg(long = "scope", value_name = "SCOPE", required = true, value_delimiter = ',')]
+    #[arg(
+        long = "scope",
+        value_name = "SCOPE",
+        required = true,
+        value_delimiter = ','
+    )]
     pub scopes: Vec<String>,
     /// The kind of client it is for
     #[arg(long, value_enum, default_value_t = Format::Wfk)]
@@ -168,8 +188,10 @@ pub(super) enum Workflows {
         limit: usize,
     },
     /// Create the workflows in these files, or update those that have the same names
-    #[command(after_help = "A file with \"status\": \"active\" is activated too. What is unchanged is left alone.\n\n\
-        Example:\n  flowlatch workflows apply flows/*.json --activate")]
+    #[command(
+        after_help = "A file with \"status\": \"active\" is activated too. What is unchanged is left alone.\n\n\
+        Example:\n  flowlatch workflows apply flows/*.json --activate"
+    )]
     Apply {
         /// JSON files; `-` for stdin
         #[arg(required = true, value_name = "FILE")]
@@ -179,8 +201,10 @@ pub(super) enum Workflows {
         activate: bool,
     },
     /// Start a run
-    #[command(after_help = "With --watch, the exit code is 1 when the run fails.\n\n\
-        Example:\n  flowlatch workflows run 0190… --input '{\"amount\": 5}' --watch")]
+    #[command(
+        after_help = "With --watch, the exit code is 1 when the run fails.\n\n\
+        Example:\n  flowlatch workflows run 0190… --input '{\"amount\": 5}' --watch"
+    )]
     Run {
         #[arg(value_parser = id)]
         id: String,
@@ -271,7 +295,10 @@ pub(super) fn with_default_command(mut typed: Vec<OsString>) -> Vec<OsString> {
             }
             Some("--json") => {}
             Some("-h" | "--help" | "-V" | "--version") => break false,
-            Some(text) if ["--data=", "--url=", "--config="].iter().any(|flag| text.starts_with(flag)) => {}
+            Some(text)
+                if ["--data=", "--url=", "--config="]
+                    .iter()
+                    .any(|flag| text.starts_with(flag)) => {}
             Some(text) => break text.starts_with('-'),
             None => break false,
         }
@@ -291,7 +318,8 @@ fn id(text: &str) -> Result<String, String> {
 }
 
 fn category_limit(text: &str) -> Result<(Category, Limit), String> {
-    let problem = || format!("`{text}` is not read=N, write=N or execute=N, where N is a number or `none`");
+    let problem =
+        || format!("`{text}` is not read=N, write=N or execute=N, where N is a number or `none`");
     let (name, limit) = text.split_once('=').ok_or_else(problem)?;
     let category = Category::ALL
         .into_iter()
@@ -328,11 +356,20 @@ mod tests {
             let cli = parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
             assert!(matches!(cli.command, Command::Serve(_)), "{line}");
         }
-        let Ok(Cli { command: Command::Serve(serve), .. }) = parse("flowlatch --port 0 --allowed-hosts a --allowed-hosts b,c")
+        let Ok(Cli {
+            command: Command::Serve(serve),
+            ..
+        }) = parse("flowlatch --port 0 --allowed-hosts a --allowed-hosts b,c")
         else {
             panic!("not serve");
         };
-        assert_eq!(serve.settings.0, [("port", "0".to_owned()), ("allowed_hosts", "a,b,c".to_owned())]);
+        assert_eq!(
+            serve.settings.0,
+            [
+                ("port", "0".to_owned()),
+                ("allowed_hosts", "a,b,c".to_owned())
+            ]
+        );
     }
 
     #[test]
@@ -343,7 +380,11 @@ mod tests {
             "flowlatch keys list --json --data d",
         ] {
             let cli = parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-            assert_eq!((cli.global.data, cli.global.json), (Some("d".into()), true), "{line}");
+            assert_eq!(
+                (cli.global.data, cli.global.json),
+                (Some("d".into()), true),
+                "{line}"
+            );
         }
     }
 

@@ -25,7 +25,11 @@ pub(super) struct Client(Target);
 
 enum Target {
     /// A server, over HTTP.
-    Server { http: reqwest::Client, base: String, is_remote: bool },
+    Server {
+        http: reqwest::Client,
+        base: String,
+        is_remote: bool,
+    },
     /// The files: the server's own code in this process, without a port.
     Files(App),
 }
@@ -71,13 +75,18 @@ impl Client {
                     request = request.json(body);
                 }
                 let answer = request.send().await.map_err(|error| {
-                    failed(error).hint("is it running? `--url` names another server, `--data` another folder")
+                    failed(error).hint(
+                        "is it running? `--url` names another server, `--data` another folder",
+                    )
                 })?;
                 let status = answer.status().as_u16();
                 let bytes = answer.bytes().await.map_err(failed)?;
                 let body = serde_json::from_slice(&bytes).map_err(|error| {
-                    Error::caused_by(format!("{base} answered {status}, but not as a Flowlatch server does"), error)
-                        .hint("the URL must be the server's own, with its base path if it has one")
+                    Error::caused_by(
+                        format!("{base} answered {status}, but not as a Flowlatch server does"),
+                        error,
+                    )
+                    .hint("the URL must be the server's own, with its base path if it has one")
                 })?;
                 Ok((status, body))
             }
@@ -85,23 +94,48 @@ impl Client {
     }
 
     /// Makes one call and gives the answer as a whole; a refusal is an error.
-    pub(super) async fn answer(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value> {
+    pub(super) async fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Value> {
         let (status, answer) = self.call(method, path, body).await?;
         if (200..300).contains(&status) {
             Ok(answer)
         } else {
-            Err(refusal(status, &answer, matches!(self.0, Target::Server { is_remote: true, .. })))
+            Err(refusal(
+                status,
+                &answer,
+                matches!(
+                    self.0,
+                    Target::Server {
+                        is_remote: true,
+                        ..
+                    }
+                ),
+            ))
         }
     }
 
     /// Makes one call and gives the `data` of the answer; a refusal is an error.
-    pub(super) async fn data(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value> {
+    pub(super) async fn data(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Value> {
         let mut answer = self.answer(method, path, body).await?;
         Ok(answer.get_mut("data").map_or(Value::Null, Value::take))
     }
 
     /// Up to `wanted` items of a list, page after page. `query` holds names and values.
-    pub(super) async fn list(&self, path: &str, query: &[(&str, String)], wanted: usize) -> Result<Vec<Value>> {
+    pub(super) async fn list(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        wanted: usize,
+    ) -> Result<Vec<Value>> {
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
         while items.len() < wanted {
@@ -111,7 +145,9 @@ impl Client {
             if let Some(cursor) = &cursor {
                 pairs.append_pair("cursor", cursor);
             }
-            let mut answer = self.answer("GET", &format!("{path}?{}", pairs.finish()), None).await?;
+            let mut answer = self
+                .answer("GET", &format!("{path}?{}", pairs.finish()), None)
+                .await?;
             if let Some(Value::Array(page)) = answer.get_mut("data").map(Value::take) {
                 items.extend(page);
             }
@@ -152,11 +188,23 @@ fn remote(url: &str) -> Result<Client> {
         None => false,
     };
     if parsed.scheme() == "http" && !is_loopback {
-        output::note("warning: the key and all answers travel unencrypted; use https where others can listen");
+        output::note(
+            "warning: the key and all answers travel unencrypted; use https where others can listen",
+        );
     }
-    let base = url.trim_end_matches('/').trim_end_matches("/api/v1").to_owned();
-    let http = http_client(Some((HeaderName::from_static("x-api-key"), key.trim().to_owned())), None)?;
-    Ok(Client(Target::Server { http, base, is_remote: true }))
+    let base = url
+        .trim_end_matches('/')
+        .trim_end_matches("/api/v1")
+        .to_owned();
+    let http = http_client(
+        Some((HeaderName::from_static("x-api-key"), key.trim().to_owned())),
+        None,
+    )?;
+    Ok(Client(Target::Server {
+        http,
+        base,
+        is_remote: true,
+    }))
 }
 
 async fn local(config: Config, may_create: bool) -> Result<Client> {
@@ -197,16 +245,26 @@ fn running_server(folder: &Path) -> Result<Option<Client>> {
         return Ok(None);
     };
     let (http, base) = match &server.control {
-        Control::Socket { socket } => (http_client(None, Some(socket))?, "http://localhost".to_owned()),
+        Control::Socket { socket } => (
+            http_client(None, Some(socket))?,
+            "http://localhost".to_owned(),
+        ),
         Control::Loopback { url, token } => {
             let header = (reqwest::header::AUTHORIZATION, format!("Bearer {token}"));
             (http_client(Some(header), None)?, url.clone())
         }
     };
-    Ok(Some(Client(Target::Server { http, base, is_remote: false })))
+    Ok(Some(Client(Target::Server {
+        http,
+        base,
+        is_remote: false,
+    })))
 }
 
-fn http_client(secret: Option<(HeaderName, String)>, socket: Option<&Path>) -> Result<reqwest::Client> {
+fn http_client(
+    secret: Option<(HeaderName, String)>,
+    socket: Option<&Path>,
+) -> Result<reqwest::Client> {
     let failed = || "cannot set up HTTP";
     let mut headers = HeaderMap::new();
     if let Some((name, text)) = secret {
@@ -237,9 +295,14 @@ fn http_client(secret: Option<(HeaderName, String)>, socket: Option<&Path>) -> R
     }
     #[cfg(not(unix))]
     if let Some(socket) = socket {
-        return Err(Error::new(format!("{} cannot be opened on this platform", socket.display())));
+        return Err(Error::new(format!(
+            "{} cannot be opened on this platform",
+            socket.display()
+        )));
     }
-    builder.build().map_err(|error| Error::caused_by(failed(), error))
+    builder
+        .build()
+        .map_err(|error| Error::caused_by(failed(), error))
 }
 
 /// A refusal as an error: the server's sentence, every single problem that it lists, and what to do.
@@ -249,7 +312,9 @@ fn refusal(status: u16, answer: &Value, is_remote: bool) -> Error {
         .as_str()
         .or(problem.as_str())
         .map_or_else(|| format!("the server answered {status}"), str::to_owned);
-    let listed = ["problems", "details"].iter().find_map(|field| problem[*field].as_array());
+    let listed = ["problems", "details"]
+        .iter()
+        .find_map(|field| problem[*field].as_array());
     for entry in listed.into_iter().flatten() {
         match (entry["place"].as_str(), entry["message"].as_str()) {
             (Some(place), Some(text)) => message.push_str(&format!("\n  {place}: {text}")),
@@ -258,7 +323,9 @@ fn refusal(status: u16, answer: &Value, is_remote: bool) -> Error {
     }
     let error = Error::new(message);
     match status {
-        401 if is_remote => error.hint("FLOWLATCH_API_KEY must hold a key of that server that is in force"),
+        401 if is_remote => {
+            error.hint("FLOWLATCH_API_KEY must hold a key of that server that is in force")
+        }
         403 => match problem["required"].as_array() {
             Some(scopes) => {
                 let words: Vec<&str> = scopes.iter().filter_map(Value::as_str).collect();
@@ -282,19 +349,31 @@ mod tests {
         let forbidden = json!({"success": false, "error": {"code": "FORBIDDEN",
             "message": "Insufficient permissions for this operation", "required": ["runs:read"]}});
         let error = refusal(403, &forbidden, true);
-        assert_eq!(error.to_string(), "Insufficient permissions for this operation");
+        assert_eq!(
+            error.to_string(),
+            "Insufficient permissions for this operation"
+        );
         assert_eq!(error.hint_text(), Some("the key needs the scope runs:read"));
         let invalid = json!({"error": {"message": "Invalid workflow", "problems": [
             {"place": "steps[0].type", "message": "unknown"}]}});
-        assert_eq!(refusal(400, &invalid, false).to_string(), "Invalid workflow\n  steps[0].type: unknown");
-        assert_eq!(refusal(502, &json!(null), false).to_string(), "the server answered 502");
+        assert_eq!(
+            refusal(400, &invalid, false).to_string(),
+            "Invalid workflow\n  steps[0].type: unknown"
+        );
+        assert_eq!(
+            refusal(502, &json!(null), false).to_string(),
+            "the server answered 502"
+        );
     }
 
     #[test]
     fn a_url_without_scheme_is_refused_before_anything_is_sent() {
         for bad in ["flow.example", "ftp://flow.example", "http://", ""] {
             let error = remote(bad).err().expect(bad);
-            assert!(error.to_string().contains("is not the URL of a server"), "{bad}: {error}");
+            assert!(
+                error.to_string().contains("is not the URL of a server"),
+                "{bad}: {error}"
+            );
         }
     }
 }

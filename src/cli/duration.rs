@@ -20,7 +20,9 @@ const LONGEST_SECONDS: u64 = 100 * 366 * 86_400;
 /// Reads a whole number with `s`, `m`, `h`, `d` or `w`, as seconds.
 pub(super) fn seconds(text: &str) -> Result<u64, String> {
     let problem = || {
-        format!("`{text}` is not a duration; write a whole number and s, m, h, d or w, such as `12h`")
+        format!(
+            "`{text}` is not a duration; write a whole number and s, m, h, d or w, such as `12h`"
+        )
     };
     let unit = text.chars().next_back().ok_or_else(problem)?;
     let unit_seconds = match unit {
@@ -76,7 +78,21 @@ mod tests {
         ] {
             assert_eq!(seconds(text), Ok(expected), "{text}");
         }
-        for bad in ["", "s", "90", "1.5h", "-1d", "+1d", "1 d", "1dd", "1y", "1D", "1ä", "99999999999999999999s", "200000w"] {
+        for bad in [
+            "",
+            "s",
+            "90",
+            "1.5h",
+            "-1d",
+            "+1d",
+            "1 d",
+            "1dd",
+            "1y",
+            "1D",
+            "1ä",
+            "99999999999999999999s",
+            "200000w",
+        ] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
     }
@@ -87,11 +103,21 @@ mod tests {
             ("90d", Expiry::InSeconds(7_776_000)),
             ("never", Expiry::Never),
             ("2027-01-31", Expiry::At("2027-01-31T00:00:00.000Z".into())),
-            ("2027-01-31T12:00:00+01:00", Expiry::At("2027-01-31T11:00:00.000Z".into())),
+            (
+                "2027-01-31T12:00:00+01:00",
+                Expiry::At("2027-01-31T11:00:00.000Z".into()),
+            ),
         ] {
             assert_eq!(expiry(text), Ok(expected), "{text}");
         }
-        for bad in ["", "0s", "tomorrow", "2027-13-01", "31.1.2027", "2027-01-31 12:00"] {
+        for bad in [
+            "",
+            "0s",
+            "tomorrow",
+            "2027-13-01",
+            "31.1.2027",
+            "2027-01-31 12:00",
+        ] {
             assert!(expiry(bad).is_err(), "{bad}");
         }
     }

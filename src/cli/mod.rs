@@ -54,10 +54,16 @@ pub fn run() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::error(&Error::caused_by("cannot start the threads of the server", error));
+            output::error(&Error::caused_by(
+                "cannot start the threads of the server",
+                error,
+            ));
             return ExitCode::FAILURE;
         }
     };
@@ -110,13 +116,13 @@ fn local_config(global: &Global) -> Result<Config, Failure> {
     read_config(global, Vec::new())
 }
 
-fn read_config(
-    global: &Global,
-    mut flags: Vec<(&'static str, String)>,
-) -> Result<Config, Failure> {
+fn read_config(global: &Global, mut flags: Vec<(&'static str, String)>) -> Result<Config, Failure> {
     if let Some(data) = &global.data {
         let text = data.to_str().ok_or_else(|| {
-            Failure::Usage(Error::new(format!("--data: {} is not UTF-8", data.display())))
+            Failure::Usage(Error::new(format!(
+                "--data: {} is not UTF-8",
+                data.display()
+            )))
         })?;
         flags.push(("data", text.to_owned()));
     }

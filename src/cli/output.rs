@@ -62,7 +62,11 @@ impl Output {
             .iter()
             .map(|(name, value)| {
                 let value = harmless(value);
-                format!("{}  {}", self.bold(&format!("{name:width$}")), self.status(&value))
+                format!(
+                    "{}  {}",
+                    self.bold(&format!("{name:width$}")),
+                    self.status(&value)
+                )
             })
             .collect();
         print(&lines.join("\n"))
@@ -116,7 +120,13 @@ fn padded(cells: &[String], widths: &[usize]) -> String {
 /// The text without characters that a terminal would obey.
 fn harmless(text: &str) -> String {
     text.chars()
-        .map(|character| if character.is_control() { '\u{fffd}' } else { character })
+        .map(|character| {
+            if character.is_control() {
+                '\u{fffd}'
+            } else {
+                character
+            }
+        })
         .collect()
 }
 
@@ -153,7 +163,10 @@ pub(super) fn cell(object: &Value, field: &str) -> String {
         Some(Value::Array(items)) => {
             let texts: Vec<String> = items
                 .iter()
-                .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+                .map(|item| {
+                    item.as_str()
+                        .map_or_else(|| item.to_string(), str::to_owned)
+                })
                 .collect();
             texts.join(" ")
         }
@@ -169,7 +182,10 @@ mod tests {
     #[test]
     fn cells_are_plain_and_cannot_steer_the_terminal() {
         let object = json!({"a": "x", "b": null, "c": ["p", "q"], "d": 5});
-        let cells: Vec<String> = ["a", "b", "c", "d", "e"].iter().map(|name| cell(&object, name)).collect();
+        let cells: Vec<String> = ["a", "b", "c", "d", "e"]
+            .iter()
+            .map(|name| cell(&object, name))
+            .collect();
         assert_eq!(cells, ["x", "–", "p q", "5", "–"]);
         assert_eq!(harmless("a\x1b[31mb\nc"), "a\u{fffd}[31mb\u{fffd}c");
     }
