@@ -94,3 +94,8 @@ pub struct PendingSecret {
     /// For how long the former text works once the successor was used: 0 to 86,400.
     pub grace_seconds: u32,
 }
+
+/// Stands in for the real one.
+pub fn describe(_text: &str) -> Result<KeyFormat, String> {
+    unimplemented!()
+}

@@ -1,6 +1,8 @@
 //! The one SQLite file: the only layer with SQL. Functions speak in `model` types and leak no rusqlite type.
 //! May not know HTTP, keys' texts or how plans work. Promise: a write is answered after the commit that makes it true.
 
+pub mod doctor;
+
 use crate::id::{KeyId, RunId, WorkflowId};
 use crate::model::audit::{AuditEntry, AuditFilter, AuditRow, ChainCheck};
 use crate::model::key::{KeyRecord, LastUse};

@@ -1,13 +1,22 @@
 //! The configuration: defaults < file < environment (`FLOWLATCH_…`) < flags.
 //! May not know what the settings are used for. Promise: an unknown key or variable is an error that names the nearest
-//! known one, and every limit has its name and unit here.
+//! known one, every problem is reported at once, and every limit has its name, unit and range in one table: [`SETTINGS`].
+
+mod load;
+mod settings;
+mod value;
+
+pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, Sources, load};
+pub use settings::{Kind, SETTINGS, Setting, table_markdown};
+pub use value::parse_limit;
 
 use crate::model::limit::Limit;
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Everything that can be set, with its value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The address to listen on. `127.0.0.1` also listens on `[::1]` where possible.
     pub host: String,
@@ -67,4 +76,52 @@ pub struct Config {
     pub max_running_runs: usize,
     /// Read connections to the database.
     pub read_connections: u32,
+}
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+impl Config {
+    /// The defaults, with this data folder: what a program that embeds the server starts from.
+    pub fn new(data: impl Into<PathBuf>) -> Config {
+        Config {
+            host: "127.0.0.1".into(),
+            port: 3000,
+            data: data.into(),
+            public_url: None,
+            allowed_hosts: Vec::new(),
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            base_path: String::new(),
+            tls_cert: None,
+            tls_key: None,
+            outbound_allow: Vec::new(),
+            template_env: Vec::new(),
+            limit_read: Limit::PerMinute(1000),
+            limit_write: Limit::PerMinute(100),
+            limit_execute: Limit::PerMinute(500),
+            max_connections: 1024,
+            max_body_bytes: MIB,
+            header_timeout_ms: 10_000,
+            body_timeout_ms: 30_000,
+            max_steps: 500,
+            max_definition_bytes: MIB,
+            max_input_bytes: MIB,
+            max_output_bytes: MIB,
+            max_response_bytes: 5 * MIB,
+            http_timeout_ms: 30_000,
+            sync_wait_ms: 30_000,
+            max_sync_wait_ms: 300_000,
+            max_running_runs: 256,
+            read_connections: 4,
+        }
+    }
+
+    /// The variables that `{{env.NAME}}` may see (`template_env`), with their values now; unset ones are left out.
+    pub fn template_environment(&self) -> BTreeMap<String, String> {
+        self.template_env
+            .iter()
+            .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
+            .collect()
+    }
 }

@@ -1,0 +1,279 @@
+//! `flowlatch runs`: list, show, follow, cancel, retry.
+//! May not know how runs are done. Promise: following a run ends when the run does, and the exit code tells how.
+
+use super::args::Runs;
+use super::client::Client;
+use super::output::{self, Output, cell};
+use crate::error::{Error, Result};
+use crate::model::run::RunStatus;
+use indicatif::ProgressBar;
+use serde_json::Value;
+use std::time::Duration;
+
+const PATH: &str = "/api/v1/runs";
+const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
+const SPINNER_TICK: Duration = Duration::from_millis(100);
+
+pub(super) async fn run(command: Runs, client: &Client, output: &Output) -> Result<()> {
+    match command {
+        Runs::List {
+            workflow,
+            status,
+            limit,
+        } => {
+            let query: Vec<(&str, String)> = [("workflowId", workflow), ("status", status)]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect();
+            list(&query, limit, client, output).await
+        }
+        Runs::Show { id } => {
+            let run = client.data("GET", &format!("{PATH}/{id}"), None).await?;
+            if output.json {
+                return output.json(&run);
+            }
+            show(&run, output)?;
+            let logs = client
+                .data("GET", &format!("{PATH}/{id}/logs"), None)
+                .await?;
+            show_steps(&logs, output)
+        }
+        Runs::Watch { id } => {
+            let run = client.data("GET", &format!("{PATH}/{id}"), None).await?;
+            if client.is_in_process() && !has_ended(&run) {
+                return Err(Error::new(format!(
+                    "{id} is {} and no server is at work on it",
+                    cell(&run, "status")
+                ))
+                .hint("`flowlatch serve` goes on with unfinished runs"));
+            }
+            watch(&id, client, output).await
+        }
+        Runs::Cancel { id } => {
+            let run = client
+                .data("POST", &format!("{PATH}/{id}/cancel"), None)
+                .await?;
+            if output.json {
+                return output.json(&run);
+            }
+            output.line(&format!("{id} is {}", output.status(&cell(&run, "status"))))
+        }
+        Runs::Retry { id, watch } => {
+            let started = client
+                .data("POST", &format!("{PATH}/{id}/retry"), None)
+                .await?;
+            after_start(&started, watch, client, output).await
+        }
+    }
+}
+
+async fn list(
+    query: &[(&str, String)],
+    limit: usize,
+    client: &Client,
+    output: &Output,
+) -> Result<()> {
+    let runs = client.list(PATH, query, limit).await?;
+    if output.json {
+        return output.json(&Value::Array(runs));
+    }
+    let head = ["ID", "WORKFLOW", "STATUS", "CREATED", "MS", "ERROR"];
+    let rows: Vec<Vec<String>> = runs
+        .iter()
+        .map(|run| {
+            let fields = ["id", "workflowId", "status", "createdAt", "durationMs"];
+            let mut row: Vec<String> = fields.iter().map(|field| cell(run, field)).collect();
+            row.push(cell(&run["error"], "message"));
+            row
+        })
+        .collect();
+    output.table(&head, &rows)
+}
+
+/// Shows a run that was just started, or follows it. On the files a run moves only while this process lives, so there
+/// every run is followed.
+pub(super) async fn after_start(
+    started: &Value,
+    follow: bool,
+    client: &Client,
+    output: &Output,
+) -> Result<()> {
+    let id = ["runId", "id"]
+        .iter()
+        .find_map(|field| started[*field].as_str());
+    let id = id.ok_or_else(|| Error::new("the server did not name the run that it started"))?;
+    if follow || client.is_in_process() {
+        if !follow {
+            output::note(
+                "No server holds the data folder: the run is done here, and this command waits for its end.",
+            );
+        }
+        return watch(id, client, output).await;
+    }
+    if output.json {
+        return output.json(started);
+    }
+    output.line(&format!(
+        "{id}  {}",
+        output.status(&cell(started, "status"))
+    ))
+}
+
+/// Follows a run to its end: a line for each step that moved, then the run. A run that did not complete is an error.
+async fn watch(id: &str, client: &Client, output: &Output) -> Result<()> {
+    // Draws on stderr, and only when that is a terminal.
+    let spinner = ProgressBar::new_spinner();
+    spinner.enable_steady_tick(SPINNER_TICK);
+    let mut seen: Vec<String> = Vec::new();
+    let run = loop {
+        let run = client.data("GET", &format!("{PATH}/{id}"), None).await?;
+        let logs = client
+            .data("GET", &format!("{PATH}/{id}/logs"), None)
+            .await?;
+        let lines: Vec<String> = logs
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(step_line)
+            .collect();
+        if !output.json {
+            for line in news(&seen, &lines) {
+                spinner.suspend(|| output.line(line))?;
+            }
+        }
+        spinner.set_message(format!(
+            "{id} {} · {} steps",
+            cell(&run, "status"),
+            lines.len()
+        ));
+        seen = lines;
+        if has_ended(&run) {
+            break run;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    };
+    spinner.finish_and_clear();
+    if output.json {
+        output.json(&run)?;
+    } else {
+        show(&run, output)?;
+    }
+    if run["status"] == RunStatus::Completed.as_str() {
+        return Ok(());
+    }
+    let error = &run["error"];
+    Err(match error["message"].as_str() {
+        Some(message) => Error::new(format!("{id} {}: {message}", cell(&run, "status"))),
+        None => Error::new(format!("{id} was {}", cell(&run, "status"))),
+    })
+}
+
+/// The lines that were not there at the last look.
+fn news<'a>(seen: &[String], lines: &'a [String]) -> impl Iterator<Item = &'a str> {
+    lines
+        .iter()
+        .enumerate()
+        .filter(|(index, line)| seen.get(*index) != Some(line))
+        .map(|(_, line)| line.as_str())
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+fn has_ended(run: &Value) -> bool {
+    let status = run["status"].as_str().and_then(RunStatus::parse);
+    status.is_some_and(RunStatus::is_final)
+}
+
+fn show(run: &Value, output: &Output) -> Result<()> {
+    let names = [
+        "id",
+        "workflowId",
+        "workflowVersion",
+        "status",
+        "triggerType",
+        "retryOf",
+        "createdAt",
+        "startedAt",
+        "completedAt",
+        "durationMs",
+        "input",
+        "output",
+        "error",
+    ];
+    let fields: Vec<(&str, String)> = names
+        .into_iter()
+        .filter(|name| run.get(name).is_some_and(|value| !value.is_null()))
+        .map(|name| match (name, run["error"]["message"].as_str()) {
+            ("error", Some(message)) => (name, message.to_owned()),
+            ("input" | "output", _) => (name, run[name].to_string()),
+            _ => (name, cell(run, name)),
+        })
+        .collect();
+    output.fields(&fields)
+}
+
+const STEP_FIELDS: [&str; 5] = ["stepId", "stepType", "status", "durationMs", "error"];
+
+fn step_cells(step: &Value) -> Vec<String> {
+    STEP_FIELDS
+        .iter()
+        .map(|field| match step["error"]["message"].as_str() {
+            Some(message) if *field == "error" => message.to_owned(),
+            _ => cell(step, field),
+        })
+        .collect()
+}
+
+fn show_steps(logs: &Value, output: &Output) -> Result<()> {
+    let rows: Vec<Vec<String>> = logs
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(step_cells)
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    output.line("")?;
+    output.table(&["STEP", "TYPE", "STATUS", "MS", "ERROR"], &rows)
+}
+
+fn step_line(step: &Value) -> String {
+    let mut line = format!("{}  {}", cell(step, "stepId"), cell(step, "status"));
+    if let Some(milliseconds) = step["durationMs"].as_u64() {
+        line.push_str(&format!("  {milliseconds} ms"));
+    }
+    if let Some(message) = step["error"]["message"].as_str() {
+        line.push_str(&format!("  {message}"));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_moved_is_told() {
+        let before = ["a  completed".to_owned(), "b  running".to_owned()];
+        let after = [
+            "a  completed".to_owned(),
+            "b  failed".to_owned(),
+            "c  running".to_owned(),
+        ];
+        assert_eq!(
+            news(&before, &after).collect::<Vec<_>>(),
+            ["b  failed", "c  running"]
+        );
+        assert_eq!(news(&after, &after).count(), 0);
+    }
+
+    #[test]
+    fn a_step_is_one_line() {
+        let step = json!({"stepId": "charge", "status": "failed", "durationMs": 12, "error": {"message": "no route"}});
+        assert_eq!(step_line(&step), "charge  failed  12 ms  no route");
+        assert!(has_ended(&json!({"status": "failed"})));
+        assert!(!has_ended(&json!({"status": "running"})) && !has_ended(&json!(null)));
+    }
+}

@@ -1,0 +1,427 @@
+//! Puts the configuration together from its sources, the later over the earlier, and checks it as a whole.
+//! May not know what the settings are used for. Promise: all problems at once, each with the place where it stands; a
+//! misspelt name is never passed over in silence.
+
+use super::Config;
+use super::settings::{Kind, SETTINGS, Setting};
+use crate::error::Error;
+use std::path::{Path, PathBuf};
+
+/// The configuration file that is read from the data folder when no other is named.
+pub const FILE_NAME: &str = "flowlatch.toml";
+
+/// Variables of the commands that talk to a remote server; they never make the server fail.
+pub const CLIENT_VARIABLES: [&str; 2] = ["FLOWLATCH_API_KEY", "FLOWLATCH_URL"];
+
+const PREFIX: &str = "FLOWLATCH_";
+
+/// Where values come from.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// A file that must exist; without it `flowlatch.toml` in the data folder is read if it is there.
+    pub file: Option<PathBuf>,
+    /// Names and values of environment variables; only those that start with `FLOWLATCH_` are looked at.
+    pub environment: Vec<(String, String)>,
+    /// Keys and values of flags.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+impl Sources {
+    /// The process's environment, and nothing else. A value that is not UTF-8 is kept as far as it is.
+    pub fn from_environment() -> Sources {
+        let environment = std::env::vars_os()
+            .map(|(name, value)| {
+                (
+                    name.to_string_lossy().into_owned(),
+                    value.to_string_lossy().into_owned(),
+                )
+            })
+            .filter(|(name, _)| name.starts_with(PREFIX))
+            .collect();
+        Sources {
+            environment,
+            ..Sources::default()
+        }
+    }
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", listed(.problems))]
+pub struct ConfigError {
+    /// One sentence each, with the place and the value.
+    pub problems: Vec<String>,
+}
+
+fn listed(problems: &[String]) -> String {
+    match problems {
+        [only] => only.clone(),
+        several => format!(
+            "the configuration has {} problems:\n  {}",
+            several.len(),
+            several.join("\n  ")
+        ),
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Error {
+        Error::new(error.to_string()).hint("`flowlatch serve --help` lists every setting")
+    }
+}
+
+/// Reads all sources.
+pub fn load(sources: &Sources) -> Result<Config, ConfigError> {
+    let mut problems = Vec::new();
+    let environment = environment_values(&sources.environment, &mut problems);
+    let given_data =
+        last_value(&sources.flags, "data").or_else(|| last_value(&environment, "data"));
+    let file = match &sources.file {
+        Some(path) => Some((path.clone(), true)),
+        None => given_data
+            .map(PathBuf::from)
+            .or_else(default_data_folder)
+            .map(|folder| (folder.join(FILE_NAME), false)),
+    };
+    let mut config = Config::new(PathBuf::new());
+    if let Some((path, named)) = file {
+        apply_file(&path, named, &mut config, &mut problems);
+    }
+    for (key, text) in &environment {
+        apply(&mut config, key, text, &mut problems, |setting| {
+            setting.variable()
+        });
+    }
+    for (key, text) in &sources.flags {
+        apply(&mut config, key, text, &mut problems, |setting| {
+            format!("--{}", setting.flag())
+        });
+    }
+    if config.data.as_os_str().is_empty() {
+        match default_data_folder() {
+            Some(folder) => config.data = folder,
+            None => problems.push(
+                "there is no user data folder on this machine; name one with `--data DIR`".into(),
+            ),
+        }
+    }
+    check_together(&config, &mut problems);
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigError { problems })
+    }
+}
+
+/// `flowlatch` in the user's data folder, as the platform has it; `None` where there is no home folder.
+fn default_data_folder() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "flowlatch").map(|dirs| dirs.data_dir().to_owned())
+}
+
+fn last_value<'a>(values: &'a [(&'static str, String)], key: &str) -> Option<&'a str> {
+    values
+        .iter()
+        .rev()
+        .find(|(name, _)| *name == key)
+        .map(|(_, text)| text.as_str())
+}
+
+fn apply(
+    config: &mut Config,
+    key: &str,
+    text: &str,
+    problems: &mut Vec<String>,
+    place: impl Fn(&Setting) -> String,
+) {
+    match Setting::named(key) {
+        Some(setting) => {
+            if let Err(problem) = setting.apply(config, text) {
+                problems.push(format!("{}: {problem}", place(setting)));
+            }
+        }
+        None => problems.push(format!(
+            "unknown setting `{key}`{}",
+            did_you_mean(key, keys())
+        )),
+    }
+}
+
+fn environment_values(
+    environment: &[(String, String)],
+    problems: &mut Vec<String>,
+) -> Vec<(&'static str, String)> {
+    let mut values = Vec::new();
+    for (name, text) in environment {
+        if !name.starts_with(PREFIX) || CLIENT_VARIABLES.contains(&name.as_str()) {
+            continue;
+        }
+        match SETTINGS.iter().find(|setting| setting.variable() == *name) {
+            Some(setting) => values.push((setting.key, text.clone())),
+            None => {
+                let known = SETTINGS.iter().map(Setting::variable);
+                let known = known.chain(CLIENT_VARIABLES.map(String::from));
+                problems.push(format!(
+                    "unknown environment variable `{name}`{}",
+                    did_you_mean(name, known)
+                ));
+            }
+        }
+    }
+    values
+}
+
+fn apply_file(path: &Path, named: bool, config: &mut Config, problems: &mut Vec<String>) {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => return,
+        Err(error) => {
+            problems.push(format!("{}: cannot be read: {error}", path.display()));
+            return;
+        }
+    };
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            problems.push(format!(
+                "{}: {}",
+                path.display(),
+                error.to_string().trim_end()
+            ));
+            return;
+        }
+    };
+    for (key, value) in &table {
+        let place = |problem: String| format!("{}: {problem}", path.display());
+        let Some(setting) = Setting::named(key) else {
+            problems.push(place(format!(
+                "unknown key `{key}`{}",
+                did_you_mean(key, keys())
+            )));
+            continue;
+        };
+        if setting.key == "data" && !named {
+            problems.push(place(
+                "`data` cannot be set in the data folder's own file".into(),
+            ));
+            continue;
+        }
+        let read =
+            file_value(setting.kind, value, path).and_then(|text| setting.apply(config, &text));
+        if let Err(problem) = read {
+            problems.push(place(format!("{key}: {problem}")));
+        }
+    }
+}
+
+/// A file's value as the text that a variable would have. Paths are relative to the file.
+fn file_value(kind: Kind, value: &toml::Value, file: &Path) -> Result<String, String> {
+    match (kind, value) {
+        (Kind::Path, toml::Value::String(text)) if !text.is_empty() => {
+            let folder = file.parent().unwrap_or(Path::new(""));
+            Ok(folder.join(text).to_string_lossy().into_owned())
+        }
+        (_, toml::Value::String(text)) => Ok(text.clone()),
+        (Kind::Number { .. } | Kind::Limit, toml::Value::Integer(number)) => Ok(number.to_string()),
+        (Kind::List, toml::Value::Array(entries)) => {
+            let texts: Option<Vec<&str>> = entries
+                .iter()
+                .map(|entry| entry.as_str().filter(|text| !text.contains(',')))
+                .collect();
+            let texts = texts.ok_or("is not an array of texts without commas")?;
+            Ok(texts.join(","))
+        }
+        (kind, value) => Err(format!(
+            "`{value}` is not {}",
+            match kind {
+                Kind::Text | Kind::Path => "a text in quotes",
+                Kind::List => "an array of texts",
+                Kind::Number { .. } => "a whole number",
+                Kind::Limit => "a whole number or \"none\"",
+            }
+        )),
+    }
+}
+
+/// What no setting can say alone.
+fn check_together(config: &Config, problems: &mut Vec<String>) {
+    match (&config.tls_cert, &config.tls_key) {
+        (Some(_), None) => problems.push("tls_cert is set without tls_key: give both".into()),
+        (None, Some(_)) => problems.push("tls_key is set without tls_cert: give both".into()),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    if config.sync_wait_ms > config.max_sync_wait_ms {
+        problems.push(format!(
+            "sync_wait_ms ({}) is more than max_sync_wait_ms ({})",
+            config.sync_wait_ms, config.max_sync_wait_ms
+        ));
+    }
+}
+
+fn keys() -> impl Iterator<Item = String> {
+    SETTINGS.iter().map(|setting| setting.key.to_owned())
+}
+
+/// `; did you mean …?` with the known name that is most like `name`.
+fn did_you_mean(name: &str, known: impl Iterator<Item = String>) -> String {
+    let start: String = name.chars().take(80).collect();
+    known
+        .min_by_key(|known| strsim::damerau_levenshtein(known, &start))
+        .map_or_else(String::new, |nearest| {
+            format!("; did you mean `{nearest}`?")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::limit::Limit;
+
+    fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect()
+    }
+
+    fn problems(sources: &Sources) -> Vec<String> {
+        load(sources).expect_err("a problem").problems
+    }
+
+    #[test]
+    fn the_later_source_wins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().to_string_lossy().into_owned();
+        let file = folder.path().join(FILE_NAME);
+        std::fs::write(
+            &file,
+            "port = 4000\nhost = \"::1\"\nlimit_read = \"none\"\nlimit_write = 7\ntls_cert = \"c.pem\"\n\
+             tls_key = \"/k.pem\"\ncors_origins = [\"https://a.example\", \"https://b.example\"]\n",
+        )
+        .expect("written");
+        let mut sources = Sources {
+            environment: variables(&[
+                ("FLOWLATCH_PORT", "5000"),
+                ("FLOWLATCH_DATA", &data),
+                ("FLOWLATCH_ALLOWED_HOSTS", "a.example, b.example"),
+                ("FLOWLATCH_API_KEY", "anything"),
+                ("FLOWLATCH_URL", "anything"),
+                ("PATH", "anything"),
+            ]),
+            ..Sources::default()
+        };
+        let config = load(&sources).expect("no problem");
+        assert_eq!((config.port, config.host.as_str()), (5000, "::1"));
+        assert_eq!(config.limit_read, Limit::Unlimited);
+        assert_eq!(config.limit_write, Limit::PerMinute(7));
+        assert_eq!(config.limit_execute, Limit::PerMinute(500));
+        assert_eq!(config.allowed_hosts, ["a.example", "b.example"]);
+        assert_eq!(
+            config.cors_origins,
+            ["https://a.example", "https://b.example"]
+        );
+        assert_eq!(config.tls_cert, Some(folder.path().join("c.pem")));
+        assert_eq!(config.tls_key, Some("/k.pem".into()));
+        sources.flags = vec![("port", "6000".into())];
+        assert_eq!(load(&sources).expect("no problem").port, 6000);
+        sources.flags = vec![("data", "/nowhere".into())];
+        let config = load(&sources).expect("no problem");
+        assert_eq!(
+            (config.data, config.host.as_str()),
+            ("/nowhere".into(), "127.0.0.1")
+        );
+        sources.file = Some(file);
+        sources.environment.clear();
+        let config = load(&sources).expect("no problem");
+        assert_eq!((config.data, config.port), ("/nowhere".into(), 4000));
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_that_names_the_nearest() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join(FILE_NAME), "prot = 1\ndata = \"x\"\n").expect("written");
+        let sources = Sources {
+            environment: variables(&[("FLOWLATCH_LIMIT_REED", "1"), ("FLOWLATCH_APIKEY", "x")]),
+            flags: vec![("data", folder.path().to_string_lossy().into_owned())],
+            ..Sources::default()
+        };
+        let found = problems(&sources).join("\n");
+        for expected in [
+            "unknown environment variable `FLOWLATCH_LIMIT_REED`; did you mean `FLOWLATCH_LIMIT_READ`?",
+            "unknown environment variable `FLOWLATCH_APIKEY`; did you mean `FLOWLATCH_API_KEY`?",
+            "unknown key `prot`; did you mean `port`?",
+            "`data` cannot be set in the data folder's own file",
+        ] {
+            assert!(found.contains(expected), "{expected}\n{found}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once_with_their_places() {
+        let sources = Sources {
+            environment: variables(&[
+                ("FLOWLATCH_PORT", "70000"),
+                ("FLOWLATCH_TLS_CERT", "cert.pem"),
+                ("FLOWLATCH_BASE_PATH", "/x/"),
+                ("FLOWLATCH_CORS_ORIGINS", "app.example"),
+                ("FLOWLATCH_OUTBOUND_ALLOW", "a,,b"),
+                ("FLOWLATCH_SYNC_WAIT_MS", "400000"),
+            ]),
+            flags: vec![
+                ("max-steps", "0".into()),
+                ("max_steps", "0".into()),
+                ("data", "/nowhere".into()),
+            ],
+            ..Sources::default()
+        };
+        let error = load(&sources).expect_err("problems");
+        assert_eq!(
+            error.problems,
+            [
+                "FLOWLATCH_PORT: `70000` is not a whole number from 0 to 65535",
+                "FLOWLATCH_BASE_PATH: `/x/` is not a base path; write it as `/x` or `/x/y`, without a slash at the end",
+                "FLOWLATCH_CORS_ORIGINS: `app.example` is not `scheme://host[:port]` with http or https, such as `https://app.example`",
+                "FLOWLATCH_OUTBOUND_ALLOW: `a,,b` has an empty entry",
+                "unknown setting `max-steps`; did you mean `max_steps`?",
+                "--max-steps: `0` is not a whole number from 1 to 10000",
+                "tls_cert is set without tls_key: give both",
+                "sync_wait_ms (400000) is more than max_sync_wait_ms (300000)",
+            ]
+        );
+        assert!(
+            error
+                .to_string()
+                .starts_with("the configuration has 8 problems:\n")
+        );
+    }
+
+    #[test]
+    fn a_named_file_must_exist_and_be_toml_with_the_right_types() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("my.toml");
+        let sources = Sources {
+            file: Some(file.clone()),
+            ..Sources::default()
+        };
+        assert!(problems(&sources)[0].contains("cannot be read"));
+        for (text, expected) in [
+            ("port = ", "my.toml"),
+            ("port = \"x\"", "port: `x` is not a whole number"),
+            ("port = 1.5", "port: `1.5` is not a whole number"),
+            ("allowed_hosts = [1]", "array of texts"),
+            ("cors_origins = true", "array of texts"),
+            ("host = 1", "a text in quotes"),
+        ] {
+            std::fs::write(&file, text).expect("written");
+            let found = problems(&sources);
+            assert!(
+                found.len() == 1 && found[0].contains(expected),
+                "{text}: {found:?}"
+            );
+        }
+        std::fs::write(&file, "data = \"here\"\n").expect("written");
+        assert_eq!(
+            load(&sources).expect("no problem").data,
+            folder.path().join("here")
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! The table of settings: the one place that says what can be set, in which unit and range, and what it is by default.
+//! May not know where a value came from. Promise: file keys, environment variables, flags, error messages and the
+//! README's table are all made from it, so none of them can lag behind.
+
+use super::Config;
+use super::value::Given;
+
+/// What a setting's text may look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A file or folder.
+    Path,
+    /// Values separated by commas; an array in a file.
+    List,
+    /// A whole number between `min` and `max`, both included.
+    Number {
+        /// The smallest allowed value.
+        min: u64,
+        /// The largest allowed value.
+        max: u64,
+        /// What is counted; empty for a bare number.
+        unit: &'static str,
+    },
+    /// Requests a minute, or `none`.
+    Limit,
+}
+
+/// One thing that can be set.
+pub struct Setting {
+    /// Its key in a file. `FLOWLATCH_` and the key in capitals is its variable, `--` and the key with hyphens its flag.
+    pub key: &'static str,
+    /// What it is, in one line, with its unit.
+    pub about: &'static str,
+    /// The default, as it would be written; empty for none.
+    pub default: &'static str,
+    /// What its text may look like.
+    pub kind: Kind,
+    pub(super) set: fn(&mut Config, &Given<'_>) -> Result<(), String>,
+}
+
+impl Setting {
+    /// The setting with this key.
+    pub fn named(key: &str) -> Option<&'static Setting> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
+    /// Its environment variable.
+    pub fn variable(&self) -> String {
+        format!("FLOWLATCH_{}", self.key.to_ascii_uppercase())
+    }
+
+    /// Its flag, without the leading hyphens.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// Reads `text` into `config`; the error is a sentence without the setting's name.
+    pub(super) fn apply(&self, config: &mut Config, text: &str) -> Result<(), String> {
+        (self.set)(
+            config,
+            &Given {
+                text,
+                kind: self.kind,
+            },
+        )
+    }
+}
+
+const fn setting(
+    key: &'static str,
+    default: &'static str,
+    kind: Kind,
+    about: &'static str,
+    set: fn(&mut Config, &Given<'_>) -> Result<(), String>,
+) -> Setting {
+    Setting {
+        key,
+        about,
+        default,
+        kind,
+        set,
+    }
+}
+
+const fn number(min: u64, max: u64, unit: &'static str) -> Kind {
+    Kind::Number { min, max, unit }
+}
+
+const BYTES: Kind = number(1024, 256 * 1024 * 1024, "bytes");
+const HOUR_MS: u64 = 3_600_000;
+
+/// Everything that can be set, in the order of the README's table.
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    setting("host", "127.0.0.1", Kind::Text,
+        "Address to listen on; `127.0.0.1` also listens on `[::1]` where possible.",
+        |config, given| given.host().map(|value| config.host = value)),
+    setting("port", "3000", number(0, 65_535, ""),
+        "Port to listen on; 0 takes a free one.",
+        |config, given| given.number().map(|value| config.port = value)),
+    setting("data", "", Kind::Path,
+        "Data folder; by default `flowlatch` in the user's data folder of the platform.",
+        |config, given| given.path().map(|value| config.data = value)),
+    setting("public_url", "", Kind::Text,
+        "URL under which clients see the server when a proxy stands before it, without a path.",
+        |config, given| given.public_url().map(|value| config.public_url = value)),
+    setting("allowed_hosts", "", Kind::List,
+        "Further values of the `Host` header that are answered.",
+        |config, given| given.hosts().map(|value| config.allowed_hosts = value)),
+    setting("cors_origins", "", Kind::List,
+        "Origins (`scheme://host[:port]`) whose pages may call from a browser.",
+        |config, given| given.origins().map(|value| config.cors_origins = value)),
+    setting("trusted_proxies", "", Kind::List,
+        "Address ranges of proxies whose `X-Forwarded-For` counts.",
+        |config, given| given.networks().map(|value| config.trusted_proxies = value)),
+    setting("base_path", "", Kind::Text,
+        "Path that stands before every other, such as `/flowlatch`.",
+        |config, given| given.base_path().map(|value| config.base_path = value)),
+    setting("tls_cert", "", Kind::Path,
+        "Certificate chain (PEM); together with `tls_key` the server speaks TLS.",
+        |config, given| given.optional_path().map(|value| config.tls_cert = value)),
+    setting("tls_key", "", Kind::Path,
+        "Private key (PEM) of the certificate.",
+        |config, given| given.optional_path().map(|value| config.tls_key = value)),
+    setting("outbound_allow", "", Kind::List,
+        "`host`, `host:port` or address ranges that steps may call although they are loopback, private or link-local.",
+        |config, given| given.outbound().map(|value| config.outbound_allow = value)),
+    setting("template_env", "", Kind::List,
+        "Environment variables that `{{env.NAME}}` may see.",
+        |config, given| given.variable_names().map(|value| config.template_env = value)),
+    setting("limit_read", "1000", Kind::Limit,
+        "GET requests per minute and key, or `none`.",
+        |config, given| given.limit().map(|value| config.limit_read = value)),
+    setting("limit_write", "100", Kind::Limit,
+        "Other requests per minute and key, or `none`.",
+        |config, given| given.limit().map(|value| config.limit_write = value)),
+    setting("limit_execute", "500", Kind::Limit,
+        "Run starts, cancels and retries per minute and key, or `none`.",
+        |config, given| given.limit().map(|value| config.limit_execute = value)),
+    setting("max_connections", "1024", number(1, 100_000, ""),
+        "Connections open at once; above it idle ones are closed first.",
+        |config, given| given.number().map(|value| config.max_connections = value)),
+    setting("max_body_bytes", "1048576", BYTES,
+        "Largest request body.",
+        |config, given| given.number().map(|value| config.max_body_bytes = value)),
+    setting("header_timeout_ms", "10000", number(100, HOUR_MS, "milliseconds"),
+        "How long the head of a request may take.",
+        |config, given| given.number().map(|value| config.header_timeout_ms = value)),
+    setting("body_timeout_ms", "30000", number(100, HOUR_MS, "milliseconds"),
+        "How long the body of a request may take.",
+        |config, given| given.number().map(|value| config.body_timeout_ms = value)),
+    setting("max_steps", "500", number(1, 10_000, ""),
+        "Steps in a definition.",
+        |config, given| given.number().map(|value| config.max_steps = value)),
+    setting("max_definition_bytes", "1048576", BYTES,
+        "Largest definition of a workflow.",
+        |config, given| given.number().map(|value| config.max_definition_bytes = value)),
+    setting("max_input_bytes", "1048576", BYTES,
+        "Largest input of a run.",
+        |config, given| given.number().map(|value| config.max_input_bytes = value)),
+    setting("max_output_bytes", "1048576", BYTES,
+        "How much of a step's output is kept; the rest is cut, with a mark.",
+        |config, given| given.number().map(|value| config.max_output_bytes = value)),
+    setting("max_response_bytes", "5242880", BYTES,
+        "Largest answer of a call that a step makes.",
+        |config, given| given.number().map(|value| config.max_response_bytes = value)),
+    setting("http_timeout_ms", "30000", number(1, HOUR_MS, "milliseconds"),
+        "How long a call that a step makes may take.",
+        |config, given| given.number().map(|value| config.http_timeout_ms = value)),
+    setting("sync_wait_ms", "30000", number(1, HOUR_MS, "milliseconds"),
+        "How long a synchronous start waits for the run's end.",
+        |config, given| given.number().map(|value| config.sync_wait_ms = value)),
+    setting("max_sync_wait_ms", "300000", number(1, HOUR_MS, "milliseconds"),
+        "How long it waits at most when the caller says how long.",
+        |config, given| given.number().map(|value| config.max_sync_wait_ms = value)),
+    setting("max_running_runs", "256", number(1, 100_000, ""),
+        "Runs under way at once; further ones wait in order.",
+        |config, given| given.number().map(|value| config.max_running_runs = value)),
+    setting("read_connections", "4", number(1, 64, ""),
+        "Read connections to the database.",
+        |config, given| given.number().map(|value| config.read_connections = value)),
+];
+
+/// The README's table of settings.
+pub fn table_markdown() -> String {
+    let mut table = String::from("| setting | default | what it is |\n|---|---|---|\n");
+    for setting in SETTINGS {
+        let default = match setting.default {
+            "" => String::from("–"),
+            text => format!("`{text}`"),
+        };
+        let range = match setting.kind {
+            Kind::Number { min, max, unit } => {
+                format!(" {min} to {max} {unit}").trim_end().to_owned() + "."
+            }
+            Kind::Text | Kind::Path | Kind::List | Kind::Limit => String::new(),
+        };
+        table.push_str(&format!(
+            "| `{}` | {default} | {}{range} |\n",
+            setting.key, setting.about
+        ));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::limit::Limit;
+
+    /// A configuration in which no field is at its default.
+    fn all_different() -> Config {
+        Config {
+            host: "0.0.0.0".into(),
+            port: 1,
+            data: "elsewhere".into(),
+            public_url: Some("https://a.example".into()),
+            allowed_hosts: vec!["a".into()],
+            cors_origins: vec!["http://a".into()],
+            trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
+            base_path: "/x".into(),
+            tls_cert: Some("c".into()),
+            tls_key: Some("k".into()),
+            outbound_allow: vec!["a".into()],
+            template_env: vec!["A".into()],
+            limit_read: Limit::Unlimited,
+            limit_write: Limit::Unlimited,
+            limit_execute: Limit::Unlimited,
+            max_connections: 1,
+            max_body_bytes: 1,
+            header_timeout_ms: 1,
+            body_timeout_ms: 1,
+            max_steps: 1,
+            max_definition_bytes: 1,
+            max_input_bytes: 1,
+            max_output_bytes: 1,
+            max_response_bytes: 1,
+            http_timeout_ms: 1,
+            sync_wait_ms: 1,
+            max_sync_wait_ms: 1,
+            max_running_runs: 1,
+            read_connections: 1,
+        }
+    }
+
+    #[test]
+    fn the_table_has_every_field_with_its_default() {
+        let mut config = all_different();
+        for setting in SETTINGS.iter().filter(|setting| setting.key != "data") {
+            setting
+                .apply(&mut config, setting.default)
+                .unwrap_or_else(|problem| panic!("{}: {problem}", setting.key));
+        }
+        assert_eq!(config, Config::new("elsewhere"));
+    }
+
+    #[test]
+    fn the_markdown_table_has_a_row_for_each_setting() {
+        let table = table_markdown();
+        assert_eq!(table.lines().count(), SETTINGS.len() + 2);
+        assert!(table.contains(
+            "| `max_body_bytes` | `1048576` | Largest request body. 1024 to 268435456 bytes. |\n"
+        ));
+    }
+}

@@ -1,0 +1,294 @@
+//! From the text of a setting to its value. The same text means the same in a file, a variable and a flag.
+//! May not know which setting it reads. Promise: an error says which value was wrong and what would be right.
+
+use super::settings::Kind;
+use crate::model::limit::Limit;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use url::Url;
+
+/// The text that somebody gave for a setting.
+pub(super) struct Given<'a> {
+    /// As it was written.
+    pub text: &'a str,
+    /// What it may look like.
+    pub kind: Kind,
+}
+
+impl Given<'_> {
+    pub(super) fn number<T: TryFrom<u64>>(&self) -> Result<T, String> {
+        let Kind::Number { min, max, unit } = self.kind else {
+            return Err("is not a number".into());
+        };
+        let value: Option<u64> = self.text.parse().ok();
+        value
+            .filter(|value| (min..=max).contains(value))
+            .and_then(|value| T::try_from(value).ok())
+            .ok_or_else(|| {
+                let wanted = format!("a whole number from {min} to {max} {unit}");
+                format!("`{}` is not {}", self.text, wanted.trim_end())
+            })
+    }
+
+    pub(super) fn limit(&self) -> Result<Limit, String> {
+        parse_limit(self.text)
+    }
+
+    pub(super) fn path(&self) -> Result<PathBuf, String> {
+        if self.text.is_empty() {
+            return Err("is empty; give a path".into());
+        }
+        Ok(PathBuf::from(self.text))
+    }
+
+    pub(super) fn optional_path(&self) -> Result<Option<PathBuf>, String> {
+        Ok((!self.text.is_empty()).then(|| PathBuf::from(self.text)))
+    }
+
+    pub(super) fn host(&self) -> Result<String, String> {
+        let text = self.text;
+        if text.parse::<IpAddr>().is_ok() || is_host_name(text) {
+            return Ok(text.to_owned());
+        }
+        Err(format!(
+            "`{text}` is not an address or host name; write it without scheme, port and brackets, such as `127.0.0.1`"
+        ))
+    }
+
+    pub(super) fn public_url(&self) -> Result<Option<String>, String> {
+        if self.text.is_empty() {
+            return Ok(None);
+        }
+        let bare = self.text.strip_suffix('/').unwrap_or(self.text);
+        origin(bare)
+            .map(Some)
+            .map_err(|problem| format!("{problem} (a path belongs into `base_path`)"))
+    }
+
+    pub(super) fn base_path(&self) -> Result<String, String> {
+        let text = self.text;
+        let is_segment = |segment: &str| {
+            !segment.is_empty()
+                && segment.bytes().any(|byte| byte != b'.')
+                && segment
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
+        };
+        let well_formed = text
+            .strip_prefix('/')
+            .is_some_and(|path| path.split('/').all(is_segment));
+        if text.is_empty() || well_formed {
+            return Ok(text.to_owned());
+        }
+        Err(format!(
+            "`{text}` is not a base path; write it as `/x` or `/x/y`, without a slash at the end"
+        ))
+    }
+
+    /// The values between commas; no text, no values.
+    fn list(&self) -> Result<Vec<&str>, String> {
+        if self.text.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let values: Vec<&str> = self.text.split(',').map(str::trim).collect();
+        if values.iter().any(|value| value.is_empty()) {
+            return Err(format!("`{}` has an empty entry", self.text));
+        }
+        Ok(values)
+    }
+
+    fn list_of<T>(&self, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+        self.list()?.into_iter().map(read).collect()
+    }
+
+    pub(super) fn origins(&self) -> Result<Vec<String>, String> {
+        self.list_of(origin)
+    }
+
+    pub(super) fn networks(&self) -> Result<Vec<IpNet>, String> {
+        self.list_of(|text| {
+            text.parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+                .map_err(|_| {
+                    format!(
+                        "`{text}` is not an address range; write it as `10.0.0.0/8` or `10.0.0.1`"
+                    )
+                })
+        })
+    }
+
+    pub(super) fn hosts(&self) -> Result<Vec<String>, String> {
+        self.list_of(|text| {
+            let problem = || {
+                format!("`{text}` is not a host; write it as `flow.example` or `flow.example:8080`")
+            };
+            let url = Url::parse(&format!("http://{text}/")).map_err(|_| problem())?;
+            let is_bare = url.username().is_empty()
+                && url.password().is_none()
+                && url.path() == "/"
+                && !text.contains(['/', '?', '#', '\\', '@'])
+                && !text.contains(char::is_whitespace);
+            if is_bare {
+                Ok(text.to_ascii_lowercase())
+            } else {
+                Err(problem())
+            }
+        })
+    }
+
+    pub(super) fn outbound(&self) -> Result<Vec<String>, String> {
+        self.list_of(|text| {
+            if text.contains("://") || text.contains(char::is_whitespace) {
+                return Err(format!(
+                    "`{text}` is not `host`, `host:port` or an address range such as `10.0.0.0/8`"
+                ));
+            }
+            Ok(text.to_owned())
+        })
+    }
+
+    pub(super) fn variable_names(&self) -> Result<Vec<String>, String> {
+        self.list_of(|text| {
+            let is_name = !text.starts_with(|first: char| first.is_ascii_digit())
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if !is_name {
+                return Err(format!(
+                    "`{text}` is not the name of an environment variable"
+                ));
+            }
+            if text.to_ascii_uppercase().starts_with("FLOWLATCH_") {
+                return Err(format!(
+                    "`{text}` is the server's own and is never shown to templates"
+                ));
+            }
+            Ok(text.to_owned())
+        })
+    }
+}
+
+/// Reads a limit: requests a minute (1 to 1,000,000), or `none`.
+pub fn parse_limit(text: &str) -> Result<Limit, String> {
+    if text == "none" {
+        return Ok(Limit::Unlimited);
+    }
+    match text.parse() {
+        Ok(count @ 1..=1_000_000) => Ok(Limit::PerMinute(count)),
+        _ => Err(format!(
+            "`{text}` is not a limit; give requests per minute from 1 to 1000000, or `none`"
+        )),
+    }
+}
+
+/// Reads `scheme://host[:port]` in the form in which browsers send it.
+fn origin(text: &str) -> Result<String, String> {
+    let normal = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .map(|url| url.origin().ascii_serialization());
+    match normal {
+        Some(normal) if normal == text => Ok(normal),
+        Some(normal) => Err(format!(
+            "`{text}` is not `scheme://host[:port]`; did you mean `{normal}`?"
+        )),
+        None => Err(format!(
+            "`{text}` is not `scheme://host[:port]` with http or https, such as `https://app.example`"
+        )),
+    }
+}
+
+fn is_host_name(text: &str) -> bool {
+    (1..=253).contains(&text.len())
+        && text.split('.').all(|label| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(text: &str) -> Given<'_> {
+        Given {
+            text,
+            kind: Kind::Text,
+        }
+    }
+
+    #[test]
+    fn an_origin_is_what_browsers_send_and_nothing_more() {
+        for good in [
+            "https://app.example",
+            "http://localhost:5173",
+            "http://[::1]:8080",
+        ] {
+            assert_eq!(given(good).origins(), Ok(vec![good.to_owned()]), "{good}");
+        }
+        for bad in [
+            "*",
+            "null",
+            "app.example",
+            "https://app.example/",
+            "https://app.example/x",
+            "https://App.example",
+            "http://a.example:80",
+            "ftp://a.example",
+            "https://u:p@a.example",
+            "https://a.example?x",
+        ] {
+            assert!(given(bad).origins().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_base_path_starts_with_a_slash_and_ends_without() {
+        for good in ["", "/x", "/x/y-1", "/.well-known"] {
+            assert_eq!(given(good).base_path(), Ok(good.to_owned()), "{good}");
+        }
+        for bad in [
+            "/", "x", "/x/", "//x", "/x//y", "/..", "/x/../y", "/x y", "/%2e", "/x?y",
+        ] {
+            assert!(given(bad).base_path().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_limits_and_lists_refuse_what_they_are_not() {
+        assert_eq!(
+            given("Flow.example:8080").hosts(),
+            Ok(vec!["flow.example:8080".into()])
+        );
+        assert_eq!(
+            given("[::1]:80, a").hosts(),
+            Ok(vec!["[::1]:80".into(), "a".into()])
+        );
+        for bad in ["http://a", "a/b", "a b", "u@a", "a,,b", "a,"] {
+            assert!(given(bad).hosts().is_err(), "{bad}");
+        }
+        assert_eq!(parse_limit("none"), Ok(Limit::Unlimited));
+        assert_eq!(parse_limit("5"), Ok(Limit::PerMinute(5)));
+        for bad in ["", "0", "-1", "None", "1.5", "1000001"] {
+            assert!(parse_limit(bad).is_err(), "{bad}");
+        }
+        for bad in ["FLOWLATCH_API_KEY", "1A", "A-B"] {
+            assert!(given(bad).variable_names().is_err(), "{bad}");
+        }
+        for bad in ["http://a", "::1:80:", "", "a b", "[::1]"] {
+            assert!(given(bad).host().is_err(), "{bad}");
+        }
+        assert_eq!(
+            given("10.0.0.1").networks(),
+            Ok(vec!["10.0.0.1/32".parse().expect("a network")])
+        );
+        assert_eq!(
+            given("https://a.example/").public_url(),
+            Ok(Some("https://a.example".into()))
+        );
+        assert!(given("https://a.example/flows").public_url().is_err());
+    }
+}
