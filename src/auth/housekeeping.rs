@@ -1,0 +1,98 @@
+//! What the keyring writes in batches: last uses and folded refusals; and what it forgets when its time is over.
+//! May not know HTTP. Promise: no request waits for any of this, and a write that fails is tried again, never passed on.
+
+use super::entry::Counters;
+use super::keyring::Keyring;
+use super::refusals::audit_row;
+use crate::id::KeyId;
+use crate::model::key::{LastUse, REVOKED_KEPT_MS};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// How often: last uses are accurate to a minute.
+const PERIOD_MS: i64 = 30_000;
+
+impl Keyring {
+    /// Writes last uses and folded refusals that are due, drops what is over, every 30 s. Runs until `stop`.
+    pub async fn housekeeping(&self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = self.shared.clock.sleep_ms(PERIOD_MS) => {}
+                // A sender that is gone has nothing more to say than "stop".
+                _ = stop.wait_for(|stopped| *stopped) => return,
+            }
+            let now_ms = self.shared.clock.now_ms();
+            self.write_last_uses().await;
+            self.write_refusals(now_ms).await;
+            self.delete_bygone(now_ms).await;
+            let monotonic_ms = self.shared.clock.monotonic_ms();
+            self.shared.throttle.forget_idle(monotonic_ms);
+        }
+    }
+
+    /// Writes everything that is still in memory; at shutdown.
+    pub async fn flush(&self) {
+        self.write_last_uses().await;
+        self.write_refusals(i64::MAX).await;
+    }
+
+    async fn write_last_uses(&self) {
+        let (uses, counters): (Vec<(KeyId, LastUse)>, Vec<Arc<Counters>>) = self
+            .ring()
+            .counters()
+            .filter_map(|(id, counters)| {
+                let last_use = counters.take_unwritten()?;
+                Some(((id.clone(), last_use), Arc::clone(counters)))
+            })
+            .unzip();
+        if uses.is_empty() {
+            return;
+        }
+        if let Err(error) = self.shared.store.record_last_uses(uses).await {
+            log::warn!(
+                "the last uses of {} keys were not written: {error}",
+                counters.len()
+            );
+            counters
+                .iter()
+                .for_each(|counters| counters.mark_unwritten());
+        }
+    }
+
+    /// Writes the refusals whose minute is over at `now_ms`.
+    async fn write_refusals(&self, now_ms: i64) {
+        let folds = self.shared.refusals.take_over_before(now_ms);
+        if folds.is_empty() {
+            return;
+        }
+        let rows = folds.iter().map(audit_row).collect();
+        if let Err(error) = self.shared.store.append_audit(rows).await {
+            log::warn!(
+                "{} rows of refusals were not written to the audit log: {error}",
+                folds.len()
+            );
+            self.shared.refusals.put_back(folds);
+        }
+    }
+
+    /// Deletes the keys that were revoked more than 90 days ago.
+    async fn delete_bygone(&self, now_ms: i64) {
+        let _turn = self.shared.changes.lock().await;
+        if !self.ring().has_bygone(now_ms) {
+            return;
+        }
+        let before_ms = now_ms.saturating_sub(REVOKED_KEPT_MS);
+        match self
+            .shared
+            .store
+            .delete_keys_revoked_before(before_ms)
+            .await
+        {
+            Ok(ids) => {
+                let mut ring = self.ring_mut();
+                ids.iter().for_each(|id| ring.remove(id));
+            }
+            Err(error) => log::warn!("keys that were revoked long ago were not deleted: {error}"),
+        }
+    }
+}
