@@ -227,7 +227,10 @@ impl<'a> Reader<'a> {
         let after = |c: char| !(c.is_ascii_digit() || c == '_');
         let whole = self.text.find(after).unwrap_or(self.text.len());
         let mut length = whole;
-        if let Some(fraction) = self.text.get(whole..).and_then(|rest| rest.strip_prefix('.'))
+        if let Some(fraction) = self
+            .text
+            .get(whole..)
+            .and_then(|rest| rest.strip_prefix('.'))
             && fraction.starts_with(|c: char| c.is_ascii_digit())
         {
             length += 1 + fraction.find(after).unwrap_or(fraction.len());

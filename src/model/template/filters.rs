@@ -16,14 +16,57 @@ const FUEL: u64 = 10_000;
 
 /// Every filter.
 pub(super) const FILTERS: [&str; 29] = [
-    "abs", "bool", "capitalize", "count", "default", "first", "float", "int", "join", "json", "last",
-    "length", "list", "lower", "map", "max", "min", "number", "rejectattr", "replace", "reverse",
-    "round", "selectattr", "sort", "split", "sum", "text", "trim", "upper",
+    "abs",
+    "bool",
+    "capitalize",
+    "count",
+    "default",
+    "first",
+    "float",
+    "int",
+    "join",
+    "json",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "number",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "selectattr",
+    "sort",
+    "split",
+    "sum",
+    "text",
+    "trim",
+    "upper",
 ];
 /// Every test, as in `x is defined`.
 pub(super) const TESTS: [&str; 19] = [
-    "boolean", "defined", "divisibleby", "endingwith", "eq", "even", "ge", "gt", "in", "le", "lt",
-    "mapping", "ne", "none", "number", "odd", "sequence", "startingwith", "string",
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "even",
+    "ge",
+    "gt",
+    "in",
+    "le",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sequence",
+    "startingwith",
+    "string",
 ];
 
 /// Whether `name` is one of `names`; the error names the nearest one.
@@ -113,7 +156,9 @@ fn told(error: TemplateError) -> Error {
 }
 
 fn too_large(what: &str) -> Error {
-    wrong(format!("{what}: the text would be larger than {MAX_TEXT_BYTES} bytes"))
+    wrong(format!(
+        "{what}: the text would be larger than {MAX_TEXT_BYTES} bytes"
+    ))
 }
 
 fn as_json(value: &Value) -> Result<serde_json::Value, Error> {
@@ -158,7 +203,9 @@ fn number(value: &Value) -> Result<Value, Error> {
 fn length(value: &Value) -> Result<usize, Error> {
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => Ok(0),
-        ValueKind::Bool | ValueKind::Number => Err(wrong("`length`: a number or a boolean has no length")),
+        ValueKind::Bool | ValueKind::Number => {
+            Err(wrong("`length`: a number or a boolean has no length"))
+        }
         _ => filters::length(value),
     }
 }

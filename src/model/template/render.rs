@@ -157,9 +157,7 @@ fn evaluate<'a>(formula: &Formula, scope: &Scope<'a>) -> Result<Cow<'a, Value>, 
 fn apply(filter: Filter, value: &Value) -> Result<Value, TemplateError> {
     match filter {
         Filter::Length => length(value).map(Value::from),
-        Filter::Json => {
-            json(value, &mut Budget::new(super::MAX_RENDERED_BYTES)).map(Value::String)
-        }
+        Filter::Json => json(value, &mut Budget::new(super::MAX_RENDERED_BYTES)).map(Value::String),
     }
 }
 
