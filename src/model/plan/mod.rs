@@ -3,9 +3,23 @@
 //! Promise: `RunState` is the fold of a journal, and [`next`] is a function of plan and state, so a restart is the fold of
 //! the journal that was found and then the same function.
 
-use crate::model::run::{Event, RunError};
+mod fields;
+mod next;
+mod problem;
+pub mod retry;
+mod schema;
+mod state;
+mod step_fold;
+pub mod steps;
+
+pub use next::next;
+pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems};
+pub use state::{JournalError, RunState, StepRecord, StepStatus};
+
+use crate::model::run::RunError;
 use crate::model::template::Template;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A step by its place in [`Plan::nodes`]. Only in memory; journals name steps by id.
@@ -35,38 +49,6 @@ pub enum Kind {
     Wait,
     /// Pure; its way decides which steps are skipped.
     Branch,
-}
-
-/// Collects the problems of one step, each with its place.
-pub struct Problems<'a> {
-    /// The place of the step's configuration: `steps[2].config`.
-    pub place: String,
-    /// All problems of the definition so far.
-    pub found: &'a mut Vec<DefinitionProblem>,
-}
-
-impl Problems<'_> {
-    /// Adds a problem at `field` (a path below the configuration; empty for the configuration as a whole).
-    pub fn add(&mut self, field: &str, message: impl Into<String>) {
-        let place = if field.is_empty() {
-            self.place.clone()
-        } else {
-            format!("{}.{field}", self.place)
-        };
-        self.found.push(DefinitionProblem {
-            place,
-            message: message.into(),
-        });
-    }
-}
-
-/// One mistake in a definition.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct DefinitionProblem {
-    /// `steps[2].config.url`, `inputSchema`, …
-    pub place: String,
-    /// What is wrong, with the value, and what to do.
-    pub message: String,
 }
 
 /// What to do when an attempt's outcome is unknown after a crash.
@@ -123,6 +105,21 @@ pub struct Plan {
     pub nodes: Vec<Node>,
     /// `variables` of the definition.
     pub variables: Value,
+    by_id: HashMap<String, NodeIndex>,
+    /// For each step the branches that own it, with the way that each must have taken. Empty: the step always runs;
+    /// several: one of them is enough.
+    owned_by: Vec<Vec<(NodeIndex, u32)>>,
+}
+
+impl Plan {
+    /// The step with this id.
+    pub fn index_of(&self, id: &str) -> Option<NodeIndex> {
+        self.by_id.get(id).copied()
+    }
+
+    fn owners_of(&self, node: NodeIndex) -> &[(NodeIndex, u32)] {
+        self.owned_by.get(node).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What to do with one step now.
@@ -166,25 +163,4 @@ pub enum Next {
     Finish(Outcome),
     /// The run has ended.
     Ended,
-}
-
-/// The fold of a run's journal.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunState;
-
-impl RunState {
-    /// The state of an empty journal.
-    pub fn new(_plan: &Plan) -> RunState {
-        unimplemented!()
-    }
-
-    /// Folds one event in.
-    pub fn apply(&mut self, _plan: &Plan, _at_ms: i64, _event: &Event) {
-        unimplemented!()
-    }
-}
-
-/// What to do now: a function of plan and state.
-pub fn next(_plan: &Plan, _state: &RunState) -> Next {
-    unimplemented!()
 }

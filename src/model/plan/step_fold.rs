@@ -1,0 +1,155 @@
+//! The fold of one step's events into its record.
+//! May not know the order of steps. Promise: a step that has ended takes no more events, and attempts are numbered without
+//! gaps, except where the results of another run were copied.
+
+use super::state::{JournalError, StepRecord, StepStatus};
+use super::{Node, OnUnknown};
+use crate::model::run::{Event, StepError};
+
+/// What an event did to a step.
+pub(super) enum Folded {
+    /// There is more to come.
+    Open,
+    /// The step has ended, the run goes on.
+    Settled,
+    /// The step has failed, and the run with it.
+    FailedForGood,
+}
+
+/// Folds one event into the record of its step. On an error nothing has changed.
+pub(super) fn fold(
+    record: &mut StepRecord,
+    node: &Node,
+    at_ms: i64,
+    event: &Event,
+) -> Result<Folded, JournalError> {
+    let running = record.status == StepStatus::Running;
+    let following = record.attempts.saturating_add(1);
+    if record.status.is_settled() {
+        return Err(misplaced(event, "the step has ended"));
+    }
+    let folded = match event {
+        Event::StepStarted { attempt, .. } => {
+            if running || record.status == StepStatus::Waiting {
+                return Err(misplaced(event, "the step is under way"));
+            }
+            if *attempt != following {
+                return Err(misplaced(event, "the attempt has the wrong number"));
+            }
+            record.attempts = *attempt;
+            record.status = StepStatus::Running;
+            record.due_at_ms = None;
+            Folded::Open
+        }
+        Event::StepWaiting { until_ms, .. } => {
+            if record.status == StepStatus::Waiting {
+                return Err(misplaced(event, "the step waits already"));
+            }
+            if !running {
+                record.attempts = following;
+            }
+            record.status = StepStatus::Waiting;
+            record.due_at_ms = Some(*until_ms);
+            Folded::Open
+        }
+        Event::StepCompleted { output, way, .. } => {
+            if !running && record.status != StepStatus::Waiting {
+                record.attempts = following;
+            }
+            record.output = Some(output.clone());
+            record.way = *way;
+            record.error = None;
+            settle(record, StepStatus::Completed, at_ms);
+            Folded::Settled
+        }
+        Event::StepFailed {
+            attempt,
+            error,
+            retry_at_ms,
+            ..
+        } => {
+            let under_way = running || record.status == StepStatus::Waiting;
+            if (under_way && *attempt != record.attempts) || *attempt < record.attempts {
+                return Err(misplaced(event, "the attempt has the wrong number"));
+            }
+            if !under_way && *attempt == record.attempts {
+                return Err(misplaced(event, "the attempt has been recorded before"));
+            }
+            record.attempts = *attempt;
+            record.failures = record.failures.saturating_add(1);
+            record.error = Some(Box::new(error.clone()));
+            if retry_at_ms.is_some() {
+                record.status = StepStatus::Retrying;
+                record.due_at_ms = *retry_at_ms;
+                Folded::Open
+            } else {
+                fail(record, node, at_ms)
+            }
+        }
+        Event::StepUnknown { attempt, .. } => {
+            if !running || *attempt != record.attempts {
+                return Err(misplaced(event, "no such attempt is under way"));
+            }
+            match node.on_unknown {
+                OnUnknown::Retry => {
+                    record.status = StepStatus::Unknown;
+                    Folded::Open
+                }
+                OnUnknown::Fail => {
+                    record.error = Some(Box::new(StepError::fatal(
+                        "UNKNOWN_OUTCOME",
+                        format!(
+                            "the server stopped during attempt {attempt}, so nobody knows whether it took effect; \
+                             `onUnknown` is `fail`"
+                        ),
+                    )));
+                    fail(record, node, at_ms)
+                }
+            }
+        }
+        _ => return Err(misplaced(event, "it is not an event of a step")),
+    };
+    record.started_at_ms.get_or_insert(at_ms);
+    Ok(folded)
+}
+
+fn fail(record: &mut StepRecord, node: &Node, at_ms: i64) -> Folded {
+    settle(record, StepStatus::Failed, at_ms);
+    record.output.clone_from(&node.fallback);
+    if node.fallback.is_some() {
+        Folded::Settled
+    } else {
+        Folded::FailedForGood
+    }
+}
+
+fn settle(record: &mut StepRecord, status: StepStatus, at_ms: i64) {
+    record.status = status;
+    record.due_at_ms = None;
+    record.finished_at_ms = Some(at_ms);
+}
+
+/// The error for an event that cannot happen now.
+pub(super) fn misplaced(event: &Event, reason: &'static str) -> JournalError {
+    let (name, step) = describe(event);
+    JournalError::Misplaced {
+        event: name,
+        step: step.map(str::to_owned),
+        reason,
+    }
+}
+
+/// An event's type and step.
+pub(super) fn describe(event: &Event) -> (&'static str, Option<&str>) {
+    match event {
+        Event::RunStarted => ("run.started", None),
+        Event::StepStarted { step, .. } => ("step.started", Some(step)),
+        Event::StepCompleted { step, .. } => ("step.completed", Some(step)),
+        Event::StepFailed { step, .. } => ("step.failed", Some(step)),
+        Event::StepUnknown { step, .. } => ("step.unknown", Some(step)),
+        Event::StepWaiting { step, .. } => ("step.waiting", Some(step)),
+        Event::RunCompleted { .. } => ("run.completed", None),
+        Event::RunFailed { .. } => ("run.failed", None),
+        Event::RunCancelled { .. } => ("run.cancelled", None),
+    }
+}

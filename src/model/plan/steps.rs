@@ -1,0 +1,412 @@
+//! The compiler of the native format: `trigger`, `steps` in array order, branches that own steps by id.
+//! May not know what step types do beyond their [`StepRule`], nor where definitions come from.
+//! Promise: all problems at once, each with its place; what compiles also ends, since every branch and every template only
+//! points forward or back along one array.
+//!
+//! A definition without steps compiles (a draft may begin so); its runs end at once with the output null. A branch that
+//! failed and was let go (`errorHandling: continue`) takes no way: the steps of both are skipped.
+
+use super::problem::{self, DefinitionProblem, Problems};
+use super::{Kind, Node, NodeIndex, Plan, StepRule, fields, schema};
+use crate::id::is_id;
+use crate::model::template::Template;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+/// What a definition may measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefinitionLimits {
+    /// How many steps it may have.
+    pub max_steps: usize,
+}
+
+/// The way that `then` and `else` name.
+const WAYS: [(&str, u32); 2] = [("then", 0), ("else", 1)];
+
+/// Compiles a definition: an object with `trigger`, `steps` and, where wanted, `inputSchema`, `outputSchema`, `settings`
+/// and `variables`. The error holds every problem, at most [`problem::MAX_PROBLEMS`] and how many more there are.
+pub fn compile(
+    body: &Value,
+    rules: &[StepRule],
+    limits: &DefinitionLimits,
+) -> Result<Plan, Vec<DefinitionProblem>> {
+    let nothing = Map::new();
+    let mut found = Vec::new();
+    let body = body.as_object().unwrap_or_else(|| {
+        let message = format!("it is {}; it must be an object", problem::shown(body));
+        problem::add(&mut found, "definition", message);
+        &nothing
+    });
+    if body.is_empty() && !found.is_empty() {
+        return Err(found);
+    }
+    check_trigger(body.get("trigger"), &mut found);
+    let steps = array_of_steps(body.get("steps"), limits, &mut found);
+    let mut compiler = Compiler {
+        rules,
+        ids: HashMap::new(),
+        owned_by: vec![Vec::new(); steps.len()],
+        found,
+    };
+    compiler.collect_ids(steps);
+    let nodes: Vec<Node> = steps
+        .iter()
+        .enumerate()
+        .filter_map(|(index, step)| compiler.step(index, step))
+        .collect();
+    let mut found = compiler.found;
+    schema::check(body.get("inputSchema"), "inputSchema", &mut found);
+    schema::check(body.get("outputSchema"), "outputSchema", &mut found);
+    if let Some(settings) = fields::object(body, "settings", "definition", &mut found) {
+        let range = 1..=fields::MAX_TIMEOUT_MS;
+        fields::whole(settings, "timeoutMs", range, "settings", &mut found);
+    }
+    let variables = fields::object(body, "variables", "definition", &mut found)
+        .map_or(Value::Null, |variables| Value::Object(variables.clone()));
+    if !found.is_empty() {
+        return Err(problem::capped(found));
+    }
+    Ok(Plan {
+        by_id: nodes
+            .iter()
+            .enumerate()
+            .map(|(index, node)| (node.id.clone(), index))
+            .collect(),
+        owned_by: compiler.owned_by,
+        nodes,
+        variables,
+    })
+}
+
+fn check_trigger(trigger: Option<&Value>, found: &mut Vec<DefinitionProblem>) {
+    let Some(trigger) = trigger else {
+        problem::add(
+            found,
+            "trigger",
+            "there is no trigger; add `\"trigger\": {\"type\": \"api\"}`",
+        );
+        return;
+    };
+    let Some(trigger) = trigger.as_object() else {
+        let message = format!(
+            "it is {}; it must be an object such as {{\"type\": \"api\"}}",
+            problem::shown(trigger)
+        );
+        problem::add(found, "trigger", message);
+        return;
+    };
+    let message = match trigger.get("type") {
+        Some(Value::String(word)) => match word.as_str() {
+            "api" => return,
+            "webhook" | "schedule" => format!(
+                "triggers of type `{word}` are not served by this version; use `api` and start runs through the API"
+            ),
+            other => format!(
+                "there is no trigger type `{}`{}; use `api`",
+                problem::short(other),
+                problem::hint(other, ["api", "webhook", "schedule"].into_iter())
+            ),
+        },
+        Some(other) => format!("it is {}; use `api`", problem::shown(other)),
+        None => "the trigger has no type; use `api`".into(),
+    };
+    problem::add(found, "trigger.type", message);
+}
+
+fn array_of_steps<'a>(
+    steps: Option<&'a Value>,
+    limits: &DefinitionLimits,
+    found: &mut Vec<DefinitionProblem>,
+) -> &'a [Value] {
+    match steps {
+        Some(Value::Array(steps)) if steps.len() > limits.max_steps => {
+            let message = format!(
+                "there are {} steps; at most {} are allowed",
+                steps.len(),
+                limits.max_steps
+            );
+            problem::add(found, "steps", message);
+            steps.get(..limits.max_steps).unwrap_or_default()
+        }
+        Some(Value::Array(steps)) => steps,
+        Some(other) => {
+            let message = format!("it is {}; it must be an array", problem::shown(other));
+            problem::add(found, "steps", message);
+            &[]
+        }
+        None => {
+            problem::add(found, "steps", "there are no steps; add an array of steps");
+            &[]
+        }
+    }
+}
+
+struct Compiler<'a> {
+    rules: &'a [StepRule],
+    ids: HashMap<&'a str, NodeIndex>,
+    owned_by: Vec<Vec<(NodeIndex, u32)>>,
+    found: Vec<DefinitionProblem>,
+}
+
+impl<'a> Compiler<'a> {
+    fn add(&mut self, place: impl Into<String>, message: impl Into<String>) {
+        problem::add(&mut self.found, place, message);
+    }
+
+    /// Notes every id before any step is looked at, since branches name later steps.
+    fn collect_ids(&mut self, steps: &'a [Value]) {
+        for (index, step) in steps.iter().enumerate() {
+            let place = format!("steps[{index}].id");
+            let Some(step) = step.as_object() else {
+                continue;
+            };
+            match step.get("id") {
+                Some(Value::String(id)) if is_id(id) => {
+                    if let Some(first) = self.ids.get(id.as_str()) {
+                        let message =
+                            format!("`{id}` is the id of steps[{first}] too; ids must be unique");
+                        self.add(place, message);
+                    } else {
+                        self.ids.insert(id, index);
+                    }
+                }
+                Some(other) => {
+                    let message = format!(
+                        "it is {}; an id has 1 to 64 characters out of A-Z, a-z, 0-9, `_` and `-`",
+                        problem::shown(other)
+                    );
+                    self.add(place, message);
+                }
+                None => self.add(place, "the step has no id; templates and branches need one"),
+            }
+        }
+    }
+
+    fn step(&mut self, index: NodeIndex, step: &Value) -> Option<Node> {
+        if problem::enough(&self.found) {
+            return None;
+        }
+        let place = format!("steps[{index}]");
+        let Some(step) = step.as_object() else {
+            let message = format!("it is {}; a step is an object", problem::shown(step));
+            self.add(place, message);
+            return None;
+        };
+        let id = step.get("id").and_then(Value::as_str).unwrap_or_default();
+        let rule = self.rule(step, id, &place);
+        let empty = Map::new();
+        let config = fields::object(step, "config", &place, &mut self.found).unwrap_or(&empty);
+        if let Some(rule) = rule {
+            let mut problems = Problems {
+                place: format!("{place}.config"),
+                found: &mut self.found,
+            };
+            (rule.check)(config, &mut problems);
+            if rule.kind == Kind::Branch {
+                self.branch(index, config, &place);
+            }
+        }
+        let template = self.template(index, config, &place);
+        fields::near_misses(step, &place, &mut self.found);
+        let request = rule
+            .filter(|rule| rule.name == "api.request")
+            .map(|_| config);
+        let retry = fields::retry(step, request, &place, &mut self.found);
+        let fallback = fields::fallback(step, &place, &mut self.found);
+        let on_unknown = fields::on_unknown(step, &place, &mut self.found);
+        let timeout_ms = fields::whole(
+            step,
+            "timeoutMs",
+            1..=fields::MAX_TIMEOUT_MS,
+            &place,
+            &mut self.found,
+        );
+        let rule = rule?;
+        Some(Node {
+            id: id.to_owned(),
+            name: self.name(step, &place),
+            step_type: rule.name,
+            kind: rule.kind,
+            config: template?,
+            retry,
+            timeout_ms,
+            fallback,
+            on_unknown,
+        })
+    }
+
+    fn name(&mut self, step: &Map<String, Value>, place: &str) -> Option<String> {
+        match step.get("name")? {
+            Value::String(name) => Some(name.clone()),
+            Value::Null => None,
+            other => {
+                let message = format!("it is {}; it must be a text", problem::shown(other));
+                self.add(format!("{place}.name"), message);
+                None
+            }
+        }
+    }
+
+    /// The rule of the step's type: `type`, or for `"type": "action"` what `action` says.
+    fn rule(&mut self, step: &Map<String, Value>, id: &str, place: &str) -> Option<StepRule> {
+        let dotted = |rule: &&StepRule| rule.name.contains('.');
+        let word = step.get("type").and_then(Value::as_str).unwrap_or_default();
+        let is_action = word == "action";
+        let (field, value) = if is_action {
+            ("action", step.get("action"))
+        } else {
+            ("type", step.get("type"))
+        };
+        let known: Vec<&'static str> = if is_action {
+            let actions = self.rules.iter().filter(dotted);
+            actions.map(|rule| rule.name).collect()
+        } else {
+            let types = self.rules.iter().filter(|rule| !dotted(rule));
+            std::iter::once("action")
+                .chain(types.map(|rule| rule.name))
+                .collect()
+        };
+        let rule = value.and_then(Value::as_str).and_then(|name| {
+            let mut rules = self.rules.iter();
+            rules.find(|rule| rule.name == name && dotted(rule) == is_action)
+        });
+        if rule.is_none() {
+            let list = known.join(", ");
+            let message = match value {
+                None | Some(Value::Null) => {
+                    format!("step `{id}` has no {field}; there are: {list}")
+                }
+                Some(Value::String(name)) if self.rules.iter().any(|rule| rule.name == name) => {
+                    format!(
+                        "step `{id}`: `{name}` is an action: write `\"type\": \"action\", \"action\": \"{name}\"`"
+                    )
+                }
+                Some(Value::String(name)) => format!(
+                    "step `{id}` has the unknown {field} `{}`{}; there are: {list}",
+                    problem::short(name),
+                    problem::hint(name, known.iter().copied())
+                ),
+                Some(other) => format!(
+                    "step `{id}`: the {field} is {}; there are: {list}",
+                    problem::shown(other)
+                ),
+            };
+            self.add(format!("{place}.{field}"), message);
+        }
+        rule.copied()
+    }
+
+    /// Reads `then` and `else`: who owns which step.
+    fn branch(&mut self, index: NodeIndex, config: &Map<String, Value>, place: &str) {
+        for (field, way) in WAYS {
+            let place = format!("{place}.config.{field}");
+            match config.get(field) {
+                Some(Value::Array(ids)) => {
+                    for (position, id) in ids.iter().enumerate() {
+                        if problem::enough(&self.found) {
+                            return;
+                        }
+                        if let Err(message) = self.owned(index, way, id) {
+                            self.add(format!("{place}[{position}]"), message);
+                        }
+                    }
+                }
+                None | Some(Value::Null) if field == "else" => {}
+                None | Some(Value::Null) => self.add(
+                    place,
+                    "it is missing: the ids of the steps that run when the condition holds, as an array",
+                ),
+                Some(other) => {
+                    let message = format!(
+                        "it is {}; it must be an array of step ids",
+                        problem::shown(other)
+                    );
+                    self.add(place, message);
+                }
+            }
+        }
+    }
+
+    fn owned(&mut self, branch: NodeIndex, way: u32, id: &Value) -> Result<(), String> {
+        let Some(name) = id.as_str() else {
+            return Err(format!(
+                "it is {}; it must be the id of a step",
+                problem::shown(id)
+            ));
+        };
+        let Some(&target) = self.ids.get(name) else {
+            return Err(format!(
+                "there is no step `{}`{}",
+                problem::short(name),
+                problem::hint(name, self.ids.keys().copied())
+            ));
+        };
+        if target == branch {
+            return Err(format!("step `{name}` cannot be a branch of itself"));
+        }
+        if target < branch {
+            return Err(format!(
+                "step `{name}` stands before this condition; steps of a branch must come later in `steps`"
+            ));
+        }
+        let Some(owners) = self.owned_by.get_mut(target) else {
+            return Ok(());
+        };
+        // A branch adds its own ways last, so only the end of the list can be its.
+        match owners.last() {
+            Some(&(owner, taken)) if owner == branch && taken != way => Err(format!(
+                "step `{name}` is in `then` and in `else`; a step that always runs belongs in neither"
+            )),
+            Some(&(owner, _)) if owner == branch => Ok(()),
+            _ => {
+                owners.push((branch, way));
+                Ok(())
+            }
+        }
+    }
+
+    /// Compiles the configuration; a template that names a step which is not there, or not yet, is a problem.
+    fn template(
+        &mut self,
+        index: NodeIndex,
+        config: &Map<String, Value>,
+        place: &str,
+    ) -> Option<Template> {
+        let place = format!("{place}.config");
+        match Template::compile(&Value::Object(config.clone())) {
+            Ok(template) => {
+                for reference in template.step_references() {
+                    if problem::enough(&self.found) {
+                        break;
+                    }
+                    let step = reference.step.as_str();
+                    let message = match self.ids.get(step) {
+                        Some(at) if *at < index => continue,
+                        Some(at) if *at == index => {
+                            format!(
+                                "the template names its own step `{step}`, which has no output yet"
+                            )
+                        }
+                        Some(_) => format!(
+                            "the template names step `{step}`, which comes later; its output is not there yet"
+                        ),
+                        None => format!(
+                            "the template names step `{}`, which does not exist{}",
+                            problem::short(step),
+                            problem::hint(step, self.ids.keys().copied())
+                        ),
+                    };
+                    let place = problem::below(&place, &reference.pointer);
+                    problem::add(&mut self.found, place, message);
+                }
+                Some(template)
+            }
+            Err(mistakes) => {
+                for (pointer, error) in mistakes.iter().take(problem::MAX_PROBLEMS + 1) {
+                    self.add(problem::below(&place, pointer), error.message.as_str());
+                }
+                None
+            }
+        }
+    }
+}
