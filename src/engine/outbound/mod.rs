@@ -1,0 +1,120 @@
+//! The one HTTP client for everything that steps call outside.
+//! May not know steps, runs or keys. Promise: the address is checked at connect and after every redirect, the server's own
+//! port is always refused, and every answer is bounded in size and time.
+//!
+//! - [`address`]: which addresses may be reached; pure but for the question whether an address is this machine's.
+//! - [`url`]: what callers need of URLs, so that nobody else parses them.
+//! - `client`: connections, redirects, the bounded answer.
+//!
+//! No proxy is taken from the environment, no cookie is kept, no body is decompressed.
+
+pub mod address;
+mod client;
+mod redirect;
+pub mod url;
+
+use crate::model::run::StepError;
+use client::Client;
+use std::{fmt, sync::Arc};
+
+/// No connection was made on the first hop: nothing of the call reached the other side.
+pub const CONNECTION: &str = "CONNECTION";
+/// The connection broke (or a redirect's target could not be reached) after the call may have been seen.
+pub const CONNECTION_LOST: &str = "CONNECTION_LOST";
+/// The call took longer than it may; nobody knows what the other side did.
+pub const TIMEOUT: &str = "TIMEOUT";
+/// The address policy forbids the target.
+pub const ADDRESS_REFUSED: &str = "ADDRESS_REFUSED";
+/// The answer was larger than it may be.
+pub const RESPONSE_TOO_LARGE: &str = "RESPONSE_TOO_LARGE";
+/// Too many redirects, or one that leads nowhere.
+pub const REDIRECT: &str = "REDIRECT";
+/// The call itself is malformed: method, URL or headers.
+pub const CONFIG: &str = "CONFIG";
+
+/// The most headers of a call.
+pub const MAX_REQUEST_HEADERS: usize = 100;
+/// The most bytes in the names and values of a call's headers.
+pub const MAX_REQUEST_HEADER_BYTES: usize = 32 * 1024;
+/// The longest URL, in bytes.
+pub const MAX_URL_BYTES: usize = 16 * 1024;
+/// The most redirects that are followed.
+pub const MAX_REDIRECTS: usize = 10;
+
+/// What the client takes from the configuration.
+#[derive(Debug, Clone)]
+pub struct OutboundOptions {
+    /// `host`, `host:port` or address ranges that may be reached although the policy refuses them.
+    pub allow: Vec<String>,
+    /// The largest answer, in bytes.
+    pub max_response_bytes: usize,
+    /// How long a call may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// A call.
+#[derive(Clone)]
+pub struct OutboundRequest {
+    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD`.
+    pub method: String,
+    /// An absolute http or https URL.
+    pub url: String,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// Sent as it is.
+    pub body: Option<Vec<u8>>,
+    /// Shorter than the option's, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Smaller than the option's, in bytes.
+    pub max_response_bytes: Option<usize>,
+}
+
+/// Shows where the call goes, not what it carries.
+impl fmt::Debug for OutboundRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, url::shown(&self.url))
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct OutboundResponse {
+    /// The status.
+    pub status: u16,
+    /// Names in lower case, and values; of repeated ones joined by `, `.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl OutboundResponse {
+    /// The value of the header `name` (lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// A handle to the client; clones share it.
+#[derive(Clone)]
+pub struct Outbound(Arc<Client>);
+
+impl Outbound {
+    /// Makes the client; a wrong entry of `allow` is an error that names it.
+    pub fn new(options: OutboundOptions) -> Result<Outbound, String> {
+        Ok(Outbound(Arc::new(Client::new(options)?)))
+    }
+
+    /// Tells the client which ports the server listens on, so that it never calls itself.
+    pub fn set_own_ports(&self, ports: &[u16]) {
+        self.0.policy().set_own_ports(ports);
+    }
+
+    /// Makes a call and follows its redirects; any status is an answer. The error's code is one of this module's; only
+    /// `CONNECTION`, `CONNECTION_LOST` and `TIMEOUT` may be gone the next time.
+    pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, StepError> {
+        self.0.send(request).await
+    }
+}

@@ -1,0 +1,143 @@
+//! What callers of the client need of URLs, so that one parser reads them everywhere.
+//! May not know policies or connections. Promise: what is shown of a URL holds neither query nor userinfo, where secrets
+//! are often put.
+
+use super::{CONFIG, MAX_URL_BYTES};
+use crate::model::run::StepError;
+
+pub(super) use reqwest::Url;
+
+/// Reads an absolute http or https URL. The error is a sentence that says what to do.
+pub(super) fn parse(text: &str) -> Result<Url, String> {
+    if text.len() > MAX_URL_BYTES {
+        return Err(format!(
+            "the URL has {} bytes, more than {MAX_URL_BYTES}",
+            text.len()
+        ));
+    }
+    let url = Url::parse(text).map_err(|error| {
+        format!("the URL must be absolute, as in `https://example.com/path` ({error})")
+    })?;
+    check(&url)?;
+    Ok(url)
+}
+
+/// Whether the client may call `url` as far as its form goes: scheme, host, userinfo.
+pub(super) fn check(url: &Url) -> Result<(), String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!(
+            "the URL's scheme is `{}`; only http and https can be called",
+            url.scheme()
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!(
+            "the URL of {} holds a user name or password before the `@`; send an `authorization` header instead",
+            url.host_str().unwrap_or_default()
+        ));
+    }
+    Ok(())
+}
+
+/// Whether `text` is a URL that can be called; if not, a sentence that says why.
+pub fn check_text(text: &str) -> Result<(), String> {
+    parse(text).map(|_| ())
+}
+
+/// The host of a URL as it is compared: lower case, IDNA as ASCII, IPv6 without brackets.
+pub(super) fn host_of(text: &str) -> Result<String, String> {
+    Ok(bare_host(&parse(text)?).to_owned())
+}
+
+/// The host of a parsed URL, IPv6 without brackets.
+pub(super) fn bare_host(url: &Url) -> &str {
+    let host = url.host_str().unwrap_or_default();
+    host.strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
+/// `text` with `params` added to its query, percent-encoded. Code `CONFIG` when `text` cannot be called.
+pub fn with_params(text: &str, params: &[(String, String)]) -> Result<String, StepError> {
+    let mut url = parse(text).map_err(|message| StepError::fatal(CONFIG, message))?;
+    if !params.is_empty() {
+        url.query_pairs_mut().extend_pairs(params);
+    }
+    Ok(url.into())
+}
+
+/// `pairs` as `application/x-www-form-urlencoded`.
+pub fn form_encoded(pairs: &[(String, String)]) -> String {
+    // The query of a URL is encoded by the same rules as a form.
+    let Ok(mut url) = Url::parse("http://form.invalid/") else {
+        return String::new();
+    };
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.query().unwrap_or_default().to_owned()
+}
+
+/// What may be shown of `text`: scheme, host, port and path.
+pub fn shown(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(url) => shown_url(&url),
+        Err(_) => "the URL".to_owned(),
+    }
+}
+
+/// What may be shown of a parsed URL: scheme, host, port and path.
+pub(super) fn shown_url(url: &Url) -> String {
+    let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+    let host = url.host_str().unwrap_or_default();
+    format!("{}://{host}{port}{}", url.scheme(), url.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absolute_http_urls_without_userinfo_can_be_called() {
+        for good in [
+            "http://a",
+            "https://a.example/x?y=1#z",
+            "HTTP://[2001:db8::1]:8/",
+        ] {
+            assert_eq!(check_text(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "/path",
+            "a.example",
+            "ftp://a/",
+            "file:///etc/passwd",
+            "http://",
+            "http://user@a/",
+            "http://:pass@a/",
+            "http://a b/",
+            "http://[::1%25lo]/",
+        ] {
+            assert!(check_text(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_query_and_no_userinfo() {
+        assert_eq!(
+            shown("https://u:p@a.example:8443/x/y?token=s3#f"),
+            "https://a.example:8443/x/y"
+        );
+        let error = check_text("https://u:s3cret@a.example/?t=s3cret").expect_err("userinfo");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn params_are_added_and_encoded() {
+        let params = [("q".to_owned(), "a b&c=ä".to_owned())];
+        assert_eq!(
+            with_params("http://a/p?x=1", &params).expect("a URL"),
+            "http://a/p?x=1&q=a+b%26c%3D%C3%A4"
+        );
+        assert_eq!(with_params("http://a/p", &[]).expect("a URL"), "http://a/p");
+        assert_eq!(form_encoded(&params), "q=a+b%26c%3D%C3%A4");
+    }
+}
