@@ -1,16 +1,34 @@
 //! The one SQLite file: the only layer with SQL. Functions speak in `model` types and leak no rusqlite type.
 //! May not know HTTP, keys' texts or how plans work. Promise: a write is answered after the commit that makes it true.
+//!
+//! One thread writes (`writer`), a pool of connections reads (`readers`). Point reads are plain functions and may be called
+//! on an async worker; lists and scans are `async` and run on the blocking pool.
 
-use crate::id::{KeyId, RunId, WorkflowId};
-use crate::model::audit::{AuditEntry, AuditFilter, AuditRow, ChainCheck};
-use crate::model::key::{KeyRecord, LastUse};
-use crate::model::page::{Page, PageRequest};
-use crate::model::run::{Recorded, Run, RunError, RunFilter, RunStatus, RunSummary, TriggerType};
-use crate::model::workflow::{
-    Definition, Workflow, WorkflowFilter, WorkflowStatus, WorkflowSummary, WorkflowVersion,
-};
-use serde_json::value::RawValue;
-use std::path::Path;
+mod audit;
+mod column;
+mod doctor;
+mod journal;
+mod keys;
+#[cfg(test)]
+mod plans;
+mod readers;
+mod run_list;
+mod runs;
+mod schema;
+mod start;
+mod workflow_edit;
+mod workflow_list;
+mod workflows;
+mod writer;
+
+pub use doctor::{Finding, inspect};
+pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use workflows::{WorkflowDraft, WorkflowEdit};
+
+use readers::Readers;
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use std::{path::Path, sync::Arc};
+use writer::Writer;
 
 /// Why the store could not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -24,6 +42,27 @@ pub enum StoreError {
     /// SQLite, or a row that is not what the schema promises.
     #[error("database error: {0}")]
     Database(String),
+    /// The file cannot be opened: damaged, of another program, or made by a newer version. Only from [`Store::open`] and [`inspect`].
+    #[error("{0}")]
+    Unusable(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::NotCommitted(format!(
+                "the disk is full ({error}); reading still works, free some space"
+            )),
+            Some(
+                ErrorCode::SystemIoFailure
+                | ErrorCode::OutOfMemory
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::ReadOnly,
+            ) => StoreError::NotCommitted(error.to_string()),
+            _ => StoreError::Database(error.to_string()),
+        }
+    }
 }
 
 /// What a write found in place of what the caller expected.
@@ -37,135 +76,27 @@ pub enum Edit<T> {
     Conflict(String),
 }
 
-/// A run to be recorded.
-#[derive(Debug)]
-pub struct NewRun {
-    /// Its id.
-    pub id: RunId,
-    /// Row number of its workflow.
-    pub workflow_sequence: i64,
-    /// The version it pins.
-    pub workflow_version: i64,
-    /// The definition it pins.
-    pub definition_sequence: i64,
-    /// What started it.
-    pub trigger: TriggerType,
-    /// The id of the key that did.
-    pub started_by: Option<String>,
-    /// The first run of a chain of retries; its own id otherwise.
-    pub root_id: RunId,
-    /// The run it is a retry of.
-    pub retry_of: Option<RunId>,
-    /// Its input.
-    pub input: Box<RawValue>,
-    /// Milliseconds since the Unix epoch.
-    pub created_at_ms: i64,
-    /// The caller's idempotency key with a digest of the request.
-    pub idempotency: Option<Idempotency>,
-    /// What is already known to have happened (a pure stretch), in the same commit.
-    pub first: Option<Chunk>,
-}
-
-/// An idempotency key: per workflow, 24 h.
-#[derive(Debug, Clone)]
-pub struct Idempotency {
-    /// The caller's key, 1 to 255 characters.
-    pub key: String,
-    /// A digest of the request's body: another body under the same key is a conflict.
-    pub request_digest: [u8; 32],
-    /// Until when it holds, in milliseconds since the Unix epoch.
-    pub expires_at_ms: i64,
-}
-
-/// What came of a start.
-#[derive(Debug)]
-pub enum Started {
-    /// A new run, with its row number.
-    New(i64),
-    /// The idempotency key is known: this is its run, nothing was written.
-    Replayed(Box<Run>),
-    /// The idempotency key is known with another request.
-    OtherRequest,
-}
-
-/// A piece of a journal, written as one row, and what it makes of the run's row.
-#[derive(Debug)]
-pub struct Chunk {
-    /// The sequence number of the first event: one more than the last one that was recorded.
-    pub from: u64,
-    /// When it was made.
-    pub at_ms: i64,
-    /// How many events it holds.
-    pub count: u32,
-    /// The events as a JSON array.
-    pub events: String,
-    /// What the run's row becomes.
-    pub row: RunRow,
-}
-
-/// The changing part of a run's row.
-#[derive(Debug, Clone)]
-pub struct RunRow {
-    /// Where the run stands.
-    pub status: RunStatus,
-    /// When the first step began.
-    pub started_at_ms: Option<i64>,
-    /// Until when nothing has to be done for it; `None` when it is under way or has ended.
-    pub due_at_ms: Option<i64>,
-    /// When it ended.
-    pub finished_at_ms: Option<i64>,
-    /// The output of a completed run.
-    pub output: Option<Box<RawValue>>,
-    /// The error of a failed one.
-    pub error: Option<RunError>,
-}
-
-/// What came of an append.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Appended {
-    /// Recorded.
-    Done,
-    /// Somebody else recorded something first (a cancel): nothing was written, the caller's view is out of date.
-    Superseded,
-}
-
-/// An unfinished run, as recovery finds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenRun {
-    /// Row number.
-    pub sequence: i64,
-    /// Its id.
-    pub id: RunId,
-    /// Until when nothing has to be done for it.
-    pub due_at_ms: Option<i64>,
-}
-
-/// A new workflow, or the new state of an edited one.
-#[derive(Debug, Clone)]
-pub struct WorkflowDraft {
-    /// Its name.
-    pub name: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// What it does.
-    pub definition: Definition,
-}
-
 /// A handle to the store; clones share it.
 #[derive(Clone)]
-pub struct Store;
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    writer: Writer,
+    readers: Readers,
+    instance_id: String,
+}
 
 /// How the store is opened.
 #[derive(Clone)]
 pub struct StoreOptions {
-    /// How many read connections there are.
+    /// How many read connections there are; at least two are opened.
     pub readers: u32,
     /// Called around every commit; `None` outside crash tests.
     pub commit_hook: Option<CommitHook>,
 }
 
 /// Called by the writer thread around every commit; how crash tests stop a process at a named point.
-pub type CommitHook = std::sync::Arc<dyn Fn(CommitPoint) + Send + Sync>;
+pub type CommitHook = Arc<dyn Fn(CommitPoint) + Send + Sync>;
 
 /// Where the writer thread stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,204 +107,95 @@ pub enum CommitPoint {
     AfterCommit,
 }
 
-/// An edit of a workflow.
-#[derive(Debug, Clone)]
-pub struct WorkflowEdit {
-    /// The whole new state.
-    pub draft: WorkflowDraft,
-    /// Kept in the version history.
-    pub change_summary: Option<String>,
-    /// The version that the editor saw; another one is a conflict.
-    pub expected_version: Option<i64>,
-    /// Who: a key's id, or `control`.
-    pub by: String,
-    /// Milliseconds since the Unix epoch.
-    pub now_ms: i64,
+impl Store {
+    /// Opens (and where needed creates or upgrades) the database at `path`. Blocks for some milliseconds.
+    pub fn open(path: &Path, options: StoreOptions) -> Result<Store, StoreError> {
+        let connection = schema::open(path)?;
+        let instance_id = ensure_instance_id(&connection)?;
+        let readers = Readers::open(path, options.readers)?;
+        let writer = Writer::start(connection, options.commit_hook)?;
+        Ok(Store(Arc::new(Inner {
+            writer,
+            readers,
+            instance_id,
+        })))
+    }
+
+    /// Commits what is queued, checkpoints, stops the writer thread. Writes answer [`StoreError::Closed`] afterwards.
+    pub async fn close(&self) {
+        let inner = self.0.clone();
+        let stopped = tokio::task::spawn_blocking(move || inner.writer.stop()).await;
+        if let Err(error) = stopped {
+            log::error!("closing the store: {error}");
+        }
+    }
+
+    /// Random, made with the database; tells servers apart. 32 hexadecimal digits.
+    pub fn instance_id(&self) -> &str {
+        &self.0.instance_id
+    }
+
+    /// A value of the `meta` table. A point read.
+    pub fn meta(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.read(|connection| meta(connection, name))
+    }
+
+    /// Sets a value of the `meta` table.
+    pub async fn set_meta(&self, name: &'static str, value: String) -> Result<(), StoreError> {
+        self.write(move |connection| set_meta(connection, name, &value))
+            .await
+    }
+
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.0.writer.write(work).await
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.0.readers.read(work)
+    }
+
+    async fn scan<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.0.readers.scan(work).await
+    }
 }
 
-impl Store {
-    /// Opens (and where needed creates or upgrades) the database at `path`.
-    pub fn open(_path: &Path, _options: StoreOptions) -> Result<Store, StoreError> {
-        unimplemented!()
-    }
-    /// Commits what is queued, checkpoints, stops the writer thread.
-    pub async fn close(&self) {
-        unimplemented!()
-    }
-    /// Random, made with the database; tells servers apart.
-    pub fn instance_id(&self) -> &str {
-        unimplemented!()
-    }
-    /// A value of the `meta` table.
-    pub fn meta(&self, _name: &str) -> Result<Option<String>, StoreError> {
-        unimplemented!()
-    }
-    /// Sets a value of the `meta` table.
-    pub async fn set_meta(&self, _name: &'static str, _value: String) -> Result<(), StoreError> {
-        unimplemented!()
-    }
+fn meta(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT value FROM meta WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?)
+}
 
-    // keys.rs
-    /// Every key.
-    pub fn all_keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        unimplemented!()
-    }
-    /// Adds a key and its audit row.
-    pub async fn insert_key(
-        &self,
-        _record: KeyRecord,
-        _audit: AuditEntry,
-    ) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-    /// Replaces a key and adds the audit row. `last_use` is not touched.
-    pub async fn update_key(
-        &self,
-        _record: KeyRecord,
-        _audit: AuditEntry,
-    ) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-    /// Removes keys revoked before the moment; gives their ids.
-    pub async fn delete_keys_revoked_before(
-        &self,
-        _unix_ms: i64,
-    ) -> Result<Vec<KeyId>, StoreError> {
-        unimplemented!()
-    }
-    /// Writes last uses in one job.
-    pub async fn record_last_uses(&self, _uses: Vec<(KeyId, LastUse)>) -> Result<(), StoreError> {
-        unimplemented!()
-    }
+fn set_meta(connection: &Connection, name: &str, value: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO meta (name, value) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )?
+        .execute([name, value])?;
+    Ok(())
+}
 
-    // audit.rs
-    /// Appends rows to the chain.
-    pub async fn append_audit(&self, _entries: Vec<AuditEntry>) -> Result<(), StoreError> {
-        unimplemented!()
+/// The id that the database was given when it was made.
+fn ensure_instance_id(connection: &Connection) -> Result<String, StoreError> {
+    const NAME: &str = "instance_id";
+    if let Some(known) = meta(connection, NAME)? {
+        return Ok(known);
     }
-    /// Rows, newest first.
-    pub async fn audit_rows(
-        &self,
-        _filter: AuditFilter,
-        _limit: u32,
-    ) -> Result<Vec<AuditRow>, StoreError> {
-        unimplemented!()
-    }
-    /// Recomputes the whole chain.
-    pub async fn check_audit_chain(&self) -> Result<ChainCheck, StoreError> {
-        unimplemented!()
-    }
-    /// Removes rows older than the moment, leaving an anchor that keeps the chain checkable; gives their number.
-    pub async fn prune_audit(&self, _before_ms: i64) -> Result<u64, StoreError> {
-        unimplemented!()
-    }
-
-    // workflows.rs
-    /// Adds a draft, version 1.
-    pub async fn create_workflow(
-        &self,
-        _id: WorkflowId,
-        _draft: WorkflowDraft,
-        _by: String,
-        _now_ms: i64,
-    ) -> Result<Workflow, StoreError> {
-        unimplemented!()
-    }
-    /// One workflow with its current definition. A point read: may be called on an async worker.
-    pub fn workflow(&self, _id: &WorkflowId) -> Result<Option<Workflow>, StoreError> {
-        unimplemented!()
-    }
-    /// A page of workflows, newest first.
-    pub async fn list_workflows(
-        &self,
-        _filter: WorkflowFilter,
-        _page: PageRequest,
-    ) -> Result<Page<WorkflowSummary>, StoreError> {
-        unimplemented!()
-    }
-    /// Saves an edit: a new version when the current one is active or was used by a run, else in place.
-    pub async fn edit_workflow(
-        &self,
-        _id: WorkflowId,
-        _edit: WorkflowEdit,
-    ) -> Result<Edit<Workflow>, StoreError> {
-        unimplemented!()
-    }
-    /// Moves a workflow along its life cycle.
-    pub async fn set_workflow_status(
-        &self,
-        _id: WorkflowId,
-        _to: WorkflowStatus,
-        _now_ms: i64,
-    ) -> Result<Edit<Workflow>, StoreError> {
-        unimplemented!()
-    }
-    /// Removes a workflow with its versions and finished runs; a conflict while a run is unfinished.
-    pub async fn purge_workflow(&self, _id: WorkflowId) -> Result<Edit<()>, StoreError> {
-        unimplemented!()
-    }
-    /// Versions, newest first, without definitions; at most `limit`, smaller than `before`.
-    pub async fn workflow_versions(
-        &self,
-        _id: &WorkflowId,
-        _before: Option<i64>,
-        _limit: u32,
-    ) -> Result<Vec<WorkflowVersion>, StoreError> {
-        unimplemented!()
-    }
-    /// One version with its definition.
-    pub fn workflow_version(
-        &self,
-        _id: &WorkflowId,
-        _version: i64,
-    ) -> Result<Option<WorkflowVersion>, StoreError> {
-        unimplemented!()
-    }
-    /// A definition by its row number.
-    pub fn definition(&self, _sequence: i64) -> Result<Option<Definition>, StoreError> {
-        unimplemented!()
-    }
-
-    // runs.rs
-    /// Records a run, or finds the one that its idempotency key names. One job.
-    pub async fn start_run(&self, _run: NewRun) -> Result<Started, StoreError> {
-        unimplemented!()
-    }
-    /// Records a run's next chunk and its row.
-    pub async fn append(&self, _run_sequence: i64, _chunk: Chunk) -> Result<Appended, StoreError> {
-        unimplemented!()
-    }
-    /// Cancels an unfinished run: appends `run.cancelled` after whatever is there. `Conflict` names the final status of one that has ended.
-    pub async fn cancel_run(
-        &self,
-        _id: RunId,
-        _by: String,
-        _now_ms: i64,
-    ) -> Result<Edit<Run>, StoreError> {
-        unimplemented!()
-    }
-    /// One run. A point read.
-    pub fn run(&self, _id: &RunId) -> Result<Option<Run>, StoreError> {
-        unimplemented!()
-    }
-    /// A page of runs, newest first.
-    pub async fn list_runs(
-        &self,
-        _filter: RunFilter,
-        _page: PageRequest,
-    ) -> Result<Page<RunSummary>, StoreError> {
-        unimplemented!()
-    }
-    /// A run's events from `from` on.
-    pub fn journal(&self, _run_sequence: i64, _from: u64) -> Result<Vec<Recorded>, StoreError> {
-        unimplemented!()
-    }
-    /// Every unfinished run, oldest first.
-    pub async fn open_runs(&self) -> Result<Vec<OpenRun>, StoreError> {
-        unimplemented!()
-    }
-    /// Forgets idempotency keys that have expired.
-    pub async fn forget_idempotency_before(&self, _unix_ms: i64) -> Result<(), StoreError> {
-        unimplemented!()
-    }
+    let mut random = [0u8; 16];
+    getrandom::fill(&mut random)
+        .map_err(|error| StoreError::Unusable(format!("no random numbers: {error}")))?;
+    let fresh = format!("{:032x}", u128::from_be_bytes(random));
+    set_meta(connection, NAME, &fresh)?;
+    Ok(fresh)
 }

@@ -1,0 +1,193 @@
+//! Journals: appending to a run, cancelling it, reading what happened. May not know what events mean, but for the one that a
+//! cancel writes. Promise: of two writers that saw the same journal exactly one wins, and the other one wrote nothing.
+
+use super::{Appended, Chunk, Edit, RunRow, Store, StoreError, column, runs};
+use crate::id::RunId;
+use crate::model::run::{Event, Recorded, Run, RunStatus};
+use rusqlite::Connection;
+
+/// How many events a journal holds at most: the room that `position` leaves.
+const MAX_EVENTS: u64 = 1 << 24;
+
+impl Store {
+    /// Records a run's next chunk and its row. [`StoreError::Database`] when the journal would hold more than 16,777,216 events.
+    pub async fn append(&self, run_sequence: i64, chunk: Chunk) -> Result<Appended, StoreError> {
+        self.write(move |connection| append(connection, run_sequence, &chunk))
+            .await
+    }
+
+    /// Cancels an unfinished run: appends `run.cancelled` after whatever is there. `Conflict` names the final status of one that has ended.
+    pub async fn cancel_run(
+        &self,
+        id: RunId,
+        by: String,
+        now_ms: i64,
+    ) -> Result<Edit<Run>, StoreError> {
+        self.write(move |connection| cancel(connection, &id, by, now_ms))
+            .await
+    }
+
+    /// A run's events from `from` on. A point read.
+    pub fn journal(&self, run_sequence: i64, from: u64) -> Result<Vec<Recorded>, StoreError> {
+        self.read(|connection| read(connection, run_sequence, from))
+    }
+}
+
+/// Where the chunk that begins with this event stands.
+fn position(run_sequence: i64, event: u64) -> Result<i64, StoreError> {
+    i64::try_from(event)
+        .ok()
+        .filter(|_| event < MAX_EVENTS)
+        .zip(run_sequence.checked_mul(MAX_EVENTS as i64))
+        .and_then(|(event, run)| run.checked_add(event))
+        .ok_or_else(|| {
+            StoreError::Database(format!(
+                "event {event} of run number {run_sequence}: a journal holds at most {MAX_EVENTS} events"
+            ))
+        })
+}
+
+pub(super) const ADVANCE: &str = "
+    UPDATE run SET status = ?3, event_count = ?2 + ?4, started_at_ms = ?5, due_at_ms = ?6, finished_at_ms = ?7,
+        output = ?8, error = ?9
+    WHERE sequence = ?1 AND event_count = ?2 AND (status = 'pending' OR status = 'running')";
+
+fn append(
+    connection: &Connection,
+    run_sequence: i64,
+    chunk: &Chunk,
+) -> Result<Appended, StoreError> {
+    let row = &chunk.row;
+    let advanced = connection.prepare_cached(ADVANCE)?.execute((
+        run_sequence,
+        i64::try_from(chunk.from).unwrap_or(i64::MAX),
+        row.status.as_str(),
+        chunk.count,
+        row.started_at_ms,
+        row.due_at_ms,
+        row.finished_at_ms,
+        row.output.as_ref().map(|output| output.get()),
+        row.error.as_ref().map(column::to_json).transpose()?,
+    ))?;
+    if advanced == 0 {
+        return Ok(Appended::Superseded);
+    }
+    insert_chunk(connection, run_sequence, chunk)?;
+    Ok(Appended::Done)
+}
+
+/// Writes a chunk's events; the run's row is the caller's work.
+pub(super) fn insert_chunk(
+    connection: &Connection,
+    run_sequence: i64,
+    chunk: &Chunk,
+) -> Result<(), StoreError> {
+    if chunk.count > 0 {
+        connection
+            .prepare_cached(
+                "INSERT INTO journal (position, event_count, at_ms, events) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute((
+                position(run_sequence, chunk.from)?,
+                chunk.count,
+                chunk.at_ms,
+                &chunk.events,
+            ))?;
+    }
+    Ok(())
+}
+
+fn cancel(
+    connection: &Connection,
+    id: &RunId,
+    by: String,
+    now_ms: i64,
+) -> Result<Edit<Run>, StoreError> {
+    let Some(run) = runs::find_by_id(connection, id)? else {
+        return Ok(Edit::NotFound);
+    };
+    if run.summary.status.is_final() {
+        return Ok(Edit::Conflict(format!(
+            "the run is already `{}`",
+            run.summary.status.as_str()
+        )));
+    }
+    let from = connection
+        .prepare_cached("SELECT event_count FROM run WHERE sequence = ?1")?
+        .query_row([run.summary.sequence], |row| row.get::<_, u32>(0))?;
+    let chunk = Chunk {
+        from: u64::from(from),
+        at_ms: now_ms,
+        count: 1,
+        events: column::to_json(&[Event::RunCancelled { by }])?,
+        row: RunRow {
+            status: RunStatus::Cancelled,
+            started_at_ms: run.summary.started_at_ms,
+            due_at_ms: None,
+            finished_at_ms: Some(now_ms),
+            output: None,
+            error: None,
+        },
+    };
+    if append(connection, run.summary.sequence, &chunk)? == Appended::Superseded {
+        return Err(StoreError::Database(format!(
+            "run {id} changed within the job that cancels it"
+        )));
+    }
+    Ok(
+        runs::find_by_sequence(connection, run.summary.sequence)?
+            .map_or(Edit::NotFound, Edit::Done),
+    )
+}
+
+/// From the chunk that holds event `?2` of the run that begins at `?1`, up to (without) the next run.
+pub(super) const CHUNKS: &str = "
+    SELECT position, event_count, at_ms, events FROM journal
+    WHERE position >= (SELECT coalesce(max(position), ?1) FROM journal WHERE position BETWEEN ?1 AND ?2)
+        AND position < ?3
+    ORDER BY position";
+
+fn read(
+    connection: &Connection,
+    run_sequence: i64,
+    from: u64,
+) -> Result<Vec<Recorded>, StoreError> {
+    let begin = position(run_sequence, 0)?;
+    let end = position(run_sequence.saturating_add(1), 0)?;
+    let Ok(first) = position(run_sequence, from) else {
+        return Ok(Vec::new());
+    };
+    let mut recorded = Vec::new();
+    let mut statement = connection.prepare_cached(CHUNKS)?;
+    let mut rows = statement.query((begin, first, end))?;
+    while let Some(row) = rows.next()? {
+        let first_event = u64::try_from(row.get::<_, i64>(0)? - begin).unwrap_or_default();
+        let at_ms = row.get(2)?;
+        let events: Vec<Event> = column::json(row, 3)?;
+        if events.len() as u64 != column::unsigned::<u64>(row, 1)? {
+            return Err(StoreError::Database(format!(
+                "the chunk at event {first_event} of run number {run_sequence} does not hold what it says"
+            )));
+        }
+        let numbered = (first_event..)
+            .zip(events)
+            .filter(|(sequence, _)| *sequence >= from);
+        recorded.extend(numbered.map(|(sequence, event)| Recorded {
+            sequence,
+            at_ms,
+            event,
+        }));
+    }
+    Ok(recorded)
+}
+
+pub(super) const REMOVE: &str = "DELETE FROM journal WHERE position >= ?1 AND position < ?2";
+
+/// Removes a run's journal.
+pub(super) fn remove(connection: &Connection, run_sequence: i64) -> Result<(), StoreError> {
+    connection.prepare_cached(REMOVE)?.execute((
+        position(run_sequence, 0)?,
+        position(run_sequence.saturating_add(1), 0)?,
+    ))?;
+    Ok(())
+}

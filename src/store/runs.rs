@@ -1,0 +1,226 @@
+//! Runs: what the engine hands over and gets back, and reading single runs. Starting one is in `start`, going on in
+//! `journal`, lists in `run_list`. May not know what events mean. Promise: a run's row and its journal change together.
+
+use super::{Store, StoreError, column};
+use crate::id::RunId;
+use crate::model::run::{Run, RunError, RunStatus, RunSummary, TriggerType};
+use rusqlite::{Connection, Row};
+use serde_json::value::RawValue;
+
+/// A run to be recorded.
+#[derive(Debug)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// Row number of its workflow.
+    pub workflow_sequence: i64,
+    /// The version it pins.
+    pub workflow_version: i64,
+    /// The definition it pins: that of the version.
+    pub definition_sequence: i64,
+    /// What started it.
+    pub trigger: TriggerType,
+    /// The id of the key that did.
+    pub started_by: Option<String>,
+    /// The first run of a chain of retries; its own id otherwise.
+    pub root_id: RunId,
+    /// The run it is a retry of.
+    pub retry_of: Option<RunId>,
+    /// Its input.
+    pub input: Box<RawValue>,
+    /// Milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+    /// The caller's idempotency key with a digest of the request.
+    pub idempotency: Option<Idempotency>,
+    /// What is already known to have happened (a pure stretch), in the same commit.
+    pub first: Option<Chunk>,
+}
+
+/// An idempotency key: per workflow, 24 h.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// The caller's key, 1 to 255 characters.
+    pub key: String,
+    /// A digest of the request's body: another body under the same key is a conflict.
+    pub request_digest: [u8; 32],
+    /// Until when it holds, in milliseconds since the Unix epoch.
+    pub expires_at_ms: i64,
+}
+
+/// What came of a start.
+#[derive(Debug)]
+pub enum Started {
+    /// A new run, with its row number.
+    New(i64),
+    /// The idempotency key is known: this is its run, nothing was written.
+    Replayed(Box<Run>),
+    /// The idempotency key is known with another request.
+    OtherRequest,
+}
+
+/// A piece of a journal, written as one row, and what it makes of the run's row.
+#[derive(Debug)]
+pub struct Chunk {
+    /// The sequence number of the first event: one more than the last one that was recorded.
+    pub from: u64,
+    /// When it was made.
+    pub at_ms: i64,
+    /// How many events it holds. None at all changes only the run's row.
+    pub count: u32,
+    /// The events as a JSON array.
+    pub events: String,
+    /// What the run's row becomes.
+    pub row: RunRow,
+}
+
+/// The changing part of a run's row.
+#[derive(Debug, Clone)]
+pub struct RunRow {
+    /// Where the run stands.
+    pub status: RunStatus,
+    /// When the first step began.
+    pub started_at_ms: Option<i64>,
+    /// Until when nothing has to be done for it; `None` when it is under way or has ended.
+    pub due_at_ms: Option<i64>,
+    /// When it ended: there is a moment exactly when the status is final.
+    pub finished_at_ms: Option<i64>,
+    /// The output of a completed run.
+    pub output: Option<Box<RawValue>>,
+    /// The error of a failed one.
+    pub error: Option<RunError>,
+}
+
+/// What came of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// Recorded.
+    Done,
+    /// Somebody else recorded something first (a cancel): nothing was written, the caller's view is out of date.
+    Superseded,
+}
+
+/// An unfinished run, as recovery finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Row number.
+    pub sequence: i64,
+    /// Its id.
+    pub id: RunId,
+    /// Until when nothing has to be done for it.
+    pub due_at_ms: Option<i64>,
+}
+
+impl Store {
+    /// One run. A point read.
+    pub fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        self.read(|connection| find_by_id(connection, id))
+    }
+
+    /// Every unfinished run, oldest first.
+    pub async fn open_runs(&self) -> Result<Vec<OpenRun>, StoreError> {
+        self.scan(|connection| {
+            connection
+                .prepare_cached(OPEN_RUNS)?
+                .query_and_then([], |row| {
+                    Ok(OpenRun {
+                        sequence: row.get(0)?,
+                        id: column::id(row, 1)?,
+                        due_at_ms: row.get(2)?,
+                    })
+                })?
+                .collect()
+        })
+        .await
+    }
+
+    /// Forgets idempotency keys that have expired before the moment.
+    pub async fn forget_idempotency_before(&self, unix_ms: i64) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            connection
+                .prepare_cached(FORGET_IDEMPOTENCY)?
+                .execute([unix_ms])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+pub(super) const OPEN_RUNS: &str = "
+    SELECT sequence, id, due_at_ms FROM run INDEXED BY run_unfinished
+    WHERE status = 'pending' OR status = 'running' ORDER BY sequence";
+
+pub(super) const FORGET_IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE expires_at_ms < ?1";
+
+/// The columns of [`summary`].
+macro_rules! summary_columns {
+    () => {
+        "r.sequence, r.id, w.id, r.workflow_version, r.status, r.trigger_type, r.error, r.retry_of,
+            r.created_at_ms, r.started_at_ms, r.finished_at_ms"
+    };
+}
+pub(super) use summary_columns;
+
+macro_rules! run_sql {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            summary_columns!(),
+            ", w.name, r.definition, r.root_id, r.started_by, r.input, r.output
+             FROM run r JOIN workflow w ON w.sequence = r.workflow WHERE ",
+            $condition
+        )
+    };
+}
+
+pub(super) const RUN_BY_ID: &str = run_sql!("r.id = ?1");
+pub(super) const RUN_BY_SEQUENCE: &str = run_sql!("r.sequence = ?1");
+
+/// Reads one run, also within a job.
+pub(super) fn find_by_id(connection: &Connection, id: &RunId) -> Result<Option<Run>, StoreError> {
+    connection
+        .prepare_cached(RUN_BY_ID)?
+        .query_and_then([id.as_str()], whole)?
+        .next()
+        .transpose()
+}
+
+/// Reads one run by its row number, also within a job.
+pub(super) fn find_by_sequence(
+    connection: &Connection,
+    sequence: i64,
+) -> Result<Option<Run>, StoreError> {
+    connection
+        .prepare_cached(RUN_BY_SEQUENCE)?
+        .query_and_then([sequence], whole)?
+        .next()
+        .transpose()
+}
+
+/// Reads the columns that a list shows.
+pub(super) fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
+    Ok(RunSummary {
+        sequence: row.get(0)?,
+        id: column::id(row, 1)?,
+        workflow_id: column::id(row, 2)?,
+        workflow_version: row.get(3)?,
+        status: column::word(row, 4, RunStatus::parse)?,
+        trigger: column::word(row, 5, TriggerType::parse)?,
+        error: column::optional_json(row, 6)?,
+        retry_of: column::optional_id(row, 7)?,
+        created_at_ms: row.get(8)?,
+        started_at_ms: row.get(9)?,
+        finished_at_ms: row.get(10)?,
+    })
+}
+
+fn whole(row: &Row<'_>) -> Result<Run, StoreError> {
+    Ok(Run {
+        summary: summary(row)?,
+        workflow_name: row.get(11)?,
+        definition_sequence: row.get(12)?,
+        root_id: column::id(row, 13)?,
+        started_by: row.get(14)?,
+        input: column::json(row, 15)?,
+        output: column::optional_json(row, 16)?,
+    })
+}

@@ -1,0 +1,143 @@
+//! Starting a run: one job that looks at the idempotency key, pins the version and records the run with its first events.
+//! May not know what the events mean. Promise: one idempotency key, one run.
+
+use super::{Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs};
+use crate::model::run::{Run, RunStatus};
+use rusqlite::{Connection, OptionalExtension};
+
+impl Store {
+    /// Records a run, or finds the one that its idempotency key names. One job. When the version has another definition by
+    /// now (a draft that was edited meanwhile), nothing is written: [`StoreError::NotCommitted`].
+    pub async fn start_run(&self, run: NewRun) -> Result<Started, StoreError> {
+        self.write(move |connection| start(connection, &run)).await
+    }
+}
+
+fn start(connection: &Connection, run: &NewRun) -> Result<Started, StoreError> {
+    if let Some(idempotency) = &run.idempotency
+        && let Some((digest, known)) = known_run(connection, run, idempotency)?
+    {
+        return Ok(if digest == idempotency.request_digest {
+            Started::Replayed(Box::new(known))
+        } else {
+            Started::OtherRequest
+        });
+    }
+    pin_version(connection, run)?;
+    let sequence = insert(connection, run)?;
+    if let Some(chunk) = &run.first {
+        journal::insert_chunk(connection, sequence, chunk)?;
+    }
+    if let Some(idempotency) = &run.idempotency {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO idempotency (workflow, key, run, request_digest, expires_at_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((
+                run.workflow_sequence,
+                &idempotency.key,
+                sequence,
+                idempotency.request_digest,
+                idempotency.expires_at_ms,
+            ))?;
+    }
+    Ok(Started::New(sequence))
+}
+
+pub(super) const KNOWN_KEY: &str = "
+    SELECT request_digest, run FROM idempotency
+    WHERE workflow = ?1 AND key = ?2 AND expires_at_ms > ?3";
+
+/// The run that the key names, with the digest of its request. An expired key, or one whose run is gone, counts as absent.
+fn known_run(
+    connection: &Connection,
+    run: &NewRun,
+    idempotency: &Idempotency,
+) -> Result<Option<([u8; 32], Run)>, StoreError> {
+    let found = connection
+        .prepare_cached(KNOWN_KEY)?
+        .query_row(
+            (run.workflow_sequence, &idempotency.key, run.created_at_ms),
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let Some((digest, sequence)) = found else {
+        return Ok(None);
+    };
+    Ok(runs::find_by_sequence(connection, sequence)?.map(|run| (digest, run)))
+}
+
+/// Checks that the version has this definition, and marks it as used: from now on it never changes.
+fn pin_version(connection: &Connection, run: &NewRun) -> Result<(), StoreError> {
+    let used: Option<bool> = connection
+        .prepare_cached(
+            "SELECT used FROM workflow_version WHERE workflow = ?1 AND version = ?2 AND definition = ?3",
+        )?
+        .query_row(
+            (
+                run.workflow_sequence,
+                run.workflow_version,
+                run.definition_sequence,
+            ),
+            |row| row.get(0),
+        )
+        .optional()?;
+    match used {
+        Some(true) => {}
+        Some(false) => {
+            connection
+                .prepare_cached(
+                    "UPDATE workflow_version SET used = 1 WHERE workflow = ?1 AND version = ?2",
+                )?
+                .execute((run.workflow_sequence, run.workflow_version))?;
+        }
+        None => {
+            return Err(StoreError::NotCommitted(
+                "the workflow was edited or removed meanwhile; try again".into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
+    let pending = RunRow {
+        status: RunStatus::Pending,
+        started_at_ms: None,
+        due_at_ms: None,
+        finished_at_ms: None,
+        output: None,
+        error: None,
+    };
+    let (row, event_count) = match &run.first {
+        Some(chunk) => (&chunk.row, chunk.count),
+        None => (&pending, 0),
+    };
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO run (id, workflow, workflow_version, definition, status, event_count, trigger_type,
+            created_at_ms, started_at_ms, due_at_ms, finished_at_ms, started_by, root_id, retry_of, error, input,
+            output)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+    )?;
+    statement.execute(rusqlite::params![
+        run.id.as_str(),
+        run.workflow_sequence,
+        run.workflow_version,
+        run.definition_sequence,
+        row.status.as_str(),
+        event_count,
+        run.trigger.as_str(),
+        run.created_at_ms,
+        row.started_at_ms,
+        row.due_at_ms,
+        row.finished_at_ms,
+        run.started_by,
+        run.root_id.as_str(),
+        run.retry_of.as_ref().map(|id| id.as_str()),
+        row.error.as_ref().map(column::to_json).transpose()?,
+        run.input.get(),
+        row.output.as_ref().map(|output| output.get()),
+    ])?;
+    Ok(connection.last_insert_rowid())
+}

@@ -1,0 +1,134 @@
+//! Pages of workflows, newest first. May not know who asks. Promise: a page holds only what its reach covers, and rows that
+//! are added meanwhile neither repeat nor hide a row.
+
+use super::{Store, StoreError, column};
+use crate::model::page::{Cursor, Page, PageRequest};
+use crate::model::workflow::{Reach, WorkflowFilter, WorkflowStatus, WorkflowSummary};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+impl Store {
+    /// A page of workflows, newest first.
+    pub async fn list_workflows(
+        &self,
+        filter: WorkflowFilter,
+        page: PageRequest,
+    ) -> Result<Page<WorkflowSummary>, StoreError> {
+        self.scan(move |connection| list(connection, &filter, &page))
+            .await
+    }
+}
+
+macro_rules! list_sql {
+    ($index:literal, $narrowing:literal) => {
+        concat!(
+            "SELECT w.id, w.name, w.description, w.status, w.version, d.trigger, w.created_at_ms, w.updated_at_ms
+             FROM workflow w ",
+            $index,
+            " CROSS JOIN workflow_version v ON v.workflow = w.sequence AND v.version = w.version
+             CROSS JOIN definition d ON d.sequence = v.definition
+             WHERE w.sequence < ?1 AND ",
+            $narrowing,
+            " ORDER BY w.sequence DESC"
+        )
+    };
+}
+
+pub(super) const UNARCHIVED: &str =
+    list_sql!("INDEXED BY workflow_unarchived", "w.status <> 'archived'");
+pub(super) const IN_STATUS: &str = list_sql!("INDEXED BY workflow_by_status", "w.status = ?2");
+pub(super) const OF_ID: &str = list_sql!(
+    "",
+    "(w.status = ?2 OR ?2 IS NULL AND w.status <> 'archived') AND w.id = ?3"
+);
+pub(super) const OF_PREFIX: &str = list_sql!(
+    "INDEXED BY workflow_by_name",
+    "(w.status = ?2 OR ?2 IS NULL AND w.status <> 'archived') AND w.name >= ?3 AND w.name < ?4"
+);
+
+/// The names that start with `prefix` are those from `prefix` up to (without) this. A name that goes on with the last
+/// character of Unicode, which is no character, is left out.
+pub(super) fn end_of_prefix(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
+}
+
+fn list_sql(filter: &WorkflowFilter) -> &'static str {
+    match (&filter.reach, filter.status) {
+        (Reach::Workflow(_), _) => OF_ID,
+        (Reach::Prefix(_), _) => OF_PREFIX,
+        (Reach::All, Some(_)) => IN_STATUS,
+        (Reach::All, None) => UNARCHIVED,
+    }
+}
+
+fn list(
+    connection: &Connection,
+    filter: &WorkflowFilter,
+    page: &PageRequest,
+) -> Result<Page<WorkflowSummary>, StoreError> {
+    let needle = filter.search.as_deref().map(str::to_lowercase);
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let snapshot = connection.unchecked_transaction()?;
+    let before = before(&snapshot, page.after.as_ref())?;
+    let status = filter.status.map(WorkflowStatus::as_str);
+    let mut statement = snapshot.prepare_cached(list_sql(filter))?;
+    let mut rows = match &filter.reach {
+        Reach::Workflow(id) => statement.query((before, status, id.as_str()))?,
+        Reach::Prefix(prefix) => {
+            statement.query((before, status, prefix, end_of_prefix(prefix)))?
+        }
+        Reach::All if status.is_some() => statement.query((before, status))?,
+        Reach::All => statement.query([before])?,
+    };
+    let mut items: Vec<WorkflowSummary> = Vec::new();
+    while let Some(row) = rows.next()? {
+        // Here and not in SQL, whose letter case ends with ASCII.
+        if let Some(needle) = &needle
+            && !row.get::<_, String>(1)?.to_lowercase().contains(needle)
+        {
+            continue;
+        }
+        if items.len() == limit {
+            let next = items.last().map(|last| Cursor {
+                ts: last.created_at_ms,
+                id: last.id.as_str().to_owned(),
+            });
+            return Ok(Page { items, next });
+        }
+        items.push(summary(row)?);
+    }
+    Ok(Page { items, next: None })
+}
+
+pub(super) const OLDER: &str = "SELECT max(sequence) FROM workflow WHERE created_at_ms < ?1";
+
+/// The row number that the page ends before.
+fn before(connection: &Connection, after: Option<&Cursor>) -> Result<i64, StoreError> {
+    let Some(cursor) = after else {
+        return Ok(i64::MAX);
+    };
+    let known = connection
+        .prepare_cached("SELECT sequence FROM workflow WHERE id = ?1")?
+        .query_row([&cursor.id], |row| row.get(0))
+        .optional()?;
+    match known {
+        Some(sequence) => Ok(sequence),
+        // That workflow is gone by now: go on with what is older.
+        None => Ok(connection
+            .prepare_cached(OLDER)?
+            .query_row([cursor.ts], |row| row.get::<_, Option<i64>>(0))?
+            .map_or(0, |sequence| sequence + 1)),
+    }
+}
+
+fn summary(row: &Row<'_>) -> Result<WorkflowSummary, StoreError> {
+    Ok(WorkflowSummary {
+        id: column::id(row, 0)?,
+        name: row.get(1)?,
+        description: row.get(2)?,
+        status: column::word(row, 3, WorkflowStatus::parse)?,
+        version: row.get(4)?,
+        trigger: column::json(row, 5)?,
+        created_at_ms: row.get(6)?,
+        updated_at_ms: row.get(7)?,
+    })
+}
