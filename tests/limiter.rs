@@ -1,5 +1,7 @@
 //! The sliding window against a reference that keeps every accepted time and counts them anew each time.
 
+#![allow(clippy::expect_used)]
+
 use flowlatch::model::limit::{LimitState, Room, WINDOW_MS, Window};
 use proptest::prelude::*;
 
@@ -130,9 +132,7 @@ fn the_state_says_limit_remaining_reset_and_retry() {
     );
     let mut remaining = Vec::new();
     for time_ms in [0, 500, 900] {
-        let room = window
-            .count(time_ms, 3)
-            .unwrap_or_else(|room| panic!("refused: {room:?}"));
+        let room = window.count(time_ms, 3).expect("in the limit");
         remaining.push(room.remaining);
     }
     assert_eq!(remaining, [2, 1, 0]);

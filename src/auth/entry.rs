@@ -209,6 +209,8 @@ fn as_last_use((at_ms, address, category): (i64, IpAddr, Category)) -> LastUse {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);

@@ -149,6 +149,8 @@ impl HashQueue {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     const TEXT: &[u8] = b"sk-the-right-text";

@@ -39,6 +39,8 @@ pub(super) fn matches(text: &[u8], phc: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     #[test]

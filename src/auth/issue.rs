@@ -3,33 +3,21 @@
 //! then answered; a caller that hangs up meanwhile interrupts none of this.
 
 use super::entry::{Holder, KeyEntry};
-use super::first_use::Digest;
+use super::fresh_text::{FreshText, not_made};
 use super::keyring::Keyring;
-use super::{KeyChange, KeyError, KeyText, NewKey, hash, rules};
+use super::rules::{self, Holding};
+use super::{KeyChange, KeyError, KeyText, NewKey};
 use crate::id::KeyId;
 use crate::model::audit::AuditEntry;
-use crate::model::key::{KeyFormat, KeyRecord, KeySecret, PublicId, Standing, from_entropy, parse};
-use crate::store::StoreError;
+use crate::model::key::{KeyRecord, KeySecret, PublicId, Standing};
 use serde_json::{Value, json};
 use std::net::IpAddr;
-use zeroize::Zeroizing;
-
-/// How many random bytes a text is made from; enough for every format but for one time in more than 10³⁰.
-const ENTROPY_LEN: usize = 128;
 
 /// Who changes something, and from where.
 struct Asker {
     ring: Keyring,
     by: Holder,
     peer: String,
-}
-
-/// A text that was just made.
-struct FreshText {
-    text: KeyText,
-    secret: KeySecret,
-    public_id: PublicId,
-    digest: Digest,
 }
 
 impl Keyring {
@@ -115,7 +103,14 @@ impl Asker {
         rules::check_expiry(new.expires_at_ms, now_ms)?;
         rules::check_limits(&new.limits)?;
         let (scopes, permissions) = rules::read_scopes(new.scopes)?;
-        let fresh = self.fresh_text(new.format, now_ms).await?;
+        let given = Holding {
+            permissions,
+            reach: new.reach.clone(),
+            expires_at_ms: new.expires_at_ms,
+            limits: self.ring.ring().limits_in_force(&new.limits),
+        };
+        by.holding.may_give(&scopes, &given)?;
+        let fresh = self.ring.fresh_text(new.format, now_ms).await?;
         let record = KeyRecord {
             id: KeyId::generate(),
             name: new.name,
@@ -135,8 +130,6 @@ impl Asker {
             pending: None,
             former: None,
         };
-        let holding = self.ring.ring().holding_of(&record);
-        by.holding.may_give(&record.scopes, &holding)?;
         let detail = json!({
             "name": record.name,
             "scopes": record.scopes,
@@ -208,7 +201,7 @@ impl Asker {
             let holding = self.ring.ring().holding_of(&before);
             by.holding.may_give(&before.scopes, &holding)?;
         }
-        let fresh = self.fresh_text(before.format, now_ms).await?;
+        let fresh = self.ring.fresh_text(before.format, now_ms).await?;
         let after = before.with_successor(fresh.secret.clone(), grace_seconds, now_ms);
         let detail = json!({
             "keyPrefix": shown(&after, &fresh.secret),
@@ -304,41 +297,6 @@ impl Asker {
         )))
     }
 
-    /// A text whose public part no other has, with its slow hash.
-    async fn fresh_text(&self, format: KeyFormat, now_ms: i64) -> Result<FreshText, KeyError> {
-        let (text, public_id) = loop {
-            let mut entropy = Zeroizing::new([0; ENTROPY_LEN]);
-            getrandom::fill(entropy.as_mut_slice()).map_err(not_made)?;
-            let Some(text) = from_entropy(format, entropy.as_slice()).map(KeyText::new) else {
-                continue;
-            };
-            match parse(text.reveal().as_bytes()) {
-                Some(shape) if !self.ring.ring().has_text(&shape.public_id) => {
-                    break (text, shape.public_id);
-                }
-                _ => {}
-            }
-        };
-        let digest = self.ring.shared.digest_key.digest(text.reveal().as_bytes());
-        let hashed = tokio::task::spawn_blocking(move || {
-            let phc = hash::hash_key(text.reveal().as_bytes());
-            (text, phc)
-        });
-        let (text, phc) = hashed.await.map_err(not_made)?;
-        let secret = KeySecret {
-            public_id: String::from_utf8_lossy(&public_id).into_owned(),
-            phc: phc.map_err(not_made)?,
-            created_at_ms: now_ms,
-            valid_until_ms: None,
-        };
-        Ok(FreshText {
-            text,
-            secret,
-            public_id,
-            digest,
-        })
-    }
-
     fn audit(&self, action: &'static str, id: &KeyId, detail: Value) -> AuditEntry {
         AuditEntry {
             at_ms: self.now_ms(),
@@ -364,10 +322,6 @@ async fn to_its_end<T: Send + 'static>(
     tokio::spawn(change)
         .await
         .unwrap_or_else(|error| Err(not_made(error)))
-}
-
-fn not_made(error: impl std::fmt::Display) -> KeyError {
-    KeyError::Store(StoreError::NotCommitted(error.to_string()))
 }
 
 /// A text as lists and logs show it: prefix and public part.

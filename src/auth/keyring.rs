@@ -154,7 +154,7 @@ impl Keyring {
 
     /// The limits in force for a key, in the order of [`Category::ALL`](crate::model::limit::Category::ALL).
     pub fn limits_of(&self, record: &KeyRecord) -> [Limit; 3] {
-        self.ring().holding_of(record).limits
+        self.ring().limits_in_force(&record.limits)
     }
 
     /// Notes a refusal for the audit log: folded by reason, key or network, and minute.

@@ -4,6 +4,7 @@
 
 mod entry;
 mod first_use;
+mod fresh_text;
 mod hash;
 mod housekeeping;
 mod issue;

@@ -154,6 +154,8 @@ pub(super) fn audit_row((fold, tally): &(Fold, Tally)) -> AuditEntry {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     fn network(text: &str) -> Subject {

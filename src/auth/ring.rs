@@ -8,7 +8,7 @@ use super::first_use::{Digest, Verifier};
 use super::rules::Holding;
 use crate::id::KeyId;
 use crate::model::key::{KeyRecord, KeyShape, PublicId, REVOKED_KEPT_MS, Standing, TextRole};
-use crate::model::limit::Limit;
+use crate::model::limit::{KeyLimits, Limit};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -194,6 +194,11 @@ impl Ring {
     /// What the key of this record holds.
     pub(super) fn holding_of(&self, record: &KeyRecord) -> Holding {
         Holding::of(record, &self.default_limits)
+    }
+
+    /// The limits in force where these are a key's own, in the order of [`Category::ALL`](crate::model::limit::Category::ALL).
+    pub(super) fn limits_in_force(&self, own: &KeyLimits) -> [Limit; 3] {
+        own.over(&self.default_limits)
     }
 
     /// Every key's counters.

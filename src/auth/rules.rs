@@ -6,7 +6,7 @@ use super::KeyError;
 use crate::clock::iso_utc;
 use crate::model::key::{KeyRecord, MAX_GRACE_SECONDS};
 use crate::model::limit::{Category, KeyLimits, Limit};
-use crate::model::scope::{PermissionSet, parse_scope};
+use crate::model::scope::{PermissionSet, UnknownScope, parse_scope};
 use crate::model::workflow::Reach;
 
 const MAX_NAME_CHARS: usize = 255;
@@ -91,7 +91,7 @@ impl Holding {
         for word in words {
             if !self
                 .permissions
-                .includes(parse_scope(word).map_err(unknown_scope)?)
+                .includes(parse_scope(word).map_err(|error| unknown_scope(&error))?)
             {
                 return Err(not_held(format!(
                     "your key does not hold `{word}`, so it cannot give it"
@@ -150,7 +150,7 @@ pub(super) fn read_scopes(words: Vec<String>) -> Result<(Vec<String>, Permission
     let mut each_once: Vec<String> = Vec::with_capacity(words.len());
     let mut permissions = PermissionSet::NONE;
     for word in words {
-        permissions = permissions.with(parse_scope(&word).map_err(unknown_scope)?);
+        permissions = permissions.with(parse_scope(&word).map_err(|error| unknown_scope(&error))?);
         if !each_once.contains(&word) {
             each_once.push(word);
         }
@@ -232,7 +232,7 @@ fn check_text(field: &'static str, text: &str, what: &str) -> Result<(), KeyErro
     Ok(())
 }
 
-fn unknown_scope(error: crate::model::scope::UnknownScope) -> KeyError {
+fn unknown_scope(error: &UnknownScope) -> KeyError {
     invalid("scopes", error.to_string())
 }
 

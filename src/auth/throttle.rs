@@ -55,7 +55,10 @@ impl Throttle {
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.failures.lock().expect("not poisoned").len()
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 }
 
@@ -94,6 +97,8 @@ pub(super) fn first_64_bits(address: Ipv6Addr) -> Ipv6Addr {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
     use std::net::Ipv4Addr;
 

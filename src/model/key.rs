@@ -227,6 +227,8 @@ impl KeyRecord {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     fn secret(public_id: &str) -> KeySecret {

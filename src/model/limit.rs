@@ -239,6 +239,8 @@ fn age_ms(time: u32, now_ms: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     #[test]

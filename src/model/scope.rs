@@ -224,6 +224,8 @@ fn nearest_word(word: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     #[test]
@@ -255,6 +257,41 @@ mod tests {
         }
         let update = parse_scope("chatflows:update").expect("known");
         assert!(update.has(Permission::ChatflowsView) && !update.has(Permission::AgentflowsView));
+    }
+
+    #[test]
+    fn each_word_permits_exactly_what_the_table_says() {
+        use Permission::*;
+        let special: &[(&str, &[Permission])] = &[
+            ("keys:read", &[KeysView]),
+            ("apikeys:view", &[KeysView]),
+            ("apikeys:create", &[KeysCreate]),
+            ("apikeys:update", &[KeysUpdate, KeysView]),
+            ("apikeys:delete", &[KeysDelete]),
+            ("keys:write", &[KeysCreate, KeysUpdate, KeysDelete]),
+            ("runs:read", &[RunsRead]),
+            ("executions:read", &[RunsRead]),
+            ("executions:view", &[ExecutionsView]),
+            ("executions:update", &[ExecutionsUpdate, ExecutionsView]),
+            ("chatflows:update", &[ChatflowsUpdate, ChatflowsView]),
+            ("agentflows:update", &[AgentflowsUpdate, AgentflowsView]),
+            ("variables:update", &[VariablesUpdate, VariablesView]),
+            ("credentials:update", &[CredentialsUpdate, CredentialsView]),
+            ("predictions:create", &[PredictionsCreate]),
+            ("chatflows:execute", &[PredictionsCreate]),
+            ("agentflows:execute", &[PredictionsCreate]),
+            ("workflows:write", &[WorkflowsWrite]),
+            ("admin", &[Admin]),
+        ];
+        for (word, permissions) in special {
+            let set = parse_scope(word).expect("a known word");
+            assert_eq!(set, PermissionSet::of(permissions), "{word}");
+        }
+        for word in all_words().filter(|word| special.iter().all(|(known, _)| known != word)) {
+            let set = parse_scope(word).expect("a word of the table");
+            let names: Vec<&str> = set.iter().map(Permission::word).collect();
+            assert_eq!(names, [word], "a plain word permits what it says");
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@
 use super::*;
 use crate::auth::first_use::DigestKey;
 use crate::model::key::{KeyFormat, KeySecret, from_entropy, parse};
-use crate::model::limit::KeyLimits;
 use crate::model::scope::parse_scopes;
 use crate::model::workflow::Reach;
 

@@ -3,283 +3,91 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;
-use crate::id::WorkflowId;
 use crate::model::scope::parse_scopes;
 
 const NOW_MS: i64 = 1_700_000_000_000;
 
-fn only(id: &str) -> Reach {
-    Reach::Workflow(id.parse::<WorkflowId>().expect("an id"))
+/// A holding as the tables write it: `scopes / reach / end / limit`, the same limit for every category.
+fn holding(text: &str) -> Holding {
+    let fields: Vec<&str> = text.split('/').map(str::trim).collect();
+    let [scopes, reach, end, limit] = fields[..] else {
+        panic!("four fields: {text}");
+    };
+    Holding {
+        permissions: parse_scopes(scopes.split_whitespace()).expect("known words"),
+        reach: match reach.split_once(' ') {
+            None => Reach::All,
+            Some(("only", id)) => Reach::Workflow(id.parse().expect("an id")),
+            Some((_, prefix)) => Reach::Prefix(prefix.to_owned()),
+        },
+        expires_at_ms: end.parse().ok(),
+        limits: [limit.parse().map_or(Limit::Unlimited, Limit::PerMinute); 3],
+    }
 }
 
-fn prefix(text: &str) -> Reach {
-    Reach::Prefix(text.to_owned())
+/// The scope words of a holding as the tables write it.
+fn scopes(text: &str) -> Vec<String> {
+    words(text.split('/').next().unwrap_or_default())
 }
 
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-fn holding(scopes: &str, reach: Reach, expires_at_ms: Option<i64>, limit: Limit) -> Holding {
-    Holding {
-        permissions: parse_scopes(scopes.split_whitespace()).expect("known words"),
-        reach,
-        expires_at_ms,
-        limits: [limit; 3],
-    }
-}
-
-fn message(result: Result<(), KeyError>) -> String {
+fn message(result: &Result<(), KeyError>) -> String {
     match result {
         Ok(()) => "ok".to_owned(),
         Err(error) => error.to_string(),
     }
 }
 
+/// The rows of a table, `left | right | expected`.
+fn rows(table: &str) -> impl Iterator<Item = [&str; 3]> {
+    table
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+            columns.try_into().expect("three columns")
+        })
+}
+
 #[test]
 fn a_key_gives_only_what_it_holds() {
-    use Limit::{PerMinute, Unlimited};
-    let all = || Reach::All;
-    // own scopes, reach, end, limit | given scopes, reach, end, limit | what the refusal says
-    let table = [
-        (
-            "runs:read keys:write",
-            all(),
-            None,
-            Unlimited,
-            "runs:read",
-            all(),
-            None,
-            Unlimited,
-            "ok",
-        ),
-        (
-            "runs:read",
-            all(),
-            None,
-            Unlimited,
-            "runs:read",
-            only("w"),
-            Some(9),
-            PerMinute(5),
-            "ok",
-        ),
-        (
-            "executions:read",
-            all(),
-            None,
-            Unlimited,
-            "runs:read",
-            all(),
-            None,
-            Unlimited,
-            "ok",
-        ),
-        (
-            "chatflows:update",
-            all(),
-            None,
-            Unlimited,
-            "chatflows:view",
-            all(),
-            None,
-            Unlimited,
-            "ok",
-        ),
-        (
-            "runs:read",
-            all(),
-            None,
-            Unlimited,
-            "runs:read admin usage:read",
-            all(),
-            None,
-            Unlimited,
-            "`admin`",
-        ),
-        (
-            "apikeys:create",
-            all(),
-            None,
-            Unlimited,
-            "keys:write",
-            all(),
-            None,
-            Unlimited,
-            "`keys:write`",
-        ),
-        (
-            "workflows:write",
-            all(),
-            None,
-            Unlimited,
-            "workflows:read",
-            all(),
-            None,
-            Unlimited,
-            "`workflows:read`",
-        ),
-        (
-            "admin",
-            all(),
-            None,
-            Unlimited,
-            "audit:read",
-            all(),
-            None,
-            Unlimited,
-            "`audit:read`",
-        ),
-        (
-            "runs:read",
-            only("w"),
-            None,
-            Unlimited,
-            "runs:read",
-            only("w"),
-            None,
-            Unlimited,
-            "ok",
-        ),
-        (
-            "runs:read",
-            only("w"),
-            None,
-            Unlimited,
-            "runs:read",
-            all(),
-            None,
-            Unlimited,
-            "workflow `w`",
-        ),
-        (
-            "runs:read",
-            only("w"),
-            None,
-            Unlimited,
-            "runs:read",
-            only("v"),
-            None,
-            Unlimited,
-            "workflow `w`",
-        ),
-        (
-            "runs:read",
-            prefix("ab"),
-            None,
-            Unlimited,
-            "runs:read",
-            prefix("abc"),
-            None,
-            Unlimited,
-            "ok",
-        ),
-        (
-            "runs:read",
-            prefix("ab"),
-            None,
-            Unlimited,
-            "runs:read",
-            prefix("a"),
-            None,
-            Unlimited,
-            "begin with `ab`",
-        ),
-        (
-            "runs:read",
-            prefix("ab"),
-            None,
-            Unlimited,
-            "runs:read",
-            only("w"),
-            None,
-            Unlimited,
-            "begin with `ab`",
-        ),
-        (
-            "runs:read",
-            all(),
-            Some(50),
-            Unlimited,
-            "runs:read",
-            all(),
-            Some(50),
-            Unlimited,
-            "ok",
-        ),
-        (
-            "runs:read",
-            all(),
-            Some(50),
-            Unlimited,
-            "runs:read",
-            all(),
-            Some(51),
-            Unlimited,
-            "outlive",
-        ),
-        (
-            "runs:read",
-            all(),
-            Some(50),
-            Unlimited,
-            "runs:read",
-            all(),
-            None,
-            Unlimited,
-            "outlive",
-        ),
-        (
-            "runs:read",
-            all(),
-            None,
-            PerMinute(10),
-            "runs:read",
-            all(),
-            None,
-            PerMinute(10),
-            "ok",
-        ),
-        (
-            "runs:read",
-            all(),
-            None,
-            PerMinute(10),
-            "runs:read",
-            all(),
-            None,
-            PerMinute(11),
-            "10 a minute",
-        ),
-        (
-            "runs:read",
-            all(),
-            None,
-            PerMinute(10),
-            "runs:read",
-            all(),
-            None,
-            Unlimited,
-            "10 a minute",
-        ),
-    ];
-    for (scopes, reach, end, limit, given_scopes, given_reach, given_end, given_limit, says) in
-        table
-    {
-        let row = format!(
-            "{scopes} {reach:?} {end:?} {limit:?} gives {given_scopes} {given_reach:?} {given_end:?} {given_limit:?}"
-        );
-        let holder = holding(scopes, reach, end, limit);
-        let given = holding(given_scopes, given_reach, given_end, given_limit);
-        let result = holder.may_give(&words(given_scopes), &given);
+    let table = "
+        runs:read keys:write / all / never / none | runs:read / all / never / none         | ok
+        runs:read / all / never / none         | runs:read / only w / 9 / 5                | ok
+        executions:read / all / never / none   | runs:read / all / never / none            | ok
+        chatflows:update / all / never / none  | chatflows:view / all / never / none       | ok
+        runs:read / all / never / none         | runs:read admin usage:read / all / never / none | `admin`
+        apikeys:create / all / never / none    | keys:write / all / never / none           | `keys:write`
+        workflows:write / all / never / none   | workflows:read / all / never / none       | `workflows:read`
+        admin / all / never / none             | audit:read / all / never / none           | `audit:read`
+        runs:read / only w / never / none      | runs:read / only w / never / none         | ok
+        runs:read / only w / never / none      | runs:read / all / never / none            | workflow `w`
+        runs:read / only w / never / none      | runs:read / only v / never / none         | workflow `w`
+        runs:read / only w / never / none      | runs:read / prefix w / never / none       | workflow `w`
+        runs:read / prefix ab / never / none   | runs:read / prefix abc / never / none     | ok
+        runs:read / prefix ab / never / none   | runs:read / prefix a / never / none       | begin with `ab`
+        runs:read / prefix ab / never / none   | runs:read / only ab / never / none        | begin with `ab`
+        runs:read / prefix ab / never / none   | runs:read / all / never / none            | begin with `ab`
+        runs:read / all / 50 / none            | runs:read / all / 50 / none               | ok
+        runs:read / all / 50 / none            | runs:read / all / 51 / none               | outlive
+        runs:read / all / 50 / none            | runs:read / all / never / none            | outlive
+        runs:read / all / never / 10           | runs:read / all / never / 10              | ok
+        runs:read / all / never / 10           | runs:read / all / never / 11              | 10 a minute
+        runs:read / all / never / 10           | runs:read / all / never / none            | 10 a minute";
+    for [own, given, says] in rows(table) {
+        let result = holding(own).may_give(&scopes(given), &holding(given));
+        let told = message(&result);
         assert!(
             matches!(result, Ok(()) | Err(KeyError::NotHeld(_))),
-            "{row}"
+            "{own} gives {given}: {told}"
         );
-        let told = message(result);
         assert!(
-            told.contains(says) && (says == "ok") == (told == "ok"),
-            "{row}: {told}"
+            told.contains(says) && (says == "ok") == result.is_ok(),
+            "{own} gives {given}: {told}"
         );
     }
 }
@@ -287,168 +95,53 @@ fn a_key_gives_only_what_it_holds() {
 #[test]
 fn one_category_over_is_enough() {
     for (index, name) in ["read", "write", "execute"].into_iter().enumerate() {
-        let holder = holding("runs:read", Reach::All, None, Limit::PerMinute(10));
+        let holder = holding("runs:read / all / never / 10");
         let mut given = holder.clone();
         given.limits[index] = Limit::PerMinute(11);
-        let told = message(holder.may_give(&words("runs:read"), &given));
+        let told = message(&holder.may_give(&words("runs:read"), &given));
         assert!(told.contains(&format!("the key's {name} limit")), "{told}");
     }
 }
 
 #[test]
 fn an_update_may_keep_what_was_wider_but_not_widen_it() {
-    use Limit::{PerMinute, Unlimited};
-    let holder = holding("runs:read usage:read", Reach::All, Some(50), PerMinute(10));
-    // before: end, limit | after: scopes, end, limit | allowed
-    for (end, limit, scopes, new_end, new_limit, allowed) in [
-        (None, Unlimited, "runs:read", None, Unlimited, true),
-        (
-            None,
-            Unlimited,
-            "runs:read usage:read",
-            Some(1_000),
-            PerMinute(500),
-            true,
-        ),
-        (
-            Some(90),
-            PerMinute(20),
-            "runs:read",
-            Some(90),
-            PerMinute(20),
-            true,
-        ),
-        (
-            Some(90),
-            PerMinute(20),
-            "runs:read",
-            Some(91),
-            PerMinute(20),
-            false,
-        ),
-        (
-            Some(90),
-            PerMinute(20),
-            "runs:read",
-            None,
-            PerMinute(20),
-            false,
-        ),
-        (
-            Some(90),
-            PerMinute(20),
-            "runs:read",
-            Some(90),
-            PerMinute(21),
-            false,
-        ),
-        (
-            Some(90),
-            PerMinute(20),
-            "runs:read",
-            Some(90),
-            Unlimited,
-            false,
-        ),
-        (
-            Some(20),
-            PerMinute(5),
-            "runs:read",
-            Some(50),
-            PerMinute(10),
-            true,
-        ),
-        (
-            Some(20),
-            PerMinute(5),
-            "runs:read",
-            Some(51),
-            PerMinute(5),
-            false,
-        ),
-        (
-            Some(20),
-            PerMinute(5),
-            "runs:read",
-            Some(20),
-            PerMinute(11),
-            false,
-        ),
-        (
-            Some(20),
-            PerMinute(5),
-            "runs:read admin",
-            Some(20),
-            PerMinute(5),
-            false,
-        ),
-    ] {
-        let before = holding("runs:read", Reach::All, end, limit);
-        let after = holding(scopes, Reach::All, new_end, new_limit);
-        let result = holder.may_turn(&before, &words(scopes), &after);
-        assert_eq!(
-            result.is_ok(),
-            allowed,
-            "{before:?} to {after:?}: {}",
-            message(result)
+    let holder = holding("runs:read usage:read / all / 50 / 10");
+    let table = "
+        runs:read / all / never / none | runs:read / all / never / none             | ok
+        runs:read / all / never / none | runs:read usage:read / all / 1000 / 500    | ok
+        runs:read / all / 90 / 20      | runs:read / all / 90 / 20                  | ok
+        runs:read / all / 90 / 20      | runs:read / all / 91 / 20                  | outlive
+        runs:read / all / 90 / 20      | runs:read / all / never / 20               | outlive
+        runs:read / all / 90 / 20      | runs:read / all / 90 / 21                  | 10 a minute
+        runs:read / all / 90 / 20      | runs:read / all / 90 / none                | 10 a minute
+        runs:read / all / 20 / 5       | runs:read / all / 50 / 10                  | ok
+        runs:read / all / 20 / 5       | runs:read / all / 51 / 5                   | outlive
+        runs:read / all / 20 / 5       | runs:read / all / 20 / 11                  | 10 a minute
+        runs:read / all / 20 / 5       | runs:read admin / all / 20 / 5             | `admin`";
+    for [before, after, says] in rows(table) {
+        let result = holder.may_turn(&holding(before), &scopes(after), &holding(after));
+        let told = message(&result);
+        assert!(
+            told.contains(says) && (says == "ok") == result.is_ok(),
+            "{before} to {after}: {told}"
         );
     }
 }
 
 #[test]
 fn a_key_sees_what_does_and_reaches_no_more_than_it() {
-    let unlimited = |scopes, reach| holding(scopes, reach, None, Limit::Unlimited);
-    for (own, own_reach, other, other_reach, sees) in [
-        (
-            "keys:read runs:read",
-            Reach::All,
-            "runs:read",
-            Reach::All,
-            true,
-        ),
-        (
-            "keys:read runs:read",
-            Reach::All,
-            "runs:read",
-            only("w"),
-            true,
-        ),
-        ("keys:read", Reach::All, "runs:read", Reach::All, false),
-        (
-            "keys:read runs:read",
-            only("w"),
-            "runs:read",
-            Reach::All,
-            false,
-        ),
-        (
-            "keys:read runs:read",
-            only("w"),
-            "runs:read",
-            only("v"),
-            false,
-        ),
-        (
-            "keys:read runs:read",
-            prefix("a"),
-            "runs:read",
-            prefix("ab"),
-            true,
-        ),
-        (
-            "keys:read runs:read",
-            prefix("ab"),
-            "runs:read",
-            prefix("a"),
-            false,
-        ),
-        ("admin", Reach::All, "runs:read", Reach::All, false),
-    ] {
-        assert_eq!(
-            unlimited(own, own_reach.clone()).covers(&unlimited(other, other_reach.clone())),
-            sees,
-            "{own} {own_reach:?}, {other} {other_reach:?}"
-        );
+    let table = "
+        keys:read runs:read / all / never / none       | runs:read / all / never / 9          | yes
+        keys:read runs:read / all / 5 / 1              | runs:read / only w / never / none    | yes
+        keys:read / all / never / none                 | runs:read / all / never / none       | no
+        keys:read runs:read / only w / never / none    | runs:read / all / never / none       | no
+        keys:read runs:read / only w / never / none    | runs:read / only v / never / none    | no
+        keys:read runs:read / prefix a / never / none  | runs:read / prefix ab / never / none | yes
+        keys:read runs:read / prefix ab / never / none | runs:read / prefix a / never / none  | no
+        admin / all / never / none                     | runs:read / all / never / none       | no";
+    for [own, other, sees] in rows(table) {
+        let covers = holding(own).covers(&holding(other));
+        assert_eq!(covers, sees == "yes", "{own} sees {other}");
     }
 }
 
@@ -483,12 +176,12 @@ fn scope_words_are_read_once_each_and_unknown_ones_refused() {
 #[test]
 fn fields_out_of_range_are_named() {
     for good in ["a", " x ", "日本", &"n".repeat(255), &"é".repeat(255)] {
-        assert_eq!(message(check_name(good)), "ok", "{good}");
+        assert_eq!(message(&check_name(good)), "ok", "{good}");
     }
     for bad in ["", "  ", "a\nb", "\u{0}", "a\u{7f}", &"n".repeat(256)] {
-        assert!(message(check_name(bad)).starts_with("name: "), "{bad:?}");
+        assert!(message(&check_name(bad)).starts_with("name: "), "{bad:?}");
         assert!(
-            message(check_reach(&prefix(bad))).starts_with("workflowPrefix: "),
+            message(&check_reach(&Reach::Prefix(bad.to_owned()))).starts_with("workflowPrefix: "),
             "{bad:?}"
         );
     }
@@ -518,5 +211,5 @@ fn fields_out_of_range_are_named() {
         assert_eq!(check_limits(&limits).is_ok(), good, "{limit:?}");
     }
     assert!(check_grace(0).is_ok() && check_grace(86_400).is_ok());
-    assert!(message(check_grace(86_401)).starts_with("graceSeconds: "));
+    assert!(message(&check_grace(86_401)).starts_with("graceSeconds: "));
 }

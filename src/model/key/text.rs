@@ -136,6 +136,8 @@ fn checksum(body: &[u8]) -> [u8; CHECKSUM_LEN] {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
     use KeyFormat::{Flowise, Sk, Wfk};
     use std::collections::HashSet;
