@@ -19,7 +19,7 @@ use crate::store::{CommitHook, Store, StoreOptions, WorkflowDraft};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -48,8 +48,7 @@ impl Default for Options {
     }
 }
 
-/// Where the server listens.
-#[derive(Debug, Clone)]
+/// The server listens.
 pub struct Bound {
     /// `http://127.0.0.1:3000`: no path, no trailing slash.
     pub url: String,
@@ -57,6 +56,8 @@ pub struct Bound {
     pub base_path: String,
     /// The port.
     pub port: u16,
+    /// The admin key's text, if this start made it: the first one on an empty folder does.
+    pub first_key: Option<KeyText>,
 }
 
 /// An opened server; clones share it. The data folder is held until the last clone is dropped.
@@ -71,7 +72,6 @@ struct Parts {
     engine: Engine,
     outbound: Outbound,
     front: Arc<Front>,
-    first_key: Mutex<Option<KeyText>>,
     stopping: watch::Sender<bool>,
     // Dropped last: the store is closed by then.
     folder: DataFolder,
@@ -118,7 +118,6 @@ impl App {
         };
         let front = Arc::new(front(&config, Arc::new(api)));
         Ok(App(Arc::new(Parts {
-            first_key: Mutex::new(None),
             config,
             clock,
             store,
@@ -131,11 +130,6 @@ impl App {
         })))
     }
 
-    /// The admin key's text, if serving made it: once.
-    pub fn take_first_key(&self) -> Option<KeyText> {
-        self.0.first_key.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
     /// The database's random id.
     pub fn instance(&self) -> &str {
         self.0.store.instance_id()
@@ -143,7 +137,7 @@ impl App {
 
     /// Serves until `stop` turns true, then drains and closes. Calls `ready` once, when the port is bound and answers.
     pub async fn serve(self, stop: watch::Receiver<bool>, ready: impl FnOnce(Bound) + Send) -> Result<()> {
-        self.first_start().await?;
+        let first_key = self.first_start().await?;
         let tls = self.tls()?;
         let listeners = self.bind().await?;
         let port = listeners.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |addr| addr.port());
@@ -152,6 +146,7 @@ impl App {
             url: format!("{scheme}://{}:{port}", bracketed(&self.0.config.host)),
             base_path: self.0.config.base_path.clone(),
             port,
+            first_key,
         };
         let (control, control_listen) = self.control_listener().await?;
         let mut ports = vec![port];
@@ -176,7 +171,6 @@ impl App {
         self.spawn_background(&mut background, tls.clone(), stop.clone());
         let listens = listeners.into_iter().map(|listener| Listen::Public(listener, tls.clone()));
         let listens: Vec<Listen> = listens.chain([control_listen]).collect();
-        log::info!("listening on {}{}", bound.url, bound.base_path);
         ready(bound);
         http::serve(self.0.front.clone(), listens, self.serve_options(), stop).await;
         background.shutdown().await;
@@ -226,23 +220,24 @@ impl App {
     }
 
     /// On an empty folder, once: an admin key, and a workflow to try.
-    async fn first_start(&self) -> Result<()> {
+    async fn first_start(&self) -> Result<Option<KeyText>> {
         let failed = |error: &dyn std::fmt::Display| Error::new(format!("the first start did not finish: {error}"));
         if self.0.store.meta(FIRST_START).map_err(|error| failed(&error))?.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         let control = self.0.keyring.control();
+        let mut first_key_text = None;
         if self.0.keyring.list(&control).is_empty() {
             let issued = self.0.keyring.issue(&control, "control", first_key()).await;
-            let (_, text) = issued.map_err(|error| failed(&error))?;
-            *self.0.first_key.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+            first_key_text = Some(issued.map_err(|error| failed(&error))?.1);
         }
         let workflows = self.0.engine.workflows();
         let sample = workflows.create(sample()?, control.label()).await.map_err(|error| failed(&error))?;
         let activated = workflows.set_status(&sample.workflow.id, WorkflowStatus::Active).await;
         activated.map_err(|error| failed(&error))?;
         let now = iso_utc(self.0.clock.now_ms());
-        self.0.store.set_meta(FIRST_START, now).await.map_err(|error| failed(&error))
+        self.0.store.set_meta(FIRST_START, now).await.map_err(|error| failed(&error))?;
+        Ok(first_key_text)
     }
 
     fn tls(&self) -> Result<Option<Tls>> {

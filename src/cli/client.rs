@@ -12,7 +12,6 @@ use crate::data_folder::{Control, DATABASE, ServerFile, is_held};
 use crate::error::{Error, Result};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -227,15 +226,6 @@ async fn local(config: Config, may_create: bool) -> Result<Client> {
         // A server may have taken the folder in the meantime.
         Err(error) => return running_server(&data)?.ok_or(error),
     };
-    if let Some(key) = app.take_first_key()
-        && std::io::stderr().is_terminal()
-    {
-        output::note(&format!(
-            "{} is new. Its admin key, shown only now: {}",
-            data.display(),
-            key.reveal()
-        ));
-    }
     Ok(Client(Target::Files(app)))
 }
 

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::duration::Expiry;
 use super::output::{self, Output, cell};
 use crate::error::{Error, Result};
-use crate::model::key::KeyFormat;
+use crate::model::key::{Form, KeyFormat, examine};
 use serde_json::{Map, Value, json};
 use std::io::Read as _;
 
@@ -171,7 +171,11 @@ pub(super) fn check(text: &str, output: &Output) -> Result<()> {
 
 /// Of which format a key's text is, or why it is none.
 fn format_of(text: &str) -> std::result::Result<KeyFormat, String> {
-    crate::model::key::describe(text)
+    match examine(text.as_bytes()) {
+        Form::Key(shape) => Ok(shape.format),
+        Form::WrongChecksum(_) => Err("its checksum is wrong: it was mistyped or made up".to_owned()),
+        Form::NoKey => Err("it has not the form of a key".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use super::args::{Global, Serve};
 use super::parent::{Parent, stop_at_stdin_end};
 use super::{Failure, output, read_config};
 use crate::app::{App, Bound, Options};
-use crate::auth::KeyText;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use serde_json::json;
@@ -47,7 +46,6 @@ pub(super) async fn run(global: &Global, arguments: Serve) -> std::result::Resul
     let app = App::open(config, options).await?;
     let greeting = Greeting {
         instance: app.instance().to_owned(),
-        first_key: app.take_first_key(),
         as_json: arguments.json_ready,
     };
     app.serve(stopped, |bound| greeting.say(&bound)).await?;
@@ -65,7 +63,6 @@ fn start_log(default_filter: &str) {
 /// What is said once the port is bound.
 struct Greeting {
     instance: String,
-    first_key: Option<KeyText>,
     as_json: bool,
 }
 
@@ -76,9 +73,9 @@ impl Greeting {
         let said = if self.as_json {
             output::print(&self.ready_line(bound))
         } else if std::io::stdout().is_terminal() {
-            output::print(&self.welcome(&address))
+            output::print(&Greeting::welcome(bound, &address))
         } else {
-            if self.first_key.is_some() {
+            if bound.first_key.is_some() {
                 log::warn!(
                     "this is a new data folder; nobody has seen its first key: make one with \
                      `flowlatch keys create --name NAME --scope SCOPE`"
@@ -98,15 +95,15 @@ impl Greeting {
             "pid": std::process::id(),
             "instance": self.instance,
         });
-        if let Some(key) = &self.first_key {
+        if let Some(key) = &bound.first_key {
             line["adminKey"] = key.reveal().into();
         }
         line.to_string()
     }
 
-    fn welcome(&self, address: &str) -> String {
+    fn welcome(bound: &Bound, address: &str) -> String {
         let mut text = format!("Flowlatch listens on {address}");
-        if let Some(key) = &self.first_key {
+        if let Some(key) = &bound.first_key {
             let key = key.reveal();
             text.push_str(&format!(
                 "\n\nThis is a new data folder. Its admin key, shown only now:\n\n  {key}\n\nTry it:\n\n  \

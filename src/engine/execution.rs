@@ -2,11 +2,11 @@
 //! May not know how runs are started or woken. Promise: what happened is in the journal before anybody is told, a step with
 //! effects is recorded before it is called, and everything pure shares the next commit.
 
+use super::logs::fold;
 use super::start::{Accepted, Telling};
 use super::step::{self, Behaviour, Done, Effects};
 use super::workflows::CompiledDefinition;
 use super::{EngineError, Shared};
-use crate::id::RunId;
 use crate::model::plan::{Next, NodeIndex, Outcome, RunState, Task, after_failure, next};
 use crate::model::run::{Event, Run, RunError, RunStatus, StepError};
 use crate::model::template::Scope;
@@ -86,12 +86,7 @@ impl Execution {
         let input = serde_json::from_str(run.input.get())
             .map_err(|error| EngineError::Internal(format!("its input is not JSON: {error}")))?;
         let journal = shared.store.journal(run_sequence, 0)?;
-        let mut state = RunState::new(&definition.plan);
-        for recorded in &journal {
-            state
-                .apply(&definition.plan, recorded.at_ms, &recorded.event)
-                .map_err(|error| EngineError::Internal(format!("event {}: {error}", recorded.sequence)))?;
-        }
+        let state = fold(&definition, &journal)?;
         let from = journal.last().map_or(0, |last| last.sequence + 1);
         let cancel = watch::Sender::new(false);
         let cancelled = Some(cancel.subscribe());
@@ -100,7 +95,9 @@ impl Execution {
         let (run, telling) = (Box::new(run), Telling::default());
         let mut execution =
             Execution { shared, run, unrecorded: None, definition, input, state, chunk, telling, cancelled };
-        for (step, attempt) in execution.state.under_way(&execution.definition.plan) {
+        let under_way: Vec<(NodeIndex, u32)> = execution.state.under_way().collect();
+        for (node, attempt) in under_way {
+            let step = execution.name_of(node);
             execution.push(&Event::StepUnknown { step, attempt })?;
         }
         Ok(Some(execution))
@@ -147,8 +144,9 @@ impl Execution {
             }
             Task::Wake { node, .. } => {
                 let step = self.name_of(node);
-                let waited_ms = now_ms - self.state.step(node).started_at_ms.unwrap_or(now_ms);
-                let output = Arc::new(step::wait_output(waited_ms, now_ms));
+                let began_ms = self.state.record(node).and_then(|record| record.started_at_ms);
+                let waited_ms = now_ms - began_ms.unwrap_or(now_ms);
+                let output = Arc::new(step::wait::output(waited_ms, now_ms));
                 self.note(&Event::StepCompleted { step, output, way: None })
             }
             Task::Attempt { node, attempt, .. } => self.attempt(node, attempt, now_ms).await,
@@ -245,9 +243,9 @@ impl Execution {
 
     fn failed(&mut self, node: NodeIndex, attempt: u32, error: StepError) -> Result<(), Halt> {
         let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / (f64::from(u32::MAX) + 1.0);
-        let counted = self.state.counted_attempts(node) + 1;
+        let failed_before = self.state.record(node).map_or(0, |record| record.failures);
         let plan_node = &self.definition.plan.nodes[node];
-        let event = after_failure(plan_node, attempt, counted, error, self.shared.clock.now_ms(), random);
+        let event = after_failure(plan_node, attempt, failed_before, error, self.shared.clock.now_ms(), random);
         self.note(&event)
     }
 

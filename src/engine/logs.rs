@@ -1,8 +1,9 @@
 //! What a run's steps did, as people read it: the fold of its journal beside its plan.
 
+use super::workflows::CompiledDefinition;
 use super::{Engine, EngineError};
 use crate::model::plan::{RunState, StepRecord};
-use crate::model::run::Run;
+use crate::model::run::{Recorded, Run};
 use serde_json::Value;
 
 /// One step of one run.
@@ -30,13 +31,25 @@ impl Engine {
                 .apply(&definition.plan, recorded.at_ms, &recorded.event)
                 .map_err(|error| EngineError::Internal(format!("event {}: {error}", recorded.sequence)))?;
         }
-        let logs = definition.plan.nodes.iter().enumerate().map(|(index, node)| StepLog {
+        let steps = definition.plan.nodes.iter().zip(state.records());
+        let logs = steps.map(|(node, record)| StepLog {
             id: node.id.clone(),
             name: node.name.clone(),
             step_type: node.step_type,
             config: node.config.source().clone(),
-            record: state.step(index).clone(),
+            record: record.clone(),
         });
         Ok(logs.collect())
     }
+}
+
+/// The state that a journal leads to.
+pub(super) fn fold(definition: &CompiledDefinition, journal: &[Recorded]) -> Result<RunState, EngineError> {
+    let mut state = RunState::new(&definition.plan);
+    for recorded in journal {
+        state
+            .apply(&definition.plan, recorded.at_ms, &recorded.event)
+            .map_err(|error| EngineError::Internal(format!("event {}: {error}", recorded.sequence)))?;
+    }
+    Ok(state)
 }

@@ -2,6 +2,7 @@
 //! Promise: a run's task belongs to the server, not to the request, so a caller who goes away harms nothing.
 
 use super::execution::Execution;
+use super::logs::fold;
 use super::workflows::{CompiledDefinition, CompiledWorkflow};
 use super::{Engine, EngineError, may_be_retried};
 use crate::id::RunId;
@@ -131,11 +132,7 @@ impl Engine {
         let input: Value = serde_json::from_str(of.input.get())
             .map_err(|error| EngineError::Internal(format!("the input of the former run is not JSON: {error}")))?;
         let journal = self.0.store.journal(of.summary.sequence, 0)?;
-        let finished: Vec<Event> = journal
-            .into_iter()
-            .map(|recorded| recorded.event)
-            .filter(|event| is_result(&definition, event))
-            .collect();
+        let finished = fold(&definition, &journal)?.settled_events(&definition.plan);
 
         let mut run = of.clone();
         run.summary = RunSummary {
@@ -250,16 +247,5 @@ fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
         created_at_ms: run.summary.created_at_ms,
         idempotency: None,
         first: None,
-    }
-}
-
-/// Whether the event is the last word on a step that does not have to be run again.
-fn is_result(definition: &CompiledDefinition, event: &Event) -> bool {
-    match event {
-        Event::StepCompleted { .. } => true,
-        Event::StepFailed { step, retry_at_ms: None, .. } => {
-            definition.plan.nodes.iter().any(|node| node.id == *step && node.fallback.is_some())
-        }
-        _ => false,
     }
 }

@@ -4,7 +4,8 @@
 
 use super::problem::Problem;
 use super::visit::{Ctx, Visit};
-use super::{Guard, RequestBody};
+use super::RequestBody;
+use super::guard::Guard;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;

@@ -183,7 +183,8 @@ async fn missed(visit: &Arc<Visit>, problem: &Problem) {
         && visit.credential.is_some()
         && let Ok(key) = who(visit).await
     {
-        drop(visit.limit.set(key.peek(category_of(&visit.method), &visit.api.clock)));
+        let state = key.peek(category_of(&visit.method), &visit.api.clock);
+        visit.limit.get_or_init(|| state);
     }
 }
 

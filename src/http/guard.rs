@@ -13,10 +13,10 @@ use warp::filters::BoxedFilter;
 use warp::{Filter, Rejection};
 
 /// The first part of a guarded endpoint's chain.
-pub type Guard = BoxedFilter<(Ctx,)>;
+pub(super) type Guard = BoxedFilter<(Ctx,)>;
 
 /// The guard that an access asks for.
-pub fn guard(access: Access) -> Guard {
+pub(super) fn guard(access: Access) -> Guard {
     warp::ext::get::<Arc<Visit>>()
         .and_then(authenticate)
         .and_then(move |ctx| within_limit(access, ctx))
@@ -63,7 +63,7 @@ fn within_limit(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
         Ok(state) => (state, None),
         Err(state) => (Some(state), Some(state)),
     };
-    drop(ctx.visit.limit.set(state));
+    ctx.visit.limit.get_or_init(|| state);
     ready(match limited {
         None => Ok(ctx),
         Some(state) => {

@@ -39,13 +39,13 @@ impl Credential {
 }
 
 /// One request.
-pub struct Visit {
+pub(super) struct Visit {
     /// The server's parts.
-    pub api: Arc<Api>,
+    pub(super) api: Arc<Api>,
     /// In whose words it is answered.
-    pub door: Door,
+    pub(super) door: Door,
     /// From where it came.
-    pub peer: Peer,
+    pub(super) peer: Peer,
     pub(super) number: u64,
     pub(super) method: Method,
     pub(super) uri: Uri,
@@ -71,7 +71,7 @@ impl Visit {
     }
 
     /// The query string, empty where there is none.
-    pub fn query(&self) -> &str {
+    pub(super) fn query(&self) -> &str {
         self.uri.query().unwrap_or_default()
     }
 

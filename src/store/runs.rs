@@ -116,6 +116,11 @@ impl Store {
         self.read(|connection| find_by_id(connection, id))
     }
 
+    /// One run by its row number. A point read.
+    pub fn run_by_sequence(&self, sequence: i64) -> Result<Option<Run>, StoreError> {
+        self.read(|connection| find_by_sequence(connection, sequence))
+    }
+
     /// Every unfinished run, oldest first.
     pub async fn open_runs(&self) -> Result<Vec<OpenRun>, StoreError> {
         self.scan(|connection| {

@@ -269,7 +269,7 @@ fn log_view(step: &StepLog) -> LogView<'_> {
         waiting_until: record.due_at_ms.map(iso_utc),
         input: &step.config,
         output: record.output.as_deref(),
-        error: record.error.as_ref(),
+        error: record.error.as_deref(),
     }
 }
 

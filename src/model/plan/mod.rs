@@ -14,7 +14,9 @@ pub mod steps;
 
 pub use next::next;
 pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems};
+pub use retry::after_failure;
 pub use state::{JournalError, RunState, StepRecord, StepStatus};
+pub use steps::{DefinitionLimits, compile};
 
 use crate::model::run::RunError;
 use crate::model::template::Template;
