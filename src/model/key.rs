@@ -96,6 +96,22 @@ pub struct PendingSecret {
 }
 
 /// Stands in for the real one.
-pub fn describe(_text: &str) -> Result<KeyFormat, String> {
+pub struct KeyShape {
+    /// Its format.
+    pub format: KeyFormat,
+}
+
+/// Stands in for the real one.
+pub enum Form {
+    /// A key.
+    Key(KeyShape),
+    /// Mistyped.
+    WrongChecksum(KeyFormat),
+    /// Not a key.
+    NoKey,
+}
+
+/// Stands in for the real one.
+pub fn examine(_text: &[u8]) -> Form {
     unimplemented!()
 }
