@@ -97,10 +97,10 @@ fn examine(folder: &Path) -> Result<Vec<Check>> {
     let inspected = inspect(&database).map_err(|error| {
         Error::caused_by(format!("cannot inspect {}", database.display()), error)
     })?;
-    checks.extend(inspected.into_iter().map(|check| Check {
-        name: check.name.to_string(),
-        ok: check.ok,
-        message: check.message,
+    checks.extend(inspected.into_iter().map(|finding| Check {
+        name: finding.name.to_owned(),
+        ok: finding.ok,
+        message: finding.sentence,
     }));
     Ok(checks)
 }

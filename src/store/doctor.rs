@@ -6,7 +6,7 @@ pub struct Finding {
     /// Ok.
     pub ok: bool,
     /// Message.
-    pub message: String,
+    pub sentence: String,
 }
 /// Inspects.
 pub fn inspect(_path: &std::path::Path) -> Result<Vec<Finding>, super::StoreError> {
