@@ -39,6 +39,11 @@ impl Client {
         global: &Global,
         may_create: bool,
     ) -> std::result::Result<Client, Failure> {
+        if global.url.is_some() && global.data.is_some() {
+            return Err(Failure::Usage(
+                Error::new("--url and --data name two places").hint("give one of them"),
+            ));
+        }
         let from_environment = || {
             let url = std::env::var("FLOWLATCH_URL").ok();
             url.filter(|url| !url.is_empty() && global.data.is_none())

@@ -6,47 +6,50 @@ use super::output::Output;
 use crate::config::Config;
 use crate::data_folder::{self, DATABASE, ServerFile};
 use crate::error::{Error, Result};
-use crate::store::{Finding, inspect};
+use crate::store::doctor::inspect;
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// One check and what it found.
+struct Check {
+    name: String,
+    ok: bool,
+    message: String,
+}
+
 /// Checks the data folder of this configuration.
 pub(super) fn run(config: &Config, output: &Output) -> std::result::Result<(), Failure> {
-    let findings = examine(&config.data)?;
+    let checks = examine(&config.data)?;
     if output.json {
-        let list = findings.iter().map(
-            |finding| json!({"name": finding.name, "ok": finding.ok, "message": finding.message}),
-        );
+        let list = checks
+            .iter()
+            .map(|check| json!({"name": check.name, "ok": check.ok, "message": check.message}));
         output.json(&Value::Array(list.collect()))?;
     } else {
-        let rows: Vec<Vec<String>> = findings
+        let rows: Vec<Vec<String>> = checks
             .iter()
-            .map(|finding| {
-                let word = if finding.ok { "ok" } else { "wrong" };
-                vec![
-                    word.to_owned(),
-                    finding.name.to_string(),
-                    finding.message.clone(),
-                ]
+            .map(|check| {
+                let word = if check.ok { "ok" } else { "wrong" };
+                vec![word.to_owned(), check.name.clone(), check.message.clone()]
             })
             .collect();
         output.table(&["", "CHECK", "FOUND"], &rows)?;
     }
-    match findings.iter().filter(|finding| !finding.ok).count() {
+    match checks.iter().filter(|check| !check.ok).count() {
         0 => Ok(()),
         wrong => Err(Error::new(format!(
             "{wrong} of {} checks found something wrong",
-            findings.len()
+            checks.len()
         ))
         .into()),
     }
 }
 
-fn examine(folder: &Path) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
+fn examine(folder: &Path) -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
     let mut found = |name: &'static str, ok: bool, message: String| {
-        findings.push(Finding {
-            name: name.into(),
+        checks.push(Check {
+            name: name.to_owned(),
             ok,
             message,
         });
@@ -57,7 +60,7 @@ fn examine(folder: &Path) -> Result<Vec<Finding>> {
             false,
             format!("{} is not there", folder.display()),
         );
-        return Ok(findings);
+        return Ok(checks);
     }
     found("folder", true, folder.display().to_string());
     let open = data_folder::too_open(folder).map_err(|error| {
@@ -89,13 +92,17 @@ fn examine(folder: &Path) -> Result<Vec<Finding>> {
                 database.display()
             ),
         );
-        return Ok(findings);
+        return Ok(checks);
     }
     let inspected = inspect(&database).map_err(|error| {
         Error::caused_by(format!("cannot inspect {}", database.display()), error)
     })?;
-    findings.extend(inspected);
-    Ok(findings)
+    checks.extend(inspected.into_iter().map(|finding| Check {
+        name: finding.name.to_owned(),
+        ok: finding.ok,
+        message: finding.sentence,
+    }));
+    Ok(checks)
 }
 
 fn holder(folder: &Path) -> String {
@@ -117,17 +124,42 @@ fn holder(folder: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_folder::DataFolder;
 
     #[test]
     fn what_is_missing_is_wrong() {
         let root = tempfile::tempdir().expect("a folder");
         let wrong = |folder: &Path| -> Vec<String> {
-            let findings = examine(folder).expect("readable");
-            let wrong = findings.into_iter().filter(|finding| !finding.ok);
-            wrong.map(|finding| finding.name.to_string()).collect()
+            let checks = examine(folder).expect("readable");
+            let wrong = checks.into_iter().filter(|check| !check.ok);
+            wrong.map(|check| check.name).collect()
         };
         assert_eq!(wrong(&root.path().join("nowhere")), ["folder"]);
-        assert_eq!(wrong(root.path()), ["database"]);
-        assert_eq!(holder(root.path()), "free");
+        let folder = root.path().join("data");
+        drop(DataFolder::open(&folder).expect("free"));
+        std::fs::remove_file(folder.join(DATABASE)).expect("removed");
+        assert_eq!(wrong(&folder), ["database"]);
+        assert_eq!(holder(&folder), "free");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_others_can_open_is_wrong() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = DataFolder::open(&root.path().join("data")).expect("free");
+        let wide = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(folder.database(), wide).expect("changed");
+        let checks = examine(folder.path()).expect("readable");
+        let modes: Vec<&Check> = checks
+            .iter()
+            .filter(|check| check.name == "modes")
+            .collect();
+        assert!(
+            matches!(modes[..], [check] if !check.ok && check.message.contains("mode 644")),
+            "{:?}",
+            modes.iter().map(|check| &check.message).collect::<Vec<_>>()
+        );
+        assert_eq!(holder(folder.path()), "held by another flowlatch process");
     }
 }

@@ -68,7 +68,7 @@ pub(super) async fn run(command: Keys, client: &Client, output: &Output) -> Resu
             if output.json {
                 return output.json(&data);
             }
-            output.line(&format!("{id} is revoked"))
+            output.line(&[&id, "revoked"])
         }
         Keys::Check { text } => check(&text, output),
     }
@@ -162,19 +162,20 @@ pub(super) fn check(text: &str, output: &Output) -> Result<()> {
     if output.json {
         return output.json(&json!({ "format": format }));
     }
-    output.line(match format {
+    let finding = match format {
         KeyFormat::Wfk => "a wfk key with the right checksum",
         KeyFormat::Sk => "an sk key with the right checksum",
         KeyFormat::Flowise => "has the form of a flowise key (which has no checksum)",
-    })
+    };
+    output.line(&[finding])
 }
 
 /// Of which format a key's text is, or why it is none.
-fn format_of(text: &str) -> std::result::Result<KeyFormat, String> {
+fn format_of(text: &str) -> std::result::Result<KeyFormat, &'static str> {
     match examine(text.as_bytes()) {
         Form::Key(shape) => Ok(shape.format),
-        Form::WrongChecksum(_) => Err("its checksum is wrong: it was mistyped or made up".to_owned()),
-        Form::NoKey => Err("it has not the form of a key".to_owned()),
+        Form::WrongChecksum(_) => Err("its checksum is wrong, so it is mistyped or made up"),
+        Form::NoKey => Err("it has not the form of a key"),
     }
 }
 

@@ -88,6 +88,9 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     let output = Output::new(global.json);
     match command {
         Command::Serve(arguments) => serve::run(&global, arguments).await,
+        Command::Doctor if global.url.is_some() => Err(Failure::Usage(Error::new(
+            "`doctor` looks at the files of a folder: it takes no --url",
+        ))),
         Command::Doctor => doctor::run(&local_config(&global)?, &output),
         Command::Keys(args::Keys::Check { text }) => Ok(keys::check(&text, &output)?),
         Command::Keys(command) => {

@@ -27,9 +27,13 @@ impl Output {
         print(&format!("{data:#}"))
     }
 
-    /// Prints one line.
-    pub(super) fn line(&self, text: &str) -> Result<()> {
-        print(&harmless(text))
+    /// Prints one line of words, those of a status in their colours.
+    pub(super) fn line(&self, words: &[&str]) -> Result<()> {
+        let words: Vec<String> = words
+            .iter()
+            .map(|word| self.status(&harmless(word)))
+            .collect();
+        print(&words.join("  "))
     }
 
     /// Prints rows under their headings; of no rows, nothing.
@@ -73,7 +77,7 @@ impl Output {
     }
 
     /// A status word in its colour; other words as they are.
-    pub(super) fn status(&self, word: &str) -> String {
+    fn status(&self, word: &str) -> String {
         let code = match word {
             "active" | "completed" | "ok" => "32",
             "failed" | "revoked" | "expired" | "wrong" => "31",
@@ -149,7 +153,9 @@ pub(super) fn note(text: &str) {
 
 /// Prints an error with its causes, and its hint.
 pub(super) fn error(error: &Error) {
-    note(&format!("error: {}", error.chain()));
+    let chain = error.chain();
+    let lines: Vec<String> = chain.lines().map(harmless).collect();
+    note(&format!("error: {}", lines.join("\n")));
     if let Some(hint) = error.hint_text() {
         note(&format!("hint: {hint}"));
     }

@@ -56,7 +56,7 @@ pub(super) async fn run(command: Runs, client: &Client, output: &Output) -> Resu
             if output.json {
                 return output.json(&run);
             }
-            output.line(&format!("{id} is {}", output.status(&cell(&run, "status"))))
+            output.line(&[&id, &cell(&run, "status")])
         }
         Runs::Retry { id, watch } => {
             let started = client
@@ -113,10 +113,7 @@ pub(super) async fn after_start(
     if output.json {
         return output.json(started);
     }
-    output.line(&format!(
-        "{id}  {}",
-        output.status(&cell(started, "status"))
-    ))
+    output.line(&[id, &cell(started, "status")])
 }
 
 /// Follows a run to its end: a line for each step that moved, then the run. A run that did not complete is an error.
@@ -124,29 +121,29 @@ async fn watch(id: &str, client: &Client, output: &Output) -> Result<()> {
     // Draws on stderr, and only when that is a terminal.
     let spinner = ProgressBar::new_spinner();
     spinner.enable_steady_tick(SPINNER_TICK);
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen: Vec<Vec<String>> = Vec::new();
     let run = loop {
         let run = client.data("GET", &format!("{PATH}/{id}"), None).await?;
         let logs = client
             .data("GET", &format!("{PATH}/{id}/logs"), None)
             .await?;
-        let lines: Vec<String> = logs
+        let steps: Vec<Vec<String>> = logs
             .as_array()
             .into_iter()
             .flatten()
-            .map(step_line)
+            .map(step_words)
             .collect();
         if !output.json {
-            for line in news(&seen, &lines) {
-                spinner.suspend(|| output.line(line))?;
+            for line in news(&seen, &steps) {
+                spinner.suspend(|| output.line(&line))?;
             }
         }
         spinner.set_message(format!(
             "{id} {} · {} steps",
             cell(&run, "status"),
-            lines.len()
+            steps.len()
         ));
-        seen = lines;
+        seen = steps;
         if has_ended(&run) {
             break run;
         }
@@ -168,15 +165,12 @@ async fn watch(id: &str, client: &Client, output: &Output) -> Result<()> {
     })
 }
 
-/// The lines that were not there at the last look.
-fn news<'a>(seen: &[String], lines: &'a [String]) -> impl Iterator<Item = &'a str> {
-    lines
-        .iter()
+/// The steps that were not so at the last look.
+fn news<'a>(seen: &'a [Vec<String>], now: &'a [Vec<String>]) -> impl Iterator<Item = Vec<&'a str>> {
+    now.iter()
         .enumerate()
-        .filter(|(index, line)| seen.get(*index) != Some(line))
-        .map(|(_, line)| line.as_str())
-        .collect::<Vec<_>>()
-        .into_iter()
+        .filter(|(index, step)| seen.get(*index) != Some(step))
+        .map(|(_, step)| step.iter().map(String::as_str).collect())
 }
 
 fn has_ended(run: &Value) -> bool {
@@ -234,19 +228,19 @@ fn show_steps(logs: &Value, output: &Output) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    output.line("")?;
+    output.line(&[])?;
     output.table(&["STEP", "TYPE", "STATUS", "MS", "ERROR"], &rows)
 }
 
-fn step_line(step: &Value) -> String {
-    let mut line = format!("{}  {}", cell(step, "stepId"), cell(step, "status"));
+fn step_words(step: &Value) -> Vec<String> {
+    let mut words = vec![cell(step, "stepId"), cell(step, "status")];
     if let Some(milliseconds) = step["durationMs"].as_u64() {
-        line.push_str(&format!("  {milliseconds} ms"));
+        words.push(format!("{milliseconds} ms"));
     }
     if let Some(message) = step["error"]["message"].as_str() {
-        line.push_str(&format!("  {message}"));
+        words.push(message.to_owned());
     }
-    line
+    words
 }
 
 #[cfg(test)]
@@ -256,23 +250,21 @@ mod tests {
 
     #[test]
     fn only_what_moved_is_told() {
-        let before = ["a  completed".to_owned(), "b  running".to_owned()];
-        let after = [
-            "a  completed".to_owned(),
-            "b  failed".to_owned(),
-            "c  running".to_owned(),
-        ];
-        assert_eq!(
-            news(&before, &after).collect::<Vec<_>>(),
-            ["b  failed", "c  running"]
-        );
+        let steps = |rows: &[[&str; 2]]| -> Vec<Vec<String>> {
+            let row = |row: &[&str; 2]| row.iter().map(|word| (*word).to_owned()).collect();
+            rows.iter().map(row).collect()
+        };
+        let before = steps(&[["a", "completed"], ["b", "running"]]);
+        let after = steps(&[["a", "completed"], ["b", "failed"], ["c", "running"]]);
+        let told: Vec<Vec<&str>> = news(&before, &after).collect();
+        assert_eq!(told, [["b", "failed"], ["c", "running"]]);
         assert_eq!(news(&after, &after).count(), 0);
     }
 
     #[test]
     fn a_step_is_one_line() {
         let step = json!({"stepId": "charge", "status": "failed", "durationMs": 12, "error": {"message": "no route"}});
-        assert_eq!(step_line(&step), "charge  failed  12 ms  no route");
+        assert_eq!(step_words(&step), ["charge", "failed", "12 ms", "no route"]);
         assert!(has_ended(&json!({"status": "failed"})));
         assert!(!has_ended(&json!({"status": "running"})) && !has_ended(&json!(null)));
     }

@@ -47,11 +47,11 @@ pub(super) async fn run(command: Workflows, client: &Client, output: &Output) ->
                 match apply(file, activate, client).await {
                     Ok((workflow, done)) => {
                         if !output.json {
-                            output.line(&format!(
-                                "{done}  {}  {}",
-                                cell(&workflow, "id"),
-                                cell(&workflow, "name")
-                            ))?;
+                            output.line(&[
+                                done,
+                                &cell(&workflow, "id"),
+                                &cell(&workflow, "name"),
+                            ])?;
                         }
                         applied.push(workflow);
                     }

@@ -2,10 +2,10 @@
 //! May not know what the settings are used for. Promise: all problems at once, each with the place where it stands; a
 //! misspelt name is never passed over in silence.
 
-use super::Config;
-use super::settings::{Kind, SETTINGS, Setting};
+use super::settings::{SETTINGS, Setting};
+use super::{Config, file};
 use crate::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The configuration file that is read from the data folder when no other is named.
 pub const FILE_NAME: &str = "flowlatch.toml";
@@ -85,7 +85,7 @@ pub fn load(sources: &Sources) -> Result<Config, ConfigError> {
     };
     let mut config = Config::new(PathBuf::new());
     if let Some((path, named)) = file {
-        apply_file(&path, named, &mut config, &mut problems);
+        file::apply(&path, named, &mut config, &mut problems);
     }
     for (key, text) in &environment {
         apply(&mut config, key, text, &mut problems, |setting| {
@@ -170,78 +170,6 @@ fn environment_values(
     values
 }
 
-fn apply_file(path: &Path, named: bool, config: &mut Config, problems: &mut Vec<String>) {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => return,
-        Err(error) => {
-            problems.push(format!("{}: cannot be read: {error}", path.display()));
-            return;
-        }
-    };
-    let table: toml::Table = match text.parse() {
-        Ok(table) => table,
-        Err(error) => {
-            problems.push(format!(
-                "{}: {}",
-                path.display(),
-                error.to_string().trim_end()
-            ));
-            return;
-        }
-    };
-    for (key, value) in &table {
-        let place = |problem: String| format!("{}: {problem}", path.display());
-        let Some(setting) = Setting::named(key) else {
-            problems.push(place(format!(
-                "unknown key `{key}`{}",
-                did_you_mean(key, keys())
-            )));
-            continue;
-        };
-        if setting.key == "data" && !named {
-            problems.push(place(
-                "`data` cannot be set in the data folder's own file".into(),
-            ));
-            continue;
-        }
-        let read =
-            file_value(setting.kind, value, path).and_then(|text| setting.apply(config, &text));
-        if let Err(problem) = read {
-            problems.push(place(format!("{key}: {problem}")));
-        }
-    }
-}
-
-/// A file's value as the text that a variable would have. Paths are relative to the file.
-fn file_value(kind: Kind, value: &toml::Value, file: &Path) -> Result<String, String> {
-    match (kind, value) {
-        (Kind::Path, toml::Value::String(text)) if !text.is_empty() => {
-            let folder = file.parent().unwrap_or(Path::new(""));
-            Ok(folder.join(text).to_string_lossy().into_owned())
-        }
-        (_, toml::Value::String(text)) => Ok(text.clone()),
-        (Kind::Number { .. } | Kind::Limit, toml::Value::Integer(number)) => Ok(number.to_string()),
-        (Kind::List, toml::Value::Array(entries)) => {
-            let texts: Option<Vec<&str>> = entries
-                .iter()
-                .map(|entry| entry.as_str().filter(|text| !text.contains(',')))
-                .collect();
-            let texts = texts.ok_or("is not an array of texts without commas")?;
-            Ok(texts.join(","))
-        }
-        (kind, value) => Err(format!(
-            "`{value}` is not {}",
-            match kind {
-                Kind::Text | Kind::Path => "a text in quotes",
-                Kind::List => "an array of texts",
-                Kind::Number { .. } => "a whole number",
-                Kind::Limit => "a whole number or \"none\"",
-            }
-        )),
-    }
-}
-
 /// What no setting can say alone.
 fn check_together(config: &Config, problems: &mut Vec<String>) {
     match (&config.tls_cert, &config.tls_key) {
@@ -257,12 +185,12 @@ fn check_together(config: &Config, problems: &mut Vec<String>) {
     }
 }
 
-fn keys() -> impl Iterator<Item = String> {
+pub(super) fn keys() -> impl Iterator<Item = String> {
     SETTINGS.iter().map(|setting| setting.key.to_owned())
 }
 
 /// `; did you mean …?` with the known name that is most like `name`.
-fn did_you_mean(name: &str, known: impl Iterator<Item = String>) -> String {
+pub(super) fn did_you_mean(name: &str, known: impl Iterator<Item = String>) -> String {
     let start: String = name.chars().take(80).collect();
     known
         .min_by_key(|known| strsim::damerau_levenshtein(known, &start))
@@ -391,37 +319,6 @@ mod tests {
             error
                 .to_string()
                 .starts_with("the configuration has 8 problems:\n")
-        );
-    }
-
-    #[test]
-    fn a_named_file_must_exist_and_be_toml_with_the_right_types() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("my.toml");
-        let sources = Sources {
-            file: Some(file.clone()),
-            ..Sources::default()
-        };
-        assert!(problems(&sources)[0].contains("cannot be read"));
-        for (text, expected) in [
-            ("port = ", "my.toml"),
-            ("port = \"x\"", "port: `x` is not a whole number"),
-            ("port = 1.5", "port: `1.5` is not a whole number"),
-            ("allowed_hosts = [1]", "array of texts"),
-            ("cors_origins = true", "array of texts"),
-            ("host = 1", "a text in quotes"),
-        ] {
-            std::fs::write(&file, text).expect("written");
-            let found = problems(&sources);
-            assert!(
-                found.len() == 1 && found[0].contains(expected),
-                "{text}: {found:?}"
-            );
-        }
-        std::fs::write(&file, "data = \"here\"\n").expect("written");
-        assert_eq!(
-            load(&sources).expect("no problem").data,
-            folder.path().join("here")
         );
     }
 }

@@ -2,6 +2,7 @@
 //! May not know what the settings are used for. Promise: an unknown key or variable is an error that names the nearest
 //! known one, every problem is reported at once, and every limit has its name, unit and range in one table: [`SETTINGS`].
 
+mod file;
 mod load;
 mod settings;
 mod value;

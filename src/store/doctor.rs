@@ -14,8 +14,8 @@ pub struct Finding {
     pub name: &'static str,
     /// Whether it is as it should be.
     pub ok: bool,
-    /// One message: what was found and, where that is not well, what to do.
-    pub message: String,
+    /// One sentence: what was found and, where that is not well, what to do.
+    pub sentence: String,
 }
 
 /// Examines the file at `path`. An error when it cannot be opened as a database at all.
@@ -45,7 +45,7 @@ fn finding(name: &'static str, ok: bool, good: String, bad: String) -> Finding {
     Finding {
         name,
         ok,
-        message: if ok { good } else { bad },
+        sentence: if ok { good } else { bad },
     }
 }
 

@@ -2,12 +2,13 @@
 //! May not know how anything is done. Promise: what is parsed is well-formed (ids, durations, limits), and every command
 //! shows an example in its help.
 
-use super::duration::{self, Expiry};
+mod keys;
+
+pub(in crate::cli) use keys::{CreateKey, Format, Keys};
+
 use super::flags::SettingFlags;
-use crate::config::parse_limit;
 use crate::id::is_id;
-use crate::model::limit::{Category, Limit};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ use std::path::PathBuf;
     Examples:\n  flowlatch\n  flowlatch --port 8080 --data ./data\n  flowlatch keys create --name ci --scope workflows:execute\n  \
     FLOWLATCH_API_KEY=wfk_… flowlatch runs list --url https://flow.example\n\n\
     Exit codes: 0 done, 1 failed, 2 the command or the configuration is wrong.")]
-pub(super) struct Cli {
+pub(in crate::cli) struct Cli {
     #[command(flatten)]
     pub global: Global,
     #[command(subcommand)]
@@ -32,18 +33,12 @@ pub(super) struct Cli {
 
 /// What every command takes, in any position.
 #[derive(Debug, clap::Args)]
-pub(super) struct Global {
+pub(in crate::cli) struct Global {
     /// Data folder [default: `flowlatch` in the user's data folder]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub data: Option<PathBuf>,
     /// Act on the server at this URL, with the key in FLOWLATCH_API_KEY [default: FLOWLATCH_URL]
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        help_heading = "Everywhere",
-        conflicts_with = "data"
-    )]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
     pub url: Option<String>,
     /// Configuration file (TOML) [default: `flowlatch.toml` in the data folder, if it is there]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
@@ -54,7 +49,7 @@ pub(super) struct Global {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(in crate::cli) enum Command {
     /// Run the server
     Serve(Serve),
     /// Make and manage API keys
@@ -77,7 +72,7 @@ pub(super) enum Command {
     `--cors-origins` is `cors_origins` and FLOWLATCH_CORS_ORIGINS. `--help` lists them all.\n\n\
     Examples:\n  flowlatch serve --port 8080\n  flowlatch serve --port 0 --json-ready --exit-on-stdin-eof"
 )]
-pub(super) struct Serve {
+pub(in crate::cli) struct Serve {
     /// When listening, print one line of JSON on stdout (url, basePath, pid, instance; on the first start adminKey), and nothing else ever
     #[arg(long)]
     pub json_ready: bool,
@@ -92,88 +87,7 @@ pub(super) struct Serve {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Keys {
-    /// Make a key and show its text, once
-    #[command(after_help = "Examples:\n  \
-        flowlatch keys create --name ci --scope workflows:read --scope workflows:execute --expires 90d\n  \
-        flowlatch keys create --name shop --scope workflows:execute --workflow 0190… --limit execute=60 --json")]
-    Create(CreateKey),
-    /// List keys, without their text
-    #[command(after_help = "Example:\n  flowlatch keys list --json")]
-    List,
-    /// Show one key, without its text
-    #[command(after_help = "Example:\n  flowlatch keys show key_0190…")]
-    Show {
-        #[arg(value_parser = id)]
-        id: String,
-    },
-    /// Make a successor; it takes over when it is first used
-    #[command(after_help = "Example:\n  flowlatch keys rotate key_0190… --grace 24h")]
-    Rotate {
-        #[arg(value_parser = id)]
-        id: String,
-        /// How long the former text still works after the first use of the new one: 0s to 24h
-        #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration::seconds)]
-        grace: u64,
-    },
-    /// End a key for good
-    #[command(after_help = "Example:\n  flowlatch keys revoke key_0190…")]
-    Revoke {
-        #[arg(value_parser = id)]
-        id: String,
-    },
-    /// Say whether a text has the form and checksum of a key; asks no server
-    #[command(
-        after_help = "Examples:\n  flowlatch keys check wfk_…\n  flowlatch keys check - < key.txt"
-    )]
-    Check {
-        /// The text, or `-` to read it from stdin
-        text: String,
-    },
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct CreateKey {
-    /// What it is for, 1 to 255 characters
-    #[arg(long)]
-    pub name: String,
-    /// What it may do; can be given several times
-    #[arg(
-        long = "scope",
-        value_name = "SCOPE",
-        required = true,
-        value_delimiter = ','
-    )]
-    pub scopes: Vec<String>,
-    /// The kind of client it is for
-    #[arg(long, value_enum, default_value_t = Format::Wfk)]
-    pub format: Format,
-    /// When it ends: 90d, 12h, 30m, 1s, a date (2027-01-31, from 0:00 UTC) or a date and time [default: never]
-    #[arg(long, value_name = "WHEN", value_parser = duration::expiry)]
-    pub expires: Option<Expiry>,
-    /// The one workflow it reaches
-    #[arg(long, value_name = "ID", value_parser = id, conflicts_with = "workflow_prefix")]
-    pub workflow: Option<String>,
-    /// It reaches only workflows whose names start so
-    #[arg(long, value_name = "PREFIX")]
-    pub workflow_prefix: Option<String>,
-    /// Its own limit per minute, such as `read=600` or `execute=none`; can be given several times
-    #[arg(long = "limit", value_name = "read|write|execute=N|none", value_parser = category_limit)]
-    pub limits: Vec<(Category, Limit)>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Format {
-    /// `wfk_…`, for the header `x-api-key`
-    Wfk,
-    /// `sk-…`, for `Authorization: Bearer`
-    Sk,
-    /// As Flowise makes them
-    Flowise,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Workflows {
+pub(in crate::cli) enum Workflows {
     /// List workflows
     #[command(after_help = "Example:\n  flowlatch workflows list --status active")]
     List {
@@ -227,7 +141,7 @@ pub(super) enum Workflows {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Runs {
+pub(in crate::cli) enum Runs {
     /// List runs, newest first
     #[command(after_help = "Example:\n  flowlatch runs list --status failed")]
     List {
@@ -270,22 +184,15 @@ pub(super) enum Runs {
     },
 }
 
-impl Keys {
-    /// Whether the command makes sense on a folder that holds nothing yet.
-    pub(super) fn may_create_folder(&self) -> bool {
-        matches!(self, Keys::Create(_))
-    }
-}
-
 impl Workflows {
     /// Whether the command makes sense on a folder that holds nothing yet.
-    pub(super) fn may_create_folder(&self) -> bool {
+    pub(in crate::cli) fn may_create_folder(&self) -> bool {
         matches!(self, Workflows::Apply { .. })
     }
 }
 
 /// Puts `serve` in where no command was typed: `flowlatch --port 8080`.
-pub(super) fn with_default_command(mut typed: Vec<OsString>) -> Vec<OsString> {
+pub(in crate::cli) fn with_default_command(mut typed: Vec<OsString>) -> Vec<OsString> {
     let mut rest = typed.iter().skip(1);
     let serve_is_meant = loop {
         let Some(word) = rest.next() else { break true };
@@ -315,17 +222,6 @@ fn id(text: &str) -> Result<String, String> {
     } else {
         Err("ids have 1 to 64 characters out of A-Z, a-z, 0-9, `_` and `-`".into())
     }
-}
-
-fn category_limit(text: &str) -> Result<(Category, Limit), String> {
-    let problem =
-        || format!("`{text}` is not read=N, write=N or execute=N, where N is a number or `none`");
-    let (name, limit) = text.split_once('=').ok_or_else(problem)?;
-    let category = Category::ALL
-        .into_iter()
-        .find(|category| category.as_str() == name)
-        .ok_or_else(problem)?;
-    Ok((category, parse_limit(limit)?))
 }
 
 #[cfg(test)]
@@ -400,8 +296,6 @@ mod tests {
             "flowlatch keys create --name n --scope a --workflow w --workflow-prefix p",
             "flowlatch keys show ../x",
             "flowlatch keys list --port 1",
-            "flowlatch runs list --data d --url http://x",
-            "flowlatch --data d runs list --url http://x",
             "flowlatch --nonsense",
             "flowlatch workflows apply",
         ] {

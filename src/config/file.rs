@@ -1,0 +1,117 @@
+//! The configuration file: TOML, one key a setting, no tables.
+//! May not know the other sources. Promise: a value of the wrong type is told with its place, and a path is relative to
+//! the file.
+
+use super::Config;
+use super::load::{did_you_mean, keys};
+use super::settings::{Kind, Setting};
+use std::path::Path;
+
+/// Reads a file over `config`. One that was not `named` need not be there.
+pub(super) fn apply(path: &Path, named: bool, config: &mut Config, problems: &mut Vec<String>) {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => return,
+        Err(error) => {
+            problems.push(format!("{}: cannot be read: {error}", path.display()));
+            return;
+        }
+    };
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            problems.push(format!(
+                "{}: {}",
+                path.display(),
+                error.to_string().trim_end()
+            ));
+            return;
+        }
+    };
+    for (key, value) in &table {
+        let place = |problem: String| format!("{}: {problem}", path.display());
+        let Some(setting) = Setting::named(key) else {
+            problems.push(place(format!(
+                "unknown key `{key}`{}",
+                did_you_mean(key, keys())
+            )));
+            continue;
+        };
+        if setting.key == "data" && !named {
+            problems.push(place(
+                "`data` cannot be set in the data folder's own file".into(),
+            ));
+            continue;
+        }
+        let read =
+            file_value(setting.kind, value, path).and_then(|text| setting.apply(config, &text));
+        if let Err(problem) = read {
+            problems.push(place(format!("{key}: {problem}")));
+        }
+    }
+}
+
+/// A file's value as the text that a variable would have. Paths are relative to the file.
+fn file_value(kind: Kind, value: &toml::Value, file: &Path) -> Result<String, String> {
+    match (kind, value) {
+        (Kind::Path, toml::Value::String(text)) if !text.is_empty() => {
+            let folder = file.parent().unwrap_or(Path::new(""));
+            Ok(folder.join(text).to_string_lossy().into_owned())
+        }
+        (_, toml::Value::String(text)) => Ok(text.clone()),
+        (Kind::Number { .. } | Kind::Limit, toml::Value::Integer(number)) => Ok(number.to_string()),
+        (Kind::List, toml::Value::Array(entries)) => {
+            let texts: Option<Vec<&str>> = entries
+                .iter()
+                .map(|entry| entry.as_str().filter(|text| !text.contains(',')))
+                .collect();
+            let texts = texts.ok_or("is not an array of texts without commas")?;
+            Ok(texts.join(","))
+        }
+        (kind, value) => Err(format!(
+            "`{value}` is not {}",
+            match kind {
+                Kind::Text | Kind::Path => "a text in quotes",
+                Kind::List => "an array of texts",
+                Kind::Number { .. } => "a whole number",
+                Kind::Limit => "a whole number or \"none\"",
+            }
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Sources, load};
+
+    #[test]
+    fn a_named_file_must_exist_and_be_toml_with_the_right_types() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("my.toml");
+        let sources = Sources {
+            file: Some(file.clone()),
+            ..Sources::default()
+        };
+        assert!(load(&sources).expect_err("a problem").problems[0].contains("cannot be read"));
+        for (text, expected) in [
+            ("port = ", "my.toml"),
+            ("port = \"x\"", "port: `x` is not a whole number"),
+            ("port = 1.5", "port: `1.5` is not a whole number"),
+            ("allowed_hosts = [1]", "array of texts"),
+            ("cors_origins = true", "array of texts"),
+            ("host = 1", "a text in quotes"),
+        ] {
+            std::fs::write(&file, text).expect("written");
+            let found = load(&sources).expect_err("a problem").problems;
+            assert!(
+                found.len() == 1 && found[0].contains(expected),
+                "{text}: {found:?}"
+            );
+        }
+        std::fs::write(&file, "data = \"here\"\n").expect("written");
+        assert_eq!(
+            load(&sources).expect("no problem").data,
+            folder.path().join("here")
+        );
+    }
+}
