@@ -137,10 +137,11 @@ impl App {
 
     /// Serves until `stop` turns true, then drains and closes. Calls `ready` once, when the port is bound and answers.
     pub async fn serve(self, stop: watch::Receiver<bool>, ready: impl FnOnce(Bound) + Send) -> Result<()> {
-        let first_key = self.first_start().await?;
         let tls = self.tls()?;
         let listeners = self.bind().await?;
         let port = listeners.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |addr| addr.port());
+        // Only a server that could bind makes the first key: otherwise nobody would ever see it.
+        let first_key = self.first_start().await?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let bound = Bound {
             url: format!("{scheme}://{}:{port}", bracketed(&self.0.config.host)),

@@ -6,7 +6,7 @@ use super::output::Output;
 use crate::config::Config;
 use crate::data_folder::{self, DATABASE, ServerFile};
 use crate::error::{Error, Result};
-use crate::store::doctor::inspect;
+use crate::store::inspect;
 use serde_json::{Value, json};
 use std::path::Path;
 
