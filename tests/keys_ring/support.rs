@@ -11,29 +11,29 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// Whence all requests come.
-pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// When every test begins.
-pub const NOW_MS: i64 = 1_700_000_000_000;
+pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 /// A day.
-pub const DAY_MS: u64 = 86_400_000;
+pub(crate) const DAY_MS: u64 = 86_400_000;
 
 /// The keyring and what it stands on.
-pub struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
-    pub store: Store,
-    pub clock: Clock,
-    pub ring: Keyring,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) ring: Keyring,
 }
 
 impl Bench {
     /// On an empty folder.
-    pub async fn open() -> Bench {
+    pub(crate) async fn open() -> Bench {
         let folder = tempfile::tempdir().expect("a folder");
         Bench::on(folder, Clock::manual(NOW_MS)).await
     }
 
     /// After a restart: the same folder and time, a new process's memory.
-    pub async fn reopen(self) -> Bench {
+    pub(crate) async fn reopen(self) -> Bench {
         self.store.close().await;
         let Bench {
             folder,
@@ -66,20 +66,20 @@ impl Bench {
     }
 
     /// Makes a key; gives its record and text.
-    pub async fn issue(&self, by: &KeyEntry, new: NewKey) -> (KeyRecord, String) {
+    pub(crate) async fn issue(&self, by: &KeyEntry, new: NewKey) -> (KeyRecord, String) {
         let (record, text) = self.ring.issue(by, "127.0.0.1", new).await.expect("issued");
         (record, text.reveal().to_owned())
     }
 
     /// Whom a text lets in that was seen before.
-    pub fn is_in(&self, text: &str) -> Result<Arc<KeyEntry>, Refusal> {
+    pub(crate) fn is_in(&self, text: &str) -> Result<Arc<KeyEntry>, Refusal> {
         self.ring
             .check(text.as_bytes(), HOME)
             .expect("known without a slow hash")
     }
 
     /// Whom a text lets in, as a door asks.
-    pub async fn enter(&self, text: &str) -> Result<Arc<KeyEntry>, Refusal> {
+    pub(crate) async fn enter(&self, text: &str) -> Result<Arc<KeyEntry>, Refusal> {
         match self.ring.check(text.as_bytes(), HOME) {
             Some(answer) => answer,
             None => self.ring.verify(text.as_bytes(), HOME).await,
@@ -87,7 +87,7 @@ impl Bench {
     }
 
     /// The actions in the audit log, oldest first.
-    pub async fn audit(&self) -> Vec<String> {
+    pub(crate) async fn audit(&self) -> Vec<String> {
         let rows = self
             .store
             .audit_rows(AuditFilter::default(), 100)
@@ -100,8 +100,23 @@ impl Bench {
         rows.into_iter().rev().map(|row| row.action).collect()
     }
 
+    /// Folded refusals in the audit log: actor, reason, network, detail.
+    pub(crate) async fn refusal_rows(&self) -> Vec<(String, String, Option<String>, String)> {
+        let filter = AuditFilter {
+            action: Some("request.refused".into()),
+            ..AuditFilter::default()
+        };
+        let rows = self.store.audit_rows(filter, 100).await.expect("rows");
+        let mut rows: Vec<_> = rows
+            .into_iter()
+            .map(|row| (row.actor, row.result, row.address, row.detail.to_string()))
+            .collect();
+        rows.sort();
+        rows
+    }
+
     /// Whether any file of the data folder contains the text.
-    pub fn folder_contains(&self, text: &str) -> bool {
+    pub(crate) fn folder_contains(&self, text: &str) -> bool {
         std::fs::read_dir(self.folder.path())
             .expect("the folder")
             .any(|file| {
@@ -114,7 +129,7 @@ impl Bench {
 }
 
 /// A key with these scopes and nothing else.
-pub fn new_key(scopes: &str) -> NewKey {
+pub(crate) fn new_key(scopes: &str) -> NewKey {
     NewKey {
         name: "a key".into(),
         scopes: scopes.split_whitespace().map(str::to_owned).collect(),
@@ -126,7 +141,7 @@ pub fn new_key(scopes: &str) -> NewKey {
 }
 
 /// A text with the public part of a `wfk_` key, another secret, and a right checksum.
-pub fn forged(known: &str) -> String {
+pub(crate) fn forged(known: &str) -> String {
     const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let place = |letter: char| {
         BASE62

@@ -188,7 +188,16 @@ fn a_rotation_is_seen_by_every_one_of_its_texts() {
         "a stream of the old text ends"
     );
     assert_eq!(bench.entry(2).label(), used.current.public_id);
+}
 
+#[test]
+fn only_three_texts_of_a_key_are_known() {
+    let mut bench = Bench::new();
+    let used = record(1, "runs:read", Reach::All)
+        .with_successor(secret(&text(2)), 60, 1_000)
+        .with_successor_used(5_000)
+        .expect("a successor waits");
+    bench.put(&used, &[1, 2]);
     let replaced = used
         .with_successor(secret(&text(3)), 0, 6_000)
         .with_successor(secret(&text(4)), 0, 7_000);
@@ -207,7 +216,7 @@ fn a_rotation_is_seen_by_every_one_of_its_texts() {
         (bench.see(&text(2), 8_000), bench.see(&text(1), 8_000)),
         ("expired", "unknown")
     );
-    bench.ring.remove(&key.id);
+    bench.ring.remove(&used.id);
     assert_eq!(
         (bench.see(&text(4), 8_000), bench.ring.texts.len()),
         ("unknown", 0)
