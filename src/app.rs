@@ -18,8 +18,8 @@ use crate::model::workflow::{Definition, DefinitionFormat, Reach, WorkflowStatus
 use crate::store::{CommitHook, Store, StoreOptions, WorkflowDraft};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 /// How long requests under way are given at a stop.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How often expired idempotency keys are forgotten.
-const FORGET_EVERY_MS: i64 = 10 * 60 * 1_000;
+const FORGET_EVERY_MS: u64 = 10 * 60 * 1_000;
 /// The name in `meta` that says that the first start is behind us.
 const FIRST_START: &str = "first_start_at";
 /// The workflow that a new server has, so that there is something to run.
@@ -44,7 +44,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { clock: Clock::system(), commit_hook: None }
+        Options {
+            clock: Clock::system(),
+            commit_hook: None,
+        }
     }
 }
 
@@ -81,31 +84,55 @@ impl App {
     /// Takes the data folder and opens everything in it. Resumes nothing and listens nowhere.
     pub async fn open(config: Config, options: Options) -> Result<App> {
         let folder = DataFolder::open(&config.data)?;
-        let store_options = StoreOptions { readers: config.read_connections, commit_hook: options.commit_hook };
+        let store_options = StoreOptions {
+            readers: config.read_connections,
+            commit_hook: options.commit_hook,
+        };
         let store = Store::open(&folder.database(), store_options).map_err(|error| {
-            Error::caused_by(format!("cannot open the database {}", folder.database().display()), error)
-                .hint("`flowlatch doctor` looks at it without changing it")
+            Error::caused_by(
+                format!("cannot open the database {}", folder.database().display()),
+                error,
+            )
+            .hint("`flowlatch doctor` looks at it without changing it")
         })?;
         let clock = options.clock;
         let limits = [config.limit_read, config.limit_write, config.limit_execute];
-        let keyring = Keyring::open(store.clone(), clock.clone(), KeyringOptions { default_limits: limits })
-            .await
-            .map_err(|error| Error::caused_by("cannot read the API keys", error))?;
+        let keyring = Keyring::open(
+            store.clone(),
+            clock.clone(),
+            KeyringOptions {
+                default_limits: limits,
+            },
+        )
+        .await
+        .map_err(|error| Error::caused_by("cannot read the API keys", error))?;
         let outbound = Outbound::new(OutboundOptions {
             allow: config.outbound_allow.clone(),
             max_response_bytes: config.max_response_bytes,
             timeout_ms: config.http_timeout_ms,
         })
         .map_err(Error::new)?;
-        let definition_limits = DefinitionLimits { max_steps: config.max_steps };
-        let workflows =
-            Workflows::new(store.clone(), clock.clone(), definition_limits, config.max_definition_bytes);
-        let engine = Engine::new(store.clone(), clock.clone(), workflows, outbound.clone(), EngineOptions {
-            max_running_runs: config.max_running_runs,
-            max_output_bytes: config.max_output_bytes,
-            max_input_bytes: config.max_input_bytes,
-            environment: config.template_environment(),
-        });
+        let definition_limits = DefinitionLimits {
+            max_steps: config.max_steps,
+        };
+        let workflows = Workflows::new(
+            store.clone(),
+            clock.clone(),
+            definition_limits,
+            config.max_definition_bytes,
+        );
+        let engine = Engine::new(
+            store.clone(),
+            clock.clone(),
+            workflows,
+            outbound.clone(),
+            EngineOptions {
+                max_running_runs: config.max_running_runs,
+                max_output_bytes: config.max_output_bytes,
+                max_input_bytes: config.max_input_bytes,
+                environment: config.template_environment(),
+            },
+        );
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -136,10 +163,17 @@ impl App {
     }
 
     /// Serves until `stop` turns true, then drains and closes. Calls `ready` once, when the port is bound and answers.
-    pub async fn serve(self, stop: watch::Receiver<bool>, ready: impl FnOnce(Bound) + Send) -> Result<()> {
+    pub async fn serve(
+        self,
+        stop: watch::Receiver<bool>,
+        ready: impl FnOnce(Bound) + Send,
+    ) -> Result<()> {
         let tls = self.tls()?;
         let listeners = self.bind().await?;
-        let port = listeners.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |addr| addr.port());
+        let port = listeners
+            .first()
+            .and_then(|listener| listener.local_addr().ok())
+            .map_or(0, |addr| addr.port());
         // Only a server that could bind makes the first key: otherwise nobody would ever see it.
         let first_key = self.first_start().await?;
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -163,14 +197,21 @@ impl App {
             started_at: iso_utc(self.0.clock.now_ms()),
             control,
         })?;
-        let resumed = self.0.engine.resume().await.map_err(|error| Error::caused_by("cannot resume runs", error))?;
+        let resumed = self
+            .0
+            .engine
+            .resume()
+            .await
+            .map_err(|error| Error::caused_by("cannot resume runs", error))?;
         if resumed > 0 {
             log::info!("{resumed} unfinished runs go on");
         }
 
         let mut background = JoinSet::new();
         self.spawn_background(&mut background, tls.clone(), stop.clone());
-        let listens = listeners.into_iter().map(|listener| Listen::Public(listener, tls.clone()));
+        let listens = listeners
+            .into_iter()
+            .map(|listener| Listen::Public(listener, tls.clone()));
         let listens: Vec<Listen> = listens.chain([control_listen]).collect();
         ready(bound);
         http::serve(self.0.front.clone(), listens, self.serve_options(), stop).await;
@@ -180,11 +221,23 @@ impl App {
     }
 
     /// Answers one request of the native door with the rights of the data folder's owner, without a port.
-    pub async fn control(&self, method: &str, path: &str, body: Option<Value>) -> Result<(u16, Value)> {
-        let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), control: true };
+    pub async fn control(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<(u16, Value)> {
+        let peer = Peer {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            control: true,
+        };
         let path = format!("{}{path}", self.0.config.base_path);
         let body = body.map(|body| body.to_string().into_bytes());
-        self.0.front.serve_own(method, &path, body, peer).await.map_err(|error| Error::caused_by("no answer", error))
+        self.0
+            .front
+            .serve_own(method, &path, body, peer)
+            .await
+            .map_err(|error| Error::caused_by("no answer", error))
     }
 
     /// Stops runs at their next commit, writes what is in memory, closes the database.
@@ -195,7 +248,12 @@ impl App {
         self.0.store.close().await;
     }
 
-    fn spawn_background(&self, background: &mut JoinSet<()>, tls: Option<Tls>, mut stop: watch::Receiver<bool>) {
+    fn spawn_background(
+        &self,
+        background: &mut JoinSet<()>,
+        tls: Option<Tls>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let stopping = self.0.stopping.clone();
         let keyring = self.0.keyring.clone();
         let keyring_stop = stop.clone();
@@ -222,8 +280,16 @@ impl App {
 
     /// On an empty folder, once: an admin key, and a workflow to try.
     async fn first_start(&self) -> Result<Option<KeyText>> {
-        let failed = |error: &dyn std::fmt::Display| Error::new(format!("the first start did not finish: {error}"));
-        if self.0.store.meta(FIRST_START).map_err(|error| failed(&error))?.is_some() {
+        let failed = |error: &dyn std::fmt::Display| {
+            Error::new(format!("the first start did not finish: {error}"))
+        };
+        if self
+            .0
+            .store
+            .meta(FIRST_START)
+            .map_err(|error| failed(&error))?
+            .is_some()
+        {
             return Ok(None);
         }
         let control = self.0.keyring.control();
@@ -233,11 +299,20 @@ impl App {
             first_key_text = Some(issued.map_err(|error| failed(&error))?.1);
         }
         let workflows = self.0.engine.workflows();
-        let sample = workflows.create(sample()?, control.label()).await.map_err(|error| failed(&error))?;
-        let activated = workflows.set_status(&sample.workflow.id, WorkflowStatus::Active).await;
+        let sample = workflows
+            .create(sample()?, control.label())
+            .await
+            .map_err(|error| failed(&error))?;
+        let activated = workflows
+            .set_status(&sample.workflow.id, WorkflowStatus::Active)
+            .await;
         activated.map_err(|error| failed(&error))?;
         let now = iso_utc(self.0.clock.now_ms());
-        self.0.store.set_meta(FIRST_START, now).await.map_err(|error| failed(&error))?;
+        self.0
+            .store
+            .set_meta(FIRST_START, now)
+            .await
+            .map_err(|error| failed(&error))?;
         Ok(first_key_text)
     }
 
@@ -254,10 +329,12 @@ impl App {
     /// The public port; beside 127.0.0.1 the same port on [::1], where that can be had.
     async fn bind(&self) -> Result<Vec<TcpListener>> {
         let (host, port) = (self.0.config.host.as_str(), self.0.config.port);
-        let first = TcpListener::bind((host.trim_matches(['[', ']']), port)).await.map_err(|error| {
-            Error::caused_by(format!("cannot listen on {host}:{port}"), error)
-                .hint("choose another port with `--port`, or `--port 0` for a free one")
-        })?;
+        let first = TcpListener::bind((host.trim_matches(['[', ']']), port))
+            .await
+            .map_err(|error| {
+                Error::caused_by(format!("cannot listen on {host}:{port}"), error)
+                    .hint("choose another port with `--port`, or `--port 0` for a free one")
+            })?;
         let mut listeners = vec![first];
         if matches!(host, "127.0.0.1" | "localhost")
             && let Some(Ok(address)) = listeners.first().map(TcpListener::local_addr)
@@ -271,20 +348,32 @@ impl App {
     async fn control_listener(&self) -> Result<(Control, Listen)> {
         #[cfg(unix)]
         if let Some(path) = self.0.folder.control_socket() {
-            let failed =
-                |error: std::io::Error| Error::caused_by(format!("cannot listen on {}", path.display()), error);
+            let failed = |error: std::io::Error| {
+                Error::caused_by(format!("cannot listen on {}", path.display()), error)
+            };
             let listener = tokio::net::UnixListener::bind(&path).map_err(failed)?;
             let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
             std::fs::set_permissions(&path, owner_only).map_err(failed)?;
             return Ok((Control::Socket { socket: path }, Listen::Control(listener)));
         }
-        let failed = |error: std::io::Error| Error::caused_by("cannot listen for the owner's commands", error);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+        let failed = |error: std::io::Error| {
+            Error::caused_by("cannot listen for the owner's commands", error)
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(failed)?;
         let url = format!("http://{}", listener.local_addr().map_err(failed)?);
         let mut random = [0_u8; 32];
-        getrandom::fill(&mut random).map_err(|error| Error::new(format!("no random bytes: {error}")))?;
+        getrandom::fill(&mut random)
+            .map_err(|error| Error::new(format!("no random bytes: {error}")))?;
         let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((Control::Loopback { url, token: token.clone() }, Listen::ControlPort(listener, token)))
+        Ok((
+            Control::Loopback {
+                url,
+                token: token.clone(),
+            },
+            Listen::ControlPort(listener, token),
+        ))
     }
 
     fn serve_options(&self) -> ServeOptions {
@@ -298,7 +387,11 @@ impl App {
 
 fn api_options(config: &Config, instance: &str) -> ApiOptions {
     ApiOptions {
-        instance: instance.chars().filter(char::is_ascii_alphanumeric).take(8).collect(),
+        instance: instance
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(8)
+            .collect(),
         max_body_bytes: config.max_body_bytes,
         body_timeout_ms: config.body_timeout_ms,
         sync_wait_ms: config.sync_wait_ms,
@@ -307,10 +400,19 @@ fn api_options(config: &Config, instance: &str) -> ApiOptions {
 }
 
 fn front(config: &Config, api: Arc<Api>) -> Front {
-    let own = [config.host.as_str()].into_iter().chain(config.public_url.as_deref());
+    let own = [config.host.as_str()]
+        .into_iter()
+        .chain(config.public_url.as_deref());
     let hosts = Hosts::new(own.chain(config.allowed_hosts.iter().map(String::as_str)));
     let (cors, base_path) = (config.cors_origins.clone(), config.base_path.clone());
-    Front::new(api, http::table(), hosts, cors, base_path, config.trusted_proxies.clone())
+    Front::new(
+        api,
+        http::table(),
+        hosts,
+        cors,
+        base_path,
+        config.trusted_proxies.clone(),
+    )
 }
 
 /// The first key holds every permission, by name.
@@ -318,7 +420,9 @@ fn first_key() -> NewKey {
     let mut scopes: Vec<String> = Vec::new();
     for permission in Permission::ALL {
         let word = match permission {
-            Permission::KeysCreate | Permission::KeysUpdate | Permission::KeysDelete => "keys:write",
+            Permission::KeysCreate | Permission::KeysUpdate | Permission::KeysDelete => {
+                "keys:write"
+            }
             other => other.word(),
         };
         if !scopes.iter().any(|known| known == word) {
@@ -337,15 +441,32 @@ fn first_key() -> NewKey {
 
 fn sample() -> Result<WorkflowDraft> {
     let broken = || Error::new("the built-in sample workflow is broken");
-    let Ok(Value::Object(mut body)) = serde_json::from_str(SAMPLE) else { return Err(broken()) };
-    let Some(Value::String(name)) = body.remove("name") else { return Err(broken()) };
-    let description = body.remove("description").and_then(|text| text.as_str().map(str::to_owned));
+    let Ok(Value::Object(mut body)) = serde_json::from_str(SAMPLE) else {
+        return Err(broken());
+    };
+    let Some(Value::String(name)) = body.remove("name") else {
+        return Err(broken());
+    };
+    let description = body
+        .remove("description")
+        .and_then(|text| text.as_str().map(str::to_owned));
     body.remove("status");
-    let definition = Definition { format: DefinitionFormat::Steps, body: Value::Object(body) };
-    Ok(WorkflowDraft { name, description, definition })
+    let definition = Definition {
+        format: DefinitionFormat::Steps,
+        body: Value::Object(body),
+    };
+    Ok(WorkflowDraft {
+        name,
+        description,
+        definition,
+    })
 }
 
 /// An IPv6 address stands in brackets in a URL.
 fn bracketed(host: &str) -> String {
-    if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
+    if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
 }

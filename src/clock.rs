@@ -93,10 +93,20 @@ impl Clock {
         }
     }
 
-    /// Sleeps for `duration_ms` of wall-clock time.
-    pub async fn sleep_ms(&self, duration_ms: i64) {
-        self.sleep_until(self.now_ms().saturating_add(duration_ms))
-            .await;
+    /// Sleeps for so long, whatever the wall clock does meanwhile.
+    pub async fn sleep_ms(&self, duration_ms: u64) {
+        match &self.0 {
+            Source::System { .. } => tokio::time::sleep(Duration::from_millis(duration_ms)).await,
+            Source::Manual(manual) => {
+                let mut moved = manual.moved.subscribe();
+                let until_ms = self.monotonic_ms().saturating_add(duration_ms);
+                while self.monotonic_ms() < until_ms {
+                    if moved.changed().await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
     }
 
     /// Moves a manual clock forward and wakes its sleepers. A system clock is not moved.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// How often: last uses are accurate to a minute.
-const PERIOD_MS: i64 = 30_000;
+const PERIOD_MS: u64 = 30_000;
 
 impl Keyring {
     /// Writes last uses and folded refusals that are due, drops what is over, every 30 s. Runs until `stop`.

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 const CHUNK_EVENTS: u32 = 256;
 const CHUNK_MS: i64 = 20;
 /// How long to wait before a commit that failed is tried again.
-const COMMIT_RETRY_MS: i64 = 250;
+const COMMIT_RETRY_MS: u64 = 250;
 /// How much of an output that was too large is kept for people to look at.
 const PREVIEW_CHARS: usize = 4_096;
 
@@ -73,16 +73,33 @@ impl Execution {
         let state = RunState::new(&definition.plan);
         let unrecorded = Some(Box::new(new_run));
         let (run, chunk) = (Box::new(run), OpenChunk::default());
-        Execution { shared, run, unrecorded, definition, input, state, chunk, telling, cancelled: None }
+        Execution {
+            shared,
+            run,
+            unrecorded,
+            definition,
+            input,
+            state,
+            chunk,
+            telling,
+            cancelled: None,
+        }
     }
 
     /// A run as its journal has it; `None` when it has ended meanwhile. Attempts of which nobody knows how they ended are marked.
-    pub(super) fn recorded(shared: Arc<Shared>, run_sequence: i64) -> Result<Option<Execution>, EngineError> {
-        let Some(run) = shared.store.run_by_sequence(run_sequence)? else { return Ok(None) };
+    pub(super) fn recorded(
+        shared: Arc<Shared>,
+        run_sequence: i64,
+    ) -> Result<Option<Execution>, EngineError> {
+        let Some(run) = shared.store.run_by_sequence(run_sequence)? else {
+            return Ok(None);
+        };
         if run.summary.status.is_final() {
             return Ok(None);
         }
-        let definition = shared.workflows.pinned(&run.summary.workflow_id, run.definition_sequence)?;
+        let definition = shared
+            .workflows
+            .pinned(&run.summary.workflow_id, run.definition_sequence)?;
         let input = serde_json::from_str(run.input.get())
             .map_err(|error| EngineError::Internal(format!("its input is not JSON: {error}")))?;
         let journal = shared.store.journal(run_sequence, 0)?;
@@ -91,10 +108,22 @@ impl Execution {
         let cancel = watch::Sender::new(false);
         let cancelled = Some(cancel.subscribe());
         shared.cancels().insert(run_sequence, cancel);
-        let chunk = OpenChunk { from, ..OpenChunk::default() };
+        let chunk = OpenChunk {
+            from,
+            ..OpenChunk::default()
+        };
         let (run, telling) = (Box::new(run), Telling::default());
-        let mut execution =
-            Execution { shared, run, unrecorded: None, definition, input, state, chunk, telling, cancelled };
+        let mut execution = Execution {
+            shared,
+            run,
+            unrecorded: None,
+            definition,
+            input,
+            state,
+            chunk,
+            telling,
+            cancelled,
+        };
         let under_way: Vec<(NodeIndex, u32)> = execution.state.under_way().collect();
         for (node, attempt) in under_way {
             let step = execution.name_of(node);
@@ -105,7 +134,11 @@ impl Execution {
 
     /// Records the run as pending, which tells its caller, and gives it back to be driven.
     pub(super) async fn record(mut self) -> Option<Execution> {
-        let row = self.row(if self.chunk.count == 0 { RunStatus::Pending } else { RunStatus::Running });
+        let row = self.row(if self.chunk.count == 0 {
+            RunStatus::Pending
+        } else {
+            RunStatus::Running
+        });
         self.commit(row).await.ok().map(|()| self)
     }
 
@@ -139,15 +172,28 @@ impl Execution {
     async fn perform(&mut self, task: Task) -> Result<(), Halt> {
         let now_ms = self.shared.clock.now_ms();
         match task {
-            Task::Attempt { not_before_ms: Some(due_ms), .. } | Task::Wake { due_ms, .. } if due_ms > now_ms => {
+            Task::Attempt {
+                not_before_ms: Some(due_ms),
+                ..
+            }
+            | Task::Wake { due_ms, .. }
+                if due_ms > now_ms =>
+            {
                 self.park(due_ms).await
             }
             Task::Wake { node, .. } => {
                 let step = self.name_of(node);
-                let began_ms = self.state.record(node).and_then(|record| record.started_at_ms);
+                let began_ms = self
+                    .state
+                    .record(node)
+                    .and_then(|record| record.started_at_ms);
                 let waited_ms = now_ms - began_ms.unwrap_or(now_ms);
                 let output = Arc::new(step::wait::output(waited_ms, now_ms));
-                self.note(&Event::StepCompleted { step, output, way: None })
+                self.note(&Event::StepCompleted {
+                    step,
+                    output,
+                    way: None,
+                })
             }
             Task::Attempt { node, attempt, .. } => self.attempt(node, attempt, now_ms).await,
         }
@@ -156,7 +202,10 @@ impl Execution {
     async fn attempt(&mut self, node: NodeIndex, attempt: u32, now_ms: i64) -> Result<(), Halt> {
         let plan_node = &self.definition.plan.nodes[node];
         let Some(step_type) = step::find(plan_node.step_type) else {
-            let error = StepError::fatal("INTERNAL", format!("there is no step type `{}`", plan_node.step_type));
+            let error = StepError::fatal(
+                "INTERNAL",
+                format!("there is no step type `{}`", plan_node.step_type),
+            );
             return self.failed(node, attempt, error);
         };
         let config = match self.render(node, now_ms) {
@@ -171,12 +220,18 @@ impl Execution {
             Behaviour::Wait(duration) => match guarded(|| duration(&config)) {
                 Ok(wait_ms) => {
                     let until_ms = now_ms.saturating_add(wait_ms);
-                    self.note(&Event::StepWaiting { step: self.name_of(node), until_ms })
+                    self.note(&Event::StepWaiting {
+                        step: self.name_of(node),
+                        until_ms,
+                    })
                 }
                 Err(error) => self.failed(node, attempt, error),
             },
             Behaviour::Effect(call) => {
-                self.note(&Event::StepStarted { step: self.name_of(node), attempt })?;
+                self.note(&Event::StepStarted {
+                    step: self.name_of(node),
+                    attempt,
+                })?;
                 self.commit(self.row(RunStatus::Running)).await?;
                 let effects = self.effects(node, now_ms);
                 let result = self.call_outside(call(&effects, config), node).await?;
@@ -200,11 +255,16 @@ impl Execution {
                 None => call.await.unwrap_or_else(|_| Err(panicked())),
                 Some(ms) => match tokio::time::timeout(Duration::from_millis(ms), call).await {
                     Ok(result) => result.unwrap_or_else(|_| Err(panicked())),
-                    Err(_) => Err(StepError::transient("TIMEOUT", format!("the step took longer than {ms} ms"))),
+                    Err(_) => Err(StepError::transient(
+                        "TIMEOUT",
+                        format!("the step took longer than {ms} ms"),
+                    )),
                 },
             }
         };
-        let Some(cancelled) = self.cancelled.as_mut() else { return Ok(bounded.await) };
+        let Some(cancelled) = self.cancelled.as_mut() else {
+            return Ok(bounded.await);
+        };
         tokio::select! {
             result = bounded => Ok(result),
             _ = cancelled.wait_for(|cancelled| *cancelled) => Err(Halt::Over),
@@ -214,7 +274,10 @@ impl Execution {
     fn effects(&self, node: NodeIndex, now_ms: i64) -> Effects {
         Effects {
             outbound: self.shared.outbound.clone(),
-            idempotency_key: format!("{}:{}", self.run.root_id, self.definition.plan.nodes[node].id),
+            idempotency_key: format!(
+                "{}:{}",
+                self.run.root_id, self.definition.plan.nodes[node].id
+            ),
             timeout_ms: self.definition.plan.nodes[node].timeout_ms,
             now_ms,
         }
@@ -232,20 +295,34 @@ impl Execution {
             run_id: self.run.summary.id.as_str(),
             run_started_at_ms: self.run.summary.started_at_ms.unwrap_or(now_ms),
         };
-        plan.nodes[node].config.render(&scope).map_err(|error| StepError::fatal("TEMPLATE", error.to_string()))
+        plan.nodes[node]
+            .config
+            .render(&scope)
+            .map_err(|error| StepError::fatal("TEMPLATE", error.to_string()))
     }
 
     fn completed(&mut self, node: NodeIndex, done: Done) -> Result<(), Halt> {
         let max_bytes = self.shared.options.max_output_bytes;
         let output = Arc::new(cut_to(done.output, max_bytes));
-        self.note(&Event::StepCompleted { step: self.name_of(node), output, way: done.way })
+        self.note(&Event::StepCompleted {
+            step: self.name_of(node),
+            output,
+            way: done.way,
+        })
     }
 
     fn failed(&mut self, node: NodeIndex, attempt: u32, error: StepError) -> Result<(), Halt> {
         let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / (f64::from(u32::MAX) + 1.0);
         let failed_before = self.state.record(node).map_or(0, |record| record.failures);
         let plan_node = &self.definition.plan.nodes[node];
-        let event = after_failure(plan_node, attempt, failed_before, error, self.shared.clock.now_ms(), random);
+        let event = after_failure(
+            plan_node,
+            attempt,
+            failed_before,
+            error,
+            self.shared.clock.now_ms(),
+            random,
+        );
         self.note(&event)
     }
 
@@ -255,7 +332,10 @@ impl Execution {
                 Ok(()) => Outcome::Completed(output),
                 Err(problems) => Outcome::Failed(RunError {
                     code: "OUTPUT_INVALID".to_owned(),
-                    message: format!("the output does not fit the outputSchema: {}", problems.join("; ")),
+                    message: format!(
+                        "the output does not fit the outputSchema: {}",
+                        problems.join("; ")
+                    ),
                     step_id: None,
                 }),
             },
@@ -325,11 +405,15 @@ impl Execution {
 
     fn fold_in(&mut self, event: &Event) -> Result<(), EngineError> {
         let internal = |error: &dyn std::fmt::Display| EngineError::Internal(error.to_string());
-        self.state.apply(&self.definition.plan, self.chunk.at_ms, event).map_err(|error| internal(&error))?;
+        self.state
+            .apply(&self.definition.plan, self.chunk.at_ms, event)
+            .map_err(|error| internal(&error))?;
         if self.chunk.count > 0 {
             self.chunk.events.push(',');
         }
-        self.chunk.events.push_str(&serde_json::to_string(event).map_err(|error| internal(&error))?);
+        self.chunk
+            .events
+            .push_str(&serde_json::to_string(event).map_err(|error| internal(&error))?);
         self.chunk.count += 1;
         Ok(())
     }
@@ -354,7 +438,10 @@ impl Execution {
             Some(new_run) => self.commit_first(*new_run, row).await?,
             None => self.commit_further(&row).await?,
         }
-        self.chunk = OpenChunk { from: self.chunk.from + u64::from(self.chunk.count), ..OpenChunk::default() };
+        self.chunk = OpenChunk {
+            from: self.chunk.from + u64::from(self.chunk.count),
+            ..OpenChunk::default()
+        };
         self.shared.watchers.tell(self.run.summary.sequence);
         Ok(())
     }
@@ -370,10 +457,16 @@ impl Execution {
                     self.cancelled = Some(cancel.subscribe());
                     self.shared.cancels().insert(sequence, cancel);
                 }
-                self.telling.accepted(Ok(Accepted { run: (*self.run).clone(), replayed: false }));
+                self.telling.accepted(Ok(Accepted {
+                    run: (*self.run).clone(),
+                    replayed: false,
+                }));
                 return Ok(());
             }
-            Ok(Started::Replayed(run)) => Ok(Accepted { run: *run, replayed: true }),
+            Ok(Started::Replayed(run)) => Ok(Accepted {
+                run: *run,
+                replayed: true,
+            }),
             Ok(Started::OtherRequest) => Err(EngineError::OtherRequest),
             Err(error) => Err(error.into()),
         };
@@ -386,7 +479,12 @@ impl Execution {
             return Ok(());
         }
         loop {
-            match self.shared.store.append(self.run.summary.sequence, self.chunk.close(row.clone())).await {
+            match self
+                .shared
+                .store
+                .append(self.run.summary.sequence, self.chunk.close(row.clone()))
+                .await
+            {
                 Ok(Appended::Done) => {
                     self.show(row);
                     return Ok(());
@@ -425,7 +523,13 @@ impl Drop for Execution {
 impl OpenChunk {
     fn close(&self, row: RunRow) -> Chunk {
         let events = format!("[{}]", self.events);
-        Chunk { from: self.from, at_ms: self.at_ms, count: self.count, events, row }
+        Chunk {
+            from: self.from,
+            at_ms: self.at_ms,
+            count: self.count,
+            events,
+            row,
+        }
     }
 }
 
@@ -435,7 +539,10 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, StepError>) -> Result<T, StepError
 }
 
 fn panicked() -> StepError {
-    StepError::fatal("INTERNAL", "the step's own code panicked; the server's log has the place")
+    StepError::fatal(
+        "INTERNAL",
+        "the step's own code panicked; the server's log has the place",
+    )
 }
 
 /// An output that is too large is replaced by a mark with its size and its beginning.

@@ -24,12 +24,17 @@ pub struct StepLog {
 impl Engine {
     /// Every step of a run, in the order of its definition.
     pub fn steps_of(&self, run: &Run) -> Result<Vec<StepLog>, EngineError> {
-        let definition = self.0.workflows.pinned(&run.summary.workflow_id, run.definition_sequence)?;
+        let definition = self
+            .0
+            .workflows
+            .pinned(&run.summary.workflow_id, run.definition_sequence)?;
         let mut state = RunState::new(&definition.plan);
         for recorded in self.0.store.journal(run.summary.sequence, 0)? {
             state
                 .apply(&definition.plan, recorded.at_ms, &recorded.event)
-                .map_err(|error| EngineError::Internal(format!("event {}: {error}", recorded.sequence)))?;
+                .map_err(|error| {
+                    EngineError::Internal(format!("event {}: {error}", recorded.sequence))
+                })?;
         }
         let steps = definition.plan.nodes.iter().zip(state.records());
         let logs = steps.map(|(node, record)| StepLog {
@@ -44,12 +49,17 @@ impl Engine {
 }
 
 /// The state that a journal leads to.
-pub(super) fn fold(definition: &CompiledDefinition, journal: &[Recorded]) -> Result<RunState, EngineError> {
+pub(super) fn fold(
+    definition: &CompiledDefinition,
+    journal: &[Recorded],
+) -> Result<RunState, EngineError> {
     let mut state = RunState::new(&definition.plan);
     for recorded in journal {
         state
             .apply(&definition.plan, recorded.at_ms, &recorded.event)
-            .map_err(|error| EngineError::Internal(format!("event {}: {error}", recorded.sequence)))?;
+            .map_err(|error| {
+                EngineError::Internal(format!("event {}: {error}", recorded.sequence))
+            })?;
     }
     Ok(state)
 }

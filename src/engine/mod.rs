@@ -54,7 +54,9 @@ pub enum EngineError {
     #[error("{}", .0.join("; "))]
     BadInput(Vec<String>),
     /// The idempotency key was used with another request.
-    #[error("this idempotency key was used with another request in the last 24 hours; send a new key, or the same body")]
+    #[error(
+        "this idempotency key was used with another request in the last 24 hours; send a new key, or the same body"
+    )]
     OtherRequest,
     /// The run is not in a state that allows it.
     #[error("{0}")]
@@ -93,7 +95,13 @@ struct Shared {
 
 impl Engine {
     /// An engine at rest: nothing is resumed before [`Engine::resume`].
-    pub fn new(store: Store, clock: Clock, workflows: Workflows, outbound: Outbound, options: EngineOptions) -> Engine {
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        workflows: Workflows,
+        outbound: Outbound,
+        options: EngineOptions,
+    ) -> Engine {
         Engine(Arc::new(Shared {
             slots: Arc::new(Semaphore::new(options.max_running_runs)),
             timers: Timers::default(),
@@ -129,11 +137,16 @@ impl Engine {
     /// Cancels an unfinished run. What it is doing outside is dropped; what it has recorded stays.
     pub async fn cancel(&self, run: &Run, by: &str) -> Result<Run, EngineError> {
         let now_ms = self.0.clock.now_ms();
-        match self.0.store.cancel_run(run.summary.id.clone(), by.to_owned(), now_ms).await? {
+        match self
+            .0
+            .store
+            .cancel_run(run.summary.id.clone(), by.to_owned(), now_ms)
+            .await?
+        {
             Edit::NotFound => Err(EngineError::NotFound),
-            Edit::Conflict(status) => {
-                Err(EngineError::Conflict(format!("the run is {status} already; only an unfinished run can be cancelled")))
-            }
+            Edit::Conflict(status) => Err(EngineError::Conflict(format!(
+                "the run is {status} already; only an unfinished run can be cancelled"
+            ))),
             Edit::Done(cancelled) => {
                 let sequence = cancelled.summary.sequence;
                 self.0.timers.forget(sequence);
@@ -155,7 +168,10 @@ impl Engine {
     pub async fn stop(&self) {
         self.0.stopping.send_replace(true);
         let all = u32::try_from(self.0.options.max_running_runs).unwrap_or(u32::MAX);
-        if tokio::time::timeout(STOP_GRACE, self.0.slots.acquire_many(all)).await.is_err() {
+        if tokio::time::timeout(STOP_GRACE, self.0.slots.acquire_many(all))
+            .await
+            .is_err()
+        {
             log::warn!("some runs were in the middle of a step; they go on at the next start");
         }
     }
@@ -173,7 +189,9 @@ impl Shared {
     /// Goes on with a recorded run in a task of its own, as soon as there is a slot.
     fn go_on(self: Arc<Self>, run_sequence: i64) {
         tokio::spawn(async move {
-            let Ok(_slot) = self.slots.clone().acquire_owned().await else { return };
+            let Ok(_slot) = self.slots.clone().acquire_owned().await else {
+                return;
+            };
             if self.is_stopping() {
                 return;
             }

@@ -82,9 +82,14 @@ impl Engine {
                 self.0.options.max_input_bytes
             )]));
         }
-        let input: Value = serde_json::from_str(request.input.get())
-            .map_err(|error| EngineError::BadInput(vec![format!("the input is not JSON: {error}")]))?;
-        request.workflow.definition.check_input(&input).map_err(EngineError::BadInput)?;
+        let input: Value = serde_json::from_str(request.input.get()).map_err(|error| {
+            EngineError::BadInput(vec![format!("the input is not JSON: {error}")])
+        })?;
+        request
+            .workflow
+            .definition
+            .check_input(&input)
+            .map_err(EngineError::BadInput)?;
 
         let now_ms = self.0.clock.now_ms();
         let id = RunId::generate();
@@ -115,7 +120,15 @@ impl Engine {
             request_digest: blake3::hash(run.input.get().as_bytes()).into(),
             expires_at_ms: now_ms + IDEMPOTENCY_MS,
         });
-        self.launch(run, new_run, request.workflow.definition.clone(), input, &[], wait).await
+        self.launch(
+            run,
+            new_run,
+            request.workflow.definition.clone(),
+            input,
+            &[],
+            wait,
+        )
+        .await
     }
 
     /// Starts a new run with the input, version and recorded step results of one that failed or was cancelled.
@@ -126,11 +139,19 @@ impl Engine {
                 of.summary.status.as_str()
             )));
         }
-        let workflow = self.0.workflows.get(&of.summary.workflow_id)?.ok_or(EngineError::NotFound)?;
+        let workflow = self
+            .0
+            .workflows
+            .get(&of.summary.workflow_id)?
+            .ok_or(EngineError::NotFound)?;
         require_active(workflow.workflow.status)?;
-        let definition = self.0.workflows.pinned(&of.summary.workflow_id, of.definition_sequence)?;
-        let input: Value = serde_json::from_str(of.input.get())
-            .map_err(|error| EngineError::Internal(format!("the input of the former run is not JSON: {error}")))?;
+        let definition = self
+            .0
+            .workflows
+            .pinned(&of.summary.workflow_id, of.definition_sequence)?;
+        let input: Value = serde_json::from_str(of.input.get()).map_err(|error| {
+            EngineError::Internal(format!("the input of the former run is not JSON: {error}"))
+        })?;
         let journal = self.0.store.journal(of.summary.sequence, 0)?;
         let finished = fold(&definition, &journal)?.settled_events(&definition.plan);
 
@@ -149,7 +170,8 @@ impl Engine {
         run.output = None;
         run.started_by = Some(by.to_owned());
         let new_run = new_run(&run, workflow.workflow.sequence);
-        self.launch(run, new_run, definition, input, &finished, Wait::No).await
+        self.launch(run, new_run, definition, input, &finished, Wait::No)
+            .await
     }
 
     async fn launch(
@@ -166,8 +188,12 @@ impl Engine {
         }
         let (accepted, told_accepted) = oneshot::channel();
         let (finished, told_finished) = oneshot::channel();
-        let telling = Telling { accepted: Some(accepted), finished: Some(finished) };
-        let mut execution = Execution::fresh(self.0.clone(), run, new_run, definition, input, telling);
+        let telling = Telling {
+            accepted: Some(accepted),
+            finished: Some(finished),
+        };
+        let mut execution =
+            Execution::fresh(self.0.clone(), run, new_run, definition, input, telling);
         execution.copy(finished_steps)?;
         let slot = match wait {
             Wait::No => None,
@@ -179,17 +205,25 @@ impl Engine {
             let (execution, _slot) = match slot {
                 Some(slot) => (execution, slot),
                 None => {
-                    let Some(execution) = execution.record().await else { return };
-                    let Ok(slot) = shared.slots.clone().acquire_owned().await else { return };
+                    let Some(execution) = execution.record().await else {
+                        return;
+                    };
+                    let Ok(slot) = shared.slots.clone().acquire_owned().await else {
+                        return;
+                    };
                     (execution, slot)
                 }
             };
             execution.drive().await;
         });
-        let stopped = |_| EngineError::Internal("the run's task ended before the run was recorded".to_owned());
+        let stopped = |_| {
+            EngineError::Internal("the run's task ended before the run was recorded".to_owned())
+        };
         let accepted = told_accepted.await.map_err(stopped)??;
         match wait {
-            Wait::UpToMs(wait_ms) if !accepted.replayed && !accepted.run.summary.status.is_final() => {
+            Wait::UpToMs(wait_ms)
+                if !accepted.replayed && !accepted.run.summary.status.is_final() =>
+            {
                 self.wait_for(accepted, told_finished, wait_ms).await
             }
             _ => Ok(accepted),
@@ -222,7 +256,10 @@ impl Engine {
             Ok(Some(run)) => run,
             _ => self.0.store.run(&id)?.unwrap_or(accepted.run),
         };
-        Ok(Accepted { run, replayed: false })
+        Ok(Accepted {
+            run,
+            replayed: false,
+        })
     }
 }
 

@@ -24,8 +24,16 @@ impl Watchers {
     }
 
     pub(super) fn subscribe(&self, run_sequence: i64) -> Subscription {
-        let grown = self.lock().entry(run_sequence).or_insert_with(|| watch::Sender::new(())).subscribe();
-        Subscription { watchers: self.clone(), run_sequence, grown }
+        let grown = self
+            .lock()
+            .entry(run_sequence)
+            .or_insert_with(|| watch::Sender::new(()))
+            .subscribe();
+        Subscription {
+            watchers: self.clone(),
+            run_sequence,
+            grown,
+        }
     }
 
     pub(super) fn tell(&self, run_sequence: i64) {
@@ -48,7 +56,10 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut watched = self.watchers.lock();
-        if watched.get(&self.run_sequence).is_some_and(|sender| sender.receiver_count() <= 1) {
+        if watched
+            .get(&self.run_sequence)
+            .is_some_and(|sender| sender.receiver_count() <= 1)
+        {
             watched.remove(&self.run_sequence);
         }
     }

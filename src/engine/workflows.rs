@@ -80,8 +80,19 @@ struct Cache {
 
 impl Workflows {
     /// Over this store, with these bounds on definitions.
-    pub fn new(store: Store, clock: Clock, limits: DefinitionLimits, max_definition_bytes: usize) -> Workflows {
-        Workflows(Arc::new(Shared { store, clock, limits, max_definition_bytes, cache: Mutex::default() }))
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        limits: DefinitionLimits,
+        max_definition_bytes: usize,
+    ) -> Workflows {
+        Workflows(Arc::new(Shared {
+            store,
+            clock,
+            limits,
+            max_definition_bytes,
+            cache: Mutex::default(),
+        }))
     }
 
     /// One workflow, from the cache where it is.
@@ -93,34 +104,54 @@ impl Workflows {
             }
             cache.generation
         };
-        let Some(workflow) = self.0.store.workflow(id)? else { return Ok(None) };
+        let Some(workflow) = self.0.store.workflow(id)? else {
+            return Ok(None);
+        };
         let compiled = Arc::new(self.compile_stored(workflow)?);
         self.cache().keep(generation, &compiled);
         Ok(Some(compiled))
     }
 
     /// A definition that a run has pinned.
-    pub(super) fn pinned(&self, workflow: &WorkflowId, sequence: i64) -> Result<Arc<CompiledDefinition>, StoreError> {
+    pub(super) fn pinned(
+        &self,
+        workflow: &WorkflowId,
+        sequence: i64,
+    ) -> Result<Arc<CompiledDefinition>, StoreError> {
         if let Some(current) = self.get(workflow)?
             && current.definition.sequence == sequence
         {
             return Ok(current.definition.clone());
         }
-        let definition = self.0.store.definition(sequence)?.ok_or_else(|| missing(sequence))?;
+        let definition = self
+            .0
+            .store
+            .definition(sequence)?
+            .ok_or_else(|| missing(sequence))?;
         Ok(Arc::new(self.compile_known(&definition, sequence)?))
     }
 
     /// Every mistake of a definition; nothing is stored or run.
     pub fn check(&self, definition: &Definition) -> Result<(), WorkflowProblem> {
-        self.compile(definition, 0).map(|_| ()).map_err(WorkflowProblem::Invalid)
+        self.compile(definition, 0)
+            .map(|_| ())
+            .map_err(WorkflowProblem::Invalid)
     }
 
     /// Saves a new workflow as a draft.
-    pub async fn create(&self, draft: WorkflowDraft, by: &str) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
+    pub async fn create(
+        &self,
+        draft: WorkflowDraft,
+        by: &str,
+    ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
         self.check(&draft.definition)?;
         let now_ms = self.0.clock.now_ms();
         let id = WorkflowId::generate();
-        let workflow = self.0.store.create_workflow(id, draft, by.to_owned(), now_ms).await?;
+        let workflow = self
+            .0
+            .store
+            .create_workflow(id, draft, by.to_owned(), now_ms)
+            .await?;
         Ok(Arc::new(self.compile_stored(workflow)?))
     }
 
@@ -134,8 +165,13 @@ impl Workflows {
         by: &str,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
         self.check(&draft.definition)?;
-        let edit =
-            WorkflowEdit { draft, change_summary, expected_version, by: by.to_owned(), now_ms: self.0.clock.now_ms() };
+        let edit = WorkflowEdit {
+            draft,
+            change_summary,
+            expected_version,
+            by: by.to_owned(),
+            now_ms: self.0.clock.now_ms(),
+        };
         let edited = self.0.store.edit_workflow(id.clone(), edit).await?;
         self.changed(id, edited)
     }
@@ -147,7 +183,11 @@ impl Workflows {
         status: WorkflowStatus,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
         let now_ms = self.0.clock.now_ms();
-        let moved = self.0.store.set_workflow_status(id.clone(), status, now_ms).await?;
+        let moved = self
+            .0
+            .store
+            .set_workflow_status(id.clone(), status, now_ms)
+            .await?;
         self.changed(id, moved)
     }
 
@@ -158,7 +198,11 @@ impl Workflows {
         done(purged)
     }
 
-    fn changed(&self, id: &WorkflowId, edit: Edit<Workflow>) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
+    fn changed(
+        &self,
+        id: &WorkflowId,
+        edit: Edit<Workflow>,
+    ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
         self.cache().drop_one(id);
         Ok(Arc::new(self.compile_stored(done(edit)?)?))
     }
@@ -170,14 +214,27 @@ impl Workflows {
     fn compile_stored(&self, workflow: Workflow) -> Result<CompiledWorkflow, StoreError> {
         let definition = self.compile_known(&workflow.definition, workflow.definition_sequence)?;
         let weight_bytes = 1_000 + workflow.definition.body.to_string().len();
-        Ok(CompiledWorkflow { workflow, definition: Arc::new(definition), rendering: OnceLock::new(), weight_bytes })
+        Ok(CompiledWorkflow {
+            workflow,
+            definition: Arc::new(definition),
+            rendering: OnceLock::new(),
+            weight_bytes,
+        })
     }
 
     /// A definition that was accepted once; one that is not accepted any more is the store's fault, not a caller's.
-    fn compile_known(&self, definition: &Definition, sequence: i64) -> Result<CompiledDefinition, StoreError> {
+    fn compile_known(
+        &self,
+        definition: &Definition,
+        sequence: i64,
+    ) -> Result<CompiledDefinition, StoreError> {
         self.compile(definition, sequence).map_err(|problems| {
-            let first = problems.first().map_or("", |problem| problem.message.as_str());
-            StoreError::Database(format!("definition {sequence} is not accepted any more: {first}"))
+            let first = problems
+                .first()
+                .map_or("", |problem| problem.message.as_str());
+            StoreError::Database(format!(
+                "definition {sequence} is not accepted any more: {first}"
+            ))
         })
     }
 
@@ -192,20 +249,29 @@ impl Workflows {
                 "the definition has {bytes} bytes; at most {} are allowed (setting `max_definition_bytes`)",
                 self.0.max_definition_bytes
             );
-            return Err(vec![DefinitionProblem { place: String::new(), message }]);
+            return Err(vec![DefinitionProblem {
+                place: String::new(),
+                message,
+            }]);
         }
         let mut problems = Vec::new();
         let plan = compile(&definition.body, step::rules(), &self.0.limits);
         let input_schema = schema(&definition.body, "inputSchema", &mut problems);
         let output_schema = schema(&definition.body, "outputSchema", &mut problems);
         match plan {
-            Ok(plan) if problems.is_empty() => {
-                Ok(CompiledDefinition { sequence, plan, input_schema, output_schema })
-            }
+            Ok(plan) if problems.is_empty() => Ok(CompiledDefinition {
+                sequence,
+                plan,
+                input_schema,
+                output_schema,
+            }),
             Ok(_) => Err(problems),
             Err(found) => {
-                let known: Vec<String> = found.iter().map(|problem| problem.place.clone()).collect();
-                let further = problems.into_iter().filter(|problem| !known.contains(&problem.place));
+                let known: Vec<String> =
+                    found.iter().map(|problem| problem.place.clone()).collect();
+                let further = problems
+                    .into_iter()
+                    .filter(|problem| !known.contains(&problem.place));
                 Err(found.into_iter().chain(further).collect())
             }
         }
@@ -253,7 +319,11 @@ impl CompiledDefinition {
     }
 }
 
-fn check(schema: Option<&jsonschema::Validator>, root: &str, value: &Value) -> Result<(), Vec<String>> {
+fn check(
+    schema: Option<&jsonschema::Validator>,
+    root: &str,
+    value: &Value,
+) -> Result<(), Vec<String>> {
     let Some(schema) = schema else { return Ok(()) };
     if schema.is_valid(value) {
         return Ok(());
@@ -263,16 +333,27 @@ fn check(schema: Option<&jsonschema::Validator>, root: &str, value: &Value) -> R
         let sentence: String = error.to_string().chars().take(300).collect();
         format!("{root}{place}: {sentence}")
     };
-    Err(schema.iter_errors(value).take(SCHEMA_PROBLEMS).map(say).collect())
+    Err(schema
+        .iter_errors(value)
+        .take(SCHEMA_PROBLEMS)
+        .map(say)
+        .collect())
 }
 
-fn schema(body: &Value, field: &str, problems: &mut Vec<DefinitionProblem>) -> Option<jsonschema::Validator> {
+fn schema(
+    body: &Value,
+    field: &str,
+    problems: &mut Vec<DefinitionProblem>,
+) -> Option<jsonschema::Validator> {
     let source = body.get(field).filter(|source| !source.is_null())?;
     match jsonschema::validator_for(source) {
         Ok(validator) => Some(validator),
         Err(error) => {
             let message = format!("not a JSON Schema that can be used: {error}");
-            problems.push(DefinitionProblem { place: field.to_owned(), message });
+            problems.push(DefinitionProblem {
+                place: field.to_owned(),
+                message,
+            });
             None
         }
     }
@@ -287,5 +368,7 @@ fn done<T>(edit: Edit<T>) -> Result<T, WorkflowProblem> {
 }
 
 fn missing(sequence: i64) -> StoreError {
-    StoreError::Database(format!("definition {sequence} is gone although a run has pinned it"))
+    StoreError::Database(format!(
+        "definition {sequence} is gone although a run has pinned it"
+    ))
 }

@@ -2,10 +2,10 @@
 //! May not know what they mean. Promise: 415 for what is not JSON, 413 for what is too large (sent with or without a length),
 //! 400 with the place for what does not parse.
 
-use super::problem::Problem;
-use super::visit::{Ctx, Visit};
 use super::RequestBody;
 use super::guard::Guard;
+use super::problem::Problem;
+use super::visit::{Ctx, Visit};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
@@ -40,9 +40,10 @@ pub(super) fn query<T: DeserializeOwned + Send + 'static>(guard: Guard) -> Boxed
         .and_then(|ctx: Ctx| async move {
             match serde_urlencoded::from_str::<T>(ctx.visit.query()) {
                 Ok(value) => Ok((ctx, value)),
-                Err(error) => {
-                    Err::<_, Rejection>(ctx.visit.refuse(Problem::invalid(format!("In the query string: {error}."))))
-                }
+                Err(error) => Err::<_, Rejection>(
+                    ctx.visit
+                        .refuse(Problem::invalid(format!("In the query string: {error}."))),
+                ),
             }
         })
         .untuple_one()
@@ -57,18 +58,28 @@ async fn read_json<T: DeserializeOwned>(visit: &Visit, headers: &HeaderMap) -> R
     if !is_json(headers) {
         return Err(Problem::UnsupportedMediaType);
     }
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|error| Problem::invalid(format!("The body is not UTF-8 (byte {}).", error.valid_up_to())))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        Problem::invalid(format!(
+            "The body is not UTF-8 (byte {}).",
+            error.valid_up_to()
+        ))
+    })?;
     if depth(text) > MAX_DEPTH {
-        return Err(Problem::invalid(format!("The body is nested more than {MAX_DEPTH} levels deep.")));
+        return Err(Problem::invalid(format!(
+            "The body is nested more than {MAX_DEPTH} levels deep."
+        )));
     }
     serde_json::from_str(text).map_err(|error| bad_json(&error))
 }
 
 async fn read(visit: &Visit, headers: &HeaderMap) -> Result<Bytes, Problem> {
     let max_bytes = visit.api.options.max_body_bytes;
-    let Some(mut body) = visit.take_body() else { return Ok(Bytes::new()) };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let Some(mut body) = visit.take_body() else {
+        return Ok(Bytes::new());
+    };
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let too_large = announced.is_some_and(|length| length > max_bytes as u64);
     let timeout = Duration::from_millis(visit.api.options.body_timeout_ms);
     let result = if too_large {
@@ -86,8 +97,11 @@ async fn read(visit: &Visit, headers: &HeaderMap) -> Result<Bytes, Problem> {
 async fn collect(body: &mut RequestBody, max_bytes: usize) -> Result<Bytes, Problem> {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Problem::invalid(format!("The body ended early: {error}.")))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let frame =
+            frame.map_err(|error| Problem::invalid(format!("The body ended early: {error}.")))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         if all.len() + data.len() > max_bytes {
             return Err(Problem::TooLarge(max_bytes));
         }
@@ -115,8 +129,15 @@ pub(super) async fn drop_unread(mut body: RequestBody) {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return false };
-    let essence = content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
+        return false;
+    };
+    let essence = content_type
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 

@@ -89,7 +89,8 @@ impl Registry {
 
     /// Closes connections whose head takes longer than `header_timeout`. Runs until it is dropped.
     pub(super) async fn sweep(self, header_timeout: Duration) {
-        let allowed_ticks = u32::try_from(header_timeout.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
+        let allowed_ticks =
+            u32::try_from(header_timeout.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
         let mut ticks = tokio::time::interval(TICK);
         loop {
             ticks.tick().await;
@@ -105,7 +106,9 @@ impl Registry {
     fn close_longest_idle(&self) {
         let now = self.0.tick.load(Ordering::Relaxed);
         let idle = self.connections(IDLE).into_iter();
-        let longest = idle.max_by_key(|connection| now.wrapping_sub(connection.since_tick.load(Ordering::Relaxed)));
+        let longest = idle.max_by_key(|connection| {
+            now.wrapping_sub(connection.since_tick.load(Ordering::Relaxed))
+        });
         if let Some(connection) = longest {
             connection.close.notify_one();
         }
@@ -113,14 +116,21 @@ impl Registry {
 
     fn connections(&self, phase: u8) -> Vec<Arc<Progress>> {
         let open = self.0.open();
-        let in_phase = |connection: &Arc<Progress>| connection.phase.load(Ordering::Relaxed) == phase;
-        open.values().filter_map(std::sync::Weak::upgrade).filter(in_phase).collect()
+        let in_phase =
+            |connection: &Arc<Progress>| connection.phase.load(Ordering::Relaxed) == phase;
+        open.values()
+            .filter_map(std::sync::Weak::upgrade)
+            .filter(in_phase)
+            .collect()
     }
 }
 
 impl Progress {
     fn mark(&self, phase: u8) {
-        self.since_tick.store(self.registry.tick.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.since_tick.store(
+            self.registry.tick.load(Ordering::Relaxed),
+            Ordering::Relaxed,
+        );
         self.phase.store(phase, Ordering::Relaxed);
     }
 
@@ -159,7 +169,11 @@ pub(super) struct Watched<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
@@ -170,7 +184,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

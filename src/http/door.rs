@@ -21,8 +21,14 @@ impl Door {
     /// Takes a door's own prefix off a path: `/native/api/v1/runs` is `/api/v1/runs` of the native door.
     pub(super) fn locate(path: &str) -> Place<'_> {
         match path.strip_prefix("/native") {
-            Some(rest) if rest.starts_with("/api/v1/") => Place { door: Door::Native, path: rest },
-            _ => Place { door: Door::Native, path },
+            Some(rest) if rest.starts_with("/api/v1/") => Place {
+                door: Door::Native,
+                path: rest,
+            },
+            _ => Place {
+                door: Door::Native,
+                path,
+            },
         }
     }
 
@@ -33,8 +39,14 @@ impl Door {
             Door::Native => {
                 let mut values = headers.get_all("x-api-key").iter();
                 match (values.next(), values.next()) {
-                    (Some(header), None) => Some(Credential { header: header.clone(), text_from: 0 }),
-                    (Some(header), Some(_)) => Some(Credential { header: header.clone(), text_from: header.len() }),
+                    (Some(header), None) => Some(Credential {
+                        header: header.clone(),
+                        text_from: 0,
+                    }),
+                    (Some(header), Some(_)) => Some(Credential {
+                        header: header.clone(),
+                        text_from: header.len(),
+                    }),
                     (None, _) => bearer(headers),
                 }
             }
@@ -46,6 +58,8 @@ fn bearer(headers: &HeaderMap) -> Option<Credential> {
     const SCHEME: &[u8] = b"Bearer ";
     let header = headers.get(header::AUTHORIZATION)?;
     let (scheme, text) = header.as_bytes().split_at_checked(SCHEME.len())?;
-    (scheme.eq_ignore_ascii_case(SCHEME) && text.starts_with(b"wfk_"))
-        .then(|| Credential { header: header.clone(), text_from: SCHEME.len() })
+    (scheme.eq_ignore_ascii_case(SCHEME) && text.starts_with(b"wfk_")).then(|| Credential {
+        header: header.clone(),
+        text_from: SCHEME.len(),
+    })
 }

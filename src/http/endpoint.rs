@@ -51,7 +51,11 @@ impl Endpoint {
         build: impl FnOnce(Guard) -> F,
     ) -> Endpoint
     where
-        F: Filter<Extract = (Result<Response, Problem>,), Error = Rejection> + Clone + Send + Sync + 'static,
+        F: Filter<Extract = (Result<Response, Problem>,), Error = Rejection>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
     {
         Endpoint {
             door,
@@ -70,7 +74,14 @@ impl Endpoint {
     {
         let segments = pattern.split('/').skip(1).collect();
         let route = warp::any().and(build).boxed();
-        Endpoint { door, method, pattern, access: Access::Open, segments, route }
+        Endpoint {
+            door,
+            method,
+            pattern,
+            access: Access::Open,
+            segments,
+            route,
+        }
     }
 
     pub(super) fn route(&self) -> BoxedFilter<(Response,)> {
@@ -99,7 +110,10 @@ impl Endpoint {
     }
 
     fn literals(&self) -> usize {
-        self.segments.iter().filter(|segment| !segment.starts_with(':')).count()
+        self.segments
+            .iter()
+            .filter(|segment| !segment.starts_with(':'))
+            .count()
     }
 }
 
@@ -150,7 +164,10 @@ pub struct Table {
 
 /// What the table says of a path and a method.
 pub(super) enum Match<'a> {
-    Found { endpoint: &'a Endpoint, parameters: [(u16, u16); MAX_PARAMETERS] },
+    Found {
+        endpoint: &'a Endpoint,
+        parameters: [(u16, u16); MAX_PARAMETERS],
+    },
     OtherMethod(Methods),
     Nothing,
 }
@@ -161,8 +178,16 @@ impl Table {
         endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.literals()));
         let mut by_word: HashMap<(Door, &'static str), Vec<usize>> = HashMap::new();
         for (index, endpoint) in endpoints.iter().enumerate() {
-            let word = endpoint.segments.get(2).or(endpoint.segments.get(1)).copied().unwrap_or_default();
-            by_word.entry((endpoint.door, word)).or_default().push(index);
+            let word = endpoint
+                .segments
+                .get(2)
+                .or(endpoint.segments.get(1))
+                .copied()
+                .unwrap_or_default();
+            by_word
+                .entry((endpoint.door, word))
+                .or_default()
+                .push(index);
         }
         Table { endpoints, by_word }
     }
@@ -175,21 +200,44 @@ impl Table {
     /// Finds the endpoint of a path that begins at byte `from` of `path`. One trailing slash is the same path.
     pub(super) fn find(&self, door: Door, method: &Method, path: &str, from: usize) -> Match<'_> {
         let mut segments = [(0_u16, 0_u16); MAX_SEGMENTS];
-        let Some(count) = split(path, from, &mut segments) else { return Match::Nothing };
+        let Some(count) = split(path, from, &mut segments) else {
+            return Match::Nothing;
+        };
         let segments = segments.get(..count).unwrap_or_default();
-        let Some(&(word_from, word_to)) = segments.get(2).or(segments.get(1)) else { return Match::Nothing };
-        let Some(word) = path.get(usize::from(word_from)..usize::from(word_to)) else { return Match::Nothing };
-        let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+        let Some(&(word_from, word_to)) = segments.get(2).or(segments.get(1)) else {
+            return Match::Nothing;
+        };
+        let Some(word) = path.get(usize::from(word_from)..usize::from(word_to)) else {
+            return Match::Nothing;
+        };
+        let wanted = if *method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
         let mut allow = Methods::default();
-        for endpoint in self.by_word.get(&(door, word)).into_iter().flatten().filter_map(|i| self.endpoints.get(*i)) {
+        for endpoint in self
+            .by_word
+            .get(&(door, word))
+            .into_iter()
+            .flatten()
+            .filter_map(|i| self.endpoints.get(*i))
+        {
             if let Some(parameters) = endpoint.parameters(path, segments) {
                 if endpoint.method == *wanted {
-                    return Match::Found { endpoint, parameters };
+                    return Match::Found {
+                        endpoint,
+                        parameters,
+                    };
                 }
                 allow.add(&endpoint.method);
             }
         }
-        if allow == Methods::default() { Match::Nothing } else { Match::OtherMethod(allow) }
+        if allow == Methods::default() {
+            Match::Nothing
+        } else {
+            Match::OtherMethod(allow)
+        }
     }
 }
 
@@ -218,9 +266,19 @@ mod tests {
 
     fn table() -> Table {
         let open = |pattern| {
-            Endpoint::open(Door::Native, Method::GET, pattern, warp::any().map(Response::default))
+            Endpoint::open(
+                Door::Native,
+                Method::GET,
+                pattern,
+                warp::any().map(Response::default),
+            )
         };
-        Table::new(vec![open("/api/v1/keys/:id"), open("/api/v1/keys/self"), open("/api/v1/keys"), open("/api/health")])
+        Table::new(vec![
+            open("/api/v1/keys/:id"),
+            open("/api/v1/keys/self"),
+            open("/api/v1/keys"),
+            open("/api/health"),
+        ])
     }
 
     fn found(path: &str) -> Option<&'static str> {
@@ -237,9 +295,24 @@ mod tests {
         assert_eq!(found("/api/v1/keys/"), Some("/api/v1/keys"));
         assert_eq!(found("/api/health"), Some("/api/health"));
         let strange = [
-            "", "/", "//", "/api", "/api/v1", "/API/v1/keys", "/api/v1/Keys", "/api//v1/keys", "/api/v1/keys//",
-            "/api/v1/./keys", "/api/v1/keys/..", "/api/v1/keys/a%2fb", "/api/v1/keys/a;b", "/api/v1/k%65ys",
-            "/api/v1/keys/a/b/c/d/e/f/g/h", "/api/v1/keys/a b", "/api/healthz", "/api/health/x",
+            "",
+            "/",
+            "//",
+            "/api",
+            "/api/v1",
+            "/API/v1/keys",
+            "/api/v1/Keys",
+            "/api//v1/keys",
+            "/api/v1/keys//",
+            "/api/v1/./keys",
+            "/api/v1/keys/..",
+            "/api/v1/keys/a%2fb",
+            "/api/v1/keys/a;b",
+            "/api/v1/k%65ys",
+            "/api/v1/keys/a/b/c/d/e/f/g/h",
+            "/api/v1/keys/a b",
+            "/api/healthz",
+            "/api/health/x",
         ];
         for path in strange {
             assert_eq!(found(path), None, "{path}");
@@ -249,7 +322,8 @@ mod tests {
     #[test]
     fn another_method_is_told_which_are_allowed() {
         let table = table();
-        let Match::OtherMethod(allow) = table.find(Door::Native, &Method::PUT, "/api/v1/keys", 0) else {
+        let Match::OtherMethod(allow) = table.find(Door::Native, &Method::PUT, "/api/v1/keys", 0)
+        else {
             panic!("a known path");
         };
         assert_eq!(allow.list(), "GET, HEAD");

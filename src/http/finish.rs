@@ -71,11 +71,16 @@ fn explain(visit: &Visit, problem: &Problem, headers: &mut warp::http::HeaderMap
         }
         Problem::Unauthorized(_) => {
             let challenge = match visit.door {
-                Door::Native => HeaderValue::from_static("ApiKey realm=\"flowlatch\", header=\"x-api-key\""),
+                Door::Native => {
+                    HeaderValue::from_static("ApiKey realm=\"flowlatch\", header=\"x-api-key\"")
+                }
             };
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        Problem::Limited(LimitState { retry_after_s: Some(seconds), .. }) => {
+        Problem::Limited(LimitState {
+            retry_after_s: Some(seconds),
+            ..
+        }) => {
             headers.insert(header::RETRY_AFTER, (*seconds).into());
         }
         Problem::Unavailable(_) => {

@@ -43,7 +43,14 @@ impl Front {
         base_path: String,
         trusted_proxies: Vec<IpNet>,
     ) -> Front {
-        Front { api, table, hosts, cors: Cors::new(cors_origins), base_path, trusted_proxies }
+        Front {
+            api,
+            table,
+            hosts,
+            cors: Cors::new(cors_origins),
+            base_path,
+            trusted_proxies,
+        }
     }
 
     /// Answers one request.
@@ -72,10 +79,16 @@ impl Front {
             .method(method)
             .uri(path)
             .header(header::CONTENT_TYPE, json_type())
-            .body(Either::Right(Full::new(Bytes::from(body.unwrap_or_default()))))
+            .body(Either::Right(Full::new(Bytes::from(
+                body.unwrap_or_default(),
+            ))))
             .map_err(|error| error.to_string())?;
         let (parts, body) = self.serve(request, peer).await.into_parts();
-        let bytes = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+        let bytes = body
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?
+            .to_bytes();
         let value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         Ok((parts.status.as_u16(), value))
     }
@@ -83,8 +96,14 @@ impl Front {
     async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response {
         let (parts, request_body) = request.into_parts();
         let expects_continue = parts.headers.contains_key(header::EXPECT);
-        let refused = (!peer.control).then(|| self.hosts.check(&parts.uri, &parts.headers).err()).flatten();
-        let stripped = parts.uri.path().strip_prefix(self.base_path.as_str()).filter(|rest| rest.starts_with('/'));
+        let refused = (!peer.control)
+            .then(|| self.hosts.check(&parts.uri, &parts.headers).err())
+            .flatten();
+        let stripped = parts
+            .uri
+            .path()
+            .strip_prefix(self.base_path.as_str())
+            .filter(|rest| rest.starts_with('/'));
         let Place { door, path } = Door::locate(stripped.unwrap_or_default());
         let from = parts.uri.path().len() - path.len();
 
@@ -107,7 +126,10 @@ impl Front {
             Some(problem) => Err(problem),
             None if stripped.is_none() => Err(Problem::NotFound("path")),
             None => match self.table.find(door, &parts.method, parts.uri.path(), from) {
-                Match::Found { endpoint, parameters } => {
+                Match::Found {
+                    endpoint,
+                    parameters,
+                } => {
                     visit.parameters = parameters;
                     Ok(endpoint.route())
                 }
@@ -140,9 +162,17 @@ impl Front {
 
     /// The right-most address of `X-Forwarded-For` that is no trusted proxy, when the peer itself is one.
     fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let trusted = |address: &IpAddr| self.trusted_proxies.iter().any(|net| net.contains(&address.to_canonical()));
+        let trusted = |address: &IpAddr| {
+            self.trusted_proxies
+                .iter()
+                .any(|net| net.contains(&address.to_canonical()))
+        };
         let mut address = peer;
-        let hops = headers.get_all("x-forwarded-for").iter().rev().filter_map(|value| value.to_str().ok());
+        let hops = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .rev()
+            .filter_map(|value| value.to_str().ok());
         for hop in hops.flat_map(|value| value.rsplit(',')) {
             if !trusted(&address) {
                 break;
@@ -168,7 +198,12 @@ async fn run(
             log::error!("request {} panicked", super::finish::request_id(visit));
             Err(Problem::Internal)
         }
-        Ok(Ok(mut response)) => match visit.problem.get().cloned().or_else(|| response.extensions_mut().remove()) {
+        Ok(Ok(mut response)) => match visit
+            .problem
+            .get()
+            .cloned()
+            .or_else(|| response.extensions_mut().remove())
+        {
             Some(problem) => Err(problem),
             None => Ok(response),
         },

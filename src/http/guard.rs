@@ -29,7 +29,11 @@ async fn authenticate(visit: Arc<Visit>) -> Result<Ctx, Rejection> {
         Ok(key) => Ok(Ctx { visit, key }),
         Err(refusal) => {
             let in_url = refusal == Refusal::Missing && has_key_in_query(visit.query());
-            let problem = if in_url { key_in_url() } else { Problem::Unauthorized(refusal) };
+            let problem = if in_url {
+                key_in_url()
+            } else {
+                Problem::Unauthorized(refusal)
+            };
             Err(visit.refuse(problem))
         }
     }
@@ -55,10 +59,13 @@ pub(super) async fn who(visit: &Arc<Visit>) -> Result<Arc<KeyEntry>, Refusal> {
 }
 
 fn within_limit(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
-    let (Access::AnyKey(category) | Access::Needs(_, category)) = access else { return ready(Ok(ctx)) };
+    let (Access::AnyKey(category) | Access::Needs(_, category)) = access else {
+        return ready(Ok(ctx));
+    };
     let clock = &ctx.visit.api.clock;
     let counted = ctx.key.count(category, clock);
-    ctx.key.touch(clock.now_ms(), ctx.visit.peer.address, category);
+    ctx.key
+        .touch(clock.now_ms(), ctx.visit.peer.address, category);
     let (state, limited) = match counted {
         Ok(state) => (state, None),
         Err(state) => (Some(state), Some(state)),
@@ -67,7 +74,10 @@ fn within_limit(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
     ready(match limited {
         None => Ok(ctx),
         Some(state) => {
-            ctx.visit.api.keyring.note_refusal("limited", Some(&ctx.key), ctx.visit.peer.address);
+            ctx.visit
+                .api
+                .keyring
+                .note_refusal("limited", Some(&ctx.key), ctx.visit.peer.address);
             Err(ctx.visit.refuse(Problem::Limited(state)))
         }
     })
@@ -76,8 +86,13 @@ fn within_limit(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
 fn authorize(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
     ready(match access {
         Access::Needs(permission, _) if !ctx.key.may(permission) => {
-            ctx.visit.api.keyring.note_refusal("forbidden", Some(&ctx.key), ctx.visit.peer.address);
-            Err(ctx.visit.refuse(Problem::Forbidden(vec![permission.word().to_owned()])))
+            ctx.visit
+                .api
+                .keyring
+                .note_refusal("forbidden", Some(&ctx.key), ctx.visit.peer.address);
+            Err(ctx
+                .visit
+                .refuse(Problem::Forbidden(vec![permission.word().to_owned()])))
         }
         _ => Ok(ctx),
     })
@@ -85,13 +100,24 @@ fn authorize(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
 
 /// The category of a request for which no endpoint was found, by its method.
 pub(super) fn category_of(method: &warp::http::Method) -> Category {
-    if matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS") { Category::Read } else { Category::Write }
+    if matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS") {
+        Category::Read
+    } else {
+        Category::Write
+    }
 }
 
 fn has_key_in_query(query: &str) -> bool {
     query.split('&').any(|pair| {
-        let name = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
-        matches!(name.as_str(), "apikey" | "api_key" | "api-key" | "x-api-key" | "key" | "token" | "access_token")
+        let name = pair
+            .split('=')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        matches!(
+            name.as_str(),
+            "apikey" | "api_key" | "api-key" | "x-api-key" | "key" | "token" | "access_token"
+        )
     })
 }
 

@@ -20,7 +20,13 @@ impl Hosts {
             let authority = authority.split('/').next().unwrap_or_default();
             name_of(authority).to_ascii_lowercase()
         };
-        Hosts { known: known.into_iter().map(strip).filter(|host| !host.is_empty()).collect() }
+        Hosts {
+            known: known
+                .into_iter()
+                .map(strip)
+                .filter(|host| !host.is_empty())
+                .collect(),
+        }
     }
 
     pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
@@ -28,7 +34,11 @@ impl Hosts {
         let named = match (values.next(), values.next()) {
             (Some(host), None) => host.to_str().unwrap_or_default(),
             (None, _) => return Err(Problem::invalid("The request has no `Host` header.")),
-            (Some(_), Some(_)) => return Err(Problem::invalid("The request has two `Host` headers; send one.")),
+            (Some(_), Some(_)) => {
+                return Err(Problem::invalid(
+                    "The request has two `Host` headers; send one.",
+                ));
+            }
         };
         let in_uri = uri.authority().map(|authority| authority.as_str());
         if self.knows(named) && in_uri.is_none_or(|authority| self.knows(authority)) {
@@ -43,10 +53,15 @@ impl Hosts {
         match name {
             "127.0.0.1" | "localhost" | "::1" => true,
             _ => {
-                let is_loopback = name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+                let is_loopback = name
+                    .parse::<IpAddr>()
+                    .is_ok_and(|address| address.is_loopback());
                 is_loopback
                     || name.eq_ignore_ascii_case("localhost")
-                    || self.known.iter().any(|known| known.eq_ignore_ascii_case(name))
+                    || self
+                        .known
+                        .iter()
+                        .any(|known| known.eq_ignore_ascii_case(name))
             }
         }
     }
@@ -58,7 +73,11 @@ fn name_of(authority: &str) -> &str {
         return rest.split(']').next().unwrap_or_default();
     }
     let name = match authority.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some((name, port))
+            if !name.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            name
+        }
         _ => authority,
     };
     name.strip_suffix('.').unwrap_or(name)
@@ -76,16 +95,34 @@ mod tests {
 
     #[test]
     fn only_known_hosts_are_answered() {
-        let hosts = Hosts::new(["https://flow.example.com/base", "192.168.1.9", "[2001:db8::1]:3000"]);
+        let hosts = Hosts::new([
+            "https://flow.example.com/base",
+            "192.168.1.9",
+            "[2001:db8::1]:3000",
+        ]);
         for good in [
-            "localhost", "LOCALHOST:3000", "127.0.0.1:80", "127.8.8.8", "[::1]:3000", "flow.example.com",
-            "Flow.Example.com:443", "flow.example.com.", "192.168.1.9:3000", "[2001:db8::1]",
+            "localhost",
+            "LOCALHOST:3000",
+            "127.0.0.1:80",
+            "127.8.8.8",
+            "[::1]:3000",
+            "flow.example.com",
+            "Flow.Example.com:443",
+            "flow.example.com.",
+            "192.168.1.9:3000",
+            "[2001:db8::1]",
         ] {
             assert!(allowed(&hosts, good), "{good}");
         }
         for bad in [
-            "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "xflow.example.com", "",
-            "192.168.1.90", "evil.example:3000", "localhost@evil.example",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "xflow.example.com",
+            "",
+            "192.168.1.90",
+            "evil.example:3000",
+            "localhost@evil.example",
         ] {
             assert!(!allowed(&hosts, bad), "{bad}");
         }
@@ -94,7 +131,10 @@ mod tests {
     #[test]
     fn a_foreign_authority_in_the_request_line_is_refused_too() {
         let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, warp::http::HeaderValue::from_static("localhost"));
+        headers.insert(
+            header::HOST,
+            warp::http::HeaderValue::from_static("localhost"),
+        );
         let uri = Uri::from_static("http://evil.example/api/health");
         assert!(Hosts::default().check(&uri, &headers).is_err());
     }

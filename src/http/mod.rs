@@ -74,5 +74,10 @@ pub struct ApiOptions {
 
 /// Every endpoint of every door.
 pub fn table() -> Table {
-    Table::new(native::endpoints().into_iter().chain(health::endpoints()).collect())
+    Table::new(
+        native::endpoints()
+            .into_iter()
+            .chain(health::endpoints())
+            .collect(),
+    )
 }

@@ -59,7 +59,9 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotCommitted(_) | StoreError::Closed => {
                 log::warn!("{error}");
-                Problem::Unavailable(format!("Nothing was written: {error}. Try again in a moment."))
+                Problem::Unavailable(format!(
+                    "Nothing was written: {error}. Try again in a moment."
+                ))
             }
             other => Problem::internal(&other),
         }
@@ -81,7 +83,9 @@ impl From<KeyError> for Problem {
 impl From<WorkflowProblem> for Problem {
     fn from(problem: WorkflowProblem) -> Problem {
         match problem {
-            WorkflowProblem::Invalid(details) => Problem::Invalid("Invalid workflow configuration".to_owned(), details),
+            WorkflowProblem::Invalid(details) => {
+                Problem::Invalid("Invalid workflow configuration".to_owned(), details)
+            }
             WorkflowProblem::NotFound => Problem::NotFound("workflow"),
             WorkflowProblem::Conflict(message) => Problem::Conflict(message),
             WorkflowProblem::Store(error) => error.into(),
@@ -96,9 +100,19 @@ impl From<EngineError> for Problem {
                 Problem::Conflict(error.to_string())
             }
             EngineError::BadInput(problems) => {
-                let place = |message: &String| message.split(':').next().unwrap_or("input").to_owned();
-                let details = problems.iter().map(|m| DefinitionProblem { place: place(m), message: m.clone() }).collect();
-                Problem::Invalid(format!("The input does not fit: {}", problems.join("; ")), details)
+                let place =
+                    |message: &String| message.split(':').next().unwrap_or("input").to_owned();
+                let details = problems
+                    .iter()
+                    .map(|m| DefinitionProblem {
+                        place: place(m),
+                        message: m.clone(),
+                    })
+                    .collect();
+                Problem::Invalid(
+                    format!("The input does not fit: {}", problems.join("; ")),
+                    details,
+                )
             }
             EngineError::NotFound => Problem::NotFound("run"),
             EngineError::Stopping => Problem::Unavailable(error.to_string()),

@@ -50,13 +50,23 @@ pub struct ServeOptions {
 }
 
 /// Serves until `stop` turns true, then drains.
-pub async fn serve(front: Arc<Front>, listens: Vec<Listen>, options: ServeOptions, stop: watch::Receiver<bool>) {
+pub async fn serve(
+    front: Arc<Front>,
+    listens: Vec<Listen>,
+    options: ServeOptions,
+    stop: watch::Receiver<bool>,
+) {
     let registry = Registry::new(options.max_connections);
     let mut sweeper = JoinSet::new();
     sweeper.spawn(registry.clone().sweep(options.header_timeout));
     let mut accepting = JoinSet::new();
     for listen in listens {
-        let loop_of = Loop { front: front.clone(), registry: registry.clone(), options, stop: stop.clone() };
+        let loop_of = Loop {
+            front: front.clone(),
+            registry: registry.clone(),
+            options,
+            stop: stop.clone(),
+        };
         accepting.spawn(loop_of.accept(Arc::new(listen)));
     }
     while accepting.join_next().await.is_some() {}
@@ -81,8 +91,17 @@ impl Loop {
             };
             match accepted {
                 Ok((stream, address, progress)) => {
-                    let (front, stop, listen) = (self.front.clone(), self.stop.clone(), listen.clone());
-                    connections.spawn(connection(front, listen, stream, address, progress, self.options, stop));
+                    let (front, stop, listen) =
+                        (self.front.clone(), self.stop.clone(), listen.clone());
+                    connections.spawn(connection(
+                        front,
+                        listen,
+                        stream,
+                        address,
+                        progress,
+                        self.options,
+                        stop,
+                    ));
                 }
                 Err(error) => {
                     log::warn!("cannot accept a connection: {error}");
@@ -92,7 +111,10 @@ impl Loop {
         }
         drop(listen);
         let drained = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.options.drain, drained).await.is_err() {
+        if tokio::time::timeout(self.options.drain, drained)
+            .await
+            .is_err()
+        {
             connections.shutdown().await;
         }
     }
@@ -104,8 +126,14 @@ enum Stream {
     Unix(tokio::net::UnixStream),
 }
 
-async fn accept_one(listen: &Listen, registry: &Registry) -> std::io::Result<(Stream, IpAddr, Arc<Progress>)> {
-    let permit = registry.room().await.ok_or_else(|| std::io::Error::other("the registry is closed"))?;
+async fn accept_one(
+    listen: &Listen,
+    registry: &Registry,
+) -> std::io::Result<(Stream, IpAddr, Arc<Progress>)> {
+    let permit = registry
+        .room()
+        .await
+        .ok_or_else(|| std::io::Error::other("the registry is closed"))?;
     let (stream, address) = match listen {
         Listen::Public(listener, _) | Listen::ControlPort(listener, _) => {
             let (stream, address) = listener.accept().await?;
@@ -131,7 +159,10 @@ async fn connection(
     options: ServeOptions,
     stop: watch::Receiver<bool>,
 ) {
-    let peer = Peer { address, control: !matches!(*listen, Listen::Public(..)) };
+    let peer = Peer {
+        address,
+        control: !matches!(*listen, Listen::Public(..)),
+    };
     match (stream, &*listen) {
         (Stream::Tcp(stream), Listen::Public(_, Some(tls))) => {
             match tokio::time::timeout(options.header_timeout, tls.accept(stream)).await {
@@ -174,7 +205,10 @@ async fn http1<S>(
             Ok(response)
         }
     });
-    let io = TokioIo::new(Watched { stream, progress: progress.clone() });
+    let io = TokioIo::new(Watched {
+        stream,
+        progress: progress.clone(),
+    });
     let mut server = hyper::server::conn::http1::Builder::new();
     server.pipeline_flush(true).max_buf_size(MAX_HEAD_BYTES);
     let mut connection = std::pin::pin!(server.serve_connection(io, service));
@@ -197,17 +231,26 @@ async fn http1<S>(
 }
 
 fn is_event_stream(response: &Response) -> bool {
-    response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "text/event-stream")
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value == "text/event-stream")
 }
 
 fn presents(headers: &HeaderMap, token: &str) -> bool {
-    let presented = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let presented = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     presented.is_some_and(|presented| presented.ct_eq(token.as_bytes()).into())
 }
 
 fn refused() -> Response {
-    let mut response = Response::new(Bytes::from_static(br#"{"error":"the control token is wrong"}"#).into());
+    let mut response =
+        Response::new(Bytes::from_static(br#"{"error":"the control token is wrong"}"#).into());
     *response.status_mut() = StatusCode::UNAUTHORIZED;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }

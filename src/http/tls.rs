@@ -30,13 +30,23 @@ struct Files {
 impl Tls {
     /// Reads both files; an error says which one is wrong and how.
     pub fn load(cert: &Path, key: &Path) -> Result<Tls, String> {
-        let files = Files { cert: cert.to_owned(), key: key.to_owned() };
+        let files = Files {
+            cert: cert.to_owned(),
+            key: key.to_owned(),
+        };
         let config = files.read()?;
-        Ok(Tls { files: Arc::new(files), config: Arc::new(RwLock::new(config)) })
+        Ok(Tls {
+            files: Arc::new(files),
+            config: Arc::new(RwLock::new(config)),
+        })
     }
 
     pub(super) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
-        let config = self.config.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let config = self
+            .config
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         TlsAcceptor::from(config).accept(stream).await
     }
 
@@ -68,15 +78,21 @@ impl Tls {
 
 impl Files {
     fn changed_at(&self) -> [Option<SystemTime>; 2] {
-        [&self.cert, &self.key].map(|path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok())
+        [&self.cert, &self.key].map(|path| {
+            std::fs::metadata(path)
+                .and_then(|meta| meta.modified())
+                .ok()
+        })
     }
 
     fn read(&self) -> Result<Arc<ServerConfig>, String> {
-        let wrong = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let wrong =
+            |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let chain = CertificateDer::pem_file_iter(&self.cert)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|error| wrong(&self.cert, &error))?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| wrong(&self.key, &error))?;
+        let key =
+            PrivateKeyDer::from_pem_file(&self.key).map_err(|error| wrong(&self.key, &error))?;
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?

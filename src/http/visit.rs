@@ -34,7 +34,10 @@ pub(super) struct Credential {
 
 impl Credential {
     pub(super) fn text(&self) -> &[u8] {
-        self.header.as_bytes().get(self.text_from..).unwrap_or_default()
+        self.header
+            .as_bytes()
+            .get(self.text_from..)
+            .unwrap_or_default()
     }
 }
 
@@ -67,7 +70,10 @@ impl Visit {
 
     /// The body, for the one filter that reads it.
     pub(super) fn take_body(&self) -> Option<RequestBody> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.body
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// The query string, empty where there is none.
@@ -77,7 +83,10 @@ impl Visit {
 
     fn parameter(&self, index: usize) -> &str {
         let (from, to) = self.parameters.get(index).copied().unwrap_or_default();
-        self.uri.path().get(usize::from(from)..usize::from(to)).unwrap_or_default()
+        self.uri
+            .path()
+            .get(usize::from(from)..usize::from(to))
+            .unwrap_or_default()
     }
 }
 
@@ -101,18 +110,32 @@ impl Ctx {
 
     /// From where the request came, for the audit log.
     pub fn address(&self) -> String {
-        if self.visit.peer.control { "control".to_owned() } else { self.visit.peer.address.to_string() }
+        if self.visit.peer.control {
+            "control".to_owned()
+        } else {
+            self.visit.peer.address.to_string()
+        }
     }
 
     /// A path parameter by its place, as an id. What is not an id is 404: `what` was not found.
-    pub fn id<T: FromStr<Err = BadId>>(&self, index: usize, what: &'static str) -> Result<T, Problem> {
-        self.visit.parameter(index).parse().map_err(|_| Problem::NotFound(what))
+    pub fn id<T: FromStr<Err = BadId>>(
+        &self,
+        index: usize,
+        what: &'static str,
+    ) -> Result<T, Problem> {
+        self.visit
+            .parameter(index)
+            .parse()
+            .map_err(|_| Problem::NotFound(what))
     }
 
     /// A path parameter by its place, as a whole number from 1.
     pub fn number(&self, index: usize, what: &'static str) -> Result<i64, Problem> {
         let text = self.visit.parameter(index);
-        let number = text.parse().ok().filter(|number: &i64| *number > 0 && is_id(text));
+        let number = text
+            .parse()
+            .ok()
+            .filter(|number: &i64| *number > 0 && is_id(text));
         number.ok_or(Problem::NotFound(what))
     }
 }

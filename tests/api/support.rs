@@ -12,13 +12,13 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// 2024-01-15T10:00:00Z: where manual clocks begin.
-pub const MONDAY_MS: i64 = 1_705_312_800_000;
+pub(crate) const MONDAY_MS: i64 = 1_705_312_800_000;
 
 /// A running server. Dropping it without `stop` is fine: its folder goes with it.
-pub struct TestServer {
-    pub url: String,
-    pub admin_key: String,
-    pub clock: Clock,
+pub(crate) struct TestServer {
+    pub(crate) url: String,
+    pub(crate) admin_key: String,
+    pub(crate) clock: Clock,
     folder: Option<TempDir>,
     data: PathBuf,
     stop: watch::Sender<bool>,
@@ -27,30 +27,33 @@ pub struct TestServer {
 
 /// A key at a server. Without text: nobody.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     url: String,
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 /// An answer, read whole.
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
 }
 
 impl TestServer {
-    pub async fn start() -> TestServer {
+    pub(crate) async fn start() -> TestServer {
         TestServer::start_with(Clock::system(), |_| {}).await
     }
 
     /// A server whose time stands at [`MONDAY_MS`] until the test moves it.
-    pub async fn start_with_manual_clock() -> TestServer {
+    pub(crate) async fn start_with_manual_clock() -> TestServer {
         TestServer::start_with(Clock::manual(MONDAY_MS), |_| {}).await
     }
 
-    pub async fn start_with(clock: Clock, configure: impl FnOnce(&mut Config)) -> TestServer {
+    pub(crate) async fn start_with(
+        clock: Clock,
+        configure: impl FnOnce(&mut Config),
+    ) -> TestServer {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = folder.path().join("data");
         let mut server = TestServer::open(&data, clock, configure).await;
@@ -59,97 +62,145 @@ impl TestServer {
     }
 
     /// On a folder that outlives the server. `admin_key` is empty unless this was the folder's first start.
-    pub async fn open(data: &Path, clock: Clock, configure: impl FnOnce(&mut Config)) -> TestServer {
+    pub(crate) async fn open(
+        data: &Path,
+        clock: Clock,
+        configure: impl FnOnce(&mut Config),
+    ) -> TestServer {
         let mut config = Config::new(data);
         config.port = 0;
         configure(&mut config);
-        let app = App::open(config, Options { clock: clock.clone(), commit_hook: None }).await.expect("the app opens");
+        let app = App::open(
+            config,
+            Options {
+                clock: clock.clone(),
+                commit_hook: None,
+            },
+        )
+        .await
+        .expect("the app opens");
         let (stop, stopped) = watch::channel(false);
         let (ready, bound) = oneshot::channel();
         let served = tokio::spawn(app.serve(stopped, move |bound| drop(ready.send(bound))));
         let bound = bound.await.expect("the server binds its port");
-        let admin_key = bound.first_key.map_or(String::new(), |key| key.reveal().to_owned());
+        let admin_key = bound
+            .first_key
+            .map_or(String::new(), |key| key.reveal().to_owned());
         let url = format!("{}{}", bound.url, bound.base_path);
-        TestServer { url, admin_key, clock, folder: None, data: data.to_owned(), stop, served }
+        TestServer {
+            url,
+            admin_key,
+            clock,
+            folder: None,
+            data: data.to_owned(),
+            stop,
+            served,
+        }
     }
 
     /// Stops as a signal would, and waits for the end.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
-        self.served.await.expect("serving did not panic").expect("serving ended well");
+        self.served
+            .await
+            .expect("serving did not panic")
+            .expect("serving ended well");
     }
 
     /// Asks for the stop without waiting.
-    pub fn begin_stop(&self) {
+    pub(crate) fn begin_stop(&self) {
         self.stop.send_replace(true);
     }
 
-    pub fn data(&self) -> &Path {
+    pub(crate) fn data(&self) -> &Path {
         &self.data
     }
 
-    pub fn address(&self) -> SocketAddr {
-        let authority = self.url.split("://").nth(1).expect("a scheme").split('/').next().expect("an authority");
+    pub(crate) fn address(&self) -> SocketAddr {
+        let authority = self
+            .url
+            .split("://")
+            .nth(1)
+            .expect("a scheme")
+            .split('/')
+            .next()
+            .expect("an authority");
         authority.parse().expect("an address")
     }
 
     /// The first key: every permission.
-    pub fn admin(&self) -> Client {
+    pub(crate) fn admin(&self) -> Client {
         self.client(Some(self.admin_key.clone()))
     }
 
     /// Nobody.
-    pub fn anonymous(&self) -> Client {
+    pub(crate) fn anonymous(&self) -> Client {
         self.client(None)
     }
 
-    pub fn client(&self, key: Option<String>) -> Client {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Client { http, url: self.url.clone(), key }
+    pub(crate) fn client(&self, key: Option<String>) -> Client {
+        // A second installation finds the first one and changes nothing.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Client {
+            http,
+            url: self.url.clone(),
+            key,
+        }
     }
 
     /// A new key with these scopes.
-    pub async fn with(&self, scopes: &[&str]) -> Client {
-        self.with_key(json!({ "name": "test", "scopes": scopes })).await.1
+    pub(crate) async fn with(&self, scopes: &[&str]) -> Client {
+        self.with_key(json!({ "name": "test", "scopes": scopes }))
+            .await
+            .1
     }
 
     /// A new key made by this body: its record and a client that presents it.
-    pub async fn with_key(&self, body: Value) -> (Value, Client) {
+    pub(crate) async fn with_key(&self, body: Value) -> (Value, Client) {
         let answer = self.admin().post("/api/v1/auth/api-keys", body).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
         let record = answer.data();
-        let client = self.client(Some(record["key"].as_str().expect("the key's text").to_owned()));
+        let client = self.client(Some(
+            record["key"].as_str().expect("the key's text").to_owned(),
+        ));
         (record, client)
     }
 
     /// A new active workflow with these steps: its id.
-    pub async fn workflow(&self, name: &str, steps: Value) -> String {
-        self.workflow_with(json!({ "name": name, "trigger": { "type": "api" }, "steps": steps })).await
+    pub(crate) async fn workflow(&self, name: &str, steps: Value) -> String {
+        self.workflow_with(json!({ "name": name, "trigger": { "type": "api" }, "steps": steps }))
+            .await
     }
 
     /// A new active workflow made by this body: its id.
-    pub async fn workflow_with(&self, body: Value) -> String {
+    pub(crate) async fn workflow_with(&self, body: Value) -> String {
         let admin = self.admin();
         let created = admin.post("/api/v1/workflows", body).await;
         assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
         let id = created.data()["id"].as_str().expect("an id").to_owned();
-        let activated = admin.post(&format!("/api/v1/workflows/{id}/activate"), Value::Null).await;
+        let activated = admin
+            .post(&format!("/api/v1/workflows/{id}/activate"), Value::Null)
+            .await;
         assert_eq!(activated.status, StatusCode::OK, "{}", activated.text);
         id
     }
 }
 
 impl Client {
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, Value::Null).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, body).await
     }
 
     /// `Value::Null` sends no body.
-    pub async fn send(&self, method: Method, path: &str, body: Value) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Value) -> Answer {
         let mut request = self.request(method, path);
         if !body.is_null() {
             request = request.json(&body);
@@ -158,7 +209,7 @@ impl Client {
     }
 
     /// A request with the key in its header, to be shaped further.
-    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
         match &self.key {
             Some(key) => request.header("x-api-key", key),
@@ -167,33 +218,43 @@ impl Client {
     }
 
     /// Starts a run and waits for its end: its `data`.
-    pub async fn run(&self, workflow: &str, input: Value) -> Value {
+    pub(crate) async fn run(&self, workflow: &str, input: Value) -> Value {
         let body = json!({ "input": input, "mode": "sync" });
-        let answer = self.post(&format!("/api/v1/workflows/{workflow}/run"), body).await;
+        let answer = self
+            .post(&format!("/api/v1/workflows/{workflow}/run"), body)
+            .await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         answer.data()
     }
 }
 
 impl Answer {
-    pub async fn read(response: Response) -> Answer {
+    pub(crate) async fn read(response: Response) -> Answer {
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.expect("a body") }
+        Answer {
+            status,
+            headers,
+            text: response.text().await.expect("a body"),
+        }
     }
 
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text))
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text))
     }
 
-    pub fn data(&self) -> Value {
+    pub(crate) fn data(&self) -> Value {
         self.json()["data"].clone()
     }
 
-    pub fn error_code(&self) -> String {
-        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    pub(crate) fn error_code(&self) -> String {
+        self.json()["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }

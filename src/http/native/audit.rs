@@ -19,7 +19,13 @@ use warp::http::Method;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let access = Access::Needs(Permission::AuditRead, Category::Read);
-    vec![Endpoint::new(Door::Native, Method::GET, "/api/v1/audit", access, |guard| query(guard).then(list))]
+    vec![Endpoint::new(
+        Door::Native,
+        Method::GET,
+        "/api/v1/audit",
+        access,
+        |guard| query(guard).then(list),
+    )]
 }
 
 #[derive(Deserialize)]
@@ -49,16 +55,33 @@ async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
     let request = page_request(asked.limit, asked.cursor.as_deref())?;
     let before = match &request.after {
         None => None,
-        Some(cursor) => Some(cursor.id.parse().map_err(|_| Problem::invalid("`cursor` is not one of this list."))?),
+        Some(cursor) => Some(
+            cursor
+                .id
+                .parse()
+                .map_err(|_| Problem::invalid("`cursor` is not one of this list."))?,
+        ),
     };
     // A key that is bound to workflows sees of the log what it did itself.
     let own = (*ctx.key().reach() != Reach::All).then(|| ctx.key().id().to_string());
-    let filter = AuditFilter { actor: own.or(asked.actor), action: asked.action, result: asked.result, before };
+    let filter = AuditFilter {
+        actor: own.or(asked.actor),
+        action: asked.action,
+        result: asked.result,
+        before,
+    };
     let limit = request.limit as usize;
-    let mut rows = ctx.api().store.audit_rows(filter, request.limit + 1).await?;
+    let mut rows = ctx
+        .api()
+        .store
+        .audit_rows(filter, request.limit + 1)
+        .await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let last = rows.last().filter(|_| more).map(|row| Cursor { ts: row.at_ms, id: row.sequence.to_string() });
+    let last = rows.last().filter(|_| more).map(|row| Cursor {
+        ts: row.at_ms,
+        id: row.sequence.to_string(),
+    });
     let views: Vec<AuditView> = rows.into_iter().map(view).collect();
     page(&views, last.as_ref())
 }

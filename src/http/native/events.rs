@@ -34,9 +34,17 @@ const KEY_CHECK: Duration = Duration::from_secs(2);
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let access = Access::Needs(Permission::RunsRead, Category::Read);
-    vec![Endpoint::new(Door::Native, Method::GET, "/api/v1/runs/:id/events", access, |guard| {
-        guard.and(warp::header::optional::<String>("last-event-id")).then(events)
-    })]
+    vec![Endpoint::new(
+        Door::Native,
+        Method::GET,
+        "/api/v1/runs/:id/events",
+        access,
+        |guard| {
+            guard
+                .and(warp::header::optional::<String>("last-event-id"))
+                .then(events)
+        },
+    )]
 }
 
 async fn events(ctx: Ctx, last_event_id: Option<String>) -> Answer {
@@ -64,7 +72,10 @@ async fn events(ctx: Ctx, last_event_id: Option<String>) -> Answer {
     });
     let mut response = warp::reply::stream(SyncStream::new(body)).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
@@ -113,7 +124,11 @@ impl Follower {
     /// Reads what was recorded since the last time. Whether the run has ended is asked first, so that nothing is missed.
     fn read(&mut self) -> Option<()> {
         let run = self.api().store.run(&self.id).ok().flatten()?;
-        let recorded = self.api().store.journal(self.run_sequence, self.from).ok()?;
+        let recorded = self
+            .api()
+            .store
+            .journal(self.run_sequence, self.from)
+            .ok()?;
         self.over = run.summary.status.is_final();
         for event in recorded {
             self.from = event.sequence + 1;

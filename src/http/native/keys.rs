@@ -30,13 +30,43 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     const ROTATE: &str = "/api/v1/auth/api-keys/:id/rotate";
     let door = Door::Native;
     vec![
-        Endpoint::new(door, Method::GET, KEYS, Needs(KeysView, Read), |guard| guard.then(list)),
-        Endpoint::new(door, Method::POST, KEYS, Needs(KeysCreate, Write), |guard| json(guard).then(create)),
-        Endpoint::new(door, Method::GET, SELF, AnyKey(Read), |guard| guard.then(own)),
-        Endpoint::new(door, Method::GET, ONE, Needs(KeysView, Read), |guard| guard.then(get)),
-        Endpoint::new(door, Method::PATCH, ONE, Needs(KeysUpdate, Write), |guard| json(guard).then(update)),
-        Endpoint::new(door, Method::DELETE, ONE, Needs(KeysDelete, Write), |guard| guard.then(revoke)),
-        Endpoint::new(door, Method::POST, ROTATE, Needs(KeysUpdate, Write), |guard| json(guard).then(rotate)),
+        Endpoint::new(door, Method::GET, KEYS, Needs(KeysView, Read), |guard| {
+            guard.then(list)
+        }),
+        Endpoint::new(
+            door,
+            Method::POST,
+            KEYS,
+            Needs(KeysCreate, Write),
+            |guard| json(guard).then(create),
+        ),
+        Endpoint::new(door, Method::GET, SELF, AnyKey(Read), |guard| {
+            guard.then(own)
+        }),
+        Endpoint::new(door, Method::GET, ONE, Needs(KeysView, Read), |guard| {
+            guard.then(get)
+        }),
+        Endpoint::new(
+            door,
+            Method::PATCH,
+            ONE,
+            Needs(KeysUpdate, Write),
+            |guard| json(guard).then(update),
+        ),
+        Endpoint::new(
+            door,
+            Method::DELETE,
+            ONE,
+            Needs(KeysDelete, Write),
+            |guard| guard.then(revoke),
+        ),
+        Endpoint::new(
+            door,
+            Method::POST,
+            ROTATE,
+            Needs(KeysUpdate, Write),
+            |guard| json(guard).then(rotate),
+        ),
     ]
 }
 
@@ -83,7 +113,9 @@ struct RotateBody {
 }
 
 /// Tells a field that was sent as `null` from one that was not sent.
-fn sent<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn sent<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -137,18 +169,32 @@ struct FormerView {
 }
 
 async fn list(ctx: Ctx) -> Answer {
-    let keys: Vec<KeyView> = ctx.api().keyring.list(ctx.key()).iter().map(|record| view(&ctx, record, None)).collect();
+    let keys: Vec<KeyView> = ctx
+        .api()
+        .keyring
+        .list(ctx.key())
+        .iter()
+        .map(|record| view(&ctx, record, None))
+        .collect();
     page(&keys, None)
 }
 
 async fn own(ctx: Ctx) -> Answer {
-    let record = ctx.api().keyring.record(ctx.key()).ok_or(Problem::NotFound("API key"))?;
+    let record = ctx
+        .api()
+        .keyring
+        .record(ctx.key())
+        .ok_or(Problem::NotFound("API key"))?;
     ok(&view(&ctx, &record, None))
 }
 
 async fn get(ctx: Ctx) -> Answer {
     let id: KeyId = ctx.id(0, "API key")?;
-    let record = ctx.api().keyring.get(ctx.key(), &id).ok_or(Problem::NotFound("API key"))?;
+    let record = ctx
+        .api()
+        .keyring
+        .get(ctx.key(), &id)
+        .ok_or(Problem::NotFound("API key"))?;
     ok(&view(&ctx, &record, None))
 }
 
@@ -158,7 +204,11 @@ async fn create(ctx: Ctx, body: CreateBody) -> Answer {
         (None, None) => None,
         (Some(text), None) => Some(moment(&text)?),
         (None, Some(seconds)) => Some(now_ms.saturating_add(seconds.saturating_mul(1_000))),
-        (Some(_), Some(_)) => return Err(Problem::invalid("Send `expiresAt` or `expiresInSeconds`, not both.")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::invalid(
+                "Send `expiresAt` or `expiresInSeconds`, not both.",
+            ));
+        }
     };
     let new = NewKey {
         reach: reach(&ctx, body.workflow_id, body.workflow_prefix)?,
@@ -168,13 +218,21 @@ async fn create(ctx: Ctx, body: CreateBody) -> Answer {
         expires_at_ms,
         limits: body.limits.unwrap_or_default().over(KeyLimits::default()),
     };
-    let (record, text) = ctx.api().keyring.issue(ctx.key(), &ctx.address(), new).await?;
+    let (record, text) = ctx
+        .api()
+        .keyring
+        .issue(ctx.key(), &ctx.address(), new)
+        .await?;
     created(&view(&ctx, &record, Some(&text)))
 }
 
 async fn update(ctx: Ctx, body: UpdateBody) -> Answer {
     let id: KeyId = ctx.id(0, "API key")?;
-    let now = ctx.api().keyring.get(ctx.key(), &id).ok_or(Problem::NotFound("API key"))?;
+    let now = ctx
+        .api()
+        .keyring
+        .get(ctx.key(), &id)
+        .ok_or(Problem::NotFound("API key"))?;
     let expires_at_ms = match body.expires_at {
         None => None,
         Some(None) => Some(None),
@@ -187,20 +245,32 @@ async fn update(ctx: Ctx, body: UpdateBody) -> Answer {
         limits: body.limits.map(|limits| limits.over(now.limits)),
         disabled: body.disabled,
     };
-    let record = ctx.api().keyring.update(ctx.key(), &ctx.address(), &id, change).await?;
+    let record = ctx
+        .api()
+        .keyring
+        .update(ctx.key(), &ctx.address(), &id, change)
+        .await?;
     ok(&view(&ctx, &record, None))
 }
 
 async fn rotate(ctx: Ctx, body: RotateBody) -> Answer {
     let id: KeyId = ctx.id(0, "API key")?;
     let grace_seconds = body.grace_seconds.unwrap_or(DEFAULT_GRACE_SECONDS);
-    let (record, text) = ctx.api().keyring.rotate(ctx.key(), &ctx.address(), &id, grace_seconds).await?;
+    let (record, text) = ctx
+        .api()
+        .keyring
+        .rotate(ctx.key(), &ctx.address(), &id, grace_seconds)
+        .await?;
     ok(&view(&ctx, &record, Some(&text)))
 }
 
 async fn revoke(ctx: Ctx) -> Answer {
     let id: KeyId = ctx.id(0, "API key")?;
-    let record = ctx.api().keyring.revoke(ctx.key(), &ctx.address(), &id).await?;
+    let record = ctx
+        .api()
+        .keyring
+        .revoke(ctx.key(), &ctx.address(), &id)
+        .await?;
     ok(&view(&ctx, &record, None))
 }
 
@@ -217,26 +287,38 @@ impl LimitsBody {
 fn moment(text: &str) -> Result<i64, Problem> {
     parse_iso(text).ok_or_else(|| {
         let shown: String = text.chars().take(40).collect();
-        Problem::invalid(format!("`expiresAt` is `{shown}`; send a date like 2030-01-31T00:00:00Z."))
+        Problem::invalid(format!(
+            "`expiresAt` is `{shown}`; send a date like 2030-01-31T00:00:00Z."
+        ))
     })
 }
 
-fn reach(ctx: &Ctx, workflow_id: Option<WorkflowId>, prefix: Option<String>) -> Result<Reach, Problem> {
+fn reach(
+    ctx: &Ctx,
+    workflow_id: Option<WorkflowId>,
+    prefix: Option<String>,
+) -> Result<Reach, Problem> {
     match (workflow_id, prefix) {
         // A bound key that does not say otherwise mints keys with its own binding.
         (None, None) => Ok(ctx.key().reach().clone()),
-        (Some(_), Some(_)) => Err(Problem::invalid("Send `workflowId` or `workflowPrefix`, not both.")),
-        (None, Some(prefix)) if prefix.is_empty() || prefix.chars().count() > 255 => {
-            Err(Problem::invalid("`workflowPrefix` has 1 to 255 characters."))
-        }
+        (Some(_), Some(_)) => Err(Problem::invalid(
+            "Send `workflowId` or `workflowPrefix`, not both.",
+        )),
+        (None, Some(prefix)) if prefix.is_empty() || prefix.chars().count() > 255 => Err(
+            Problem::invalid("`workflowPrefix` has 1 to 255 characters."),
+        ),
         (None, Some(prefix)) => Ok(Reach::Prefix(prefix)),
         (Some(id), None) => {
             let known = ctx.api().engine.workflows().get(&id)?;
-            let within = |found: &crate::engine::CompiledWorkflow| ctx.key().reach().covers(&id, &found.workflow.name);
+            let within = |found: &crate::engine::CompiledWorkflow| {
+                ctx.key().reach().covers(&id, &found.workflow.name)
+            };
             if known.is_some_and(|found| within(&found)) {
                 Ok(Reach::Workflow(id))
             } else {
-                Err(Problem::invalid(format!("`workflowId`: there is no workflow {id} that this key reaches.")))
+                Err(Problem::invalid(format!(
+                    "`workflowId`: there is no workflow {id} that this key reaches."
+                )))
             }
         }
     }
@@ -260,7 +342,11 @@ fn view(ctx: &Ctx, record: &KeyRecord, text: Option<&KeyText>) -> KeyView {
         status: status(record, ctx.api().clock.now_ms()),
         workflow_id,
         workflow_prefix,
-        limits: LimitsView { read, write, execute },
+        limits: LimitsView {
+            read,
+            write,
+            execute,
+        },
         expires_at: record.expires_at_ms.map(iso_utc),
         created_at: iso_utc(record.created_at_ms),
         updated_at: iso_utc(record.updated_at_ms),
@@ -283,8 +369,14 @@ fn view(ctx: &Ctx, record: &KeyRecord, text: Option<&KeyText>) -> KeyView {
 
 fn status(record: &KeyRecord, now_ms: i64) -> &'static str {
     match record {
-        KeyRecord { revoked_at_ms: Some(_), .. } => "revoked",
-        KeyRecord { expires_at_ms: Some(end_ms), .. } if *end_ms <= now_ms => "expired",
+        KeyRecord {
+            revoked_at_ms: Some(_),
+            ..
+        } => "revoked",
+        KeyRecord {
+            expires_at_ms: Some(end_ms),
+            ..
+        } if *end_ms <= now_ms => "expired",
         KeyRecord { disabled: true, .. } => "disabled",
         _ => "active",
     }

@@ -68,19 +68,29 @@ fn created(data: &impl Serialize) -> Answer {
 
 /// 200 with one page.
 fn page<T: Serialize>(items: &[T], next: Option<&Cursor>) -> Answer {
-    let meta = Meta { cursor: next.map(Cursor::encode), has_more: next.is_some() };
+    let meta = Meta {
+        cursor: next.map(Cursor::encode),
+        has_more: next.is_some(),
+    };
     respond(StatusCode::OK, &items, Some(meta))
 }
 
 fn respond(status: StatusCode, data: &impl Serialize, meta: Option<Meta>) -> Answer {
-    let body = serde_json::to_vec(&Envelope { success: true, data, meta }).map_err(|error| Problem::internal(&error))?;
+    let body = serde_json::to_vec(&Envelope {
+        success: true,
+        data,
+        meta,
+    })
+    .map_err(|error| Problem::internal(&error))?;
     Ok(json(status, body.into()))
 }
 
 fn json(status: StatusCode, body: Bytes) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, json_type());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, json_type());
     response
 }
 
@@ -88,7 +98,9 @@ fn json(status: StatusCode, body: Bytes) -> Response {
 fn page_request(limit: Option<u32>, cursor: Option<&str>) -> Result<PageRequest, Problem> {
     let limit = limit.unwrap_or(DEFAULT_PAGE_LIMIT);
     if !(1..=MAX_PAGE_LIMIT).contains(&limit) {
-        return Err(Problem::invalid(format!("`limit` is {limit}; it goes from 1 to {MAX_PAGE_LIMIT}.")));
+        return Err(Problem::invalid(format!(
+            "`limit` is {limit}; it goes from 1 to {MAX_PAGE_LIMIT}."
+        )));
     }
     let after = match cursor {
         None => None,

@@ -15,7 +15,10 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
     if let Problem::Unauthorized(refusal) = problem
         && let Some(body) = prebuilt(*refusal)
     {
-        return json(StatusCode::UNAUTHORIZED, Bytes::from_static(body.as_bytes()));
+        return json(
+            StatusCode::UNAUTHORIZED,
+            Bytes::from_static(body.as_bytes()),
+        );
     }
     let (status, code, message) = words(problem, visit);
     let mut error = Map::new();
@@ -30,7 +33,10 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
             error.insert("details".to_owned(), json!(details));
         }
         Problem::Internal => {
-            error.insert("requestId".to_owned(), crate::http::finish::request_id(visit).into());
+            error.insert(
+                "requestId".to_owned(),
+                crate::http::finish::request_id(visit).into(),
+            );
         }
         _ => {}
     }
@@ -73,18 +79,26 @@ fn words(problem: &Problem, visit: &Visit) -> (StatusCode, &'static str, String)
         Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => (
             StatusCode::TOO_MANY_REQUESTS,
             "RATE_LIMITED",
-            format!("Too many failed attempts from this address. Try again in {retry_after_s} seconds."),
+            format!(
+                "Too many failed attempts from this address. Try again in {retry_after_s} seconds."
+            ),
         ),
-        Problem::Unauthorized(_) => {
-            (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Invalid or missing API key".to_owned())
-        }
-        Problem::Forbidden(_) => {
-            (StatusCode::FORBIDDEN, "FORBIDDEN", "Insufficient permissions for this operation".to_owned())
-        }
+        Problem::Unauthorized(_) => (
+            StatusCode::UNAUTHORIZED,
+            "UNAUTHORIZED",
+            "Invalid or missing API key".to_owned(),
+        ),
+        Problem::Forbidden(_) => (
+            StatusCode::FORBIDDEN,
+            "FORBIDDEN",
+            "Insufficient permissions for this operation".to_owned(),
+        ),
         Problem::NotHeld(message) => (StatusCode::FORBIDDEN, "FORBIDDEN", message.clone()),
-        Problem::NotFound("path") => {
-            (StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such path; the README lists the API's paths.".to_owned())
-        }
+        Problem::NotFound("path") => (
+            StatusCode::NOT_FOUND,
+            "NOT_FOUND",
+            "There is no such path; the README lists the API's paths.".to_owned(),
+        ),
         Problem::NotFound(what) => (
             StatusCode::NOT_FOUND,
             "NOT_FOUND",
@@ -93,10 +107,16 @@ fn words(problem: &Problem, visit: &Visit) -> (StatusCode, &'static str, String)
         Problem::MethodNotAllowed => (
             StatusCode::METHOD_NOT_ALLOWED,
             "METHOD_NOT_ALLOWED",
-            format!("{} is not served here; use {}.", visit.method, visit.allow.list()),
+            format!(
+                "{} is not served here; use {}.",
+                visit.method,
+                visit.allow.list()
+            ),
         ),
         Problem::Conflict(message) => (StatusCode::CONFLICT, "CONFLICT", message.clone()),
-        Problem::Invalid(message, _) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message.clone()),
+        Problem::Invalid(message, _) => {
+            (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message.clone())
+        }
         Problem::TooLarge(max_bytes) => (
             StatusCode::PAYLOAD_TOO_LARGE,
             "PAYLOAD_TOO_LARGE",
@@ -115,18 +135,24 @@ fn words(problem: &Problem, visit: &Visit) -> (StatusCode, &'static str, String)
         Problem::Misdirected => (
             StatusCode::MISDIRECTED_REQUEST,
             "MISDIRECTED_REQUEST",
-            "This server does not answer to that `Host`; add it to the setting `allowed_hosts`.".to_owned(),
+            "This server does not answer to that `Host`; add it to the setting `allowed_hosts`."
+                .to_owned(),
         ),
         Problem::Limited(LimitState { limit, .. }) => (
             StatusCode::TOO_MANY_REQUESTS,
             "RATE_LIMITED",
             format!("Rate limit exceeded. Limit: {limit} requests per minute."),
         ),
-        Problem::Unavailable(message) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message.clone()),
+        Problem::Unavailable(message) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "UNAVAILABLE",
+            message.clone(),
+        ),
         Problem::Internal => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "INTERNAL_ERROR",
-            "Something went wrong in the server; its log has the cause under this request's id.".to_owned(),
+            "Something went wrong in the server; its log has the cause under this request's id."
+                .to_owned(),
         ),
     }
 }

@@ -30,13 +30,37 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let execute = Access::Needs(Permission::WorkflowsExecute, Category::Execute);
     vec![
         Endpoint::new(Door::Native, Method::POST, START, execute, |guard| {
-            json(guard).and(warp::header::optional::<String>("idempotency-key")).then(start)
+            json(guard)
+                .and(warp::header::optional::<String>("idempotency-key"))
+                .then(start)
         }),
-        Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| query(guard).then(list)),
-        Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| guard.then(get)),
-        Endpoint::new(Door::Native, Method::GET, "/api/v1/runs/:id/logs", read, |guard| guard.then(logs)),
-        Endpoint::new(Door::Native, Method::POST, "/api/v1/runs/:id/cancel", execute, |guard| guard.then(cancel)),
-        Endpoint::new(Door::Native, Method::POST, "/api/v1/runs/:id/retry", execute, |guard| guard.then(retry)),
+        Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
+            query(guard).then(list)
+        }),
+        Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
+            guard.then(get)
+        }),
+        Endpoint::new(
+            Door::Native,
+            Method::GET,
+            "/api/v1/runs/:id/logs",
+            read,
+            |guard| guard.then(logs),
+        ),
+        Endpoint::new(
+            Door::Native,
+            Method::POST,
+            "/api/v1/runs/:id/cancel",
+            execute,
+            |guard| guard.then(cancel),
+        ),
+        Endpoint::new(
+            Door::Native,
+            Method::POST,
+            "/api/v1/runs/:id/retry",
+            execute,
+            |guard| guard.then(retry),
+        ),
     ]
 }
 
@@ -128,22 +152,34 @@ struct LogView<'a> {
 async fn start(ctx: Ctx, body: StartBody, idempotency_header: Option<String>) -> Answer {
     let workflow = reachable(&ctx)?;
     if body.connection_id.is_some() {
-        return Err(Problem::invalid("`connectionId`: this version of the server has no connections; leave it out."));
+        return Err(Problem::invalid(
+            "`connectionId`: this version of the server has no connections; leave it out.",
+        ));
     }
     let options = &ctx.api().options;
     let wait = match (body.mode, body.max_execution_time_ms) {
         (Some(Mode::Sync), None) => Wait::UpToMs(options.sync_wait_ms),
-        (Some(Mode::Sync), Some(ms)) if (1..=options.max_sync_wait_ms).contains(&ms) => Wait::UpToMs(ms),
+        (Some(Mode::Sync), Some(ms)) if (1..=options.max_sync_wait_ms).contains(&ms) => {
+            Wait::UpToMs(ms)
+        }
         (Some(Mode::Sync), Some(ms)) => {
             let max = options.max_sync_wait_ms;
-            return Err(Problem::invalid(format!("`maxExecutionTimeMs` is {ms}; it goes from 1 to {max}.")));
+            return Err(Problem::invalid(format!(
+                "`maxExecutionTimeMs` is {ms}; it goes from 1 to {max}."
+            )));
         }
         (None | Some(Mode::Async), _) => Wait::No,
     };
     let input = match body.input {
-        None => RawValue::from_string("{}".to_owned()).map_err(|error| Problem::internal(&error))?,
+        None => {
+            RawValue::from_string("{}".to_owned()).map_err(|error| Problem::internal(&error))?
+        }
         Some(input) if input.get().trim_start().starts_with('{') => input,
-        Some(_) => return Err(Problem::invalid("`input` is not an object; send {\"input\":{…}}.")),
+        Some(_) => {
+            return Err(Problem::invalid(
+                "`input` is not an object; send {\"input\":{…}}.",
+            ));
+        }
     };
     let request = RunRequest {
         workflow,
@@ -167,8 +203,11 @@ async fn cancel(ctx: Ctx) -> Answer {
 
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
     let request = page_request(asked.limit, asked.cursor.as_deref())?;
-    let filter =
-        RunFilter { workflow_id: asked.workflow_id, status: asked.status, reach: ctx.key().reach().clone() };
+    let filter = RunFilter {
+        workflow_id: asked.workflow_id,
+        status: asked.status,
+        reach: ctx.key().reach().clone(),
+    };
     let found = ctx.api().store.list_runs(filter, request).await?;
     let views: Vec<SummaryView<'_>> = found.items.iter().map(summary).collect();
     page(&views, found.next.as_ref())
@@ -189,20 +228,31 @@ async fn logs(ctx: Ctx) -> Answer {
 pub(super) fn reachable_run(ctx: &Ctx) -> Result<Run, Problem> {
     let id: RunId = ctx.id(0, "run")?;
     let run = ctx.api().store.run(&id)?;
-    run.filter(|run| ctx.key().reach().covers(&run.summary.workflow_id, &run.workflow_name))
-        .ok_or(Problem::NotFound("run"))
+    run.filter(|run| {
+        ctx.key()
+            .reach()
+            .covers(&run.summary.workflow_id, &run.workflow_name)
+    })
+    .ok_or(Problem::NotFound("run"))
 }
 
-fn idempotency_key(body: Option<String>, header: Option<String>) -> Result<Option<String>, Problem> {
+fn idempotency_key(
+    body: Option<String>,
+    header: Option<String>,
+) -> Result<Option<String>, Problem> {
     let key = match (body, header) {
         (Some(body), Some(header)) if body != header => {
-            return Err(Problem::invalid("`idempotencyKey` and the `Idempotency-Key` header differ; send one of them."));
+            return Err(Problem::invalid(
+                "`idempotencyKey` and the `Idempotency-Key` header differ; send one of them.",
+            ));
         }
         (body, header) => body.or(header),
     };
     match key {
         Some(key) if key.is_empty() || key.chars().count() > MAX_IDEMPOTENCY_KEY_CHARS => {
-            Err(Problem::invalid(format!("The idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_CHARS} characters.")))
+            Err(Problem::invalid(format!(
+                "The idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_CHARS} characters."
+            )))
         }
         key => Ok(key),
     }
@@ -210,7 +260,9 @@ fn idempotency_key(body: Option<String>, header: Option<String>) -> Result<Optio
 
 /// 200 for a run that has ended or was there already, 202 for one that goes on.
 fn started(accepted: &Accepted) -> Answer {
-    let Run { summary, output, .. } = &accepted.run;
+    let Run {
+        summary, output, ..
+    } = &accepted.run;
     let data = StartedView {
         run_id: &summary.id,
         run_id_snake: &summary.id,
@@ -223,9 +275,19 @@ fn started(accepted: &Accepted) -> Answer {
         created_at: iso_utc(summary.created_at_ms),
     };
     let over = summary.status.is_final() || accepted.replayed;
-    let mut response = respond(if over { StatusCode::OK } else { StatusCode::ACCEPTED }, &data, None)?;
+    let mut response = respond(
+        if over {
+            StatusCode::OK
+        } else {
+            StatusCode::ACCEPTED
+        },
+        &data,
+        None,
+    )?;
     if accepted.replayed {
-        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        response
+            .headers_mut()
+            .insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
 }

@@ -24,9 +24,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let read = Access::Needs(Permission::WorkflowsRead, Category::Read);
     let write = Access::Needs(Permission::WorkflowsWrite, Category::Write);
     vec![
-        Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| query(guard).then(list)),
-        Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| guard.then(get)),
-        Endpoint::new(Door::Native, Method::POST, RESTORE, write, |guard| guard.then(restore)),
+        Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
+            query(guard).then(list)
+        }),
+        Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
+            guard.then(get)
+        }),
+        Endpoint::new(Door::Native, Method::POST, RESTORE, write, |guard| {
+            guard.then(restore)
+        }),
     ]
 }
 
@@ -55,15 +61,25 @@ async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
     let request = page_request(asked.limit, asked.cursor.as_deref())?;
     let before = match &request.after {
         None => None,
-        Some(cursor) => Some(cursor.id.parse().map_err(|_| Problem::invalid("`cursor` is not one of this list."))?),
+        Some(cursor) => Some(
+            cursor
+                .id
+                .parse()
+                .map_err(|_| Problem::invalid("`cursor` is not one of this list."))?,
+        ),
     };
     let limit = request.limit as usize;
     let store = &ctx.api().store;
-    let mut versions = store.workflow_versions(&workflow.workflow.id, before, request.limit + 1).await?;
+    let mut versions = store
+        .workflow_versions(&workflow.workflow.id, before, request.limit + 1)
+        .await?;
     let more = versions.len() > limit;
     versions.truncate(limit);
     let last = versions.last().filter(|_| more);
-    let next = last.map(|version| Cursor { ts: version.created_at_ms, id: version.version.to_string() });
+    let next = last.map(|version| Cursor {
+        ts: version.created_at_ms,
+        id: version.version.to_string(),
+    });
     let views: Vec<VersionView<'_>> = versions.iter().map(view).collect();
     page(&views, next.as_ref())
 }
@@ -78,17 +94,32 @@ async fn restore(ctx: Ctx) -> Answer {
     let version = found(&ctx)?;
     let number = version.version;
     let definition = version.definition.ok_or(Problem::NotFound("version"))?;
-    let draft = WorkflowDraft { name: workflow.workflow.name.clone(), description: version.description, definition };
+    let draft = WorkflowDraft {
+        name: workflow.workflow.name.clone(),
+        description: version.description,
+        definition,
+    };
     let summary = Some(format!("Restored version {number}"));
     let workflows = ctx.api().engine.workflows();
-    let edited = workflows.edit(&workflow.workflow.id, draft, summary, None, ctx.key().label()).await?;
+    let edited = workflows
+        .edit(
+            &workflow.workflow.id,
+            draft,
+            summary,
+            None,
+            ctx.key().label(),
+        )
+        .await?;
     ok(&super::workflows::view(&edited.workflow))
 }
 
 fn found(ctx: &Ctx) -> Result<WorkflowVersion, Problem> {
     let workflow = reachable(ctx)?;
     let number = ctx.number(1, "version")?;
-    ctx.api().store.workflow_version(&workflow.workflow.id, number)?.ok_or(Problem::NotFound("version"))
+    ctx.api()
+        .store
+        .workflow_version(&workflow.workflow.id, number)?
+        .ok_or(Problem::NotFound("version"))
 }
 
 fn view(version: &WorkflowVersion) -> VersionView<'_> {
@@ -99,6 +130,9 @@ fn view(version: &WorkflowVersion) -> VersionView<'_> {
         change_summary: version.change_summary.as_deref(),
         created_by: &version.created_by,
         created_at: iso_utc(version.created_at_ms),
-        definition: version.definition.as_ref().map(|definition| DefinitionView::of(&definition.body)),
+        definition: version
+            .definition
+            .as_ref()
+            .map(|definition| DefinitionView::of(&definition.body)),
     }
 }

@@ -9,7 +9,14 @@ use crate::store::WorkflowDraft;
 use serde_json::{Map, Value};
 
 /// The fields of a definition; the rest of a body is about the workflow.
-const DEFINITION_FIELDS: [&str; 6] = ["trigger", "steps", "inputSchema", "outputSchema", "settings", "variables"];
+const DEFINITION_FIELDS: [&str; 6] = [
+    "trigger",
+    "steps",
+    "inputSchema",
+    "outputSchema",
+    "settings",
+    "variables",
+];
 const OTHER_FIELDS: [&str; 4] = ["name", "description", "changeSummary", "expectedVersion"];
 const MAX_NAME_CHARS: usize = 255;
 const MAX_TEXT_CHARS: usize = 10_000;
@@ -31,17 +38,29 @@ impl WorkflowBody {
             check_field(field, &mut problems);
         }
         let name = text(&mut body, "name", MAX_NAME_CHARS, &mut problems).flatten();
-        if name.as_ref().is_some_and(|name| name.trim().is_empty() || name.chars().any(char::is_control)) {
-            problem(&mut problems, "name", "it has 1 to 255 characters, not only spaces, and no control characters");
+        if name
+            .as_ref()
+            .is_some_and(|name| name.trim().is_empty() || name.chars().any(char::is_control))
+        {
+            problem(
+                &mut problems,
+                "name",
+                "it has 1 to 255 characters, not only spaces, and no control characters",
+            );
         }
         let description = text(&mut body, "description", MAX_TEXT_CHARS, &mut problems);
-        let change_summary = text(&mut body, "changeSummary", MAX_TEXT_CHARS, &mut problems).flatten();
+        let change_summary =
+            text(&mut body, "changeSummary", MAX_TEXT_CHARS, &mut problems).flatten();
         let expected_version = match body.remove("expectedVersion") {
             None | Some(Value::Null) => None,
             Some(version) => {
                 let version = version.as_i64().filter(|version| *version > 0);
                 if version.is_none() {
-                    problem(&mut problems, "expectedVersion", "it is a whole number from 1");
+                    problem(
+                        &mut problems,
+                        "expectedVersion",
+                        "it is a whole number from 1",
+                    );
                 }
                 version
             }
@@ -51,9 +70,18 @@ impl WorkflowBody {
             .filter_map(|field| body.remove(field).map(|value| (field.to_owned(), value)))
             .collect();
         if problems.is_empty() {
-            Ok(WorkflowBody { name, description, change_summary, expected_version, definition })
+            Ok(WorkflowBody {
+                name,
+                description,
+                change_summary,
+                expected_version,
+                definition,
+            })
         } else {
-            Err(Problem::Invalid("Invalid workflow configuration".to_owned(), problems))
+            Err(Problem::Invalid(
+                "Invalid workflow configuration".to_owned(),
+                problems,
+            ))
         }
     }
 
@@ -66,19 +94,34 @@ impl WorkflowBody {
     pub(super) fn draft(self) -> Result<WorkflowDraft, Problem> {
         let name = self.name.ok_or_else(|| {
             let mut problems = Vec::new();
-            problem(&mut problems, "name", "it is missing; give the workflow a name of 1 to 255 characters");
+            problem(
+                &mut problems,
+                "name",
+                "it is missing; give the workflow a name of 1 to 255 characters",
+            );
             Problem::Invalid("Invalid workflow configuration".to_owned(), problems)
         })?;
-        Ok(WorkflowDraft { name, description: self.description.flatten(), definition: steps(self.definition) })
+        Ok(WorkflowDraft {
+            name,
+            description: self.description.flatten(),
+            definition: steps(self.definition),
+        })
     }
 
     /// An edit: what was not sent stays as it is; `null` takes an optional field away.
     pub(super) fn over(self, workflow: &Workflow) -> WorkflowDraft {
-        let mut definition = workflow.definition.body.as_object().cloned().unwrap_or_default();
+        let mut definition = workflow
+            .definition
+            .body
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
         definition.extend(self.definition);
         WorkflowDraft {
             name: self.name.unwrap_or_else(|| workflow.name.clone()),
-            description: self.description.unwrap_or_else(|| workflow.description.clone()),
+            description: self
+                .description
+                .unwrap_or_else(|| workflow.description.clone()),
             definition: steps(definition),
         }
     }
@@ -86,7 +129,10 @@ impl WorkflowBody {
 
 fn steps(mut fields: Map<String, Value>) -> Definition {
     fields.retain(|_, value| !value.is_null());
-    Definition { format: DefinitionFormat::Steps, body: Value::Object(fields) }
+    Definition {
+        format: DefinitionFormat::Steps,
+        body: Value::Object(fields),
+    }
 }
 
 fn text(
@@ -99,7 +145,11 @@ fn text(
         Value::Null => Some(None),
         Value::String(text) if text.chars().count() <= max_chars => Some(Some(text)),
         Value::String(_) => {
-            problem(problems, field, &format!("it is longer than {max_chars} characters"));
+            problem(
+                problems,
+                field,
+                &format!("it is longer than {max_chars} characters"),
+            );
             None
         }
         _ => {
@@ -115,16 +165,27 @@ fn check_field(field: &str, problems: &mut Vec<DefinitionProblem>) {
         return;
     }
     if matches!(field, "nodes" | "edges" | "flowData") {
-        problem(problems, field, "this version of the server reads definitions as `steps` only");
+        problem(
+            problems,
+            field,
+            "this version of the server reads definitions as `steps` only",
+        );
     }
     let nearest = known().min_by_key(|known| strsim::damerau_levenshtein(known, field));
     if let Some(nearest) = nearest
         && strsim::damerau_levenshtein(nearest, field) <= 2
     {
-        problem(problems, &field.chars().take(80).collect::<String>(), &format!("unknown field; did you mean `{nearest}`?"));
+        problem(
+            problems,
+            &field.chars().take(80).collect::<String>(),
+            &format!("unknown field; did you mean `{nearest}`?"),
+        );
     }
 }
 
 fn problem(problems: &mut Vec<DefinitionProblem>, place: &str, message: &str) {
-    problems.push(DefinitionProblem { place: place.to_owned(), message: message.to_owned() });
+    problems.push(DefinitionProblem {
+        place: place.to_owned(),
+        message: message.to_owned(),
+    });
 }

@@ -28,20 +28,40 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let read = Access::Needs(Permission::WorkflowsRead, Category::Read);
     let write = Access::Needs(Permission::WorkflowsWrite, Category::Write);
     vec![
-        Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| query(guard).then(list)),
-        Endpoint::new(Door::Native, Method::POST, LIST, write, |guard| json(guard).then(create)),
-        Endpoint::new(Door::Native, Method::POST, VALIDATE, write, |guard| json(guard).then(validate)),
-        Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| guard.then(get)),
+        Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
+            query(guard).then(list)
+        }),
+        Endpoint::new(Door::Native, Method::POST, LIST, write, |guard| {
+            json(guard).then(create)
+        }),
+        Endpoint::new(Door::Native, Method::POST, VALIDATE, write, |guard| {
+            json(guard).then(validate)
+        }),
+        Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
+            guard.then(get)
+        }),
         Endpoint::new(Door::Native, Method::PUT, ONE, write, |guard| {
-            json(guard).and(warp::header::optional::<String>("if-match")).then(edit)
+            json(guard)
+                .and(warp::header::optional::<String>("if-match"))
+                .then(edit)
         }),
-        Endpoint::new(Door::Native, Method::DELETE, ONE, write, |guard| query(guard).then(archive)),
-        Endpoint::new(Door::Native, Method::POST, "/api/v1/workflows/:id/activate", write, |guard| {
-            guard.then(|ctx| set_status(ctx, WorkflowStatus::Active))
+        Endpoint::new(Door::Native, Method::DELETE, ONE, write, |guard| {
+            query(guard).then(archive)
         }),
-        Endpoint::new(Door::Native, Method::POST, "/api/v1/workflows/:id/pause", write, |guard| {
-            guard.then(|ctx| set_status(ctx, WorkflowStatus::Paused))
-        }),
+        Endpoint::new(
+            Door::Native,
+            Method::POST,
+            "/api/v1/workflows/:id/activate",
+            write,
+            |guard| guard.then(|ctx| set_status(ctx, WorkflowStatus::Active)),
+        ),
+        Endpoint::new(
+            Door::Native,
+            Method::POST,
+            "/api/v1/workflows/:id/pause",
+            write,
+            |guard| guard.then(|ctx| set_status(ctx, WorkflowStatus::Paused)),
+        ),
     ]
 }
 
@@ -115,8 +135,11 @@ impl<'a> DefinitionView<'a> {
 
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
     let request = page_request(asked.limit, asked.cursor.as_deref())?;
-    let filter =
-        WorkflowFilter { status: asked.status, search: asked.search, reach: ctx.key().reach().clone() };
+    let filter = WorkflowFilter {
+        status: asked.status,
+        search: asked.search,
+        reach: ctx.key().reach().clone(),
+    };
     let found = ctx.api().store.list_workflows(filter, request).await?;
     let views: Vec<SummaryView<'_>> = found.items.iter().map(summary).collect();
     page(&views, found.next.as_ref())
@@ -128,13 +151,21 @@ async fn get(ctx: Ctx) -> Answer {
         return Ok(rendered(ready.clone(), compiled.workflow.version));
     }
     let body = render(&compiled.workflow)?;
-    Ok(rendered(compiled.rendering.get_or_init(|| body).clone(), compiled.workflow.version))
+    Ok(rendered(
+        compiled.rendering.get_or_init(|| body).clone(),
+        compiled.workflow.version,
+    ))
 }
 
 async fn create(ctx: Ctx, body: Map<String, Value>) -> Answer {
     let draft = WorkflowBody::read(body)?.draft()?;
     require_name_within_reach(&ctx, &draft.name)?;
-    let compiled = ctx.api().engine.workflows().create(draft, ctx.key().label()).await?;
+    let compiled = ctx
+        .api()
+        .engine
+        .workflows()
+        .create(draft, ctx.key().label())
+        .await?;
     created(&view(&compiled.workflow))
 }
 
@@ -145,7 +176,9 @@ async fn edit(ctx: Ctx, body: Map<String, Value>, if_match: Option<String>) -> A
         (Some(version), _) => Some(version),
         (None, None | Some("*")) => None,
         (None, Some(tag)) => Some(version_of(tag).ok_or_else(|| {
-            Problem::invalid("`If-Match` is not an ETag of this API; send the one that GET gave, like \"3\".")
+            Problem::invalid(
+                "`If-Match` is not an ETag of this API; send the one that GET gave, like \"3\".",
+            )
         })?),
     };
     let change_summary = body.change_summary.clone();
@@ -155,7 +188,9 @@ async fn edit(ctx: Ctx, body: Map<String, Value>, if_match: Option<String>) -> A
     }
     let id = compiled.workflow.id.clone();
     let workflows = ctx.api().engine.workflows();
-    let edited = workflows.edit(&id, draft, change_summary, expected, ctx.key().label()).await?;
+    let edited = workflows
+        .edit(&id, draft, change_summary, expected, ctx.key().label())
+        .await?;
     ok(&view(&edited.workflow))
 }
 
@@ -166,7 +201,12 @@ async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
         ctx.api().engine.workflows().purge(&id).await?;
         return ok(&json!({ "id": id, "purged": true }));
     }
-    let archived = ctx.api().engine.workflows().set_status(&id, WorkflowStatus::Archived).await?;
+    let archived = ctx
+        .api()
+        .engine
+        .workflows()
+        .set_status(&id, WorkflowStatus::Archived)
+        .await?;
     ok(&view(&archived.workflow))
 }
 
@@ -181,7 +221,9 @@ async fn validate(ctx: Ctx, body: Map<String, Value>) -> Answer {
     let found = WorkflowBody::read(body).map(WorkflowBody::definition);
     let problems = match found.map(|definition| ctx.api().engine.workflows().check(&definition)) {
         Ok(Ok(())) => Vec::new(),
-        Ok(Err(WorkflowProblem::Invalid(problems))) | Err(Problem::Invalid(_, problems)) => problems,
+        Ok(Err(WorkflowProblem::Invalid(problems))) | Err(Problem::Invalid(_, problems)) => {
+            problems
+        }
         Ok(Err(other)) => return Err(other.into()),
         Err(other) => return Err(other),
     };
@@ -201,12 +243,12 @@ fn require_name_within_reach(ctx: &Ctx, name: &str) -> Result<(), Problem> {
     match ctx.key().reach() {
         Reach::All => Ok(()),
         Reach::Prefix(prefix) if name.starts_with(prefix.as_str()) => Ok(()),
-        Reach::Prefix(prefix) => {
-            Err(Problem::NotHeld(format!("This key is bound to workflows whose name starts with `{prefix}`.")))
-        }
-        Reach::Workflow(id) => {
-            Err(Problem::NotHeld(format!("This key is bound to the workflow {id} and cannot create another.")))
-        }
+        Reach::Prefix(prefix) => Err(Problem::NotHeld(format!(
+            "This key is bound to workflows whose name starts with `{prefix}`."
+        ))),
+        Reach::Workflow(id) => Err(Problem::NotHeld(format!(
+            "This key is bound to the workflow {id} and cannot create another."
+        ))),
     }
 }
 
@@ -223,8 +265,14 @@ fn rendered(body: Bytes, version: i64) -> Response {
 }
 
 fn render(workflow: &Workflow) -> Result<Bytes, Problem> {
-    let envelope = super::Envelope { success: true, data: view(workflow), meta: None };
-    Ok(serde_json::to_vec(&envelope).map_err(|error| Problem::internal(&error))?.into())
+    let envelope = super::Envelope {
+        success: true,
+        data: view(workflow),
+        meta: None,
+    };
+    Ok(serde_json::to_vec(&envelope)
+        .map_err(|error| Problem::internal(&error))?
+        .into())
 }
 
 pub(super) fn view(workflow: &Workflow) -> WorkflowView<'_> {
