@@ -22,6 +22,7 @@ mod render;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use crate::model::template::expression::Expression;
 use crate::model::template::path::Path;
@@ -306,7 +307,7 @@ fn plain(inside: &str) -> Result<Option<(Path, Vec<Filter>)>, TemplateError> {
         }
     }
     if let [word] = segments.as_slice()
-        && expression::is_keyword(word)
+        && token::is_keyword(word)
     {
         return Ok(None);
     }
