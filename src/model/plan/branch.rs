@@ -52,7 +52,7 @@ impl Compiler<'_> {
             return Err(format!(
                 "there is no step `{}`{}",
                 problem::short(name),
-                problem::hint(name, self.ids.keys().copied())
+                self.step_hint(name)
             ));
         };
         if target == branch {

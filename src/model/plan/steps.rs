@@ -20,6 +20,11 @@ pub struct DefinitionLimits {
     pub max_steps: usize,
 }
 
+/// How many templates of a definition may be more than paths; each takes some kilobytes.
+const MAX_EXPRESSIONS: usize = 2_000;
+/// After so many problems wrong step names get no hint.
+const MAX_STEP_HINTS: usize = 30;
+
 /// Compiles a definition: an object with `trigger`, `steps` and, where wanted, `inputSchema`, `outputSchema`, `settings`
 /// and `variables`. The error holds every problem, at most [`problem::MAX_PROBLEMS`] and how many more there are.
 pub fn compile(
@@ -43,6 +48,7 @@ pub fn compile(
         rules,
         ids: HashMap::new(),
         owned_by: vec![Vec::new(); steps.len()],
+        expressions: 0,
         found,
     };
     compiler.collect_ids(steps);
@@ -145,6 +151,8 @@ pub(super) struct Compiler<'a> {
     pub(super) ids: HashMap<&'a str, NodeIndex>,
     /// See [`Plan`].
     pub(super) owned_by: Vec<Vec<(NodeIndex, u32)>>,
+    /// How many templates had to be compiled by the expression engine.
+    expressions: usize,
     /// All problems so far.
     pub(super) found: Vec<DefinitionProblem>,
 }
@@ -297,6 +305,15 @@ impl<'a> Compiler<'a> {
         rule.copied()
     }
 
+    /// The step that was probably meant. Many wrong names are no near misses of anything, so only the first are compared.
+    pub(super) fn step_hint(&self, name: &str) -> String {
+        if self.found.len() < MAX_STEP_HINTS {
+            problem::hint(name, self.ids.keys().copied())
+        } else {
+            String::new()
+        }
+    }
+
     /// Compiles the configuration; a template that names a step which is not there, or not yet, is a problem.
     fn template(
         &mut self,
@@ -305,8 +322,18 @@ impl<'a> Compiler<'a> {
         place: &str,
     ) -> Option<Template> {
         let place = format!("{place}.config");
+        if self.expressions > MAX_EXPRESSIONS {
+            return None;
+        }
         match Template::compile(&Value::Object(config.clone())) {
             Ok(template) => {
+                self.expressions += template.expression_count();
+                if self.expressions > MAX_EXPRESSIONS {
+                    let message = format!(
+                        "the definition holds more than {MAX_EXPRESSIONS} templates with operators; plain paths are not limited so"
+                    );
+                    self.add(place.as_str(), message);
+                }
                 for reference in template.step_references() {
                     if problem::enough(&self.found) {
                         break;
@@ -325,7 +352,7 @@ impl<'a> Compiler<'a> {
                         None => format!(
                             "the template names step `{}`, which does not exist{}",
                             problem::short(step),
-                            problem::hint(step, self.ids.keys().copied())
+                            self.step_hint(step)
                         ),
                     };
                     let place = problem::below(&place, &reference.pointer);

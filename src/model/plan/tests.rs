@@ -225,6 +225,11 @@ fn a_hostile_definition_is_answered_with_a_bounded_list() {
     assert!(answer.ends_with("definition: there are more problems: at least 1"));
     let steps = json!(vec![json!({"id": "s", "type": "transform"}); 21]);
     assert!(problems_of(&steps).starts_with("steps: there are 21 steps; at most 20 are allowed"));
+    let step = |at: usize| json!({"id": at.to_string(), "type": "transform", "config": {"a": vec!["{{1 + 1}}"; 900]}});
+    assert_eq!(
+        problems_of(&(0..20).map(step).collect()),
+        "steps[2].config: the definition holds more than 2000 templates with operators; plain paths are not limited so"
+    );
     let deep = (0..200).fold(json!({}), |inner, _| json!({ "not": inner }));
     let body = json!({"trigger": {"type": "api"}, "steps": [], "inputSchema": deep});
     assert!(
