@@ -52,7 +52,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(options: OutboundOptions) -> Result<Client, String> {
+    pub(super) fn new(options: &OutboundOptions) -> Result<Client, String> {
         Ok(Client {
             policy: Arc::new(Policy::parse(&options.allow)?),
             tls: tls_config()?,
@@ -182,7 +182,7 @@ impl Resolve for CheckedResolver {
 /// TLS with the roots of the public web; what the machine trusts otherwise does not count.
 fn tls_config() -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS cannot be set up: {error}"))?
