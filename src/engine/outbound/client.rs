@@ -52,12 +52,17 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(options: &OutboundOptions) -> Result<Client, String> {
+    pub(super) fn new(options: OutboundOptions) -> Result<Client, String> {
+        let OutboundOptions {
+            allow,
+            max_response_bytes,
+            timeout_ms,
+        } = options;
         Ok(Client {
-            policy: Arc::new(Policy::parse(&options.allow)?),
+            policy: Arc::new(Policy::parse(&allow)?),
             tls: tls_config()?,
-            max_response_bytes: options.max_response_bytes,
-            timeout_ms: options.timeout_ms,
+            max_response_bytes,
+            timeout_ms,
             by_port: Mutex::default(),
         })
     }

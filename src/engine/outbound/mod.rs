@@ -104,7 +104,7 @@ pub struct Outbound(Arc<Client>);
 impl Outbound {
     /// Makes the client; a wrong entry of `allow` is an error that names it.
     pub fn new(options: OutboundOptions) -> Result<Outbound, String> {
-        Ok(Outbound(Arc::new(Client::new(&options)?)))
+        Ok(Outbound(Arc::new(Client::new(options)?)))
     }
 
     /// Tells the client which ports the server listens on, so that it never calls itself.
