@@ -7,6 +7,8 @@
 mod audit;
 mod column;
 mod doctor;
+#[cfg(test)]
+mod fixture;
 mod journal;
 mod keys;
 #[cfg(test)]
@@ -20,11 +22,14 @@ mod workflow_edit;
 mod workflow_list;
 mod workflows;
 mod writer;
+#[cfg(test)]
+mod writer_tests;
 
 pub use doctor::{Finding, inspect};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
+use crate::clock::Clock;
 use readers::Readers;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use std::{path::Path, sync::Arc};
@@ -113,7 +118,7 @@ impl Store {
         let connection = schema::open(path)?;
         let instance_id = ensure_instance_id(&connection)?;
         let readers = Readers::open(path, options.readers)?;
-        let writer = Writer::start(connection, options.commit_hook)?;
+        let writer = Writer::start(connection, options.commit_hook, Clock::system())?;
         Ok(Store(Arc::new(Inner {
             writer,
             readers,

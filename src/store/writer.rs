@@ -49,17 +49,18 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread, which owns the connection from now on.
+    /// Starts the thread, which owns the connection from now on. The clock tells how long a batch has taken.
     pub(super) fn start(
         connection: Connection,
         hook: Option<CommitHook>,
+        clock: Clock,
     ) -> Result<Writer, StoreError> {
         let (queue, jobs) = sync_channel(MAX_QUEUED_JOBS);
         let service = Service {
             connection,
             jobs,
             hook,
-            clock: Clock::system(),
+            clock,
             restart_tried_at: 0,
         };
         let thread = std::thread::Builder::new()
