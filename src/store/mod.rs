@@ -5,6 +5,8 @@
 //! on an async worker; lists and scans are `async` and run on the blocking pool.
 
 mod audit;
+#[cfg(test)]
+mod audit_tests;
 mod column;
 mod doctor;
 #[cfg(test)]
@@ -12,15 +14,21 @@ mod fixture;
 mod journal;
 mod keys;
 #[cfg(test)]
+mod keys_tests;
+#[cfg(test)]
 mod plans;
 mod readers;
 mod run_list;
 mod runs;
+#[cfg(test)]
+mod runs_tests;
 mod schema;
 mod start;
 mod workflow_edit;
 mod workflow_list;
 mod workflows;
+#[cfg(test)]
+mod workflows_tests;
 mod writer;
 #[cfg(test)]
 mod writer_tests;

@@ -250,9 +250,10 @@ impl Service {
             .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?)
     }
 
+    /// No `PRAGMA optimize`: statistics from a young database (one workflow) make SQLite scan tables that are large by the
+    /// time they are used. Every query is written so that its plan needs none.
     fn finish(&self) -> Result<(), StoreError> {
         self.connection.busy_timeout(RESTART_WAIT)?;
-        self.connection.execute_batch("PRAGMA optimize")?;
         self.wal("PRAGMA wal_checkpoint(TRUNCATE)")?;
         Ok(())
     }

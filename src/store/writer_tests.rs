@@ -342,7 +342,11 @@ async fn the_wal_stays_short_under_load_and_beside_a_reader_that_stays() {
     for index in 1_000..1_150 {
         write(index).await.unwrap();
     }
-    assert!(length() > 25 << 20, "the reader does hold it back: {}", length());
+    assert!(
+        length() > 25 << 20,
+        "the reader does hold it back: {}",
+        length()
+    );
     reader.execute_batch("ROLLBACK").unwrap();
     for index in 2_000..2_100 {
         write(index).await.unwrap();
