@@ -26,7 +26,7 @@ fn conflict<T: std::fmt::Debug>(edit: Result<Edit<T>, StoreError>) -> String {
     }
 }
 
-async fn become_(fixture: &Fixture, workflow: &Workflow, to: WorkflowStatus) -> Workflow {
+async fn moved(fixture: &Fixture, workflow: &Workflow, to: WorkflowStatus) -> Workflow {
     done(
         fixture
             .store
@@ -51,13 +51,13 @@ async fn an_edit_makes_a_version_only_when_the_current_one_counts() {
     );
     assert_eq!(store.workflow(&made.id).unwrap().unwrap(), replaced);
 
-    become_(&fixture, &made, Active).await;
+    moved(&fixture, &made, Active).await;
     let second = done(store.edit_workflow(made.id.clone(), edit("w2", 3)).await);
     assert_eq!((second.version, second.status), (2, Active));
     let same = done(store.edit_workflow(made.id.clone(), edit("w2", 3)).await);
     assert_eq!(same, second, "nothing changed");
 
-    become_(&fixture, &made, Paused).await;
+    moved(&fixture, &made, Paused).await;
     assert_eq!(
         done(store.edit_workflow(made.id.clone(), edit("w2", 4)).await).version,
         2
@@ -106,7 +106,7 @@ async fn edits_on_a_false_assumption_are_conflicts() {
         why.contains("version 4") && why.contains("version 1"),
         "{why}"
     );
-    become_(&fixture, &made, Archived).await;
+    moved(&fixture, &made, Archived).await;
     let why = conflict(store.edit_workflow(made.id.clone(), edit("w2", 2)).await);
     assert!(why.contains("archived"), "{why}");
     let why = conflict(store.set_workflow_status(made.id.clone(), Active, 1).await);
@@ -207,8 +207,8 @@ async fn pages_hold_what_the_filter_says_each_once() {
     for name in names {
         made.push(fixture.workflow(name).await);
     }
-    become_(&fixture, &made[6], Archived).await;
-    become_(&fixture, &made[1], Active).await;
+    moved(&fixture, &made[6], Archived).await;
+    moved(&fixture, &made[1], Active).await;
     let filter = |status, search: Option<&str>, reach| WorkflowFilter {
         status,
         search: search.map(Into::into),
