@@ -16,6 +16,8 @@ mod keys;
 #[cfg(test)]
 mod keys_tests;
 #[cfg(test)]
+mod pages_tests;
+#[cfg(test)]
 mod plans;
 mod readers;
 mod run_list;

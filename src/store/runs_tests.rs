@@ -1,14 +1,12 @@
-//! Runs: start, append, cancel, the final status, idempotency, recovery and pages.
+//! Runs: start, append, cancel, the final status, idempotency and recovery.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::{Fixture, chunk, new_run, open};
 use super::{Appended, Edit, Idempotency, NewRun, Started, StoreError};
 use crate::id::RunId;
-use crate::model::page::{Cursor, PageRequest};
-use crate::model::run::{Event, RunFilter, RunStatus};
-use crate::model::workflow::{Reach, Workflow};
+use crate::model::run::{Event, RunStatus};
+use crate::model::workflow::Workflow;
 use RunStatus::{Cancelled, Completed, Failed, Pending, Running};
-use std::collections::BTreeSet;
 
 #[tokio::test]
 async fn a_run_is_what_its_chunks_made_of_it() {
@@ -267,125 +265,4 @@ async fn reopening_finds_the_unfinished_runs() {
         .map(|run| (run.sequence, run.due_at_ms))
         .collect();
     assert_eq!(found, [(pending, None), (parked, Some(77_000))]);
-}
-
-#[tokio::test]
-async fn pages_hold_every_run_once_also_while_runs_are_added() {
-    let fixture = Fixture::new();
-    let store = &fixture.store;
-    let workflows = [
-        fixture.workflow("a-1").await,
-        fixture.workflow("a-2").await,
-        fixture.workflow("b").await,
-    ];
-    let mut rows = Vec::new();
-    for index in 0..60 {
-        let (workflow, status) = (&workflows[index % 3], RunStatus::ALL[index % 5]);
-        let (_, id) = if status.is_final() {
-            fixture.ended(workflow, status).await
-        } else {
-            let (sequence, id) = fixture.run(workflow, 2_000).await;
-            if status == Running {
-                store.append(sequence, chunk(0, 1, Running)).await.unwrap();
-            }
-            (sequence, id)
-        };
-        rows.insert(0, (id, workflow, status));
-    }
-    let reaches = [
-        Reach::All,
-        Reach::Workflow(workflows[1].id.clone()),
-        Reach::Prefix("a-".into()),
-        Reach::Prefix("x".into()),
-    ];
-    for reach in reaches {
-        for workflow_id in [
-            None,
-            Some(workflows[0].id.clone()),
-            Some(workflows[2].id.clone()),
-        ] {
-            for status in std::iter::once(None).chain(RunStatus::ALL.map(Some)) {
-                let filter = RunFilter {
-                    workflow_id: workflow_id.clone(),
-                    status,
-                    reach: reach.clone(),
-                };
-                let expected: Vec<&RunId> = rows
-                    .iter()
-                    .filter(|(_, workflow, is)| {
-                        filter.reach.covers(&workflow.id, &workflow.name)
-                            && filter
-                                .workflow_id
-                                .as_ref()
-                                .is_none_or(|id| *id == workflow.id)
-                            && status.is_none_or(|status| status == *is)
-                    })
-                    .map(|(id, ..)| id)
-                    .collect();
-                let mut seen = Vec::new();
-                let mut page = PageRequest {
-                    limit: 4,
-                    after: None,
-                };
-                loop {
-                    let found = store.list_runs(filter.clone(), page.clone()).await.unwrap();
-                    assert!(found.items.len() <= 4);
-                    seen.extend(found.items.into_iter().map(|run| run.id));
-                    page.after = found.next;
-                    if page.after.is_none() {
-                        break;
-                    }
-                }
-                assert_eq!(seen.iter().collect::<Vec<_>>(), expected, "{filter:?}");
-            }
-        }
-    }
-    let mut seen = BTreeSet::new();
-    let mut page = PageRequest {
-        limit: 7,
-        after: None,
-    };
-    loop {
-        let found = store
-            .list_runs(RunFilter::default(), page.clone())
-            .await
-            .unwrap();
-        for run in found.items {
-            assert!(seen.insert(run.id), "a run came twice");
-        }
-        fixture.run(&workflows[0], 2_000).await;
-        page.after = found.next;
-        if page.after.is_none() {
-            break;
-        }
-    }
-    assert!(rows.iter().all(|(id, ..)| seen.contains(id)));
-}
-
-#[tokio::test]
-async fn a_cursor_whose_run_is_gone_goes_on_with_what_is_older() {
-    let fixture = Fixture::new();
-    let workflow = fixture.workflow("w").await;
-    for created_at_ms in [100, 200, 300] {
-        fixture.run(&workflow, created_at_ms).await;
-    }
-    for (ts, expected) in [
-        (100, vec![]),
-        (250, vec![200, 100]),
-        (300, vec![200, 100]),
-        (999, vec![300, 200, 100]),
-    ] {
-        let after = Some(Cursor {
-            ts,
-            id: "run_gone".into(),
-        });
-        let page = PageRequest { limit: 10, after };
-        let found = fixture
-            .store
-            .list_runs(RunFilter::default(), page)
-            .await
-            .unwrap();
-        let times: Vec<i64> = found.items.iter().map(|run| run.created_at_ms).collect();
-        assert_eq!(times, expected, "{ts}");
-    }
 }

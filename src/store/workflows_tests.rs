@@ -1,16 +1,14 @@
-//! Workflows: versions, life cycle, purge and pages.
+//! Workflows: versions, life cycle, purge.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::{Fixture, draft, edit, new_run};
 use super::{Edit, StoreError, WorkflowEdit};
 use crate::id::WorkflowId;
-use crate::model::page::PageRequest;
 use crate::model::run::RunStatus;
 use crate::model::workflow::{
-    Reach, Workflow, WorkflowFilter,
-    WorkflowStatus::{self, Active, Archived, Draft, Paused},
+    Workflow,
+    WorkflowStatus::{self, Active, Archived, Paused},
 };
-use serde_json::json;
 
 fn done<T: std::fmt::Debug>(edit: Result<Edit<T>, StoreError>) -> T {
     match edit {
@@ -197,77 +195,4 @@ async fn a_purge_takes_everything_of_one_workflow_and_nothing_else() {
     // A start that was prepared before the purge finds no version.
     let late = store.start_run(new_run(&gone, 5_000)).await;
     assert!(matches!(late, Err(StoreError::NotCommitted(_))), "{late:?}");
-}
-
-#[tokio::test]
-async fn pages_hold_what_the_filter_says_each_once() {
-    let fixture = Fixture::new();
-    let names = ["Äpfel", "team-a", "team-b", "teams", "100%_x", "tea", "old"];
-    let mut made = Vec::new();
-    for name in names {
-        made.push(fixture.workflow(name).await);
-    }
-    moved(&fixture, &made[6], Archived).await;
-    moved(&fixture, &made[1], Active).await;
-    let filter = |status, search: Option<&str>, reach| WorkflowFilter {
-        status,
-        search: search.map(Into::into),
-        reach,
-    };
-    let prefix = |text: &str| Reach::Prefix(text.into());
-    let one = |index: usize| Reach::Workflow(made[index].id.clone());
-    for (filter, expected) in [
-        (
-            filter(None, None, Reach::All),
-            vec!["tea", "100%_x", "teams", "team-b", "team-a", "Äpfel"],
-        ),
-        (filter(Some(Archived), None, Reach::All), vec!["old"]),
-        (
-            filter(Some(Draft), None, Reach::All),
-            vec!["tea", "100%_x", "teams", "team-b", "Äpfel"],
-        ),
-        (
-            filter(None, Some("TEAM"), Reach::All),
-            vec!["teams", "team-b", "team-a"],
-        ),
-        (filter(None, Some("äPF"), Reach::All), vec!["Äpfel"]),
-        (filter(None, Some("%"), Reach::All), vec!["100%_x"]),
-        (filter(None, Some("_"), Reach::All), vec!["100%_x"]),
-        (
-            filter(None, None, prefix("team-")),
-            vec!["team-b", "team-a"],
-        ),
-        (filter(Some(Active), None, prefix("team-")), vec!["team-a"]),
-        (filter(None, None, prefix("%")), vec![]),
-        (
-            filter(None, None, prefix("")),
-            vec!["tea", "100%_x", "teams", "team-b", "team-a", "Äpfel"],
-        ),
-        (filter(None, None, one(2)), vec!["team-b"]),
-        (filter(None, None, one(6)), vec![]),
-        (filter(Some(Archived), None, one(6)), vec!["old"]),
-        (filter(None, Some("x"), one(2)), vec![]),
-    ] {
-        for limit in [1, 2, 50] {
-            let mut seen = Vec::new();
-            let mut page = PageRequest { limit, after: None };
-            loop {
-                let found = fixture
-                    .store
-                    .list_workflows(filter.clone(), page.clone())
-                    .await
-                    .unwrap();
-                assert!(found.items.len() <= limit as usize);
-                seen.extend(found.items.into_iter().map(|workflow| {
-                    assert_eq!(workflow.trigger, json!({ "type": "api" }));
-                    workflow.name
-                }));
-                page.after = found.next;
-                if page.after.is_none() {
-                    break;
-                }
-            }
-            assert_eq!(seen, expected, "{filter:?} by {limit}");
-        }
-    }
 }
