@@ -53,11 +53,16 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(options: OutboundOptions) -> Result<Client, String> {
+        let OutboundOptions {
+            allow,
+            max_response_bytes,
+            timeout_ms,
+        } = options;
         Ok(Client {
-            policy: Arc::new(Policy::parse(&options.allow)?),
+            policy: Arc::new(Policy::parse(&allow)?),
             tls: tls_config()?,
-            max_response_bytes: options.max_response_bytes,
-            timeout_ms: options.timeout_ms,
+            max_response_bytes,
+            timeout_ms,
             by_port: Mutex::default(),
         })
     }
@@ -182,7 +187,7 @@ impl Resolve for CheckedResolver {
 /// TLS with the roots of the public web; what the machine trusts otherwise does not count.
 fn tls_config() -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS cannot be set up: {error}"))?

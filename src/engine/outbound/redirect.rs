@@ -86,3 +86,131 @@ fn target(from: &Url, location: &[u8]) -> Result<Url, StepError> {
     url::check(&target).map_err(wrong)?;
     Ok(target)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    fn hop(method: Method) -> Hop {
+        let headers = [
+            ("authorization", "Bearer s"),
+            ("cookie", "c"),
+            ("x-api-key", "k"),
+            ("private-token", "p"),
+            ("proxy-authorization", "b"),
+            ("accept", "*/*"),
+            ("content-type", "text/plain"),
+            ("idempotency-key", "i"),
+        ];
+        Hop {
+            method,
+            url: Url::parse("https://a.example/x/y?q=1").expect("a URL"),
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| {
+                    (
+                        HeaderName::from_static(name),
+                        HeaderValue::from_static(value),
+                    )
+                })
+                .collect(),
+            body: Some(Bytes::from_static(b"body")),
+        }
+    }
+
+    fn follow(method: Method, status: u16, location: &str) -> Result<Option<Hop>, StepError> {
+        let status = StatusCode::from_u16(status).expect("a status");
+        next(&hop(method), status, Some(location.as_bytes()))
+    }
+
+    #[test]
+    fn methods_and_bodies_follow_the_rfc() {
+        for (status, method, expected, has_body) in [
+            (301, Method::POST, Method::GET, false),
+            (302, Method::POST, Method::GET, false),
+            (301, Method::PUT, Method::PUT, true),
+            (302, Method::DELETE, Method::DELETE, true),
+            (303, Method::POST, Method::GET, false),
+            (303, Method::PUT, Method::GET, false),
+            (303, Method::HEAD, Method::HEAD, true),
+            (307, Method::POST, Method::POST, true),
+            (308, Method::PATCH, Method::PATCH, true),
+        ] {
+            let next = follow(method.clone(), status, "../z")
+                .expect("followed")
+                .expect("a hop");
+            assert_eq!(
+                (&next.method, next.body.is_some()),
+                (&expected, has_body),
+                "{status} {method}"
+            );
+            assert_eq!(next.headers.contains_key("content-type"), has_body);
+            assert_eq!(next.url.as_str(), "https://a.example/z");
+            assert!(
+                next.headers.contains_key("authorization"),
+                "the origin is the same"
+            );
+        }
+        for status in [200, 300, 304, 305, 400] {
+            assert!(
+                follow(Method::GET, status, "/z")
+                    .expect("an answer")
+                    .is_none(),
+                "{status}"
+            );
+        }
+        assert!(
+            next(&hop(Method::GET), StatusCode::FOUND, None)
+                .expect("an answer")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn another_origin_sees_only_harmless_headers() {
+        for location in [
+            "https://b.example/",
+            "http://a.example/",
+            "https://a.example:8443/",
+            "//a.example.evil/",
+            "https://a.example./",
+        ] {
+            let next = follow(Method::GET, 307, location)
+                .expect("followed")
+                .expect("a hop");
+            let mut names: Vec<_> = next.headers.keys().map(|name| name.as_str()).collect();
+            names.sort_unstable();
+            assert_eq!(
+                names,
+                ["accept", "content-type", "idempotency-key"],
+                "{location}"
+            );
+        }
+        let same = follow(Method::GET, 307, "https://A.example:443/other")
+            .expect("followed")
+            .expect("a hop");
+        assert_eq!(same.headers.len(), 8);
+    }
+
+    #[test]
+    fn targets_that_cannot_be_called_are_errors() {
+        for location in [
+            "ftp://a/",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "https://u:p@b.example/",
+            "http://",
+            "https://a b/",
+        ] {
+            let error = follow(Method::GET, 302, location).err().expect(location);
+            assert_eq!(
+                (error.code.as_str(), error.retryable),
+                (REDIRECT, false),
+                "{location}"
+            );
+        }
+    }
+}

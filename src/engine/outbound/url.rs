@@ -93,6 +93,8 @@ pub(super) fn shown_url(url: &Url) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
     use super::*;
 
     #[test]

@@ -86,6 +86,8 @@ pub struct Effects {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
     use super::*;
     use crate::model::plan::Kind;
 

@@ -108,7 +108,7 @@ pub(super) fn whole(
     number
 }
 
-/// The object under `name`, if there is one.
+/// The object under `name`, if there is one; an empty place is the definition itself.
 pub(super) fn object<'a>(
     parent: &'a Map<String, Value>,
     name: &str,
@@ -119,11 +119,13 @@ pub(super) fn object<'a>(
         Value::Object(fields) => Some(fields),
         Value::Null => None,
         other => {
-            problem::add(
-                found,
-                format!("{place}.{name}"),
-                format!("it is {}; it must be an object", problem::shown(other)),
-            );
+            let place = if place.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{place}.{name}")
+            };
+            let message = format!("it is {}; it must be an object", problem::shown(other));
+            problem::add(found, place, message);
             None
         }
     }

@@ -3,6 +3,7 @@
 //! Promise: `RunState` is the fold of a journal, and [`next`] is a function of plan and state, so a restart is the fold of
 //! the journal that was found and then the same function.
 
+mod branch;
 mod fields;
 mod next;
 mod problem;
@@ -11,6 +12,8 @@ mod schema;
 mod state;
 mod step_fold;
 pub mod steps;
+#[cfg(test)]
+mod tests;
 
 pub use next::next;
 pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems};

@@ -23,39 +23,35 @@ pub(super) fn fold(
     at_ms: i64,
     event: &Event,
 ) -> Result<Folded, JournalError> {
-    let running = record.status == StepStatus::Running;
-    let following = record.attempts.saturating_add(1);
     if record.status.is_settled() {
         return Err(misplaced(event, "the step has ended"));
     }
+    let waiting = record.status == StepStatus::Waiting;
+    let under_way = waiting || record.status == StepStatus::Running;
     let folded = match event {
+        Event::StepStarted { .. } if under_way => {
+            return Err(misplaced(event, "the step is under way"));
+        }
+        Event::StepStarted { attempt, .. } if *attempt != record.attempts.saturating_add(1) => {
+            return Err(misplaced(event, "the attempt has the wrong number"));
+        }
         Event::StepStarted { attempt, .. } => {
-            if running || record.status == StepStatus::Waiting {
-                return Err(misplaced(event, "the step is under way"));
-            }
-            if *attempt != following {
-                return Err(misplaced(event, "the attempt has the wrong number"));
-            }
             record.attempts = *attempt;
             record.status = StepStatus::Running;
             record.due_at_ms = None;
             Folded::Open
         }
+        Event::StepWaiting { .. } if waiting => {
+            return Err(misplaced(event, "the step waits already"));
+        }
         Event::StepWaiting { until_ms, .. } => {
-            if record.status == StepStatus::Waiting {
-                return Err(misplaced(event, "the step waits already"));
-            }
-            if !running {
-                record.attempts = following;
-            }
+            count_attempt(record, under_way);
             record.status = StepStatus::Waiting;
             record.due_at_ms = Some(*until_ms);
             Folded::Open
         }
         Event::StepCompleted { output, way, .. } => {
-            if !running && record.status != StepStatus::Waiting {
-                record.attempts = following;
-            }
+            count_attempt(record, under_way);
             record.output = Some(output.clone());
             record.way = *way;
             record.error = None;
@@ -68,44 +64,23 @@ pub(super) fn fold(
             retry_at_ms,
             ..
         } => {
-            let under_way = running || record.status == StepStatus::Waiting;
-            if (under_way && *attempt != record.attempts) || *attempt < record.attempts {
+            let numbered = if under_way {
+                *attempt == record.attempts
+            } else {
+                *attempt > record.attempts
+            };
+            if !numbered {
                 return Err(misplaced(event, "the attempt has the wrong number"));
-            }
-            if !under_way && *attempt == record.attempts {
-                return Err(misplaced(event, "the attempt has been recorded before"));
             }
             record.attempts = *attempt;
             record.failures = record.failures.saturating_add(1);
-            record.error = Some(Box::new(error.clone()));
-            if retry_at_ms.is_some() {
-                record.status = StepStatus::Retrying;
-                record.due_at_ms = *retry_at_ms;
-                Folded::Open
-            } else {
-                fail(record, node, at_ms)
-            }
+            failed(record, node, at_ms, error.clone(), *retry_at_ms)
         }
         Event::StepUnknown { attempt, .. } => {
-            if !running || *attempt != record.attempts {
+            if record.status != StepStatus::Running || *attempt != record.attempts {
                 return Err(misplaced(event, "no such attempt is under way"));
             }
-            match node.on_unknown {
-                OnUnknown::Retry => {
-                    record.status = StepStatus::Unknown;
-                    Folded::Open
-                }
-                OnUnknown::Fail => {
-                    record.error = Some(Box::new(StepError::fatal(
-                        "UNKNOWN_OUTCOME",
-                        format!(
-                            "the server stopped during attempt {attempt}, so nobody knows whether it took effect; \
-                             `onUnknown` is `fail`"
-                        ),
-                    )));
-                    fail(record, node, at_ms)
-                }
-            }
+            unknown(record, node, at_ms)
         }
         _ => return Err(misplaced(event, "it is not an event of a step")),
     };
@@ -113,7 +88,43 @@ pub(super) fn fold(
     Ok(folded)
 }
 
-fn fail(record: &mut StepRecord, node: &Node, at_ms: i64) -> Folded {
+/// A step whose start is not recorded takes part in the count with what is.
+fn count_attempt(record: &mut StepRecord, under_way: bool) {
+    if !under_way {
+        record.attempts = record.attempts.saturating_add(1);
+    }
+}
+
+fn unknown(record: &mut StepRecord, node: &Node, at_ms: i64) -> Folded {
+    match node.on_unknown {
+        OnUnknown::Retry => {
+            record.status = StepStatus::Unknown;
+            Folded::Open
+        }
+        OnUnknown::Fail => {
+            let message = format!(
+                "the server stopped during attempt {}, so nobody knows whether it took effect; `onUnknown` is `fail`",
+                record.attempts
+            );
+            let error = StepError::fatal("UNKNOWN_OUTCOME", message);
+            failed(record, node, at_ms, error, None)
+        }
+    }
+}
+
+fn failed(
+    record: &mut StepRecord,
+    node: &Node,
+    at_ms: i64,
+    error: StepError,
+    retry_at_ms: Option<i64>,
+) -> Folded {
+    record.error = Some(Box::new(error));
+    if retry_at_ms.is_some() {
+        record.status = StepStatus::Retrying;
+        record.due_at_ms = retry_at_ms;
+        return Folded::Open;
+    }
     settle(record, StepStatus::Failed, at_ms);
     record.output.clone_from(&node.fallback);
     if node.fallback.is_some() {

@@ -20,8 +20,10 @@ pub struct DefinitionLimits {
     pub max_steps: usize,
 }
 
-/// The way that `then` and `else` name.
-const WAYS: [(&str, u32); 2] = [("then", 0), ("else", 1)];
+/// How many templates of a definition may be more than paths; each takes some kilobytes.
+const MAX_EXPRESSIONS: usize = 2_000;
+/// After so many problems wrong step names get no hint.
+const MAX_STEP_HINTS: usize = 30;
 
 /// Compiles a definition: an object with `trigger`, `steps` and, where wanted, `inputSchema`, `outputSchema`, `settings`
 /// and `variables`. The error holds every problem, at most [`problem::MAX_PROBLEMS`] and how many more there are.
@@ -46,6 +48,7 @@ pub fn compile(
         rules,
         ids: HashMap::new(),
         owned_by: vec![Vec::new(); steps.len()],
+        expressions: 0,
         found,
     };
     compiler.collect_ids(steps);
@@ -57,11 +60,16 @@ pub fn compile(
     let mut found = compiler.found;
     schema::check(body.get("inputSchema"), "inputSchema", &mut found);
     schema::check(body.get("outputSchema"), "outputSchema", &mut found);
-    if let Some(settings) = fields::object(body, "settings", "definition", &mut found) {
-        let range = 1..=fields::MAX_TIMEOUT_MS;
-        fields::whole(settings, "timeoutMs", range, "settings", &mut found);
+    // What would not be obeyed is refused, so that nobody relies on it.
+    for setting in fields::object(body, "settings", "", &mut found)
+        .into_iter()
+        .flat_map(Map::keys)
+    {
+        let message = "this version has no settings of a workflow; leave it out".to_owned();
+        let place = format!("settings.{}", setting.chars().take(80).collect::<String>());
+        problem::add(&mut found, &place, message);
     }
-    let variables = fields::object(body, "variables", "definition", &mut found)
+    let variables = fields::object(body, "variables", "", &mut found)
         .map_or(Value::Null, |variables| Value::Object(variables.clone()));
     if !found.is_empty() {
         return Err(problem::capped(found));
@@ -141,15 +149,21 @@ fn array_of_steps<'a>(
     }
 }
 
-struct Compiler<'a> {
+/// What is known while a definition is compiled.
+pub(super) struct Compiler<'a> {
     rules: &'a [StepRule],
-    ids: HashMap<&'a str, NodeIndex>,
-    owned_by: Vec<Vec<(NodeIndex, u32)>>,
-    found: Vec<DefinitionProblem>,
+    /// The place of every id.
+    pub(super) ids: HashMap<&'a str, NodeIndex>,
+    /// See [`Plan`].
+    pub(super) owned_by: Vec<Vec<(NodeIndex, u32)>>,
+    /// How many templates had to be compiled by the expression engine.
+    expressions: usize,
+    /// All problems so far.
+    pub(super) found: Vec<DefinitionProblem>,
 }
 
 impl<'a> Compiler<'a> {
-    fn add(&mut self, place: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn add(&mut self, place: impl Into<String>, message: impl Into<String>) {
         problem::add(&mut self.found, place, message);
     }
 
@@ -296,72 +310,12 @@ impl<'a> Compiler<'a> {
         rule.copied()
     }
 
-    /// Reads `then` and `else`: who owns which step.
-    fn branch(&mut self, index: NodeIndex, config: &Map<String, Value>, place: &str) {
-        for (field, way) in WAYS {
-            let place = format!("{place}.config.{field}");
-            match config.get(field) {
-                Some(Value::Array(ids)) => {
-                    for (position, id) in ids.iter().enumerate() {
-                        if problem::enough(&self.found) {
-                            return;
-                        }
-                        if let Err(message) = self.owned(index, way, id) {
-                            self.add(format!("{place}[{position}]"), message);
-                        }
-                    }
-                }
-                None | Some(Value::Null) if field == "else" => {}
-                None | Some(Value::Null) => self.add(
-                    place,
-                    "it is missing: the ids of the steps that run when the condition holds, as an array",
-                ),
-                Some(other) => {
-                    let message = format!(
-                        "it is {}; it must be an array of step ids",
-                        problem::shown(other)
-                    );
-                    self.add(place, message);
-                }
-            }
-        }
-    }
-
-    fn owned(&mut self, branch: NodeIndex, way: u32, id: &Value) -> Result<(), String> {
-        let Some(name) = id.as_str() else {
-            return Err(format!(
-                "it is {}; it must be the id of a step",
-                problem::shown(id)
-            ));
-        };
-        let Some(&target) = self.ids.get(name) else {
-            return Err(format!(
-                "there is no step `{}`{}",
-                problem::short(name),
-                problem::hint(name, self.ids.keys().copied())
-            ));
-        };
-        if target == branch {
-            return Err(format!("step `{name}` cannot be a branch of itself"));
-        }
-        if target < branch {
-            return Err(format!(
-                "step `{name}` stands before this condition; steps of a branch must come later in `steps`"
-            ));
-        }
-        let Some(owners) = self.owned_by.get_mut(target) else {
-            return Ok(());
-        };
-        // A branch adds its own ways last, so only the end of the list can be its.
-        match owners.last() {
-            Some(&(owner, taken)) if owner == branch && taken != way => Err(format!(
-                "step `{name}` is in `then` and in `else`; a step that always runs belongs in neither"
-            )),
-            Some(&(owner, _)) if owner == branch => Ok(()),
-            _ => {
-                owners.push((branch, way));
-                Ok(())
-            }
+    /// The step that was probably meant. Many wrong names are no near misses of anything, so only the first are compared.
+    pub(super) fn step_hint(&self, name: &str) -> String {
+        if self.found.len() < MAX_STEP_HINTS {
+            problem::hint(name, self.ids.keys().copied())
+        } else {
+            String::new()
         }
     }
 
@@ -373,8 +327,18 @@ impl<'a> Compiler<'a> {
         place: &str,
     ) -> Option<Template> {
         let place = format!("{place}.config");
+        if self.expressions > MAX_EXPRESSIONS {
+            return None;
+        }
         match Template::compile(&Value::Object(config.clone())) {
             Ok(template) => {
+                self.expressions += template.expression_count();
+                if self.expressions > MAX_EXPRESSIONS {
+                    let message = format!(
+                        "the definition holds more than {MAX_EXPRESSIONS} templates with operators; plain paths are not limited so"
+                    );
+                    self.add(place.as_str(), message);
+                }
                 for reference in template.step_references() {
                     if problem::enough(&self.found) {
                         break;
@@ -393,7 +357,7 @@ impl<'a> Compiler<'a> {
                         None => format!(
                             "the template names step `{}`, which does not exist{}",
                             problem::short(step),
-                            problem::hint(step, self.ids.keys().copied())
+                            self.step_hint(step)
                         ),
                     };
                     let place = problem::below(&place, &reference.pointer);

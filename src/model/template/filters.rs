@@ -254,6 +254,10 @@ fn replace(value: &Value, from: &str, to: &str) -> Result<String, Error> {
 }
 
 /// The sum of the items, or of one field of them.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the form that MiniJinja calls"
+)]
 fn sum(value: &Value, keywords: Kwargs) -> Result<Value, Error> {
     let attribute: Option<&str> = keywords.get("attribute")?;
     keywords.assert_all_used()?;
@@ -279,6 +283,10 @@ fn sum(value: &Value, keywords: Kwargs) -> Result<Value, Error> {
 }
 
 /// `map(attribute="a.b")`: that field of every item. It maps no filters: their results could outgrow any bound.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the form that MiniJinja calls"
+)]
 fn attribute_of_each(value: &Value, keywords: Kwargs) -> Result<Vec<Value>, Error> {
     let attribute: &str = keywords.get("attribute")?;
     keywords.assert_all_used()?;

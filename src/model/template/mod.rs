@@ -22,6 +22,7 @@ mod render;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use crate::model::template::expression::Expression;
 use crate::model::template::path::Path;
@@ -91,6 +92,7 @@ pub struct Template {
     source: Value,
     shape: Shape,
     references: Vec<StepReference>,
+    expressions: usize,
 }
 
 /// What has to be done to the value at the same place of the source.
@@ -137,6 +139,7 @@ impl Template {
                 source: source.clone(),
                 shape,
                 references: compiler.references,
+                expressions: compiler.expressions,
             })
         } else {
             Err(compiler.mistakes)
@@ -151,6 +154,11 @@ impl Template {
     /// Every step that a template names, in order of appearance.
     pub fn step_references(&self) -> &[StepReference] {
         &self.references
+    }
+
+    /// How many of its templates are more than a path with plain filters; each of those takes some kilobytes.
+    pub fn expression_count(&self) -> usize {
+        self.expressions
     }
 
     /// Whether rendering gives the source itself.
@@ -173,6 +181,7 @@ impl Template {
 struct Compiler {
     pointer: String,
     formulas: usize,
+    expressions: usize,
     references: Vec<StepReference>,
     mistakes: Vec<(String, TemplateError)>,
 }
@@ -261,7 +270,10 @@ impl Compiler {
         }
         let formula = match plain(inside)? {
             Some((path, filters)) => Formula::Path(path, filters),
-            None => Formula::Expression(Expression::compile(inside)?),
+            None => {
+                self.expressions += 1;
+                Formula::Expression(Expression::compile(inside)?)
+            }
         };
         let paths = match &formula {
             Formula::Path(path, _) => std::slice::from_ref(path),
@@ -306,7 +318,7 @@ fn plain(inside: &str) -> Result<Option<(Path, Vec<Filter>)>, TemplateError> {
         }
     }
     if let [word] = segments.as_slice()
-        && expression::is_keyword(word)
+        && token::is_keyword(word)
     {
         return Ok(None);
     }

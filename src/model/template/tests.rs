@@ -222,6 +222,11 @@ fn what_cannot_be_computed_is_an_error_and_nothing_explodes() {
             .unwrap_err()
             .contains("larger than 5242880 bytes")
     );
+}
+
+#[test]
+fn templates_have_bounds() {
+    let huge = json!({});
     let many = format!("{{{{ {} }}}}", vec!["input.a"; 40].join(" , "));
     assert!(
         render_with(&json!(many), &huge)

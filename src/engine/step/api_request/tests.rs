@@ -32,113 +32,42 @@ fn good_configurations_pass() {
     }
 }
 
+/// A configuration, the place of its one mistake, and a part of what is said of it.
+const MISTAKES: &str = r#"
+{} ⇒ url ⇒ missing
+{"url": 5} ⇒ url ⇒ not a URL
+{"url": "/path"} ⇒ url ⇒ absolute
+{"url": "ftp://a/"} ⇒ url ⇒ http
+{"url": "https://u:s3cret@a/"} ⇒ url ⇒ authorization
+{"url": "http://a", "method": "FETCH"} ⇒ method ⇒ none of
+{"url": "http://a", "method": 1} ⇒ method ⇒ none of
+{"url": "http://a", "timeout": 0} ⇒ timeout ⇒ between
+{"url": "http://a", "timeout": "soon"} ⇒ timeout ⇒ number
+{"url": "http://a", "retries": 100} ⇒ retries ⇒ between
+{"url": "http://a", "maxResponseBytes": -1} ⇒ maxResponseBytes ⇒ between
+{"url": "http://a", "failOnError": "perhaps"} ⇒ failOnError ⇒ true
+{"url": "http://a", "responseFormat": "xml"} ⇒ responseFormat ⇒ none of
+{"url": "http://a", "csvDelimiter": ";;"} ⇒ csvDelimiter ⇒ one plain
+{"url": "http://a", "headers": ["x"]} ⇒ headers[0] ⇒ Key
+{"url": "http://a", "headers": [{"Value": "x"}]} ⇒ headers[0] ⇒ Key
+{"url": "http://a", "headers": {"x": {"y": 1}}} ⇒ headers.x ⇒ neither
+{"url": "http://a", "params": 7} ⇒ params ⇒ neither
+{"url": "http://a", "params": "a=b"} ⇒ params ⇒ not JSON
+{"url": "http://a", "header": {}} ⇒ header ⇒ `headers`?
+{"url": "http://a", "URL": "x"} ⇒ URL ⇒ `url`?
+{"url": "http://a", "connection": "conn_1"} ⇒ connection ⇒ not available in this version
+{"url": "http://a", "connectionId": "conn_1"} ⇒ connectionId ⇒ not available in this version
+"#;
+
 #[test]
 fn every_mistake_has_its_place() {
-    for (config, place, part) in [
-        (json!({}), "config.url", "missing"),
-        (json!({"url": 5}), "config.url", "not a URL"),
-        (json!({"url": "/path"}), "config.url", "absolute"),
-        (json!({"url": "ftp://a/"}), "config.url", "http"),
-        (
-            json!({"url": "https://u:s3cret@a/"}),
-            "config.url",
-            "authorization",
-        ),
-        (
-            json!({"url": "http://a", "method": "FETCH"}),
-            "config.method",
-            "none of",
-        ),
-        (
-            json!({"url": "http://a", "method": 1}),
-            "config.method",
-            "none of",
-        ),
-        (
-            json!({"url": "http://a", "timeout": 0}),
-            "config.timeout",
-            "between",
-        ),
-        (
-            json!({"url": "http://a", "timeout": "soon"}),
-            "config.timeout",
-            "number",
-        ),
-        (
-            json!({"url": "http://a", "retries": 100}),
-            "config.retries",
-            "between",
-        ),
-        (
-            json!({"url": "http://a", "maxResponseBytes": -1}),
-            "config.maxResponseBytes",
-            "between",
-        ),
-        (
-            json!({"url": "http://a", "failOnError": "perhaps"}),
-            "config.failOnError",
-            "true",
-        ),
-        (
-            json!({"url": "http://a", "responseFormat": "xml"}),
-            "config.responseFormat",
-            "none of",
-        ),
-        (
-            json!({"url": "http://a", "csvDelimiter": ";;"}),
-            "config.csvDelimiter",
-            "one plain",
-        ),
-        (
-            json!({"url": "http://a", "headers": ["x"]}),
-            "config.headers[0]",
-            "Key",
-        ),
-        (
-            json!({"url": "http://a", "headers": [{"Value": "x"}]}),
-            "config.headers[0]",
-            "Key",
-        ),
-        (
-            json!({"url": "http://a", "headers": {"x": {"y": 1}}}),
-            "config.headers.x",
-            "neither",
-        ),
-        (
-            json!({"url": "http://a", "params": 7}),
-            "config.params",
-            "neither",
-        ),
-        (
-            json!({"url": "http://a", "params": "a=b"}),
-            "config.params",
-            "not JSON",
-        ),
-        (
-            json!({"url": "http://a", "header": {}}),
-            "config.header",
-            "`headers`?",
-        ),
-        (
-            json!({"url": "http://a", "URL": "x"}),
-            "config.URL",
-            "`url`?",
-        ),
-        (
-            json!({"url": "http://a", "connection": "conn_1"}),
-            "config.connection",
-            "not available in this version",
-        ),
-        (
-            json!({"url": "http://a", "connectionId": "conn_1"}),
-            "config.connectionId",
-            "not available in this version",
-        ),
-    ] {
+    for line in MISTAKES.trim().lines() {
+        let columns: Vec<_> = line.split(" ⇒ ").collect();
+        let config = serde_json::from_str(columns[0]).expect(line);
         let found = problems(&config);
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].0, place);
-        assert!(found[0].1.contains(part), "{found:?}");
+        assert_eq!(found.len(), 1, "{line}: {found:?}");
+        assert_eq!(found[0].0, format!("config.{}", columns[1]));
+        assert!(found[0].1.contains(columns[2]), "{line}: {found:?}");
         assert!(!found[0].1.contains("s3cret"), "{found:?}");
     }
 }

@@ -25,77 +25,79 @@ fn problems(config: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Left side, operator, right side, result.
+const COMPARISONS: &str = r#"
+10 ⇒ eq ⇒ "10" ⇒ true
+"10.0" ⇒ eq ⇒ 10 ⇒ true
+" 10 " ⇒ equals ⇒ 10 ⇒ true
+"10" ⇒ eq ⇒ "10.0" ⇒ false
+"ten" ⇒ eq ⇒ 10 ⇒ false
+"" ⇒ eq ⇒ 0 ⇒ false
+1 ⇒ eq ⇒ 1.0 ⇒ true
+9007199254740993 ⇒ eq ⇒ "9007199254740992" ⇒ false
+9007199254740993 ⇒ eq ⇒ "9007199254740993" ⇒ true
+9007199254740993 ⇒ gt ⇒ "9007199254740992" ⇒ true
+18446744073709551615 ⇒ == ⇒ "18446744073709551615" ⇒ true
+true ⇒ eq ⇒ "True" ⇒ true
+true ⇒ eq ⇒ "false" ⇒ false
+true ⇒ eq ⇒ 1 ⇒ false
+null ⇒ eq ⇒ "" ⇒ true
+null ⇒ eq ⇒ "x" ⇒ false
+null ⇒ eq ⇒ null ⇒ true
+[1, {"a": 2}] ⇒ eq ⇒ [1.0, {"a": 2.0}] ⇒ true
+[1] ⇒ eq ⇒ [1, 2] ⇒ false
+"a" ⇒ ne ⇒ "b" ⇒ true
+"a" ⇒ not_equals ⇒ "a" ⇒ false
+"A" ⇒ eq ⇒ "a" ⇒ false
+"9" ⇒ lt ⇒ "10000" ⇒ true
+"9" ⇒ gt ⇒ "10000" ⇒ false
+1.5 ⇒ gte ⇒ "1.5" ⇒ true
+1.5 ⇒ Greater Than Or Equal ⇒ 1.6 ⇒ false
+-1 ⇒ <= ⇒ 0 ⇒ true
+null ⇒ gt ⇒ -1 ⇒ false
+null ⇒ lte ⇒ 1 ⇒ false
+"" ⇒ lt ⇒ 1 ⇒ false
+"2024-01-15T10:00:00Z" ⇒ lt ⇒ "2024-01-15T10:00:00-01:00" ⇒ true
+"hello" ⇒ contains ⇒ "ell" ⇒ true
+"hello" ⇒ contains ⇒ "ELL" ⇒ false
+["a", 5] ⇒ contains ⇒ "5" ⇒ true
+["a", 5] ⇒ notContains ⇒ "5" ⇒ false
+{"a": 1} ⇒ contains ⇒ "a" ⇒ true
+{"a": 1} ⇒ contains ⇒ 1 ⇒ false
+null ⇒ contains ⇒ "a" ⇒ false
+1234 ⇒ contains ⇒ 23 ⇒ true
+"hello" ⇒ startsWith ⇒ "he" ⇒ true
+"hello" ⇒ starts_with ⇒ "lo" ⇒ false
+"hello" ⇒ endsWith ⇒ "lo" ⇒ true
+null ⇒ endsWith ⇒ "" ⇒ false
+0 ⇒ exists ⇒ null ⇒ true
+"" ⇒ exists ⇒ null ⇒ true
+null ⇒ exists ⇒ null ⇒ false
+null ⇒ notExists ⇒ null ⇒ true
+"" ⇒ isEmpty ⇒ null ⇒ true
+[] ⇒ isEmpty ⇒ null ⇒ true
+{} ⇒ isEmpty ⇒ null ⇒ true
+null ⇒ isEmpty ⇒ null ⇒ true
+0 ⇒ isEmpty ⇒ null ⇒ false
+false ⇒ isEmpty ⇒ null ⇒ false
+" " ⇒ isNotEmpty ⇒ null ⇒ true
+"order-17" ⇒ matches ⇒ "^order-\\d+$" ⇒ true
+"an order-17" ⇒ matches ⇒ "^order" ⇒ false
+17 ⇒ matches ⇒ "^1" ⇒ true
+null ⇒ matches ⇒ ".*" ⇒ false
+"#;
+
 #[test]
 fn values_compare_as_documented() {
-    let big = json!(9_007_199_254_740_993_i64);
-    for (left, operator, right, expected) in [
-        (json!(10), "eq", json!("10"), true),
-        (json!("10.0"), "eq", json!(10), true),
-        (json!(" 10 "), "equals", json!(10), true),
-        (json!("10"), "eq", json!("10.0"), false),
-        (json!("ten"), "eq", json!(10), false),
-        (json!(""), "eq", json!(0), false),
-        (json!(1), "eq", json!(1.0), true),
-        (big.clone(), "eq", json!("9007199254740992"), false),
-        (big.clone(), "eq", json!("9007199254740993"), true),
-        (big, "gt", json!("9007199254740992"), true),
-        (json!(true), "eq", json!("True"), true),
-        (json!(true), "eq", json!("false"), false),
-        (json!(true), "eq", json!(1), false),
-        (Value::Null, "eq", json!(""), true),
-        (Value::Null, "eq", json!("x"), false),
-        (Value::Null, "eq", Value::Null, true),
-        (json!([1, {"a": 2}]), "eq", json!([1.0, {"a": 2.0}]), true),
-        (json!([1]), "eq", json!([1, 2]), false),
-        (json!("a"), "ne", json!("b"), true),
-        (json!("a"), "not_equals", json!("a"), false),
-        (json!("A"), "eq", json!("a"), false),
-        (json!("9"), "lt", json!("10000"), true),
-        (json!("9"), "gt", json!("10000"), false),
-        (json!(1.5), "gte", json!("1.5"), true),
-        (json!(1.5), "Greater Than Or Equal", json!(1.6), false),
-        (json!(-1), "<=", json!(0), true),
-        (Value::Null, "gt", json!(-1), false),
-        (Value::Null, "lte", json!(1), false),
-        (json!(""), "lt", json!(1), false),
-        (
-            json!("2024-01-15T10:00:00Z"),
-            "lt",
-            json!("2024-01-15T10:00:00-01:00"),
-            true,
-        ),
-        (json!("hello"), "contains", json!("ell"), true),
-        (json!("hello"), "contains", json!("ELL"), false),
-        (json!(["a", 5]), "contains", json!("5"), true),
-        (json!(["a", 5]), "notContains", json!("5"), false),
-        (json!({"a": 1}), "contains", json!("a"), true),
-        (json!({"a": 1}), "contains", json!(1), false),
-        (Value::Null, "contains", json!("a"), false),
-        (json!(1234), "contains", json!(23), true),
-        (json!("hello"), "startsWith", json!("he"), true),
-        (json!("hello"), "starts_with", json!("lo"), false),
-        (json!("hello"), "endsWith", json!("lo"), true),
-        (Value::Null, "endsWith", json!(""), false),
-        (json!(0), "exists", Value::Null, true),
-        (json!(""), "exists", Value::Null, true),
-        (Value::Null, "exists", Value::Null, false),
-        (Value::Null, "notExists", Value::Null, true),
-        (json!(""), "isEmpty", Value::Null, true),
-        (json!([]), "isEmpty", Value::Null, true),
-        (json!({}), "isEmpty", Value::Null, true),
-        (Value::Null, "isEmpty", Value::Null, true),
-        (json!(0), "isEmpty", Value::Null, false),
-        (json!(false), "isEmpty", Value::Null, false),
-        (json!(" "), "isNotEmpty", Value::Null, true),
-        (json!("order-17"), "matches", json!("^order-\\d+$"), true),
-        (json!("an order-17"), "matches", json!("^order"), false),
-        (json!(17), "matches", json!("^1"), true),
-        (Value::Null, "matches", json!(".*"), false),
-    ] {
+    for line in COMPARISONS.trim().lines() {
+        let columns: Vec<_> = line.split(" ⇒ ").collect();
+        let value = |index: usize| serde_json::from_str::<Value>(columns[index]).expect(line);
+        let (left, operator, right) = (value(0), columns[1], value(2));
+        let expected = Ok(value(3) == json!(true));
         let condition = json!({"left": left, "operator": operator, "right": right});
-        assert_eq!(decide(&condition), Ok(expected), "{condition}");
+        assert_eq!(decide(&condition), expected, "{line}");
         let studio = json!([{"field": left, "operator": operator, "value": right}]);
-        assert_eq!(decide(&studio), Ok(expected), "{studio}");
+        assert_eq!(decide(&studio), expected, "{line}");
     }
 }
 
@@ -158,95 +160,63 @@ fn groups_nest_and_stop_at_what_decides_them() {
     }
 }
 
+/// A configuration and the place of its one mistake; YES stands for a condition that holds.
+const MISTAKES: &str = r#"
+{} ⇒ conditions
+{"conditions": "{{input.conditions}}"} ⇒ conditions
+{"conditions": []} ⇒ conditions
+{"conditions": {}} ⇒ conditions.operator
+{"conditions": [YES], "combineOperator": "XOR"} ⇒ combineOperator
+{"conditions": {"left": 1, "operator": "eq"}} ⇒ conditions.right
+{"conditions": {"operator": "eq", "right": 1}} ⇒ conditions.left
+{"conditions": {"left": 1, "operator": "equls", "right": 1}} ⇒ conditions.operator
+{"conditions": {"left": 1, "operator": 5, "right": 1}} ⇒ conditions.operator
+{"conditions": {"left": 1, "operator": "matches", "right": "("}} ⇒ conditions.right
+{"conditions": {"left": 1, "operator": "matches", "right": "(a{1000}){1000}"}} ⇒ conditions.right
+{"conditions": {"left": 1, "operator": "matches", "right": 5}} ⇒ conditions.right
+{"conditions": {"operator": "and", "conditions": [YES, 7]}} ⇒ conditions.conditions[1]
+{"conditions": {"operator": "not", "conditions": [YES, YES]}} ⇒ conditions.conditions
+{"conditions": {"operator": "and", "conditions": YES}} ⇒ conditions.conditions
+{"conditions": {"operator": "nand", "conditions": [YES]}} ⇒ conditions.operator
+"#;
+
 #[test]
 fn mistakes_are_found_before_the_run_and_in_it() {
     let yes = json!({"left": 1, "operator": "eq", "right": 1});
-    for (config, place) in [
-        (json!({}), "config.conditions"),
-        (
-            json!({"conditions": "{{input.conditions}}"}),
-            "config.conditions",
-        ),
-        (json!({"conditions": []}), "config.conditions"),
-        (json!({"conditions": {}}), "config.conditions.operator"),
-        (
-            json!({"conditions": [yes], "combineOperator": "XOR"}),
-            "config.combineOperator",
-        ),
-        (
-            json!({"conditions": {"left": 1, "operator": "eq"}}),
-            "config.conditions.right",
-        ),
-        (
-            json!({"conditions": {"operator": "eq", "right": 1}}),
-            "config.conditions.left",
-        ),
-        (
-            json!({"conditions": {"left": 1, "operator": "equls", "right": 1}}),
-            "config.conditions.operator",
-        ),
-        (
-            json!({"conditions": {"left": 1, "operator": 5, "right": 1}}),
-            "config.conditions.operator",
-        ),
-        (
-            json!({"conditions": {"left": 1, "operator": "matches", "right": "("}}),
-            "config.conditions.right",
-        ),
-        (
-            json!({"conditions": {"left": 1, "operator": "matches", "right": "(a{1000}){1000}"}}),
-            "config.conditions.right",
-        ),
-        (
-            json!({"conditions": {"left": 1, "operator": "matches", "right": "a".repeat(1_001)}}),
-            "config.conditions.right",
-        ),
-        (
-            json!({"conditions": {"operator": "and", "conditions": [yes, 7]}}),
-            "config.conditions.conditions[1]",
-        ),
-        (
-            json!({"conditions": {"operator": "not", "conditions": [yes, yes]}}),
-            "config.conditions.conditions",
-        ),
-        (
-            json!({"conditions": {"operator": "and", "conditions": yes}}),
-            "config.conditions.conditions",
-        ),
-        (
-            json!({"conditions": {"operator": "nand", "conditions": [yes]}}),
-            "config.conditions.operator",
-        ),
-        (
-            json!({"conditions": vec![yes.clone(); 101]}),
-            "config.conditions[100]",
-        ),
-        (
-            json!({"conditions": vec![yes.clone(); 150]}),
-            "config.conditions[100]",
-        ),
-    ] {
+    let mut cases: Vec<(Value, &str)> = MISTAKES
+        .trim()
+        .lines()
+        .map(|line| {
+            let (config, place) = line.split_once(" ⇒ ").expect(line);
+            let config = config.replace("YES", &yes.to_string());
+            (serde_json::from_str(&config).expect(line), place)
+        })
+        .collect();
+    for count in [101, 150] {
+        let many = json!({"conditions": vec![yes.clone(); count]});
+        cases.push((many, "conditions[100]"));
+    }
+    let long = json!({"left": 1, "operator": "matches", "right": "a".repeat(1_001)});
+    cases.push((json!({"conditions": long}), "conditions.right"));
+    for (config, place) in cases {
         let found = problems(&config);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].0, place, "{found:?}");
-        assert_eq!(
-            run(&config).expect_err("a mistake").code,
-            "CONFIG",
-            "{config}"
-        );
+        assert_eq!(found[0].0, format!("config.{place}"), "{found:?}");
+        let error = run(&config).expect_err("a mistake");
+        assert_eq!(error.code, "CONFIG", "{config}");
     }
-    let mut deep = yes;
+}
+
+#[test]
+fn nesting_ends_at_sixteen() {
+    let mut deep = json!({"left": 1, "operator": "eq", "right": 1});
     for _ in 0..16 {
         deep = json!({"operator": "not", "condition": deep});
     }
-    assert!(decide(&deep).is_ok());
+    assert_eq!(decide(&deep), Ok(true));
     let deeper = json!({"operator": "not", "condition": deep});
-    assert!(
-        decide(&deeper)
-            .expect_err("too deep")
-            .message
-            .contains("deeper than 16")
-    );
+    let error = decide(&deeper).expect_err("too deep");
+    assert!(error.message.contains("deeper than 16"), "{error:?}");
 }
 
 #[test]

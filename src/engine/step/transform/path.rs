@@ -38,9 +38,9 @@ impl Path {
             _ if trimmed.is_empty() => return Err(wrong("it is empty")),
             // The first segment of a dot path has no dot before it.
             _ if trimmed.starts_with('[') => trimmed,
-            _ => return Path::segments(&format!(".{trimmed}")).map_err(|why| wrong(why)),
+            _ => return Path::segments(&format!(".{trimmed}")).map_err(wrong),
         };
-        Path::segments(rest).map_err(|why| wrong(why))
+        Path::segments(rest).map_err(wrong)
     }
 
     fn segments(mut rest: &str) -> Result<Path, &'static str> {
@@ -201,6 +201,8 @@ fn index_of(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
     use super::*;
     use serde_json::json;
 

@@ -102,110 +102,59 @@ fn without_rules_the_source_is_the_output_and_a_schema_is_enforced() {
     );
 }
 
+/// A configuration, the place of its one mistake, and a part of what is said of it.
+const MISTAKES: &str = r#"
+{} ⇒ sourceData ⇒ missing
+{"script": "return 1"} ⇒ script ⇒ JavaScript
+{"code": "return 1", "input": {}} ⇒ code ⇒ JavaScript
+{"sourceData": 1, "action": "mapp"} ⇒ action ⇒ none of
+{"sourceData": 1, "strict": "maybe"} ⇒ strict ⇒ true
+{"sourceData": 1, "mappingRule": []} ⇒ mappingRule ⇒ `mappingRules`?
+{"sourceData": 1, "validationRules": [{}]} ⇒ validationRules ⇒ not available
+{"sourceData": 1, "targetSchema": {"type": 5}} ⇒ targetSchema ⇒ Schema
+{"sourceData": 1, "targetSchema": {"$ref": "http://127.0.0.1:1/x"}} ⇒ targetSchema ⇒ Schema
+{"sourceData": 1, "mappingRules": {}} ⇒ mappingRules ⇒ array
+"#;
+
+/// The same of a mapping rule.
+const MISTAKES_IN_A_RULE: &str = r#"
+5 ⇒  ⇒ not a rule
+{"target": "a"} ⇒ .source ⇒ missing
+{"source": "a"} ⇒ .target ⇒ missing
+{"source": "a[*]", "target": "a"} ⇒ .source ⇒ wildcards
+{"source": "a", "target": "$"} ⇒ .target ⇒ named
+{"source": "a", "target": "b[10001]"} ⇒ .target ⇒ 10000
+{"source": "a", "target": "b", "transform": "captalize"} ⇒ .transform ⇒ `capitalize`
+{"source": "a", "target": "b", "defualt": 1} ⇒ .defualt ⇒ `default`?
+{"source": "a", "target": "b", "customTransform": "make it nice"} ⇒ .customTransform ⇒ plain language
+"#;
+
 #[test]
 fn mistakes_are_found_before_the_run() {
-    let rule = |rule: Value| json!({"sourceData": 1, "mappingRules": [rule]});
-    for (config, place, part) in [
-        (json!({}), "config.sourceData", "missing"),
-        (json!({"script": "return 1"}), "config.script", "JavaScript"),
-        (
-            json!({"code": "return 1", "input": {}}),
-            "config.code",
-            "JavaScript",
-        ),
-        (
-            json!({"sourceData": 1, "action": "mapp"}),
-            "config.action",
-            "none of",
-        ),
-        (
-            json!({"sourceData": 1, "strict": "maybe"}),
-            "config.strict",
-            "true",
-        ),
-        (
-            json!({"sourceData": 1, "mappingRule": []}),
-            "config.mappingRule",
-            "`mappingRules`?",
-        ),
-        (
-            json!({"sourceData": 1, "validationRules": [{}]}),
-            "config.validationRules",
-            "not available",
-        ),
-        (
-            json!({"sourceData": 1, "targetSchema": {"type": 5}}),
-            "config.targetSchema",
-            "Schema",
-        ),
-        (
-            json!({"sourceData": 1, "targetSchema": {"$ref": "http://127.0.0.1:1/x"}}),
-            "config.targetSchema",
-            "Schema",
-        ),
-        (
-            json!({"sourceData": 1, "mappingRules": {}}),
-            "config.mappingRules",
-            "array",
-        ),
-        (rule(json!(5)), "config.mappingRules[0]", "not a rule"),
-        (
-            rule(json!({"target": "a"})),
-            "config.mappingRules[0].source",
-            "missing",
-        ),
-        (
-            rule(json!({"source": "a"})),
-            "config.mappingRules[0].target",
-            "missing",
-        ),
-        (
-            rule(json!({"source": "a[*]", "target": "a"})),
-            "config.mappingRules[0].source",
-            "wildcards",
-        ),
-        (
-            rule(json!({"source": "a", "target": "$"})),
-            "config.mappingRules[0].target",
-            "named",
-        ),
-        (
-            rule(json!({"source": "a", "target": "b[10001]"})),
-            "config.mappingRules[0].target",
-            "10000",
-        ),
-        (
-            rule(json!({"source": "a", "target": "b", "transform": "captalize"})),
-            "config.mappingRules[0].transform",
-            "`capitalize`",
-        ),
-        (
-            rule(json!({"source": "a", "target": "b", "defualt": 1})),
-            "config.mappingRules[0].defualt",
-            "`default`?",
-        ),
-        (
-            rule(json!({"source": "a", "target": "b", "customTransform": "make it nice"})),
-            "config.mappingRules[0].customTransform",
-            "plain language",
-        ),
-        (
-            json!({"sourceData": 1, "mappingRules": vec![json!({"source": "a", "target": "b"}); 501]}),
-            "config.mappingRules",
-            "501",
-        ),
-    ] {
+    let with_rule = |rule: Value| json!({"sourceData": 1, "mappingRules": [rule]});
+    let mut cases = Vec::new();
+    for line in MISTAKES.trim().lines() {
+        let columns: Vec<_> = line.split(" ⇒ ").collect();
+        let config: Value = serde_json::from_str(columns[0]).expect(line);
+        cases.push((config, format!("config.{}", columns[1]), columns[2]));
+    }
+    for line in MISTAKES_IN_A_RULE.trim().lines() {
+        let columns: Vec<_> = line.split(" ⇒ ").collect();
+        let rule = serde_json::from_str(columns[0]).expect(line);
+        let place = format!("config.mappingRules[0]{}", columns[1]);
+        cases.push((with_rule(rule), place, columns[2]));
+    }
+    let rules = vec![json!({"source": "a", "target": "b"}); 501];
+    let many = json!({"sourceData": 1, "mappingRules": rules});
+    cases.push((many, "config.mappingRules".into(), "501"));
+    for (config, place, part) in cases {
         let found = problems(&config);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].0, place);
         assert!(found[0].1.contains(part), "{found:?}");
     }
-    assert_eq!(
-        problems(&rule(
-            json!({"source": "{{a}}", "target": "b.{{c}}", "transform": "{{d}}"})
-        )),
-        []
-    );
+    let templates = json!({"source": "{{a}}", "target": "b.{{c}}", "transform": "{{d}}"});
+    assert_eq!(problems(&with_rule(templates)), []);
 }
 
 #[test]

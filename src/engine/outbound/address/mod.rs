@@ -62,7 +62,8 @@ const fn v6(s: [u16; 8], prefix: u8) -> Ipv6Net {
 pub enum Refused {
     /// The address is not public, and nobody allowed it.
     #[error(
-        "{host} is at {address}, a {kind} address, which outgoing calls may not reach; if it is meant, add `{host}:{port}` to the setting `outbound_allow`"
+        "{host} is at {address}, a {kind} address, which outgoing calls may not reach; if it is meant, add `{}` to the setting `outbound_allow`",
+        entry(.host, *.port)
     )]
     NotPublic {
         /// The host as the URL names it.
@@ -86,6 +87,14 @@ pub enum Refused {
         /// The server's port.
         port: u16,
     },
+}
+
+/// The entry of `outbound_allow` that allows `port` of `host`.
+fn entry(host: &str, port: u16) -> String {
+    match host.parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]:{port}"),
+        Err(_) => format!("{host}:{port}"),
+    }
 }
 
 /// Whom an entry of `outbound_allow` means.
@@ -274,3 +283,6 @@ fn is_own_address(address: IpAddr) -> bool {
             || UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
     })
 }
+
+#[cfg(test)]
+mod tests;

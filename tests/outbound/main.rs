@@ -1,0 +1,7 @@
+//! The one outgoing client and the step `api.request`, against real listeners on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod client;
+mod policy;
+mod server;
+mod step;

@@ -1,0 +1,86 @@
+//! Recorded journals, each with the definition that it belongs to and the end that it led to.
+
+use super::{LIMITS, fold, rules};
+use flowlatch::model::plan::steps::compile;
+use flowlatch::model::plan::{Next, Node, Outcome, Plan, RunState, StepRecord, Task, next};
+use flowlatch::model::run::Event;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+fn without(event: &Value, field: &str) -> Value {
+    let mut event = event.clone();
+    event.as_object_mut().unwrap().remove(field);
+    event
+}
+
+/// Everything that a state says, without what is empty.
+fn end(plan: &Plan, state: &RunState) -> Value {
+    let step = |(node, record): (&Node, &StepRecord)| {
+        let mut step = json!({
+            "id": node.id, "status": record.status, "attempts": record.attempts, "failures": record.failures,
+            "startedAt": record.started_at_ms, "finishedAt": record.finished_at_ms, "dueAt": record.due_at_ms,
+            "output": record.output, "error": record.error.as_ref().map(|error| &error.code), "way": record.way
+        });
+        step.as_object_mut()
+            .unwrap()
+            .retain(|_, value| !value.is_null());
+        step
+    };
+    let task = |task: Task| match task {
+        Task::Attempt {
+            node,
+            attempt,
+            not_before_ms,
+        } => {
+            json!({"attempt": attempt, "step": plan.nodes[node].id, "notBefore": not_before_ms})
+        }
+        Task::Wake { node, due_ms } => json!({"wake": plan.nodes[node].id, "due": due_ms}),
+    };
+    let next = match next(plan, state) {
+        Next::Do(tasks) => tasks.into_iter().map(task).collect(),
+        Next::Wait => json!("wait"),
+        Next::Ended => json!("ended"),
+        Next::Finish(Outcome::Completed(output)) => json!({"complete": output}),
+        Next::Finish(Outcome::Failed(error)) => json!({"fail": error}),
+    };
+    json!({
+        "status": state.status().as_str(),
+        "nextSequence": state.next_sequence(),
+        "underWay": state.under_way().map(|(node, attempt)| (plan.nodes[node].id.clone(), attempt)).collect::<Vec<_>>(),
+        "next": next,
+        "steps": plan.nodes.iter().zip(state.records()).map(step).collect::<Vec<_>>()
+    })
+}
+
+/// Journals of earlier versions fold to the end that they had then.
+#[test]
+fn recorded_journals_keep_their_ends() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.display();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let recorded: Value = serde_json::from_str(&text).unwrap();
+        let plan = compile(&recorded["definition"], &rules(), &LIMITS).unwrap();
+        let events = recorded["events"].as_array().unwrap().iter();
+        let journal: Vec<(i64, Event)> = events
+            .map(|event| {
+                let read = Event::deserialize(event).unwrap();
+                assert_eq!(
+                    serde_json::to_value(&read).unwrap(),
+                    without(event, "at"),
+                    "{name}"
+                );
+                (event["at"].as_i64().unwrap(), read)
+            })
+            .collect();
+        assert_eq!(
+            end(&plan, &fold(&plan, &journal)),
+            recorded["end"],
+            "{name}"
+        );
+        count += 1;
+    }
+    assert!(count >= 5, "{count} journals");
+}
