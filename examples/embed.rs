@@ -20,7 +20,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = App::open(config, Options::default()).await?;
     let (stop, stopped) = watch::channel(false);
     let (ready, bound) = oneshot::channel();
-    let serving = tokio::spawn(app.clone().serve(stopped, move |bound| drop(ready.send(bound))));
+    let serving = tokio::spawn(
+        app.clone()
+            .serve(stopped, move |bound| drop(ready.send(bound))),
+    );
     let bound = bound.await?;
     println!("listening on {}", bound.url);
 
