@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../examples/built.rs"]
+mod built;
 mod refusals;
 mod shown;
 mod tables;
 mod tour;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,23 +40,4 @@ fn rows(text: &str) -> Vec<Vec<String>> {
                 .collect()
         })
         .collect()
-}
-
-/// A program that was built with the tests: examples lie beside them.
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let folder = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("the target folder");
-    let path = folder
-        .join("examples")
-        .join(name)
-        .with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(
-        path.exists(),
-        "{} is not built: `cargo test` builds it, `cargo build --examples` does too",
-        path.display()
-    );
-    path
 }

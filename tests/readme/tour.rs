@@ -2,8 +2,9 @@
 //! by a shell, and `curl` is played by this test's own client, so that nothing need be installed; an option that is not
 //! known here fails the test.
 
+use super::built::example;
+use super::section;
 use super::shown::Known;
-use super::{example, section};
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
