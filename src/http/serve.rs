@@ -27,7 +27,7 @@ use warp::reply::Response;
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// Open connections of the folder's owner: few, and beside those of the clients.
 const OWNERS_CONNECTIONS: u32 = 64;
-/// The most bytes of one request's head.
+/// The most bytes of one request's head; what comes in one piece with them may make it a little more.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Something to accept connections on, and what those who come in are.
