@@ -160,6 +160,14 @@ impl Done {
         self
     }
 
+    /// Demands this exit code and an error with these words, after whatever was printed.
+    pub(crate) fn refused_with_output(self, code: i32, words: &str) -> Done {
+        assert_eq!(self.code, code, "{self:#?}");
+        let error = self.stderr.lines().find(|line| line.starts_with("error: "));
+        assert!(error.is_some_and(|line| line.contains(words)), "{self:#?}");
+        self
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
@@ -251,7 +259,7 @@ pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     let pid = Pid::from_child(child);
     let watchdog = thread::spawn(move || {
         if over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-            drop(kill_process(pid, Signal::KILL));
+            kill_process(pid, Signal::KILL).expect("it has not been waited for");
         }
     });
     let status = child.wait().expect("a child");
