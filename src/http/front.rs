@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, Either, Empty, Full};
 use ipnet::IpNet;
 use serde_json::Value;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -60,7 +60,9 @@ impl Front {
             peer.address = self.client_address(peer.address, request.headers());
         }
         let origin = self.cors.origin(request.headers());
-        if let Some(preflight) = self.cors.preflight(&request, origin.as_ref()) {
+        if let Some(preflight) = self.cors.preflight(&request, origin.as_ref())
+            && self.hosts.check(request.uri(), request.headers()).is_ok()
+        {
             return preflight;
         }
         let mut response = self.answer(request, peer).await;
@@ -174,30 +176,37 @@ impl Front {
         }
     }
 
-    /// The right-most address of `X-Forwarded-For` that is no trusted proxy, when the peer itself is one.
+    /// The right-most address of `X-Forwarded-For` that is no trusted proxy, when the peer itself is one. What is no
+    /// address ends the search: nobody that is trusted has vouched for what stands before it.
     fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let trusted = |address: &IpAddr| {
-            self.trusted_proxies
-                .iter()
-                .any(|net| net.contains(&address.to_canonical()))
-        };
+        let trusted =
+            |address: &IpAddr| self.trusted_proxies.iter().any(|net| net.contains(address));
         let mut address = peer;
         let hops = headers
             .get_all("x-forwarded-for")
             .iter()
             .rev()
-            .filter_map(|value| value.to_str().ok());
+            .map(|value| value.to_str().unwrap_or_default());
         for hop in hops.flat_map(|value| value.rsplit(',')) {
-            if !trusted(&address) {
-                break;
-            }
-            match hop.trim().parse() {
-                Ok(next) => address = next,
-                Err(_) => break,
+            match address_of(hop.trim()) {
+                Some(next) if trusted(&address) => address = next,
+                _ => break,
             }
         }
         address
     }
+}
+
+/// A hop as proxies write it: an address, some with a port, IPv6 then in brackets.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let bare = hop
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(hop);
+    let address = bare
+        .parse::<IpAddr>()
+        .or_else(|_| hop.parse::<SocketAddr>().map(|socket| socket.ip()));
+    address.ok().map(|address| address.to_canonical())
 }
 
 /// Runs an endpoint's chain. What stopped it stands in the visit or in the response's extensions.

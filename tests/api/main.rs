@@ -2,4 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod bare;
+mod connections;
+mod panics;
+mod proxies;
 mod support;
+mod tls;
+mod wire;
