@@ -149,8 +149,9 @@ async fn json_is_known_in_every_spelling_and_no_body_needs_no_type() {
         }
     }
     for change in ["activate", "pause"] {
-        let answer = admin.send(Method::POST, &format!("{workflow}/{change}"), json!(null));
-        assert_eq!(answer.await.status, StatusCode::OK, "{change}");
+        let path = format!("{workflow}/{change}");
+        let answer = admin.send(Method::POST, &path, json!(null)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{change}");
     }
 }
 
