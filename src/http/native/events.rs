@@ -39,17 +39,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Method::GET,
         "/api/v1/runs/:id/events",
         access,
-        |guard| {
-            guard
-                .and(warp::header::optional::<String>("last-event-id"))
-                .then(events)
-        },
+        |guard| guard.then(events),
     )]
 }
 
-async fn events(ctx: Ctx, last_event_id: Option<String>) -> Answer {
+async fn events(ctx: Ctx) -> Answer {
     let run = reachable_run(&ctx)?;
-    let from = match last_event_id {
+    let from = match ctx.header("last-event-id")? {
         None => 0,
         Some(text) => text.trim().parse::<u64>().map(|last| last.saturating_add(1)).map_err(|_| {
             Problem::invalid("`Last-Event-ID` is not the id of an event of this stream; leave it out to start at 0.")
