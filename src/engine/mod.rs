@@ -144,8 +144,8 @@ impl Engine {
             .await?
         {
             Edit::NotFound => Err(EngineError::NotFound),
-            Edit::Conflict(status) => Err(EngineError::Conflict(format!(
-                "the run is {status} already; only an unfinished run can be cancelled"
+            Edit::Conflict(why) => Err(EngineError::Conflict(format!(
+                "{why}; only an unfinished run can be cancelled"
             ))),
             Edit::Done(cancelled) => {
                 let sequence = cancelled.summary.sequence;
