@@ -2,8 +2,11 @@
 //! id, none with anything of the server's inside, and nothing written.
 
 mod bodies;
+mod key_routes;
 mod paths;
 mod routes;
+mod run_routes;
+mod workflow_routes;
 
 use crate::raw::RawAnswer;
 use crate::support::{Answer, TestServer};
