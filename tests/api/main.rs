@@ -4,5 +4,6 @@
 
 mod access;
 mod errors;
+mod limits;
 mod raw;
 mod support;
