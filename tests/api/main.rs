@@ -4,6 +4,7 @@
 
 mod access;
 mod errors;
+mod keys;
 mod limits;
 mod raw;
 mod support;
