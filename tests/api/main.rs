@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod access;
+mod audit;
+mod cors;
 mod errors;
 mod keys;
 mod limits;
 mod raw;
 mod support;
+mod workflows;
