@@ -132,10 +132,8 @@ impl Workflows {
     }
 
     /// Every mistake of a definition; nothing is stored or run.
-    pub fn check(&self, definition: &Definition) -> Result<(), WorkflowProblem> {
-        self.compile(definition, 0)
-            .map(|_| ())
-            .map_err(WorkflowProblem::Invalid)
+    pub fn check(&self, definition: &Definition) -> Result<(), Vec<DefinitionProblem>> {
+        self.compile(definition, 0).map(|_| ())
     }
 
     /// Saves a new workflow as a draft.
@@ -144,7 +142,8 @@ impl Workflows {
         draft: WorkflowDraft,
         by: &str,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
-        self.check(&draft.definition)?;
+        self.check(&draft.definition)
+            .map_err(WorkflowProblem::Invalid)?;
         let now_ms = self.0.clock.now_ms();
         let id = WorkflowId::generate();
         let workflow = self
@@ -164,7 +163,8 @@ impl Workflows {
         expected_version: Option<i64>,
         by: &str,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
-        self.check(&draft.definition)?;
+        self.check(&draft.definition)
+            .map_err(WorkflowProblem::Invalid)?;
         let edit = WorkflowEdit {
             draft,
             change_summary,

@@ -12,6 +12,7 @@ use super::visit::{MAX_PARAMETERS, Peer, Visit};
 use super::{Api, RequestBody, body};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, Either, Empty, Full};
 use ipnet::IpNet;
 use serde_json::Value;
@@ -54,20 +55,31 @@ impl Front {
         }
     }
 
-    /// Answers one request.
-    pub async fn serve(&self, request: Request<RequestBody>, mut peer: Peer) -> Response {
+    /// Answers one request. Everything that needs no waiting is done before the future is made, so that it carries no
+    /// request around.
+    pub fn serve(
+        &self,
+        request: Request<RequestBody>,
+        mut peer: Peer,
+    ) -> impl Future<Output = Response> + Send + '_ {
         if !peer.control && !self.trusted_proxies.is_empty() {
             peer.address = self.client_address(peer.address, request.headers());
         }
         let origin = self.cors.origin(request.headers());
-        if let Some(preflight) = self.cors.preflight(&request, origin.as_ref())
-            && self.hosts.check(request.uri(), request.headers()).is_ok()
-        {
-            return preflight;
+        let preflight = self.cors.preflight(&request, origin.as_ref());
+        let (mut visit, from) = self.visit(request, peer);
+        let found = match preflight {
+            Some(response) => Found::Preflight(response),
+            None => self
+                .find(&mut visit, from)
+                .map_or_else(Found::Nothing, Found::Route),
+        };
+        let visit = Arc::new(visit);
+        async move {
+            let mut response = answer(&visit, found).await;
+            self.cors.mark(&mut response, origin);
+            response
         }
-        let mut response = self.answer(request, peer).await;
-        self.cors.mark(&mut response, origin);
-        response
     }
 
     /// Answers a request of this process's own, without a port: status and JSON body.
@@ -94,29 +106,6 @@ impl Front {
             .to_bytes();
         let value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         Ok((parts.status.as_u16(), value))
-    }
-
-    async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response {
-        let (mut visit, from) = self.visit(request, peer);
-        let found = self.find(&mut visit, from);
-        let visit = Arc::new(visit);
-        let response = match found {
-            Ok(route) => {
-                let mut request = Request::new(Empty::<Bytes>::new());
-                request.extensions_mut().insert(visit.clone());
-                run(&visit, route, request).await
-            }
-            Err(problem) => {
-                missed(&visit, &problem).await;
-                Err(problem)
-            }
-        };
-        if let Some(unread) = visit.take_body()
-            && !visit.headers.contains_key(header::EXPECT)
-        {
-            body::drop_unread(unread).await;
-        }
-        finish(&visit, response)
     }
 
     /// What is known of a request at once, and at which byte of its path the endpoint's path begins.
@@ -209,12 +198,36 @@ fn address_of(hop: &str) -> Option<IpAddr> {
     address.ok().map(|address| address.to_canonical())
 }
 
+/// What a request's path, method and origin led to.
+enum Found {
+    Preflight(Response),
+    Route(BoxedFilter<(Response,)>),
+    Nothing(Problem),
+}
+
+async fn answer(visit: &Arc<Visit>, found: Found) -> Response {
+    let outcome = match found {
+        Found::Preflight(response) => return response,
+        Found::Route(route) => run(visit, route).await,
+        Found::Nothing(problem) => {
+            // In a box of its own: it is rare, and would make every request's future larger.
+            Box::pin(missed(visit, &problem)).await;
+            Err(problem)
+        }
+    };
+    if let Some(unread) = visit.take_body()
+        && !unread.is_end_stream()
+        && !visit.headers.contains_key(header::EXPECT)
+    {
+        Box::pin(body::drop_unread(unread)).await;
+    }
+    finish(visit, outcome)
+}
+
 /// Runs an endpoint's chain. What stopped it stands in the visit or in the response's extensions.
-async fn run(
-    visit: &Arc<Visit>,
-    route: BoxedFilter<(Response,)>,
-    request: Request<Empty<Bytes>>,
-) -> Result<Response, Problem> {
+async fn run(visit: &Arc<Visit>, route: BoxedFilter<(Response,)>) -> Result<Response, Problem> {
+    let mut request = Request::new(Empty::<Bytes>::new());
+    request.extensions_mut().insert(visit.clone());
     let call = AssertUnwindSafe(warp::service(route).call(request)).catch_unwind();
     match call.await {
         Err(_) => {

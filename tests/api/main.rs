@@ -2,10 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod access;
+mod audit;
 mod bare;
 mod connections;
+mod cors;
+mod errors;
+mod keys;
+mod limits;
 mod panics;
 mod proxies;
+mod raw;
 mod support;
 mod tls;
 mod wire;
+mod workflows;

@@ -19,6 +19,7 @@ pub(crate) struct TestServer {
     pub(crate) url: String,
     pub(crate) admin_key: String,
     pub(crate) clock: Clock,
+    http: reqwest::Client,
     folder: Option<TempDir>,
     data: PathBuf,
     stop: watch::Sender<bool>,
@@ -91,6 +92,7 @@ impl TestServer {
             url,
             admin_key,
             clock,
+            http: http_client(),
             folder: None,
             data: data.to_owned(),
             stop,
@@ -152,14 +154,8 @@ impl TestServer {
     }
 
     pub(crate) fn client(&self, key: Option<String>) -> Client {
-        // A second installation finds the first one and changes nothing.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client");
         Client {
-            http,
+            http: self.http.clone(),
             url: self.url.clone(),
             key,
         }
@@ -201,6 +197,16 @@ impl TestServer {
         assert_eq!(activated.status, StatusCode::OK, "{}", activated.text);
         id
     }
+}
+
+/// One for a server, since making one takes longer than many a test.
+fn http_client() -> reqwest::Client {
+    // A second installation finds the first one and changes nothing.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client")
 }
 
 impl Client {

@@ -1,9 +1,9 @@
 //! `/workflows`: list, create, read, edit, archive, activate, pause, validate.
 
-use super::workflow_body::WorkflowBody;
+use super::workflow_body::{Fields, WorkflowBody};
 use super::{Answer, created, json as json_response, ok, page, page_request};
 use crate::clock::iso_utc;
-use crate::engine::{CompiledWorkflow, WorkflowProblem};
+use crate::engine::CompiledWorkflow;
 use crate::http::body::{json, query};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
@@ -11,11 +11,14 @@ use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::limit::Category;
+use crate::model::plan::DefinitionProblem;
 use crate::model::scope::Permission;
-use crate::model::workflow::{Reach, Workflow, WorkflowFilter, WorkflowStatus, WorkflowSummary};
+use crate::model::workflow::{
+    Definition, Reach, Workflow, WorkflowFilter, WorkflowStatus, WorkflowSummary,
+};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use warp::Filter as _;
 use warp::http::{HeaderValue, Method, StatusCode, header};
@@ -155,8 +158,8 @@ async fn get(ctx: Ctx) -> Answer {
     ))
 }
 
-async fn create(ctx: Ctx, body: Map<String, Value>) -> Answer {
-    let draft = WorkflowBody::read(body)?.draft()?;
+async fn create(ctx: Ctx, body: Fields) -> Answer {
+    let draft = WorkflowBody::read(body).draft(|definition| problems_of(&ctx, definition))?;
     require_name_within_reach(&ctx, &draft.name)?;
     let compiled = ctx
         .api()
@@ -167,9 +170,9 @@ async fn create(ctx: Ctx, body: Map<String, Value>) -> Answer {
     created(&view(&compiled.workflow))
 }
 
-async fn edit(ctx: Ctx, body: Map<String, Value>) -> Answer {
+async fn edit(ctx: Ctx, body: Fields) -> Answer {
     let compiled = reachable(&ctx)?;
-    let body = WorkflowBody::read(body)?;
+    let body = WorkflowBody::read(body);
     let expected = match (body.expected_version, ctx.header("if-match")?) {
         (Some(version), _) => Some(version),
         (None, None | Some("*")) => None,
@@ -180,7 +183,9 @@ async fn edit(ctx: Ctx, body: Map<String, Value>) -> Answer {
         })?),
     };
     let change_summary = body.change_summary.clone();
-    let draft = body.over(&compiled.workflow);
+    let draft = body.over(&compiled.workflow, |definition| {
+        problems_of(&ctx, definition)
+    })?;
     if draft.name != compiled.workflow.name && matches!(ctx.key().reach(), Reach::Prefix(_)) {
         require_name_within_reach(&ctx, &draft.name)?;
     }
@@ -215,17 +220,15 @@ async fn set_status(ctx: Ctx, status: WorkflowStatus) -> Answer {
 }
 
 /// Says whether a definition would be accepted. Stores and runs nothing.
-async fn validate(ctx: Ctx, body: Map<String, Value>) -> Answer {
-    let found = WorkflowBody::read(body).map(WorkflowBody::definition);
-    let problems = match found.map(|definition| ctx.api().engine.workflows().check(&definition)) {
-        Ok(Ok(())) => Vec::new(),
-        Ok(Err(WorkflowProblem::Invalid(problems))) | Err(Problem::Invalid(_, problems)) => {
-            problems
-        }
-        Ok(Err(other)) => return Err(other.into()),
-        Err(other) => return Err(other),
-    };
+async fn validate(ctx: Ctx, body: Fields) -> Answer {
+    let (definition, mut problems) = WorkflowBody::read(body).definition();
+    problems.extend(problems_of(&ctx, &definition));
     ok(&json!({ "valid": problems.is_empty(), "problems": problems }))
+}
+
+fn problems_of(ctx: &Ctx, definition: &Definition) -> Vec<DefinitionProblem> {
+    let checked = ctx.api().engine.workflows().check(definition);
+    checked.err().unwrap_or_default()
 }
 
 /// The workflow that the path names, if the key reaches it.
