@@ -65,12 +65,16 @@ impl Front {
         if !peer.control && !self.trusted_proxies.is_empty() {
             peer.address = self.client_address(peer.address, request.headers());
         }
+        let stranger = (!peer.control)
+            .then(|| self.hosts.check(request.uri(), request.headers()).err())
+            .flatten();
         let origin = self.cors.origin(request.headers());
         let preflight = self.cors.preflight(&request, origin.as_ref());
         let (mut visit, from) = self.visit(request, peer);
-        let found = match preflight {
-            Some(response) => Found::Preflight(response),
-            None => self
+        let found = match (stranger, preflight) {
+            (Some(problem), _) => Found::Nothing(problem),
+            (None, Some(response)) => Found::Preflight(response),
+            (None, None) => self
                 .find(&mut visit, from)
                 .map_or_else(Found::Nothing, Found::Route),
         };
@@ -142,9 +146,6 @@ impl Front {
         visit: &mut Visit,
         from: Option<usize>,
     ) -> Result<BoxedFilter<(Response,)>, Problem> {
-        if !visit.peer.control {
-            self.hosts.check(&visit.uri, &visit.headers)?;
-        }
         let from = from.ok_or(Problem::NotFound("path"))?;
         match self
             .table
