@@ -149,24 +149,23 @@ impl Execution {
 
     /// Goes on until the run has ended, waits for a moment, or the server stops.
     pub(super) async fn drive(mut self) {
-        loop {
-            let step = match next(&self.definition.plan, &self.state) {
-                Next::Finish(outcome) => self.finish(outcome).await,
-                Next::Do(tasks) => match tasks.into_iter().next() {
-                    Some(task) => self.perform(task).await,
-                    None => return,
-                },
-                Next::Wait | Next::Ended => return,
-            };
-            let step = match step {
-                Ok(()) => self.commit_when_due().await,
-                halted => halted,
-            };
-            match step {
-                Ok(()) => {}
-                Err(Halt::Parked | Halt::Over | Halt::Stopping) => return,
-            }
+        while self.go_one_step().await.is_ok() {}
+    }
+
+    async fn go_one_step(&mut self) -> Result<(), Halt> {
+        if self.shared.is_stopping() && self.unrecorded.is_none() {
+            self.commit(self.row(RunStatus::Running)).await?;
+            return Err(Halt::Stopping);
         }
+        match next(&self.definition.plan, &self.state) {
+            Next::Finish(outcome) => self.finish(outcome).await?,
+            Next::Do(tasks) => match tasks.into_iter().next() {
+                Some(task) => self.perform(task).await?,
+                None => return Err(Halt::Over),
+            },
+            Next::Wait | Next::Ended => return Err(Halt::Over),
+        }
+        self.commit_when_due().await
     }
 
     async fn perform(&mut self, task: Task) -> Result<(), Halt> {
@@ -423,10 +422,6 @@ impl Execution {
         if self.chunk.count > 0 && (self.chunk.count >= CHUNK_EVENTS || age_ms >= CHUNK_MS) {
             self.commit(self.row(RunStatus::Running)).await?;
             tokio::task::yield_now().await;
-        }
-        if self.shared.is_stopping() && self.unrecorded.is_none() {
-            self.commit(self.row(RunStatus::Running)).await?;
-            return Err(Halt::Stopping);
         }
         Ok(())
     }

@@ -23,9 +23,8 @@ const DROP_TIME: Duration = Duration::from_secs(2);
 /// After a guard: the body as JSON. No body is an empty object.
 pub(super) fn json<T: DeserializeOwned + Send + 'static>(guard: Guard) -> BoxedFilter<(Ctx, T)> {
     guard
-        .and(warp::header::headers_cloned())
-        .and_then(|ctx: Ctx, headers: HeaderMap| async move {
-            match read_json(&ctx.visit, &headers).await {
+        .and_then(|ctx: Ctx| async move {
+            match read_json(&ctx.visit).await {
                 Ok(value) => Ok((ctx, value)),
                 Err(problem) => Err(ctx.visit.refuse(problem)),
             }
@@ -50,12 +49,12 @@ pub(super) fn query<T: DeserializeOwned + Send + 'static>(guard: Guard) -> Boxed
         .boxed()
 }
 
-async fn read_json<T: DeserializeOwned>(visit: &Visit, headers: &HeaderMap) -> Result<T, Problem> {
-    let bytes = read(visit, headers).await?;
+async fn read_json<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
+    let bytes = read(visit).await?;
     if bytes.is_empty() {
         return serde_json::from_slice(b"{}").map_err(|error| bad_json(&error));
     }
-    if !is_json(headers) {
+    if !is_json(&visit.headers) {
         return Err(Problem::UnsupportedMediaType);
     }
     let text = std::str::from_utf8(&bytes).map_err(|error| {
@@ -72,16 +71,17 @@ async fn read_json<T: DeserializeOwned>(visit: &Visit, headers: &HeaderMap) -> R
     serde_json::from_str(text).map_err(|error| bad_json(&error))
 }
 
-async fn read(visit: &Visit, headers: &HeaderMap) -> Result<Bytes, Problem> {
+async fn read(visit: &Visit) -> Result<Bytes, Problem> {
     let max_bytes = visit.api.options.max_body_bytes;
     let Some(mut body) = visit.take_body() else {
         return Ok(Bytes::new());
     };
-    let announced = headers
+    let announced = visit
+        .headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let too_large = announced.is_some_and(|length| length > max_bytes as u64);
-    if too_large && headers.contains_key(header::EXPECT) {
+    if too_large && visit.headers.contains_key(header::EXPECT) {
         // It was not told to go on, and will not send anything.
         return Err(Problem::TooLarge(max_bytes));
     }

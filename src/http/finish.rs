@@ -24,16 +24,9 @@ pub(super) fn request_id(visit: &Visit) -> String {
 
 /// Makes the answer of what came of a request.
 pub(super) fn finish(visit: &Visit, outcome: Result<Response, Problem>) -> Response {
-    let mut response = match &outcome {
-        Ok(_) => Response::default(),
-        Err(problem) => render(visit, problem),
-    };
-    let problem = match outcome {
-        Ok(answered) => {
-            response = answered;
-            None
-        }
-        Err(problem) => Some(problem),
+    let (mut response, problem) = match outcome {
+        Ok(response) => (response, None),
+        Err(problem) => (render(visit, &problem), Some(problem)),
     };
     let headers = response.headers_mut();
     headers.reserve(6);

@@ -20,6 +20,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 use tower_service::Service as _;
+use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, HeaderValue, Request, header};
 use warp::reply::Response;
 
@@ -96,56 +97,12 @@ impl Front {
     }
 
     async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response {
-        let (parts, request_body) = request.into_parts();
-        let expects_continue = parts.headers.contains_key(header::EXPECT);
-        let refused = (!peer.control)
-            .then(|| self.hosts.check(&parts.uri, &parts.headers).err())
-            .flatten();
-        let stripped = parts
-            .uri
-            .path()
-            .strip_prefix(self.base_path.as_str())
-            .filter(|rest| rest.starts_with('/'));
-        let Place { door, path } = Door::locate(stripped.unwrap_or_default());
-        let from = parts.uri.path().len() - path.len();
-
-        let mut visit = Visit {
-            api: self.api.clone(),
-            door,
-            peer,
-            number: self.api.requests.fetch_add(1, Ordering::Relaxed),
-            credential: door.credential(&parts.headers),
-            parameters: [(0, 0); MAX_PARAMETERS],
-            allow: Methods::default(),
-            body: Mutex::new(Some(request_body)),
-            who: OnceLock::new(),
-            limit: OnceLock::new(),
-            problem: OnceLock::new(),
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-        };
-        let found = match refused {
-            Some(problem) => Err(problem),
-            None if stripped.is_none() => Err(Problem::NotFound("path")),
-            None => match self.table.find(door, &parts.method, parts.uri.path(), from) {
-                Match::Found {
-                    endpoint,
-                    parameters,
-                } => {
-                    visit.parameters = parameters;
-                    Ok(endpoint.route())
-                }
-                Match::OtherMethod(allow) => {
-                    visit.allow = allow;
-                    Err(Problem::MethodNotAllowed)
-                }
-                Match::Nothing => Err(Problem::NotFound("path")),
-            },
-        };
+        let (mut visit, from) = self.visit(request, peer);
+        let found = self.find(&mut visit, from);
         let visit = Arc::new(visit);
         let response = match found {
             Ok(route) => {
-                let mut request = Request::from_parts(parts, Empty::<Bytes>::new());
+                let mut request = Request::new(Empty::<Bytes>::new());
                 request.extensions_mut().insert(visit.clone());
                 run(&visit, route, request).await
             }
@@ -155,11 +112,68 @@ impl Front {
             }
         };
         if let Some(unread) = visit.take_body()
-            && !expects_continue
+            && !visit.headers.contains_key(header::EXPECT)
         {
             body::drop_unread(unread).await;
         }
         finish(&visit, response)
+    }
+
+    /// What is known of a request at once, and at which byte of its path the endpoint's path begins.
+    fn visit(&self, request: Request<RequestBody>, peer: Peer) -> (Visit, Option<usize>) {
+        let (parts, body) = request.into_parts();
+        let whole = parts.uri.path();
+        let stripped = whole
+            .strip_prefix(self.base_path.as_str())
+            .filter(|rest| rest.starts_with('/'));
+        let Place { door, path } = Door::locate(stripped.unwrap_or_default());
+        let from = stripped.map(|_| whole.len() - path.len());
+        let visit = Visit {
+            api: self.api.clone(),
+            door,
+            peer,
+            number: self.api.requests.fetch_add(1, Ordering::Relaxed),
+            credential: door.credential(&parts.headers),
+            parameters: [(0, 0); MAX_PARAMETERS],
+            allow: Methods::default(),
+            body: Mutex::new(Some(body)),
+            who: OnceLock::new(),
+            limit: OnceLock::new(),
+            problem: OnceLock::new(),
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+        };
+        (visit, from)
+    }
+
+    /// The chain that answers the request, or why there is none.
+    fn find(
+        &self,
+        visit: &mut Visit,
+        from: Option<usize>,
+    ) -> Result<BoxedFilter<(Response,)>, Problem> {
+        if !visit.peer.control {
+            self.hosts.check(&visit.uri, &visit.headers)?;
+        }
+        let from = from.ok_or(Problem::NotFound("path"))?;
+        match self
+            .table
+            .find(visit.door, &visit.method, visit.uri.path(), from)
+        {
+            Match::Found {
+                endpoint,
+                parameters,
+            } => {
+                visit.parameters = parameters;
+                Ok(endpoint.route())
+            }
+            Match::OtherMethod(allow) => {
+                visit.allow = allow;
+                Err(Problem::MethodNotAllowed)
+            }
+            Match::Nothing => Err(Problem::NotFound("path")),
+        }
     }
 
     /// The right-most address of `X-Forwarded-For` that is no trusted proxy, when the peer itself is one. What is no
@@ -198,7 +212,7 @@ fn address_of(hop: &str) -> Option<IpAddr> {
 /// Runs an endpoint's chain. What stopped it stands in the visit or in the response's extensions.
 async fn run(
     visit: &Arc<Visit>,
-    route: warp::filters::BoxedFilter<(Response,)>,
+    route: BoxedFilter<(Response,)>,
     request: Request<Empty<Bytes>>,
 ) -> Result<Response, Problem> {
     let call = AssertUnwindSafe(warp::service(route).call(request)).catch_unwind();

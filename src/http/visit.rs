@@ -10,7 +10,7 @@ use crate::model::limit::LimitState;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use warp::http::{HeaderValue, Method, Uri};
+use warp::http::{HeaderMap, HeaderValue, Method, Uri};
 
 /// The most segments that a path of ours has, and of those the most that are parameters.
 pub(super) const MAX_SEGMENTS: usize = 9;
@@ -52,6 +52,7 @@ pub(super) struct Visit {
     pub(super) number: u64,
     pub(super) method: Method,
     pub(super) uri: Uri,
+    pub(super) headers: HeaderMap,
     pub(super) credential: Option<Credential>,
     pub(super) parameters: [(u16, u16); MAX_PARAMETERS],
     pub(super) allow: super::endpoint::Methods,
@@ -115,6 +116,19 @@ impl Ctx {
         } else {
             self.visit.peer.address.to_string()
         }
+    }
+
+    /// A header's text, `None` where it was not sent.
+    pub fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
+        let Some(value) = self.visit.headers.get(name) else {
+            return Ok(None);
+        };
+        let text = value.to_str();
+        text.map(Some).map_err(|_| {
+            Problem::invalid(format!(
+                "The header `{name}` holds bytes that are not visible ASCII."
+            ))
+        })
     }
 
     /// A path parameter by its place, as an id. What is not an id is 404: `what` was not found.

@@ -5,26 +5,41 @@
 //! on an async worker; lists and scans are `async` and run on the blocking pool.
 
 mod audit;
+#[cfg(test)]
+mod audit_tests;
 mod column;
 mod doctor;
+#[cfg(test)]
+mod fixture;
 mod journal;
 mod keys;
+#[cfg(test)]
+mod keys_tests;
+#[cfg(test)]
+mod pages_tests;
 #[cfg(test)]
 mod plans;
 mod readers;
 mod run_list;
 mod runs;
+#[cfg(test)]
+mod runs_tests;
 mod schema;
 mod start;
 mod workflow_edit;
 mod workflow_list;
 mod workflows;
+#[cfg(test)]
+mod workflows_tests;
 mod writer;
+#[cfg(test)]
+mod writer_tests;
 
 pub use doctor::{Finding, inspect};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
+use crate::clock::Clock;
 use readers::Readers;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use std::{path::Path, sync::Arc};
@@ -113,7 +128,7 @@ impl Store {
         let connection = schema::open(path)?;
         let instance_id = ensure_instance_id(&connection)?;
         let readers = Readers::open(path, options.readers)?;
-        let writer = Writer::start(connection, options.commit_hook)?;
+        let writer = Writer::start(connection, options.commit_hook, Clock::system())?;
         Ok(Store(Arc::new(Inner {
             writer,
             readers,

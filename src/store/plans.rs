@@ -1,1 +1,187 @@
+//! That every index serves a query, every list is served by one, and no query walks a table that it should not.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use super::fixture::Fixture;
+use super::{audit, journal, keys, run_list, runs, start, workflow_edit, workflow_list, workflows};
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+
+fn plan(connection: &Connection, sql: &str) -> String {
+    let mut statement = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap_or_else(|error| panic!("{error}: {sql}"));
+    // Parameters stay unbound, so the plan cannot lean on their values.
+    let mut rows = statement.raw_query();
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        lines.push(row.get::<_, String>(3).unwrap());
+    }
+    lines.join("\n")
+}
+
+/// Queries with what their plan has to hold.
+fn point_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (keys::DELETE_SECRETS, "api_key_secret_by_key"),
+        (audit::ROWS_OF_ACTOR, "audit_by_actor"),
+        (audit::ROWS_OF_ACTION, "audit_by_action"),
+        (
+            workflows::WORKFLOW,
+            "SEARCH w USING INDEX sqlite_autoindex_workflow_1 (id=?)",
+        ),
+        (
+            workflows::VERSIONS,
+            "SEARCH workflow_version USING PRIMARY KEY (workflow=? AND version<?)",
+        ),
+        (
+            workflows::VERSION,
+            "SEARCH v USING PRIMARY KEY (workflow=? AND version=?)",
+        ),
+        (
+            workflows::FORGET_DEFINITION,
+            "workflow_version_by_definition (definition=?)",
+        ),
+        (
+            workflow_list::UNARCHIVED,
+            "workflow_unarchived (sequence<?)",
+        ),
+        (
+            workflow_list::IN_STATUS,
+            "workflow_by_status (status=? AND rowid<?)",
+        ),
+        (
+            workflow_list::OF_ID,
+            "SEARCH w USING INDEX sqlite_autoindex_workflow_1 (id=?",
+        ),
+        (
+            workflow_list::OF_PREFIX,
+            "workflow_by_name (name>? AND name<?)",
+        ),
+        (workflow_edit::UNFINISHED, "run_unfinished"),
+        (
+            workflow_edit::RUNS_OF_WORKFLOW,
+            "run_by_workflow (workflow=?)",
+        ),
+        (
+            runs::RUN_BY_ID,
+            "SEARCH r USING INDEX sqlite_autoindex_run_1 (id=?)",
+        ),
+        (runs::RUN_BY_SEQUENCE, "SEARCH r USING INTEGER PRIMARY KEY"),
+        (runs::OPEN_RUNS, "run_unfinished"),
+        (
+            runs::FORGET_IDEMPOTENCY,
+            "idempotency_by_expiry (expires_at_ms<?)",
+        ),
+        (start::KNOWN_KEY, "PRIMARY KEY (workflow=? AND key=?)"),
+        (journal::ADVANCE, "SEARCH run USING INTEGER PRIMARY KEY"),
+        (
+            journal::CHUNKS,
+            "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+        ),
+        (
+            journal::REMOVE,
+            "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+        ),
+    ]
+}
+
+/// Queries that walk a table in the order of its rows on purpose, newest first.
+const WALKS: &[&str] = &[audit::ROWS, workflow_list::OLDER, run_list::OLDER];
+
+#[test]
+fn queries_search_and_do_not_scan() {
+    let fixture = Fixture::new();
+    let connection = fixture.raw();
+    for (sql, expected) in point_queries() {
+        let plan = plan(&connection, sql);
+        assert!(plan.contains(expected), "{sql}\n{plan}");
+        assert!(
+            !plan.contains("SCAN") || sql == runs::OPEN_RUNS,
+            "{sql}\n{plan}"
+        );
+    }
+    for sql in WALKS {
+        let plan = plan(&connection, sql);
+        assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+    }
+}
+
+#[test]
+fn pages_of_runs_come_in_order_from_an_index() {
+    let fixture = Fixture::new();
+    let connection = fixture.raw();
+    for sql in run_list::all_list_sql() {
+        let plan = plan(&connection, sql);
+        assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
+        // Only the lists of a prefix sort, and these no more than a page for each workflow.
+        let sorts = plan.contains("TEMP B-TREE");
+        assert_eq!(sorts, sql.contains("one.sequence"), "{sql}\n{plan}");
+    }
+}
+
+#[test]
+fn every_index_is_used_and_none_repeats_another() {
+    let fixture = Fixture::new();
+    let connection = fixture.raw();
+    let mut queries: Vec<&str> = point_queries().into_iter().map(|(sql, _)| sql).collect();
+    queries.extend(run_list::all_list_sql());
+    let plans: Vec<String> = queries.iter().map(|sql| plan(&connection, sql)).collect();
+    let indexes: Vec<(String, String)> = connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert!(indexes.len() >= 12);
+    for (name, sql) in &indexes {
+        let used = plans.iter().any(|plan| {
+            plan.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+                .any(|word| word == name)
+        });
+        assert!(used, "no query uses {name}");
+        let comment = super::schema::SCHEMA
+            .split("\n\n")
+            .find(|block| block.contains(sql.as_str()))
+            .unwrap();
+        assert!(comment.trim_start().starts_with("-- Serves: "), "{name}");
+    }
+    let mut shapes = BTreeSet::new();
+    for table in [
+        "api_key",
+        "api_key_secret",
+        "definition",
+        "workflow",
+        "workflow_version",
+        "run",
+        "journal",
+        "idempotency",
+        "audit",
+    ] {
+        let lists: Vec<(String, bool)> = connection
+            .prepare("SELECT name, partial FROM pragma_index_list(?1)")
+            .unwrap()
+            .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        for (index, partial) in lists {
+            let columns: String = connection
+                .query_row(
+                    "SELECT group_concat(name) FROM (SELECT name FROM pragma_index_info(?1) ORDER BY seqno)",
+                    [&index],
+                    |row| row.get(0),
+                )
+                .unwrap();
+            let condition = if partial {
+                index.clone()
+            } else {
+                String::new()
+            };
+            assert!(
+                shapes.insert((table, columns, condition)),
+                "{index} repeats another index"
+            );
+        }
+    }
+}

@@ -49,17 +49,18 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread, which owns the connection from now on.
+    /// Starts the thread, which owns the connection from now on. The clock tells how long a batch has taken.
     pub(super) fn start(
         connection: Connection,
         hook: Option<CommitHook>,
+        clock: Clock,
     ) -> Result<Writer, StoreError> {
         let (queue, jobs) = sync_channel(MAX_QUEUED_JOBS);
         let service = Service {
             connection,
             jobs,
             hook,
-            clock: Clock::system(),
+            clock,
             restart_tried_at: 0,
         };
         let thread = std::thread::Builder::new()
@@ -249,9 +250,10 @@ impl Service {
             .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?)
     }
 
+    /// No `PRAGMA optimize`: statistics from a young database (one workflow) make SQLite scan tables that are large by the
+    /// time they are used. Every query is written so that its plan needs none.
     fn finish(&self) -> Result<(), StoreError> {
         self.connection.busy_timeout(RESTART_WAIT)?;
-        self.connection.execute_batch("PRAGMA optimize")?;
         self.wal("PRAGMA wal_checkpoint(TRUNCATE)")?;
         Ok(())
     }

@@ -39,17 +39,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Method::GET,
         "/api/v1/runs/:id/events",
         access,
-        |guard| {
-            guard
-                .and(warp::header::optional::<String>("last-event-id"))
-                .then(events)
-        },
+        |guard| guard.then(events),
     )]
 }
 
-async fn events(ctx: Ctx, last_event_id: Option<String>) -> Answer {
+async fn events(ctx: Ctx) -> Answer {
     let run = reachable_run(&ctx)?;
-    let from = match last_event_id {
+    let from = match ctx.header("last-event-id")? {
         None => 0,
         Some(text) => text.trim().parse::<u64>().map(|last| last.saturating_add(1)).map_err(|_| {
             Problem::invalid("`Last-Event-ID` is not the id of an event of this stream; leave it out to start at 0.")
@@ -143,5 +139,12 @@ fn render(recorded: &Recorded) -> Option<Bytes> {
     let name = data["type"].as_str()?.to_owned();
     data["sequence"] = json!(recorded.sequence);
     data["at"] = json!(iso_utc(recorded.at_ms));
+    // The journal counts milliseconds; what is told has the API's names and dates.
+    let fields = data.as_object_mut()?;
+    for (stored, told) in [("until_ms", "waitingUntil"), ("retry_at_ms", "retryAt")] {
+        if let Some(at_ms) = fields.remove(stored).and_then(|at| at.as_i64()) {
+            fields.insert(told.to_owned(), json!(iso_utc(at_ms)));
+        }
+    }
     Some(format!("id: {}\nevent: {name}\ndata: {data}\n\n", recorded.sequence).into())
 }

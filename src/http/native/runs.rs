@@ -30,9 +30,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let execute = Access::Needs(Permission::WorkflowsExecute, Category::Execute);
     vec![
         Endpoint::new(Door::Native, Method::POST, START, execute, |guard| {
-            json(guard)
-                .and(warp::header::optional::<String>("idempotency-key"))
-                .then(start)
+            json(guard).then(start)
         }),
         Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
             query(guard).then(list)
@@ -149,7 +147,7 @@ struct LogView<'a> {
     error: Option<&'a StepError>,
 }
 
-async fn start(ctx: Ctx, body: StartBody, idempotency_header: Option<String>) -> Answer {
+async fn start(ctx: Ctx, body: StartBody) -> Answer {
     let workflow = reachable(&ctx)?;
     if body.connection_id.is_some() {
         return Err(Problem::invalid(
@@ -184,7 +182,7 @@ async fn start(ctx: Ctx, body: StartBody, idempotency_header: Option<String>) ->
     let request = RunRequest {
         workflow,
         input,
-        idempotency_key: idempotency_key(body.idempotency_key, idempotency_header)?,
+        idempotency_key: idempotency_key(body.idempotency_key, ctx.header("idempotency-key")?)?,
         by: ctx.key().label().to_owned(),
     };
     started(&ctx.api().engine.start(request, wait).await?)
@@ -236,17 +234,14 @@ pub(super) fn reachable_run(ctx: &Ctx) -> Result<Run, Problem> {
     .ok_or(Problem::NotFound("run"))
 }
 
-fn idempotency_key(
-    body: Option<String>,
-    header: Option<String>,
-) -> Result<Option<String>, Problem> {
+fn idempotency_key(body: Option<String>, header: Option<&str>) -> Result<Option<String>, Problem> {
     let key = match (body, header) {
         (Some(body), Some(header)) if body != header => {
             return Err(Problem::invalid(
                 "`idempotencyKey` and the `Idempotency-Key` header differ; send one of them.",
             ));
         }
-        (body, header) => body.or(header),
+        (body, header) => body.or(header.map(str::to_owned)),
     };
     match key {
         Some(key) if key.is_empty() || key.chars().count() > MAX_IDEMPOTENCY_KEY_CHARS => {

@@ -41,9 +41,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             guard.then(get)
         }),
         Endpoint::new(Door::Native, Method::PUT, ONE, write, |guard| {
-            json(guard)
-                .and(warp::header::optional::<String>("if-match"))
-                .then(edit)
+            json(guard).then(edit)
         }),
         Endpoint::new(Door::Native, Method::DELETE, ONE, write, |guard| {
             query(guard).then(archive)
@@ -169,10 +167,10 @@ async fn create(ctx: Ctx, body: Map<String, Value>) -> Answer {
     created(&view(&compiled.workflow))
 }
 
-async fn edit(ctx: Ctx, body: Map<String, Value>, if_match: Option<String>) -> Answer {
+async fn edit(ctx: Ctx, body: Map<String, Value>) -> Answer {
     let compiled = reachable(&ctx)?;
     let body = WorkflowBody::read(body)?;
-    let expected = match (body.expected_version, if_match.as_deref()) {
+    let expected = match (body.expected_version, ctx.header("if-match")?) {
         (Some(version), _) => Some(version),
         (None, None | Some("*")) => None,
         (None, Some(tag)) => Some(version_of(tag).ok_or_else(|| {

@@ -60,9 +60,14 @@ pub fn compile(
     let mut found = compiler.found;
     schema::check(body.get("inputSchema"), "inputSchema", &mut found);
     schema::check(body.get("outputSchema"), "outputSchema", &mut found);
-    if let Some(settings) = fields::object(body, "settings", "", &mut found) {
-        let range = 1..=fields::MAX_TIMEOUT_MS;
-        fields::whole(settings, "timeoutMs", range, "settings", &mut found);
+    // What would not be obeyed is refused, so that nobody relies on it.
+    for setting in fields::object(body, "settings", "", &mut found)
+        .into_iter()
+        .flat_map(Map::keys)
+    {
+        let message = "this version has no settings of a workflow; leave it out".to_owned();
+        let place = format!("settings.{}", setting.chars().take(80).collect::<String>());
+        problem::add(&mut found, &place, message);
     }
     let variables = fields::object(body, "variables", "", &mut found)
         .map_or(Value::Null, |variables| Value::Object(variables.clone()));

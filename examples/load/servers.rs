@@ -1,0 +1,190 @@
+//! The servers under load, as child processes: a bare warp route, and Flowlatch.
+
+use crate::Result;
+use flowlatch::app::{App, Options};
+use flowlatch::config::Config;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+use tokio::sync::watch;
+use warp::Filter as _;
+
+/// A server in a child process; it is stopped when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+    pub(crate) key: String,
+    pub(crate) workflow: String,
+    pub(crate) forty_steps: String,
+}
+
+impl Server {
+    pub(crate) fn start(arguments: &[&str]) -> Result<Server> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or("the child has no stdout")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let said: Value = serde_json::from_str(&line)?;
+        let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
+        Ok(Server {
+            child,
+            address: text("address"),
+            key: text("key"),
+            workflow: text("workflow"),
+            forty_steps: text("fortySteps"),
+        })
+    }
+
+    /// Resident memory, as the kernel counts it.
+    pub(crate) fn resident_mb(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .ok_or("no VmRSS")?;
+        let kilobytes: f64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
+        Ok(kilobytes / 1024.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The end of its stdin is the child's sign to stop in order.
+        drop(self.child.stdin.take());
+        if let Err(error) = self.child.wait() {
+            eprintln!("a server did not end: {error}");
+        }
+    }
+}
+
+/// Runs this program with other arguments to its end.
+pub(crate) fn run_to_end(arguments: &[&str]) -> Result<()> {
+    let status = Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{arguments:?} ended with {status}").into())
+    }
+}
+
+/// From the start of a process to its first answer, median, in milliseconds.
+pub(crate) fn start_ms(attempts: usize, folder: impl Fn(usize) -> PathBuf) -> Result<f64> {
+    let mut times = Vec::new();
+    for attempt in 0..attempts {
+        let folder = folder(attempt);
+        let began = Instant::now();
+        let server = Server::start(&["serve", &folder.to_string_lossy()])?;
+        crate::client::Load::get(&server, "/api/health").run(1, 0.0)?;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+        drop(server);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
+
+/// Child: the body of a workflow's GET, from a bare warp route.
+pub(crate) fn serve_bare() -> Result<()> {
+    let workflow = json!({ "success": true, "data": three_steps() }).to_string();
+    let body = bytes::Bytes::from(workflow);
+    runtime()?.block_on(async {
+        let route = warp::path!("api" / "v1" / "workflows" / String)
+            .and(warp::get())
+            .map(move |_| {
+                warp::http::Response::builder()
+                    .header("content-type", "application/json")
+                    .body(body.clone())
+            });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        println!(
+            "{}",
+            json!({ "address": listener.local_addr()?.to_string() })
+        );
+        tokio::select! {
+            () = warp::serve(route).incoming(listener).run() => {}
+            () = stdin_end() => {}
+        }
+        Ok(())
+    })
+}
+
+/// Child: Flowlatch on this folder, with a key without limits.
+pub(crate) fn serve(folder: &str) -> Result<()> {
+    let mut config = Config::new(folder);
+    config.port = 0;
+    runtime()?.block_on(async {
+        let app = App::open(config, Options::default()).await?;
+        let body = json!({
+            "name": "load", "scopes": ["workflows:read", "workflows:execute", "runs:read"],
+            "limits": { "read": null, "write": null, "execute": null },
+        });
+        let (_, created) = app.control("POST", "/api/v1/auth/api-keys", Some(body)).await?;
+        let workflow = active(&app, three_steps()).await?;
+        let forty = active(&app, steps("forty", 40)).await?;
+        let (stop, stopped) = watch::channel(false);
+        let say = move |bound: flowlatch::app::Bound| {
+            let address = bound.url.trim_start_matches("http://");
+            println!(
+                "{}",
+                json!({ "address": address, "key": created["data"]["key"], "workflow": workflow, "fortySteps": forty })
+            );
+        };
+        tokio::spawn(async move {
+            stdin_end().await;
+            stop.send_replace(true);
+        });
+        app.serve(stopped, say).await?;
+        Ok(())
+    })
+}
+
+async fn active(app: &App, body: Value) -> Result<String> {
+    let (_, created) = app.control("POST", "/api/v1/workflows", Some(body)).await?;
+    let id = created["data"]["id"]
+        .as_str()
+        .ok_or_else(|| created.to_string())?
+        .to_owned();
+    app.control("POST", &format!("/api/v1/workflows/{id}/activate"), None)
+        .await?;
+    Ok(id)
+}
+
+fn three_steps() -> Value {
+    steps("three", 3)
+}
+
+fn steps(name: &str, count: usize) -> Value {
+    let step = |n: usize| {
+        let source = if n == 0 {
+            "{{input.amount}}".to_owned()
+        } else {
+            format!("{{{{steps.s{}.value}}}}", n - 1)
+        };
+        json!({ "id": format!("s{n}"), "type": "transform", "config": { "sourceData": { "value": source } } })
+    };
+    let steps: Vec<Value> = (0..count).map(step).collect();
+    json!({ "name": name, "trigger": { "type": "api" }, "steps": steps })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?)
+}
+
+async fn stdin_end() {
+    let (ended, waiting) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        drop(std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+        drop(ended);
+    });
+    drop(waiting.await);
+}

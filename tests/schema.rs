@@ -1,0 +1,174 @@
+//! The database file as it lies on the disk: what `schema.sql` promises holds in a file that the store made, and `doctor`'s
+//! examination finds what is wrong with one.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use flowlatch::store::{Finding, Store, StoreError, StoreOptions, inspect};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+
+const SCHEMA: &str = include_str!("../schema.sql");
+
+fn options() -> StoreOptions {
+    StoreOptions {
+        readers: 2,
+        commit_hook: None,
+    }
+}
+
+/// A database that a store has made, written to and closed.
+async fn made(folder: &tempfile::TempDir) -> PathBuf {
+    let path = folder.path().join("flowlatch.db");
+    let store = Store::open(&path, options()).unwrap();
+    store.set_meta("probe", "value".into()).await.unwrap();
+    store.close().await;
+    path
+}
+
+fn pragma(connection: &Connection, name: &str) -> i64 {
+    connection
+        .pragma_query_value(None, name, |row| row.get(0))
+        .unwrap()
+}
+
+fn column(connection: &Connection, sql: &str) -> Vec<String> {
+    connection
+        .prepare(sql)
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_fresh_file_is_schema_sql_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Connection::open(made(&folder).await).unwrap();
+    let memory = Connection::open_in_memory().unwrap();
+    memory.execute_batch(SCHEMA).unwrap();
+    let objects =
+        "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1";
+    assert_eq!(column(&file, objects), column(&memory, objects));
+    assert_eq!(pragma(&file, "user_version"), 1);
+    assert_eq!(pragma(&file, "auto_vacuum"), 2);
+    assert_eq!(column(&file, "PRAGMA journal_mode"), ["wal"]);
+}
+
+#[tokio::test]
+async fn every_table_is_strict_and_no_foreign_key_is_deferred() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Connection::open(made(&folder).await).unwrap();
+    let loose = "SELECT name FROM pragma_table_list
+                 WHERE schema = 'main' AND NOT strict AND name NOT LIKE 'sqlite_%'";
+    assert_eq!(column(&file, loose), Vec::<String>::new());
+    assert!(column(&file, "SELECT name FROM pragma_table_list WHERE strict").len() >= 9);
+    let statements = SCHEMA
+        .lines()
+        .map(|line| line.split("--").next().unwrap_or_default().to_uppercase())
+        .collect::<String>();
+    for word in ["DEFERRABLE", "RAISE(ROLLBACK", "RAISE(FAIL", "RAISE(IGNORE"] {
+        assert!(!statements.contains(word), "{word}");
+    }
+    assert!(statements.contains("RAISE(ABORT"));
+}
+
+#[tokio::test]
+async fn another_process_may_look_while_the_store_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowlatch.db");
+    let store = Store::open(&path, options()).unwrap();
+    store.set_meta("probe", "value".into()).await.unwrap();
+    let other = Connection::open(&path).unwrap();
+    let values = column(&other, "SELECT value FROM meta WHERE name = 'probe'");
+    assert_eq!(values, ["value"]);
+    other
+        .execute("UPDATE meta SET value = 'other' WHERE name = 'probe'", [])
+        .unwrap();
+    assert_eq!(store.meta("probe").unwrap().as_deref(), Some("other"));
+    store.close().await;
+}
+
+fn faults(path: &Path) -> Vec<&'static str> {
+    let findings = inspect(path).unwrap();
+    for Finding { name, sentence, .. } in &findings {
+        assert!(sentence.ends_with('.'), "{name}: {sentence}");
+    }
+    findings
+        .iter()
+        .filter(|finding| !finding.ok)
+        .map(|finding| finding.name)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_sound_file_has_no_fault_and_is_not_changed_by_looking() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = made(&folder).await;
+    let before = std::fs::read(&path).unwrap();
+    assert_eq!(faults(&path), Vec::<&str>::new());
+    assert!(inspect(&path).unwrap().len() >= 7);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn each_fault_is_found() {
+    let damages: [(&str, &[&str]); 5] = [
+        ("PRAGMA user_version = 2", &["schema version"]),
+        ("DROP INDEX run_by_workflow", &["schema"]),
+        ("DROP TRIGGER run_final_status_never_changes", &["schema"]),
+        (
+            "PRAGMA foreign_keys = OFF; INSERT INTO idempotency VALUES (7, 'k', 1, zeroblob(32), 1)",
+            &["references"],
+        ),
+        ("PRAGMA journal_mode = DELETE", &["journal mode"]),
+    ];
+    for (damage, expected) in damages {
+        let folder = tempfile::tempdir().unwrap();
+        let path = made(&folder).await;
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(damage).unwrap();
+        drop(connection);
+        assert_eq!(faults(&path), expected, "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_page_and_an_open_file_mode_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = made(&folder).await;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(faults(&path), ["file mode"]);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let connection = Connection::open(&path).unwrap();
+    let root: u32 = connection
+        .query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'meta'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    drop(connection);
+    let root = root as usize;
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[(root - 1) * 4096..root * 4096].fill(0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    assert!(faults(&path).contains(&"integrity"));
+}
+
+#[test]
+fn what_is_no_database_cannot_be_examined() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text");
+    std::fs::write(&text, "no database ".repeat(1_000)).unwrap();
+    for path in [text, folder.path().join("absent")] {
+        assert!(
+            matches!(inspect(&path), Err(StoreError::Unusable(_))),
+            "{path:?}"
+        );
+    }
+    assert!(!folder.path().join("absent").exists());
+}
