@@ -8,6 +8,7 @@ pub mod outbound;
 mod start;
 pub mod step;
 mod timer;
+mod under_way;
 mod watch;
 pub mod workflows;
 
@@ -21,15 +22,19 @@ use crate::engine::outbound::Outbound;
 use crate::model::run::{Run, RunStatus};
 use crate::store::{Edit, Store, StoreError};
 use execution::Execution;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use timer::Timers;
 use tokio::sync::{Semaphore, watch as signal};
+use under_way::UnderWay;
 use watch::Watchers;
 
 /// How long runs under way are given to record what they are doing when the server stops.
 const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// How long a run rests that could not be read back.
+const RESUME_RETRY_MS: i64 = 30_000;
 
 /// What the engine takes from the configuration.
 #[derive(Debug, Clone)]
@@ -58,6 +63,9 @@ pub enum EngineError {
         "this idempotency key was used with another request in the last 24 hours; send a new key, or the same body"
     )]
     OtherRequest,
+    /// The workflow was edited or removed between the look at it and the start.
+    #[error("the workflow was edited or removed meanwhile; try again")]
+    WorkflowChanged,
     /// The run is not in a state that allows it.
     #[error("{0}")]
     Conflict(String),
@@ -89,7 +97,7 @@ struct Shared {
     watchers: Watchers,
     timers: Timers,
     slots: Arc<Semaphore>,
-    cancels: Mutex<HashMap<i64, signal::Sender<bool>>>,
+    under_way: UnderWay,
     stopping: signal::Sender<bool>,
 }
 
@@ -106,7 +114,7 @@ impl Engine {
             slots: Arc::new(Semaphore::new(options.max_running_runs)),
             timers: Timers::default(),
             watchers: Watchers::default(),
-            cancels: Mutex::default(),
+            under_way: UnderWay::default(),
             stopping: signal::Sender::new(false),
             store,
             clock,
@@ -144,15 +152,13 @@ impl Engine {
             .await?
         {
             Edit::NotFound => Err(EngineError::NotFound),
-            Edit::Conflict(status) => Err(EngineError::Conflict(format!(
-                "the run is {status} already; only an unfinished run can be cancelled"
+            Edit::Conflict(reason) => Err(EngineError::Conflict(format!(
+                "{reason}; only an unfinished run can be cancelled"
             ))),
             Edit::Done(cancelled) => {
                 let sequence = cancelled.summary.sequence;
                 self.0.timers.forget(sequence);
-                if let Some(cancel) = self.0.cancels().get(&sequence) {
-                    cancel.send_replace(true);
-                }
+                self.0.under_way.cancel(&cancelled.summary.id);
                 self.0.watchers.tell(sequence);
                 Ok(cancelled)
             }
@@ -174,16 +180,13 @@ impl Engine {
         {
             log::warn!("some runs were in the middle of a step; they go on at the next start");
         }
+        self.0.slots.close();
     }
 }
 
 impl Shared {
     fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
-    }
-
-    fn cancels(&self) -> std::sync::MutexGuard<'_, HashMap<i64, signal::Sender<bool>>> {
-        self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Goes on with a recorded run in a task of its own, as soon as there is a slot.
@@ -195,10 +198,14 @@ impl Shared {
             if self.is_stopping() {
                 return;
             }
-            match Execution::recorded(self, run_sequence) {
+            match Execution::recorded(self.clone(), run_sequence) {
                 Ok(Some(execution)) => execution.drive().await,
                 Ok(None) => {}
-                Err(error) => log::error!("run number {run_sequence} cannot go on: {error}"),
+                Err(error) => {
+                    log::error!("run number {run_sequence} cannot go on now: {error}");
+                    let again_ms = self.clock.now_ms().saturating_add(RESUME_RETRY_MS);
+                    self.timers.park(run_sequence, again_ms);
+                }
             }
         });
     }

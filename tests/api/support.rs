@@ -67,18 +67,23 @@ impl TestServer {
         clock: Clock,
         configure: impl FnOnce(&mut Config),
     ) -> TestServer {
+        let options = Options {
+            clock,
+            commit_hook: None,
+        };
+        TestServer::open_with(data, options, configure).await
+    }
+
+    pub(crate) async fn open_with(
+        data: &Path,
+        options: Options,
+        configure: impl FnOnce(&mut Config),
+    ) -> TestServer {
         let mut config = Config::new(data);
         config.port = 0;
         configure(&mut config);
-        let app = App::open(
-            config,
-            Options {
-                clock: clock.clone(),
-                commit_hook: None,
-            },
-        )
-        .await
-        .expect("the app opens");
+        let clock = options.clock.clone();
+        let app = App::open(config, options).await.expect("the app opens");
         let (stop, stopped) = watch::channel(false);
         let (ready, bound) = oneshot::channel();
         let served = tokio::spawn(app.serve(stopped, move |bound| drop(ready.send(bound))));
@@ -139,17 +144,7 @@ impl TestServer {
     }
 
     pub(crate) fn client(&self, key: Option<String>) -> Client {
-        // A second installation finds the first one and changes nothing.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client");
-        Client {
-            http,
-            url: self.url.clone(),
-            key,
-        }
+        Client::new(&self.url, key)
     }
 
     /// A new key with these scopes.
@@ -191,6 +186,20 @@ impl TestServer {
 }
 
 impl Client {
+    pub(crate) fn new(url: &str, key: Option<String>) -> Client {
+        // A second installation finds the first one and changes nothing.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Client {
+            http,
+            url: url.to_owned(),
+            key,
+        }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, Value::Null).await
     }
