@@ -28,14 +28,7 @@ impl Engine {
             .0
             .workflows
             .pinned(&run.summary.workflow_id, run.definition_sequence)?;
-        let mut state = RunState::new(&definition.plan);
-        for recorded in self.0.store.journal(run.summary.sequence, 0)? {
-            state
-                .apply(&definition.plan, recorded.at_ms, &recorded.event)
-                .map_err(|error| {
-                    EngineError::Internal(format!("event {}: {error}", recorded.sequence))
-                })?;
-        }
+        let state = fold(&definition, &self.0.store.journal(run.summary.sequence, 0)?)?;
         let steps = definition.plan.nodes.iter().zip(state.records());
         let logs = steps.map(|(node, record)| StepLog {
             id: node.id.clone(),

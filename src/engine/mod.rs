@@ -8,6 +8,7 @@ pub mod outbound;
 mod start;
 pub mod step;
 mod timer;
+mod under_way;
 mod watch;
 pub mod workflows;
 
@@ -21,16 +22,20 @@ use crate::engine::outbound::Outbound;
 use crate::model::run::{Run, RunStatus};
 use crate::store::{Edit, Store, StoreError};
 use execution::Execution;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use timer::Timers;
 use tokio::sync::{Semaphore, watch as signal};
+use under_way::UnderWay;
 use watch::Watchers;
 
 /// How long runs under way are given to record what they are doing when the server stops.
 const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// How long a run rests that could not be read back.
+const RESUME_RETRY_MS: i64 = 30_000;
 
 /// What the engine takes from the configuration.
 #[derive(Debug, Clone)]
@@ -59,6 +64,9 @@ pub enum EngineError {
         "this idempotency key was used with another request in the last 24 hours; send a new key, or the same body"
     )]
     OtherRequest,
+    /// The workflow was edited or removed between the look at it and the start.
+    #[error("the workflow was edited or removed meanwhile; try again")]
+    WorkflowChanged,
     /// The run is not in a state that allows it.
     #[error("{0}")]
     Conflict(String),
@@ -91,7 +99,7 @@ struct Shared {
     timers: Timers,
     keeps_time: AtomicBool,
     slots: Arc<Semaphore>,
-    cancels: Mutex<HashMap<i64, signal::Sender<bool>>>,
+    under_way: UnderWay,
     stopping: signal::Sender<bool>,
 }
 
@@ -109,7 +117,7 @@ impl Engine {
             timers: Timers::default(),
             keeps_time: AtomicBool::new(false),
             watchers: Watchers::default(),
-            cancels: Mutex::default(),
+            under_way: UnderWay::default(),
             stopping: signal::Sender::new(false),
             store,
             clock,
@@ -147,15 +155,13 @@ impl Engine {
             .await?
         {
             Edit::NotFound => Err(EngineError::NotFound),
-            Edit::Conflict(why) => Err(EngineError::Conflict(format!(
-                "{why}; only an unfinished run can be cancelled"
+            Edit::Conflict(reason) => Err(EngineError::Conflict(format!(
+                "{reason}; only an unfinished run can be cancelled"
             ))),
             Edit::Done(cancelled) => {
                 let sequence = cancelled.summary.sequence;
                 self.0.timers.forget(sequence);
-                if let Some(cancel) = self.0.cancels().get(&sequence) {
-                    cancel.send_replace(true);
-                }
+                self.0.under_way.cancel(&cancelled.summary.id);
                 self.0.watchers.tell(sequence);
                 Ok(cancelled)
             }
@@ -182,6 +188,7 @@ impl Engine {
         {
             log::warn!("some runs were in the middle of a step; they go on at the next start");
         }
+        self.0.slots.close();
     }
 }
 
@@ -197,10 +204,6 @@ impl Shared {
         *self.stopping.borrow()
     }
 
-    fn cancels(&self) -> std::sync::MutexGuard<'_, HashMap<i64, signal::Sender<bool>>> {
-        self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Goes on with a recorded run in a task of its own, as soon as there is a slot.
     fn go_on(self: Arc<Self>, run_sequence: i64) {
         tokio::spawn(async move {
@@ -210,10 +213,14 @@ impl Shared {
             if self.is_stopping() {
                 return;
             }
-            match Execution::recorded(self, run_sequence) {
+            match Execution::recorded(self.clone(), run_sequence) {
                 Ok(Some(execution)) => execution.drive().await,
                 Ok(None) => {}
-                Err(error) => log::error!("run number {run_sequence} cannot go on: {error}"),
+                Err(error) => {
+                    log::error!("run number {run_sequence} cannot go on now: {error}");
+                    let again_ms = self.clock.now_ms().saturating_add(RESUME_RETRY_MS);
+                    self.timers.park(run_sequence, again_ms);
+                }
             }
         });
     }

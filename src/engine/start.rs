@@ -8,12 +8,14 @@ use super::{Engine, EngineError, may_be_retried};
 use crate::id::RunId;
 use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
 use crate::model::workflow::WorkflowStatus;
-use crate::store::{Idempotency, NewRun};
+use crate::store::{Idempotency, NewRun, Started};
 use serde_json::{Value, value::RawValue};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// How often a start is tried again because its workflow was edited meanwhile.
+const MAX_STARTS: usize = 4;
 /// How long an idempotency key holds.
 const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -23,7 +25,7 @@ pub struct RunRequest {
     pub workflow: Arc<CompiledWorkflow>,
     /// The input, any JSON value.
     pub input: Box<RawValue>,
-    /// The same key within 24 hours is the same run.
+    /// The same key within 24 hours is the same run, whatever became of the workflow meanwhile.
     pub idempotency_key: Option<String>,
     /// Who asks: a key's public id, or `control`.
     pub by: String,
@@ -71,64 +73,72 @@ impl Telling {
 }
 
 impl Engine {
-    /// Starts a run of an active workflow.
-    pub async fn start(&self, request: RunRequest, wait: Wait) -> Result<Accepted, EngineError> {
-        let workflow = &request.workflow.workflow;
-        require_active(workflow.status)?;
-        if request.input.get().len() > self.0.options.max_input_bytes {
-            return Err(EngineError::BadInput(vec![format!(
-                "the input has {} bytes; at most {} are allowed (setting `max_input_bytes`)",
-                request.input.get().len(),
-                self.0.options.max_input_bytes
-            )]));
+    /// Starts a run of an active workflow. Inputs are the same when they are the same JSON value, however it was written.
+    pub async fn start(
+        &self,
+        mut request: RunRequest,
+        wait: Wait,
+    ) -> Result<Accepted, EngineError> {
+        for _ in 1..MAX_STARTS {
+            match self.start_once(&request, wait).await {
+                Err(EngineError::WorkflowChanged) => {
+                    let id = &request.workflow.workflow.id;
+                    let newest = self.0.workflows.get(id)?;
+                    request.workflow = newest.ok_or(EngineError::WorkflowChanged)?;
+                }
+                done => return done,
+            }
         }
-        let input: Value = serde_json::from_str(request.input.get()).map_err(|error| {
-            EngineError::BadInput(vec![format!("the input is not JSON: {error}")])
-        })?;
+        self.start_once(&request, wait).await
+    }
+
+    async fn start_once(&self, request: &RunRequest, wait: Wait) -> Result<Accepted, EngineError> {
+        let workflow = &request.workflow.workflow;
+        let input = self.read_input(&request.input)?;
+        let now_ms = self.0.clock.now_ms();
+        let idempotency = request.idempotency_key.as_ref().map(|key| Idempotency {
+            key: key.clone(),
+            request_digest: blake3::hash(input.to_string().as_bytes()).into(),
+            expires_at_ms: now_ms.saturating_add(IDEMPOTENCY_MS),
+        });
+        if let Some(idempotency) = &idempotency
+            && let Some(known) = self
+                .0
+                .store
+                .known_start(workflow.sequence, idempotency, now_ms)?
+        {
+            let Started::Replayed(run) = known else {
+                return Err(EngineError::OtherRequest);
+            };
+            let accepted = Accepted {
+                run: *run,
+                replayed: true,
+            };
+            return self.awaited(accepted, None, wait).await;
+        }
+        require_active(workflow.status)?;
         request
             .workflow
             .definition
             .check_input(&input)
             .map_err(EngineError::BadInput)?;
-
-        let now_ms = self.0.clock.now_ms();
-        let id = RunId::generate();
-        let run = Run {
-            summary: RunSummary {
-                sequence: 0,
-                id: id.clone(),
-                workflow_id: workflow.id.clone(),
-                workflow_version: workflow.version,
-                status: RunStatus::Pending,
-                trigger: TriggerType::Api,
-                error: None,
-                retry_of: None,
-                created_at_ms: now_ms,
-                started_at_ms: None,
-                finished_at_ms: None,
-            },
-            workflow_name: workflow.name.clone(),
-            definition_sequence: workflow.definition_sequence,
-            root_id: id,
-            started_by: Some(request.by),
-            input: request.input,
-            output: None,
-        };
+        let run = requested_run(request, now_ms);
         let mut new_run = new_run(&run, workflow.sequence);
-        new_run.idempotency = request.idempotency_key.map(|key| Idempotency {
-            key,
-            request_digest: blake3::hash(run.input.get().as_bytes()).into(),
-            expires_at_ms: now_ms + IDEMPOTENCY_MS,
-        });
-        self.launch(
-            run,
-            new_run,
-            request.workflow.definition.clone(),
-            input,
-            &[],
-            wait,
-        )
-        .await
+        new_run.idempotency = idempotency;
+        let definition = request.workflow.definition.clone();
+        self.launch(run, new_run, definition, input, &[], wait)
+            .await
+    }
+
+    fn read_input(&self, input: &RawValue) -> Result<Value, EngineError> {
+        let (bytes, max_bytes) = (input.get().len(), self.0.options.max_input_bytes);
+        if bytes > max_bytes {
+            return Err(EngineError::BadInput(vec![format!(
+                "the input has {bytes} bytes; at most {max_bytes} are allowed (setting `max_input_bytes`)",
+            )]));
+        }
+        serde_json::from_str(input.get())
+            .map_err(|error| EngineError::BadInput(vec![format!("the input is not JSON: {error}")]))
     }
 
     /// Starts a new run with the input, version and recorded step results of one that failed or was cancelled.
@@ -222,29 +232,31 @@ impl Engine {
             EngineError::Internal("the run's task ended before the run was recorded".to_owned())
         };
         let accepted = told_accepted.await.map_err(stopped)??;
-        match wait {
-            Wait::UpToMs(wait_ms)
-                if !accepted.replayed && !accepted.run.summary.status.is_final() =>
-            {
-                self.wait_for(accepted, told_finished, wait_ms).await
-            }
-            _ => Ok(accepted),
-        }
+        self.awaited(accepted, Some(told_finished), wait).await
     }
 
-    async fn wait_for(
+    /// The accepted run as it is when it has ended, or when the caller has waited for long enough. `finished` is told by
+    /// the execution, where there is one; else, and once it was parked, the journal tells.
+    async fn awaited(
         &self,
         accepted: Accepted,
-        finished: oneshot::Receiver<Run>,
-        wait_ms: u64,
+        finished: Option<oneshot::Receiver<Run>>,
+        wait: Wait,
     ) -> Result<Accepted, EngineError> {
+        let Wait::UpToMs(wait_ms) = wait else {
+            return Ok(accepted);
+        };
+        if accepted.run.summary.status.is_final() {
+            return Ok(accepted);
+        }
         let id = accepted.run.summary.id.clone();
         let mut subscription = self.subscribe(accepted.run.summary.sequence);
         let end = async {
-            if let Ok(run) = finished.await {
+            if let Some(finished) = finished
+                && let Ok(run) = finished.await
+            {
                 return Some(run);
             }
-            // The run was parked and goes on elsewhere: its journal tells when it has ended.
             loop {
                 match self.0.store.run(&id) {
                     Ok(Some(run)) if run.summary.status.is_final() => return Some(run),
@@ -265,8 +277,35 @@ impl Engine {
         };
         Ok(Accepted {
             run,
-            replayed: false,
+            replayed: accepted.replayed,
         })
+    }
+}
+
+/// How a requested run looks before anything has happened.
+fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
+    let workflow = &request.workflow.workflow;
+    let id = RunId::generate();
+    Run {
+        summary: RunSummary {
+            sequence: 0,
+            id: id.clone(),
+            workflow_id: workflow.id.clone(),
+            workflow_version: workflow.version,
+            status: RunStatus::Pending,
+            trigger: TriggerType::Api,
+            error: None,
+            retry_of: None,
+            created_at_ms: now_ms,
+            started_at_ms: None,
+            finished_at_ms: None,
+        },
+        workflow_name: workflow.name.clone(),
+        definition_sequence: workflow.definition_sequence,
+        root_id: id,
+        started_by: Some(request.by.clone()),
+        input: request.input.clone(),
+        output: None,
     }
 }
 

@@ -128,7 +128,7 @@ impl Workflows {
             .store
             .definition(sequence)?
             .ok_or_else(|| missing(sequence))?;
-        Ok(Arc::new(self.compile_known(&definition, sequence)?))
+        Ok(Arc::new(Self::compile_known(&definition, sequence)?))
     }
 
     /// Every mistake of a definition; nothing is stored or run.
@@ -212,7 +212,7 @@ impl Workflows {
     }
 
     fn compile_stored(&self, workflow: Workflow) -> Result<CompiledWorkflow, StoreError> {
-        let definition = self.compile_known(&workflow.definition, workflow.definition_sequence)?;
+        let definition = Self::compile_known(&workflow.definition, workflow.definition_sequence)?;
         let weight_bytes = 1_000 + workflow.definition.body.to_string().len();
         Ok(CompiledWorkflow {
             workflow,
@@ -224,11 +224,14 @@ impl Workflows {
 
     /// A definition that was accepted once; one that is not accepted any more is the store's fault, not a caller's.
     fn compile_known(
-        &self,
         definition: &Definition,
         sequence: i64,
     ) -> Result<CompiledDefinition, StoreError> {
-        self.compile(definition, sequence).map_err(|problems| {
+        // The limits are for new definitions: one that was let in keeps running when they are lowered.
+        let limits = DefinitionLimits {
+            max_steps: usize::MAX,
+        };
+        compile_within(definition, sequence, &limits).map_err(|problems| {
             let first = problems
                 .first()
                 .map_or("", |problem| problem.message.as_str());
@@ -254,27 +257,7 @@ impl Workflows {
                 message,
             }]);
         }
-        let mut problems = Vec::new();
-        let plan = compile(&definition.body, step::rules(), &self.0.limits);
-        let input_schema = schema(&definition.body, "inputSchema", &mut problems);
-        let output_schema = schema(&definition.body, "outputSchema", &mut problems);
-        match plan {
-            Ok(plan) if problems.is_empty() => Ok(CompiledDefinition {
-                sequence,
-                plan,
-                input_schema,
-                output_schema,
-            }),
-            Ok(_) => Err(problems),
-            Err(found) => {
-                let known: Vec<String> =
-                    found.iter().map(|problem| problem.place.clone()).collect();
-                let further = problems
-                    .into_iter()
-                    .filter(|problem| !known.contains(&problem.place));
-                Err(found.into_iter().chain(further).collect())
-            }
-        }
+        compile_within(definition, sequence, &self.0.limits)
     }
 }
 
@@ -316,6 +299,33 @@ impl CompiledDefinition {
     /// Whether `output` fits the `outputSchema`; otherwise every problem in words.
     pub fn check_output(&self, output: &Value) -> Result<(), Vec<String>> {
         check(self.output_schema.as_ref(), "output", output)
+    }
+}
+
+fn compile_within(
+    definition: &Definition,
+    sequence: i64,
+    limits: &DefinitionLimits,
+) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
+    let mut problems = Vec::new();
+    let plan = compile(&definition.body, step::rules(), limits);
+    let input_schema = schema(&definition.body, "inputSchema", &mut problems);
+    let output_schema = schema(&definition.body, "outputSchema", &mut problems);
+    match plan {
+        Ok(plan) if problems.is_empty() => Ok(CompiledDefinition {
+            sequence,
+            plan,
+            input_schema,
+            output_schema,
+        }),
+        Ok(_) => Err(problems),
+        Err(found) => {
+            let known: Vec<String> = found.iter().map(|problem| problem.place.clone()).collect();
+            let further = problems
+                .into_iter()
+                .filter(|problem| !known.contains(&problem.place));
+            Err(found.into_iter().chain(further).collect())
+        }
     }
 }
 

@@ -115,7 +115,9 @@ impl From<EngineError> for Problem {
                 )
             }
             EngineError::NotFound => Problem::NotFound("run"),
-            EngineError::Stopping => Problem::Unavailable(error.to_string()),
+            EngineError::Stopping | EngineError::WorkflowChanged => {
+                Problem::Unavailable(error.to_string())
+            }
             EngineError::Store(error) => error.into(),
             EngineError::Internal(cause) => Problem::internal(&cause),
         }

@@ -41,7 +41,7 @@ pub struct NewRun {
 pub struct Idempotency {
     /// The caller's key, 1 to 255 characters.
     pub key: String,
-    /// A digest of the request's body: another body under the same key is a conflict.
+    /// A digest of what was asked for: something else under the same key is a conflict.
     pub request_digest: [u8; 32],
     /// Until when it holds, in milliseconds since the Unix epoch.
     pub expires_at_ms: i64,
@@ -56,6 +56,8 @@ pub enum Started {
     Replayed(Box<Run>),
     /// The idempotency key is known with another request.
     OtherRequest,
+    /// The version has another definition by now (it was edited before anybody had used it), or is gone: nothing was written.
+    VersionChanged,
 }
 
 /// A piece of a journal, written as one row, and what it makes of the run's row.

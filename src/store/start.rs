@@ -2,28 +2,40 @@
 //! May not know what the events mean. Promise: one idempotency key, one run.
 
 use super::{Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs};
-use crate::model::run::{Run, RunStatus};
+use crate::model::run::RunStatus;
 use rusqlite::{Connection, OptionalExtension};
 
 impl Store {
-    /// Records a run, or finds the one that its idempotency key names. One job. When the version has another definition by
-    /// now (a draft that was edited meanwhile), nothing is written: [`StoreError::NotCommitted`].
+    /// Records a run, or finds the one that its idempotency key names. One job.
     pub async fn start_run(&self, run: NewRun) -> Result<Started, StoreError> {
         self.write(move |connection| start(connection, &run)).await
+    }
+
+    /// What a start with this idempotency key would find at the moment, if the key is known. A point read.
+    pub fn known_start(
+        &self,
+        workflow_sequence: i64,
+        idempotency: &Idempotency,
+        now_ms: i64,
+    ) -> Result<Option<Started>, StoreError> {
+        self.read(|connection| known_run(connection, workflow_sequence, idempotency, now_ms))
     }
 }
 
 fn start(connection: &Connection, run: &NewRun) -> Result<Started, StoreError> {
     if let Some(idempotency) = &run.idempotency
-        && let Some((digest, known)) = known_run(connection, run, idempotency)?
+        && let Some(known) = known_run(
+            connection,
+            run.workflow_sequence,
+            idempotency,
+            run.created_at_ms,
+        )?
     {
-        return Ok(if digest == idempotency.request_digest {
-            Started::Replayed(Box::new(known))
-        } else {
-            Started::OtherRequest
-        });
+        return Ok(known);
     }
-    pin_version(connection, run)?;
+    if !pin_version(connection, run)? {
+        return Ok(Started::VersionChanged);
+    }
     let sequence = insert(connection, run)?;
     if let Some(chunk) = &run.first {
         journal::insert_chunk(connection, sequence, chunk)?;
@@ -49,27 +61,34 @@ pub(super) const KNOWN_KEY: &str = "
     SELECT request_digest, run FROM idempotency
     WHERE workflow = ?1 AND key = ?2 AND expires_at_ms > ?3";
 
-/// The run that the key names, with the digest of its request. An expired key, or one whose run is gone, counts as absent.
+/// The run that the key names. An expired key, or one whose run is gone, counts as absent.
 fn known_run(
     connection: &Connection,
-    run: &NewRun,
+    workflow_sequence: i64,
     idempotency: &Idempotency,
-) -> Result<Option<([u8; 32], Run)>, StoreError> {
-    let found = connection
+    now_ms: i64,
+) -> Result<Option<Started>, StoreError> {
+    let found: Option<([u8; 32], i64)> = connection
         .prepare_cached(KNOWN_KEY)?
-        .query_row(
-            (run.workflow_sequence, &idempotency.key, run.created_at_ms),
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+        .query_row((workflow_sequence, &idempotency.key, now_ms), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let Some((digest, sequence)) = found else {
         return Ok(None);
     };
-    Ok(runs::find_by_sequence(connection, sequence)?.map(|run| (digest, run)))
+    let run = runs::find_by_sequence(connection, sequence)?;
+    Ok(run.map(|run| {
+        if digest == idempotency.request_digest {
+            Started::Replayed(Box::new(run))
+        } else {
+            Started::OtherRequest
+        }
+    }))
 }
 
-/// Checks that the version has this definition, and marks it as used: from now on it never changes.
-fn pin_version(connection: &Connection, run: &NewRun) -> Result<(), StoreError> {
+/// Marks the version as used: from now on it never changes. False when it has another definition, or is gone.
+fn pin_version(connection: &Connection, run: &NewRun) -> Result<bool, StoreError> {
     let used: Option<bool> = connection
         .prepare_cached(
             "SELECT used FROM workflow_version WHERE workflow = ?1 AND version = ?2 AND definition = ?3",
@@ -92,13 +111,9 @@ fn pin_version(connection: &Connection, run: &NewRun) -> Result<(), StoreError> 
                 )?
                 .execute((run.workflow_sequence, run.workflow_version))?;
         }
-        None => {
-            return Err(StoreError::NotCommitted(
-                "the workflow was edited or removed meanwhile; try again".into(),
-            ));
-        }
+        None => return Ok(false),
     }
-    Ok(())
+    Ok(true)
 }
 
 fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {

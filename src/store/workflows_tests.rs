@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::{Fixture, draft, edit, new_run};
-use super::{Edit, StoreError, WorkflowEdit};
+use super::{Edit, Started, StoreError, WorkflowEdit};
 use crate::id::WorkflowId;
 use crate::model::run::RunStatus;
 use crate::model::workflow::{
@@ -194,5 +194,5 @@ async fn a_purge_takes_everything_of_one_workflow_and_nothing_else() {
     assert!(next > 212, "{next}");
     // A start that was prepared before the purge finds no version.
     let late = store.start_run(new_run(&gone, 5_000)).await;
-    assert!(matches!(late, Err(StoreError::NotCommitted(_))), "{late:?}");
+    assert!(matches!(late, Ok(Started::VersionChanged)), "{late:?}");
 }

@@ -68,18 +68,23 @@ impl TestServer {
         clock: Clock,
         configure: impl FnOnce(&mut Config),
     ) -> TestServer {
+        let options = Options {
+            clock,
+            commit_hook: None,
+        };
+        TestServer::open_with(data, options, configure).await
+    }
+
+    pub(crate) async fn open_with(
+        data: &Path,
+        options: Options,
+        configure: impl FnOnce(&mut Config),
+    ) -> TestServer {
         let mut config = Config::new(data);
         config.port = 0;
         configure(&mut config);
-        let app = App::open(
-            config,
-            Options {
-                clock: clock.clone(),
-                commit_hook: None,
-            },
-        )
-        .await
-        .expect("the app opens");
+        let clock = options.clock.clone();
+        let app = App::open(config, options).await.expect("the app opens");
         let (stop, stopped) = watch::channel(false);
         let (ready, bound) = oneshot::channel();
         let served = tokio::spawn(app.serve(stopped, move |bound| drop(ready.send(bound))));
@@ -210,6 +215,14 @@ fn http_client() -> reqwest::Client {
 }
 
 impl Client {
+    pub(crate) fn new(url: &str, key: Option<String>) -> Client {
+        Client {
+            http: http_client(),
+            url: url.to_owned(),
+            key,
+        }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, Value::Null).await
     }

@@ -78,7 +78,7 @@ pub struct Effects {
     pub outbound: Outbound,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
-    /// How long the attempt may take, in milliseconds.
+    /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.
     pub timeout_ms: Option<u64>,
     /// When the attempt began, in milliseconds since the Unix epoch: a `Retry-After` that names a date counts from here.
     pub now_ms: i64,

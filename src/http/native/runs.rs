@@ -331,5 +331,6 @@ fn log_view(step: &StepLog) -> LogView<'_> {
 }
 
 fn between(from_ms: Option<i64>, to_ms: Option<i64>) -> Option<i64> {
-    Some(to_ms? - from_ms?)
+    // The wall clock may have been set back meanwhile.
+    Some(to_ms?.saturating_sub(from_ms?).max(0))
 }
