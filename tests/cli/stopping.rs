@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const AT_MOST: Duration = Duration::from_secs(5);
 
-fn active_workflow(server: &Server, steps: Value) -> String {
+fn active_workflow(server: &Server, steps: &Value) -> String {
     let body = json!({"name": "w", "trigger": {"type": "api"}, "steps": steps});
     let (status, created) = server.call("POST", "/api/v1/workflows", Some(&body));
     assert_eq!(status, 201, "{created}");
@@ -47,7 +47,7 @@ fn signals_end_it_within_five_seconds_with_a_stream_open_and_callers_waiting() {
         let server = folder.serve();
         let waits =
             json!([{"id": "later", "type": "wait", "config": {"duration": 1, "unit": "hours"}}]);
-        let id = active_workflow(&server, waits);
+        let id = active_workflow(&server, &waits);
         let path = format!("/api/v1/workflows/{id}/run");
         let (status, started) = server.call("POST", &path, Some(&json!({})));
         assert_eq!(status, 202, "{started}");
@@ -91,7 +91,7 @@ fn a_run_in_the_middle_of_a_call_does_not_hold_it_up() {
     let server = folder.serve_with(&["--outbound-allow", &address]);
     let url = format!("http://{address}/");
     let call = json!([{"id": "call", "type": "action", "action": "api.request", "config": {"method": "GET", "url": url}}]);
-    let id = active_workflow(&server, call);
+    let id = active_workflow(&server, &call);
     let path = format!("/api/v1/workflows/{id}/run");
     assert_eq!(server.call("POST", &path, Some(&json!({}))).0, 202);
     let (_called, _) = silent.accept().expect("the step calls");
