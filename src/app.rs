@@ -25,8 +25,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How long requests under way are given at a stop.
+/// How long requests under way are given at a stop, and how much of it before those that wait for a run are answered
+/// without its end.
 const DRAIN: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often expired idempotency keys are forgotten.
 const FORGET_EVERY_MS: u64 = 10 * 60 * 1_000;
 /// The name in `meta` that says that the first start is behind us.
@@ -174,15 +176,9 @@ impl App {
             .first()
             .and_then(|listener| listener.local_addr().ok())
             .map_or(0, |addr| addr.port());
-        // Only a server that could bind makes the first key: otherwise nobody would ever see it.
-        let first_key = self.first_start().await?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let bound = Bound {
-            url: format!("{scheme}://{}:{port}", bracketed(&self.0.config.host)),
-            base_path: self.0.config.base_path.clone(),
-            port,
-            first_key,
-        };
+        let url = format!("{scheme}://{}:{port}", bracketed(&self.0.config.host));
+        let base_path = self.0.config.base_path.clone();
         let (control, control_listen) = self.control_listener().await?;
         let mut ports = vec![port];
         if let Listen::ControlPort(listener, _) = &control_listen {
@@ -191,8 +187,8 @@ impl App {
         self.0.outbound.set_own_ports(&ports);
         self.0.folder.announce(&ServerFile {
             pid: std::process::id(),
-            url: bound.url.clone(),
-            base_path: bound.base_path.clone(),
+            url: url.clone(),
+            base_path: base_path.clone(),
             instance: self.instance().to_owned(),
             started_at: iso_utc(self.0.clock.now_ms()),
             control,
@@ -207,6 +203,14 @@ impl App {
             log::info!("{resumed} unfinished runs go on");
         }
 
+        // Last of what can fail: a first key that was made by a start that came to nothing would never be seen.
+        let first_key = self.first_start().await?;
+        let bound = Bound {
+            url,
+            base_path,
+            port,
+            first_key,
+        };
         let mut background = JoinSet::new();
         self.spawn_background(&mut background, tls.clone(), stop.clone());
         let listens = listeners
@@ -254,7 +258,7 @@ impl App {
         tls: Option<Tls>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let stopping = self.0.stopping.clone();
+        let (stopping, engine) = (self.0.stopping.clone(), self.0.engine.clone());
         let keyring = self.0.keyring.clone();
         let keyring_stop = stop.clone();
         background.spawn(async move { keyring.housekeeping(keyring_stop).await });
@@ -262,6 +266,8 @@ impl App {
             // Event streams end as soon as the stop is asked for, so that draining can.
             if stop.wait_for(|stop| *stop).await.is_ok() {
                 stopping.send_replace(true);
+                tokio::time::sleep(PATIENCE).await;
+                engine.begin_stop();
             }
         });
         let (store, clock) = (self.0.store.clone(), self.0.clock.clone());

@@ -81,6 +81,10 @@ async fn read(visit: &Visit) -> Result<Bytes, Problem> {
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let too_large = announced.is_some_and(|length| length > max_bytes as u64);
+    if too_large && visit.headers.contains_key(header::EXPECT) {
+        // It was not told to go on, and will not send anything.
+        return Err(Problem::TooLarge(max_bytes));
+    }
     let timeout = Duration::from_millis(visit.api.options.body_timeout_ms);
     let result = if too_large {
         Err(Problem::TooLarge(max_bytes))
@@ -88,7 +92,7 @@ async fn read(visit: &Visit) -> Result<Bytes, Problem> {
         let read = tokio::time::timeout(timeout, collect(&mut body, max_bytes));
         read.await.unwrap_or(Err(Problem::BodyTimeout))
     };
-    if matches!(result, Err(Problem::TooLarge(_))) && !visit.headers.contains_key(header::EXPECT) {
+    if matches!(result, Err(Problem::TooLarge(_))) {
         drop_unread(body).await;
     }
     result
@@ -112,10 +116,6 @@ async fn collect(body: &mut RequestBody, max_bytes: usize) -> Result<Bytes, Prob
 
 /// Reads and drops what a refused request still sends, within bounds.
 pub(super) async fn drop_unread(mut body: RequestBody) {
-    use http_body::Body as _;
-    if body.is_end_stream() {
-        return;
-    }
     let reading = async {
         let mut dropped = 0;
         while dropped < DROP_BYTES

@@ -4,10 +4,16 @@
 
 mod access;
 mod audit;
+mod bare;
+mod connections;
 mod cors;
 mod errors;
 mod keys;
 mod limits;
+mod panics;
+mod proxies;
 mod raw;
 mod support;
+mod tls;
+mod wire;
 mod workflows;
