@@ -20,10 +20,10 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
             Bytes::from_static(body.as_bytes()),
         );
     }
-    let (status, code) = kind(problem);
+    let (status, code) = status_and_code(problem);
     let mut error = Map::new();
     error.insert("code".to_owned(), code.into());
-    error.insert("message".to_owned(), sentence(problem, visit).into());
+    error.insert("message".to_owned(), message(problem, visit).into());
     match problem {
         Problem::Forbidden(required) => {
             let words: Vec<&str> = required.iter().map(|word| native_word(word)).collect();
@@ -74,8 +74,7 @@ fn native_word(word: &str) -> &str {
     }
 }
 
-/// Status and code of each problem.
-fn kind(problem: &Problem) -> (StatusCode, &'static str) {
+fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
     match problem {
         Problem::Unauthorized(Refusal::Throttled { .. }) | Problem::Limited(_) => {
             (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED")
@@ -97,52 +96,43 @@ fn kind(problem: &Problem) -> (StatusCode, &'static str) {
     }
 }
 
-/// What is wrong, and what to do.
-fn sentence(problem: &Problem, visit: &Visit) -> String {
-    match problem {
+fn message(problem: &Problem, visit: &Visit) -> String {
+    let fixed = match problem {
         Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => {
-            format!(
+            return format!(
                 "Too many failed attempts from this address. Try again in {retry_after_s} seconds."
-            )
+            );
         }
-        Problem::Unauthorized(_) => "Invalid or missing API key".to_owned(),
-        Problem::Forbidden(_) => "Insufficient permissions for this operation".to_owned(),
-        Problem::NotFound("path") => {
-            "There is no such path; the README lists the API's paths.".to_owned()
-        }
+        Problem::Unauthorized(_) => "Invalid or missing API key",
+        Problem::Forbidden(_) => "Insufficient permissions for this operation",
+        Problem::NotFound("path") => "There is no such path; the README lists the API's paths.",
         Problem::NotFound(what) => {
-            format!("There is no such {what}, or this key does not reach it.")
+            return format!("There is no such {what}, or this key does not reach it.");
         }
         Problem::MethodNotAllowed => {
-            format!(
-                "{} is not served here; use {}.",
-                visit.method,
-                visit.allow.list()
-            )
+            let (method, allow) = (&visit.method, visit.allow.list());
+            return format!("{method} is not served here; use {allow}.");
         }
         Problem::NotHeld(message)
         | Problem::Conflict(message)
         | Problem::Invalid(message, _)
-        | Problem::Unavailable(message) => message.clone(),
+        | Problem::Unavailable(message) => message,
         Problem::TooLarge(max_bytes) => {
-            format!("The body is larger than {max_bytes} bytes (setting `max_body_bytes`).")
+            return format!(
+                "The body is larger than {max_bytes} bytes (setting `max_body_bytes`)."
+            );
         }
-        Problem::UnsupportedMediaType => {
-            "Send JSON, with `Content-Type: application/json`.".to_owned()
-        }
-        Problem::BodyTimeout => {
-            "The body took too long to arrive (setting `body_timeout_ms`).".to_owned()
-        }
+        Problem::UnsupportedMediaType => "Send JSON, with `Content-Type: application/json`.",
+        Problem::BodyTimeout => "The body took too long to arrive (setting `body_timeout_ms`).",
         Problem::Misdirected => {
             "This server does not answer to that `Host`; add it to the setting `allowed_hosts`."
-                .to_owned()
         }
         Problem::Limited(LimitState { limit, .. }) => {
-            format!("Rate limit exceeded. Limit: {limit} requests per minute.")
+            return format!("Rate limit exceeded. Limit: {limit} requests per minute.");
         }
         Problem::Internal => {
             "Something went wrong in the server; its log has the cause under this request's id."
-                .to_owned()
         }
-    }
+    };
+    fixed.to_owned()
 }
