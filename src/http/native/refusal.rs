@@ -5,8 +5,9 @@ use crate::auth::Refusal;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
 use crate::model::limit::LimitState;
+use crate::model::plan::DefinitionProblem;
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
@@ -21,27 +22,49 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
         );
     }
     let (status, code) = status_and_code(problem);
-    let mut error = Map::new();
-    error.insert("code".to_owned(), code.into());
-    error.insert("message".to_owned(), message(problem, visit).into());
+    let message = message(problem, visit);
+    let mut error = ErrorView {
+        code,
+        message,
+        required: None,
+        details: None,
+        request_id: None,
+    };
     match problem {
         Problem::Forbidden(required) => {
-            let words: Vec<&str> = required.iter().map(|word| native_word(word)).collect();
-            error.insert("required".to_owned(), json!(words));
+            error.required = Some(required.iter().map(|word| native_word(word)).collect());
         }
-        Problem::Invalid(_, details) if !details.is_empty() => {
-            error.insert("details".to_owned(), json!(details));
-        }
-        Problem::Internal => {
-            error.insert(
-                "requestId".to_owned(),
-                crate::http::finish::request_id(visit).into(),
-            );
-        }
+        Problem::Invalid(_, details) if !details.is_empty() => error.details = Some(details),
+        Problem::Internal => error.request_id = Some(crate::http::finish::request_id(visit)),
         _ => {}
     }
-    let body = json!({ "success": false, "error": Value::Object(error) });
-    json(status, body.to_string().into())
+    // What is built of texts alone always becomes JSON.
+    let body = serde_json::to_vec(&Envelope {
+        success: false,
+        error,
+    })
+    .unwrap_or_default();
+    json(status, body.into())
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    success: bool,
+    error: ErrorView<'a>,
+}
+
+/// What is told of a problem: always a code and a sentence, and what helps to mend it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorView<'a> {
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a [DefinitionProblem]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 /// A flood of bad keys is the cheapest request there is: these bodies are ready.
