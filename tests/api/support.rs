@@ -19,6 +19,7 @@ pub(crate) struct TestServer {
     pub(crate) url: String,
     pub(crate) admin_key: String,
     pub(crate) clock: Clock,
+    http: reqwest::Client,
     folder: Option<TempDir>,
     data: PathBuf,
     stop: watch::Sender<bool>,
@@ -96,6 +97,7 @@ impl TestServer {
             url,
             admin_key,
             clock,
+            http: http_client(),
             folder: None,
             data: data.to_owned(),
             stop,
@@ -144,7 +146,11 @@ impl TestServer {
     }
 
     pub(crate) fn client(&self, key: Option<String>) -> Client {
-        Client::new(&self.url, key)
+        Client {
+            http: self.http.clone(),
+            url: self.url.clone(),
+            key,
+        }
     }
 
     /// A new key with these scopes.
@@ -186,15 +192,10 @@ impl TestServer {
 }
 
 impl Client {
+    /// For a server in another process.
     pub(crate) fn new(url: &str, key: Option<String>) -> Client {
-        // A second installation finds the first one and changes nothing.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client");
         Client {
-            http,
+            http: http_client(),
             url: url.to_owned(),
             key,
         }
@@ -235,6 +236,13 @@ impl Client {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         answer.data()
     }
+}
+
+fn http_client() -> reqwest::Client {
+    // A second installation finds the first one and changes nothing.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let builder = reqwest::Client::builder().no_proxy();
+    builder.build().expect("a client")
 }
 
 impl Answer {
