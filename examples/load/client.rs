@@ -63,7 +63,7 @@ impl Load {
         }
     }
 
-    /// Sends for so many seconds over so many connections at once.
+    /// Sends for so many seconds over so many connections at once; at least one request each.
     pub(crate) fn run(&self, connections: usize, seconds: f64) -> Result<Measured> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -89,7 +89,7 @@ async fn send_until(end: Instant, address: &str, request: &[u8]) -> Result<Vec<u
     stream.set_nodelay(true)?;
     let mut nanos = Vec::with_capacity(1 << 16);
     let mut buffer = vec![0; 256 * 1024];
-    while Instant::now() < end {
+    loop {
         let began = Instant::now();
         stream.write_all(request).await?;
         let mut filled = 0;
@@ -103,8 +103,10 @@ async fn send_until(end: Instant, address: &str, request: &[u8]) -> Result<Vec<u
             }
         }
         nanos.push(u64::try_from(began.elapsed().as_nanos())?);
+        if Instant::now() >= end {
+            return Ok(nanos);
+        }
     }
-    Ok(nanos)
 }
 
 /// Whether the answer has come whole; any status but 200 is an error.

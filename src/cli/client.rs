@@ -242,11 +242,12 @@ fn running_server(folder: &Path) -> Result<Option<Client>> {
     let (http, base) = match &server.control {
         Control::Socket { socket } => (
             http_client(None, Some(socket))?,
-            "http://localhost".to_owned(),
+            format!("http://localhost{}", server.base_path),
         ),
         Control::Loopback { url, token } => {
             let header = (reqwest::header::AUTHORIZATION, format!("Bearer {token}"));
-            (http_client(Some(header), None)?, url.clone())
+            let base = format!("{url}{}", server.base_path);
+            (http_client(Some(header), None)?, base)
         }
     };
     Ok(Some(Client(Target::Server {

@@ -4,6 +4,7 @@
 
 mod args;
 mod client;
+mod descriptors;
 mod doctor;
 mod duration;
 mod flags;

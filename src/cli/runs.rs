@@ -170,6 +170,7 @@ fn news<'a>(seen: &'a [Vec<String>], now: &'a [Vec<String>]) -> impl Iterator<It
     now.iter()
         .enumerate()
         .filter(|(index, step)| seen.get(*index) != Some(step))
+        .filter(|(_, step)| step.get(1).is_none_or(|status| status != "pending"))
         .map(|(_, step)| step.iter().map(String::as_str).collect())
 }
 
@@ -255,7 +256,12 @@ mod tests {
             rows.iter().map(row).collect()
         };
         let before = steps(&[["a", "completed"], ["b", "running"]]);
-        let after = steps(&[["a", "completed"], ["b", "failed"], ["c", "running"]]);
+        let after = steps(&[
+            ["a", "completed"],
+            ["b", "failed"],
+            ["c", "running"],
+            ["d", "pending"],
+        ]);
         let told: Vec<Vec<&str>> = news(&before, &after).collect();
         assert_eq!(told, [["b", "failed"], ["c", "running"]]);
         assert_eq!(news(&after, &after).count(), 0);

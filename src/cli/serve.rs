@@ -3,6 +3,7 @@
 //! first key's text goes to a terminal or into that line, never into a log; a second signal ends the process at once.
 
 use super::args::{Global, Serve};
+use super::descriptors::take_all_allowed;
 use super::parent::{Parent, stop_at_stdin_end};
 use super::{Failure, output, read_config};
 use crate::app::{App, Bound, Options};
@@ -24,6 +25,7 @@ pub(super) async fn run(global: &Global, arguments: Serve) -> std::result::Resul
     }
     let config = read_config(global, arguments.settings.0)?;
     start_log("info");
+    take_all_allowed();
     let (stop, stopped) = watch::channel(false);
     let parent = match arguments.parent_pid.map(Parent::find).transpose()? {
         Some(None) => {

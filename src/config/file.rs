@@ -5,13 +5,15 @@
 use super::Config;
 use super::load::{did_you_mean, keys};
 use super::settings::{Kind, Setting};
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::Path;
 
 /// Reads a file over `config`. One that was not `named` need not be there.
 pub(super) fn apply(path: &Path, named: bool, config: &mut Config, problems: &mut Vec<String>) {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => return,
+        // Where the folder's path leads through a file, it is for whoever opens the folder to say so.
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) && !named => return,
         Err(error) => {
             problems.push(format!("{}: cannot be read: {error}", path.display()));
             return;

@@ -24,6 +24,7 @@ use crate::store::{Edit, Store, StoreError};
 use execution::Execution;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use timer::Timers;
 use tokio::sync::{Semaphore, watch as signal};
@@ -96,6 +97,7 @@ struct Shared {
     outbound: Outbound,
     watchers: Watchers,
     timers: Timers,
+    keeps_time: AtomicBool,
     slots: Arc<Semaphore>,
     under_way: UnderWay,
     stopping: signal::Sender<bool>,
@@ -113,6 +115,7 @@ impl Engine {
         Engine(Arc::new(Shared {
             slots: Arc::new(Semaphore::new(options.max_running_runs)),
             timers: Timers::default(),
+            keeps_time: AtomicBool::new(false),
             watchers: Watchers::default(),
             under_way: UnderWay::default(),
             stopping: signal::Sender::new(false),
@@ -131,7 +134,7 @@ impl Engine {
 
     /// Starts the timers and goes on with every unfinished run. Gives their number.
     pub async fn resume(&self) -> Result<usize, EngineError> {
-        tokio::spawn(timer::run(self.0.clone()));
+        self.0.keep_time();
         let open = self.0.store.open_runs().await?;
         for run in &open {
             match run.due_at_ms {
@@ -170,9 +173,14 @@ impl Engine {
         self.0.watchers.subscribe(run_sequence)
     }
 
+    /// From now on no run begins another step, and whoever waits for the end of one is told how it stands.
+    pub fn begin_stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+
     /// Stops: no run begins another step, and those in the middle of one have two seconds to record it.
     pub async fn stop(&self) {
-        self.0.stopping.send_replace(true);
+        self.begin_stop();
         let all = u32::try_from(self.0.options.max_running_runs).unwrap_or(u32::MAX);
         if tokio::time::timeout(STOP_GRACE, self.0.slots.acquire_many(all))
             .await
@@ -185,6 +193,13 @@ impl Engine {
 }
 
 impl Shared {
+    /// Starts the timers, once.
+    fn keep_time(self: &Arc<Self>) {
+        if !self.keeps_time.swap(true, Ordering::Relaxed) {
+            tokio::spawn(timer::run(self.clone()));
+        }
+    }
+
     fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
     }

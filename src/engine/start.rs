@@ -205,6 +205,8 @@ impl Engine {
         let mut execution =
             Execution::fresh(self.0.clone(), run, new_run, definition, input, telling);
         execution.copy(finished_steps)?;
+        // A command that starts a run on the files resumes no other, but this one may have to wait for its time too.
+        self.0.keep_time();
         let slot = match wait {
             Wait::No => None,
             Wait::UpToMs(_) => self.0.slots.clone().try_acquire_owned().ok(),
@@ -263,10 +265,15 @@ impl Engine {
                 }
             }
         };
-        let ended = tokio::time::timeout(Duration::from_millis(wait_ms), end).await;
+        let mut stopping = self.0.stopping.subscribe();
+        let ended = tokio::select! {
+            ended = end => ended,
+            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => None,
+            _ = stopping.wait_for(|stopping| *stopping) => None,
+        };
         let run = match ended {
-            Ok(Some(run)) => run,
-            _ => self.0.store.run(&id)?.unwrap_or(accepted.run),
+            Some(run) => run,
+            None => self.0.store.run(&id)?.unwrap_or(accepted.run),
         };
         Ok(Accepted {
             run,

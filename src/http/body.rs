@@ -39,10 +39,10 @@ pub(super) fn query<T: DeserializeOwned + Send + 'static>(guard: Guard) -> Boxed
         .and_then(|ctx: Ctx| async move {
             match serde_urlencoded::from_str::<T>(ctx.visit.query()) {
                 Ok(value) => Ok((ctx, value)),
-                Err(error) => Err::<_, Rejection>(
-                    ctx.visit
-                        .refuse(Problem::invalid(format!("In the query string: {error}."))),
-                ),
+                Err(error) => {
+                    let problem = bad_query::<T>(ctx.visit.query(), &error);
+                    Err::<_, Rejection>(ctx.visit.refuse(problem))
+                }
             }
         })
         .untuple_one()
@@ -81,6 +81,10 @@ async fn read(visit: &Visit) -> Result<Bytes, Problem> {
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let too_large = announced.is_some_and(|length| length > max_bytes as u64);
+    if too_large && visit.headers.contains_key(header::EXPECT) {
+        // It was not told to go on, and will not send anything.
+        return Err(Problem::TooLarge(max_bytes));
+    }
     let timeout = Duration::from_millis(visit.api.options.body_timeout_ms);
     let result = if too_large {
         Err(Problem::TooLarge(max_bytes))
@@ -88,7 +92,7 @@ async fn read(visit: &Visit) -> Result<Bytes, Problem> {
         let read = tokio::time::timeout(timeout, collect(&mut body, max_bytes));
         read.await.unwrap_or(Err(Problem::BodyTimeout))
     };
-    if matches!(result, Err(Problem::TooLarge(_))) && !visit.headers.contains_key(header::EXPECT) {
+    if matches!(result, Err(Problem::TooLarge(_))) {
         drop_unread(body).await;
     }
     result
@@ -112,10 +116,6 @@ async fn collect(body: &mut RequestBody, max_bytes: usize) -> Result<Bytes, Prob
 
 /// Reads and drops what a refused request still sends, within bounds.
 pub(super) async fn drop_unread(mut body: RequestBody) {
-    use http_body::Body as _;
-    if body.is_end_stream() {
-        return;
-    }
     let reading = async {
         let mut dropped = 0;
         while dropped < DROP_BYTES
@@ -142,8 +142,29 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn bad_json(error: &serde_json::Error) -> Problem {
-    let sentence: String = error.to_string().chars().take(300).collect();
+    let mut sentence: String = error.to_string().chars().take(300).collect();
+    for width in ["u32", "u64", "i64"] {
+        sentence = sentence.replace(
+            &format!("expected {width}"),
+            "expected a whole number in range",
+        );
+    }
     Problem::invalid(format!("The body does not fit: {sentence}."))
+}
+
+/// Names the parameter that does not fit on its own: the parser's own error does not.
+fn bad_query<T: DeserializeOwned>(query: &str, error: &serde_urlencoded::de::Error) -> Problem {
+    let name = query
+        .split('&')
+        .find(|pair| serde_urlencoded::from_str::<T>(pair).is_err())
+        .and_then(|pair| pair.split('=').next());
+    match name {
+        Some(name) => {
+            let name: String = name.chars().take(40).collect();
+            Problem::invalid(format!("`{name}` in the query string: {error}."))
+        }
+        None => Problem::invalid(format!("In the query string: {error}.")),
+    }
 }
 
 /// The deepest nesting of brackets outside strings.

@@ -1,7 +1,10 @@
 //! Connections: how many there are, what each is doing, and which are closed: one whose request head takes too long, and,
-//! when there is no room, the one that has been idle longest.
-//! May not know requests. Promise: a request costs no clock read and no lock here, only a mark in its connection.
+//! when another wants in and there is no room, the one that has been idle longest.
+//! May not know requests. Promise: a request costs no clock read and no lock here, only a mark in its connection; one
+//! that is being answered is never closed.
 
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
@@ -59,21 +62,22 @@ impl Registry {
         }))
     }
 
-    /// Room for one more connection. Where there is none, the longest idle one is closed, and otherwise this waits.
-    pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = self.0.permits.clone().try_acquire_owned() {
-            return Some(permit);
+    /// Lets in a connection that was accepted. Where there is no room, the longest idle one is closed for it; while none
+    /// is idle, this waits. `None` once there will never be room again.
+    pub(super) async fn enter(&self) -> Option<Arc<Progress>> {
+        let permits = &self.0.permits;
+        if let Ok(permit) = permits.clone().try_acquire_owned() {
+            return Some(self.admit(permit));
         }
         loop {
             self.close_longest_idle();
-            let permit = tokio::time::timeout(TICK, self.0.permits.clone().acquire_owned()).await;
-            if let Ok(permit) = permit {
-                return permit.ok();
+            if let Ok(permit) = tokio::time::timeout(TICK, permits.clone().acquire_owned()).await {
+                return permit.ok().map(|permit| self.admit(permit));
             }
         }
     }
 
-    pub(super) fn enter(&self, permit: OwnedSemaphorePermit) -> Arc<Progress> {
+    fn admit(&self, permit: OwnedSemaphorePermit) -> Arc<Progress> {
         let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
         let progress = Arc::new(Progress {
             phase: AtomicU8::new(HEAD),
@@ -89,8 +93,8 @@ impl Registry {
 
     /// Closes connections whose head takes longer than `header_timeout`. Runs until it is dropped.
     pub(super) async fn sweep(self, header_timeout: Duration) {
-        let allowed_ticks =
-            u32::try_from(header_timeout.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
+        let allowed_ticks = u32::try_from(header_timeout.as_millis().div_ceil(TICK.as_millis()))
+            .unwrap_or(u32::MAX);
         let mut ticks = tokio::time::interval(TICK);
         loop {
             ticks.tick().await;
@@ -103,7 +107,8 @@ impl Registry {
         }
     }
 
-    fn close_longest_idle(&self) {
+    /// Makes room: for another connection, or where the process has no file descriptors left.
+    pub(super) fn close_longest_idle(&self) {
         let now = self.0.tick.load(Ordering::Relaxed);
         let idle = self.connections(IDLE).into_iter();
         let longest = idle.max_by_key(|connection| {
@@ -139,9 +144,15 @@ impl Progress {
         self.phase.store(BUSY, Ordering::Relaxed);
     }
 
-    /// An answer that does not stream is on its way out.
-    pub(super) fn request_ended(&self) {
+    /// An answer has been handed over whole; its last bytes may still be on their way out.
+    fn request_ended(&self) {
         self.mark(IDLE);
+    }
+
+    fn bytes_went(&self) {
+        if self.phase.load(Ordering::Relaxed) == IDLE {
+            self.mark(IDLE);
+        }
     }
 
     fn bytes_came(&self) {
@@ -150,9 +161,14 @@ impl Progress {
         }
     }
 
-    /// Returns when the connection should be closed.
+    /// Returns when the connection should be closed. A request that began meanwhile is answered first.
     pub(super) async fn closing(&self) {
-        self.close.notified().await;
+        loop {
+            self.close.notified().await;
+            if self.phase.load(Ordering::Relaxed) != BUSY {
+                return;
+            }
+        }
     }
 }
 
@@ -162,7 +178,39 @@ impl Drop for Progress {
     }
 }
 
-/// A stream that marks in its connection when bytes come in.
+/// A response's body: the connection is busy until the last of it has been handed over, or nobody wants it any more.
+pub(super) struct Answering<B> {
+    pub(super) body: B,
+    pub(super) progress: Arc<Progress>,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Answering<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for Answering<B> {
+    fn drop(&mut self) {
+        self.progress.request_ended();
+    }
+}
+
+/// A stream that marks in its connection when bytes come in and go out.
 pub(super) struct Watched<S> {
     pub(super) stream: S,
     pub(super) progress: Arc<Progress>,
@@ -189,6 +237,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.progress.bytes_went();
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -205,6 +254,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.progress.bytes_went();
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

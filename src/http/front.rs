@@ -12,10 +12,11 @@ use super::visit::{MAX_PARAMETERS, Peer, Visit};
 use super::{Api, RequestBody, body};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, Either, Empty, Full};
 use ipnet::IpNet;
 use serde_json::Value;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -54,18 +55,35 @@ impl Front {
         }
     }
 
-    /// Answers one request.
-    pub async fn serve(&self, request: Request<RequestBody>, mut peer: Peer) -> Response {
+    /// Answers one request. Everything that needs no waiting is done before the future is made, so that it carries no
+    /// request around.
+    pub fn serve(
+        &self,
+        request: Request<RequestBody>,
+        mut peer: Peer,
+    ) -> impl Future<Output = Response> + Send + '_ {
         if !peer.control && !self.trusted_proxies.is_empty() {
             peer.address = self.client_address(peer.address, request.headers());
         }
+        let stranger = (!peer.control)
+            .then(|| self.hosts.check(request.uri(), request.headers()).err())
+            .flatten();
         let origin = self.cors.origin(request.headers());
-        if let Some(preflight) = self.cors.preflight(&request, origin.as_ref()) {
-            return preflight;
+        let preflight = self.cors.preflight(&request, origin.as_ref());
+        let (mut visit, from) = self.visit(request, peer);
+        let found = match (stranger, preflight) {
+            (Some(problem), _) => Found::Nothing(problem),
+            (None, Some(response)) => Found::Preflight(response),
+            (None, None) => self
+                .find(&mut visit, from)
+                .map_or_else(Found::Nothing, Found::Route),
+        };
+        let visit = Arc::new(visit);
+        async move {
+            let mut response = answer(&visit, found).await;
+            self.cors.mark(&mut response, origin);
+            response
         }
-        let mut response = self.answer(request, peer).await;
-        self.cors.mark(&mut response, origin);
-        response
     }
 
     /// Answers a request of this process's own, without a port: status and JSON body.
@@ -92,29 +110,6 @@ impl Front {
             .to_bytes();
         let value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         Ok((parts.status.as_u16(), value))
-    }
-
-    async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response {
-        let (mut visit, from) = self.visit(request, peer);
-        let found = self.find(&mut visit, from);
-        let visit = Arc::new(visit);
-        let response = match found {
-            Ok(route) => {
-                let mut request = Request::new(Empty::<Bytes>::new());
-                request.extensions_mut().insert(visit.clone());
-                run(&visit, route, request).await
-            }
-            Err(problem) => {
-                missed(&visit, &problem).await;
-                Err(problem)
-            }
-        };
-        if let Some(unread) = visit.take_body()
-            && !visit.headers.contains_key(header::EXPECT)
-        {
-            body::drop_unread(unread).await;
-        }
-        finish(&visit, response)
     }
 
     /// What is known of a request at once, and at which byte of its path the endpoint's path begins.
@@ -151,9 +146,6 @@ impl Front {
         visit: &mut Visit,
         from: Option<usize>,
     ) -> Result<BoxedFilter<(Response,)>, Problem> {
-        if !visit.peer.control {
-            self.hosts.check(&visit.uri, &visit.headers)?;
-        }
         let from = from.ok_or(Problem::NotFound("path"))?;
         match self
             .table
@@ -174,38 +166,69 @@ impl Front {
         }
     }
 
-    /// The right-most address of `X-Forwarded-For` that is no trusted proxy, when the peer itself is one.
+    /// The right-most address of `X-Forwarded-For` that is no trusted proxy, when the peer itself is one. What is no
+    /// address ends the search: nobody that is trusted has vouched for what stands before it.
     fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let trusted = |address: &IpAddr| {
-            self.trusted_proxies
-                .iter()
-                .any(|net| net.contains(&address.to_canonical()))
-        };
+        let trusted =
+            |address: &IpAddr| self.trusted_proxies.iter().any(|net| net.contains(address));
         let mut address = peer;
         let hops = headers
             .get_all("x-forwarded-for")
             .iter()
             .rev()
-            .filter_map(|value| value.to_str().ok());
+            .map(|value| value.to_str().unwrap_or_default());
         for hop in hops.flat_map(|value| value.rsplit(',')) {
-            if !trusted(&address) {
-                break;
-            }
-            match hop.trim().parse() {
-                Ok(next) => address = next,
-                Err(_) => break,
+            match address_of(hop.trim()) {
+                Some(next) if trusted(&address) => address = next,
+                _ => break,
             }
         }
         address
     }
 }
 
+/// A hop as proxies write it: an address, some with a port, IPv6 then in brackets.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let bare = hop
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(hop);
+    let address = bare
+        .parse::<IpAddr>()
+        .or_else(|_| hop.parse::<SocketAddr>().map(|socket| socket.ip()));
+    address.ok().map(|address| address.to_canonical())
+}
+
+/// What a request's path, method and origin led to.
+enum Found {
+    Preflight(Response),
+    Route(BoxedFilter<(Response,)>),
+    Nothing(Problem),
+}
+
+async fn answer(visit: &Arc<Visit>, found: Found) -> Response {
+    let outcome = match found {
+        Found::Preflight(response) => return response,
+        Found::Route(route) => run(visit, route).await,
+        Found::Nothing(problem) => {
+            // In a box of its own: it is rare, and would make every request's future larger.
+            Box::pin(missed(visit, &problem)).await;
+            Err(problem)
+        }
+    };
+    if let Some(unread) = visit.take_body()
+        && !unread.is_end_stream()
+        && !visit.headers.contains_key(header::EXPECT)
+    {
+        Box::pin(body::drop_unread(unread)).await;
+    }
+    finish(visit, outcome)
+}
+
 /// Runs an endpoint's chain. What stopped it stands in the visit or in the response's extensions.
-async fn run(
-    visit: &Arc<Visit>,
-    route: BoxedFilter<(Response,)>,
-    request: Request<Empty<Bytes>>,
-) -> Result<Response, Problem> {
+async fn run(visit: &Arc<Visit>, route: BoxedFilter<(Response,)>) -> Result<Response, Problem> {
+    let mut request = Request::new(Empty::<Bytes>::new());
+    request.extensions_mut().insert(visit.clone());
     let call = AssertUnwindSafe(warp::service(route).call(request)).catch_unwind();
     match call.await {
         Err(_) => {

@@ -69,8 +69,19 @@ impl Hosts {
 
 /// The name or address in `name:port`, `[address]:port`, `name.`.
 fn name_of(authority: &str) -> &str {
-    if let Some(rest) = authority.strip_prefix('[') {
-        return rest.split(']').next().unwrap_or_default();
+    if let Some((address, rest)) = authority
+        .strip_prefix('[')
+        .and_then(|inner| inner.split_once(']'))
+    {
+        let is_port = |text: &str| {
+            text.strip_prefix(':')
+                .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        return if rest.is_empty() || is_port(rest) {
+            address
+        } else {
+            ""
+        };
     }
     let name = match authority.rsplit_once(':') {
         Some((name, port))
@@ -123,6 +134,9 @@ mod tests {
             "192.168.1.90",
             "evil.example:3000",
             "localhost@evil.example",
+            "[::1]evil.example",
+            "[::1]:3000.evil.example",
+            "[::1",
         ] {
             assert!(!allowed(&hosts, bad), "{bad}");
         }

@@ -1,8 +1,9 @@
 //! The accept loop: ports, TLS, the control socket, limits on connections, and a stop that ends.
-//! May not know doors or endpoints. Promise: a slow or silent client holds nothing but its own connection, and a stop is
-//! over within the drain time, also with event streams open.
+//! May not know doors or endpoints. Promise: a slow or silent client holds nothing but its own connection, clients never
+//! crowd out the folder's owner, and a stop is over within the drain time, also with event streams open.
+//! A client that closes its sending half has still its answer: a request that came whole is answered whole.
 
-use super::connection::{Progress, Registry, Watched};
+use super::connection::{Answering, Progress, Registry, Watched};
 use super::front::Front;
 use super::tls::Tls;
 use super::visit::Peer;
@@ -24,7 +25,9 @@ use warp::reply::Response;
 
 /// How long to wait after an accept that failed (out of file descriptors, mostly).
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
-/// The most bytes of one request's head.
+/// Open connections of the folder's owner: few, and beside those of the clients.
+const OWNERS_CONNECTIONS: u32 = 64;
+/// The most bytes of one request's head; what comes in one piece with them may make it a little more.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Something to accept connections on, and what those who come in are.
@@ -56,31 +59,61 @@ pub async fn serve(
     options: ServeOptions,
     stop: watch::Receiver<bool>,
 ) {
-    let registry = Registry::new(options.max_connections);
-    let mut sweeper = JoinSet::new();
-    sweeper.spawn(registry.clone().sweep(options.header_timeout));
+    let clients = Registry::new(options.max_connections);
+    let owners = Registry::new(OWNERS_CONNECTIONS);
+    let mut sweepers = JoinSet::new();
+    for registry in [&clients, &owners] {
+        sweepers.spawn(registry.clone().sweep(options.header_timeout));
+    }
     let mut accepting = JoinSet::new();
     for listen in listens {
+        let is_public = matches!(listen, Listen::Public(..));
+        let registry = if is_public { &clients } else { &owners };
         let loop_of = Loop {
             front: front.clone(),
             registry: registry.clone(),
+            entrance: Arc::new(Entrance::of(&listen)),
             options,
             stop: stop.clone(),
         };
-        accepting.spawn(loop_of.accept(Arc::new(listen)));
+        accepting.spawn(loop_of.accept(listen));
     }
     while accepting.join_next().await.is_some() {}
+}
+
+/// What those who come in by one listener are, without the listener.
+struct Entrance {
+    control: bool,
+    tls: Option<Tls>,
+    token: Option<String>,
+}
+
+impl Entrance {
+    fn of(listen: &Listen) -> Entrance {
+        let (control, tls, token) = match listen {
+            Listen::Public(_, tls) => (false, tls.clone(), None),
+            #[cfg(unix)]
+            Listen::Control(_) => (true, None, None),
+            Listen::ControlPort(_, token) => (true, None, Some(token.clone())),
+        };
+        Entrance {
+            control,
+            tls,
+            token,
+        }
+    }
 }
 
 struct Loop {
     front: Arc<Front>,
     registry: Registry,
+    entrance: Arc<Entrance>,
     options: ServeOptions,
     stop: watch::Receiver<bool>,
 }
 
 impl Loop {
-    async fn accept(self, listen: Arc<Listen>) {
+    async fn accept(self, listen: Listen) {
         let mut connections = JoinSet::new();
         let mut stop = self.stop.clone();
         loop {
@@ -91,24 +124,26 @@ impl Loop {
             };
             match accepted {
                 Ok((stream, address, progress)) => {
-                    let (front, stop, listen) =
-                        (self.front.clone(), self.stop.clone(), listen.clone());
-                    connections.spawn(connection(
-                        front,
-                        listen,
-                        stream,
-                        address,
+                    let connection = Connection {
+                        front: self.front.clone(),
+                        peer: Peer {
+                            address,
+                            control: self.entrance.control,
+                        },
+                        entrance: self.entrance.clone(),
                         progress,
-                        self.options,
-                        stop,
-                    ));
+                        stop: self.stop.clone(),
+                    };
+                    connections.spawn(connection.serve(stream, self.options.header_timeout));
                 }
                 Err(error) => {
                     log::warn!("cannot accept a connection: {error}");
+                    self.registry.close_longest_idle();
                     tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             }
         }
+        // Whoever comes now is told at once that nobody is here.
         drop(listen);
         let drained = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(self.options.drain, drained)
@@ -130,10 +165,6 @@ async fn accept_one(
     listen: &Listen,
     registry: &Registry,
 ) -> std::io::Result<(Stream, IpAddr, Arc<Progress>)> {
-    let permit = registry
-        .room()
-        .await
-        .ok_or_else(|| std::io::Error::other("the registry is closed"))?;
     let (stream, address) = match listen {
         Listen::Public(listener, _) | Listen::ControlPort(listener, _) => {
             let (stream, address) = listener.accept().await?;
@@ -147,94 +178,85 @@ async fn accept_one(
             (Stream::Unix(stream), IpAddr::V4(Ipv4Addr::LOCALHOST))
         }
     };
-    Ok((stream, address.to_canonical(), registry.enter(permit)))
+    let progress = registry
+        .enter()
+        .await
+        .ok_or_else(|| std::io::Error::other("the registry is closed"))?;
+    Ok((stream, address.to_canonical(), progress))
 }
 
-async fn connection(
+/// One connection, let in.
+struct Connection {
     front: Arc<Front>,
-    listen: Arc<Listen>,
-    stream: Stream,
-    address: IpAddr,
-    progress: Arc<Progress>,
-    options: ServeOptions,
-    stop: watch::Receiver<bool>,
-) {
-    let peer = Peer {
-        address,
-        control: !matches!(*listen, Listen::Public(..)),
-    };
-    match (stream, &*listen) {
-        (Stream::Tcp(stream), Listen::Public(_, Some(tls))) => {
-            match tokio::time::timeout(options.header_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => http1(front, stream, peer, None, progress, stop).await,
-                Ok(Err(error)) => log::debug!("TLS handshake with {address} failed: {error}"),
-                Err(_) => log::debug!("TLS handshake with {address} took too long"),
-            }
-        }
-        (Stream::Tcp(stream), Listen::ControlPort(_, token)) => {
-            http1(front, stream, peer, Some(token), progress, stop).await;
-        }
-        (Stream::Tcp(stream), _) => http1(front, stream, peer, None, progress, stop).await,
-        #[cfg(unix)]
-        (Stream::Unix(stream), _) => http1(front, stream, peer, None, progress, stop).await,
-    }
-}
-
-async fn http1<S>(
-    front: Arc<Front>,
-    stream: S,
     peer: Peer,
-    token: Option<&str>,
+    entrance: Arc<Entrance>,
     progress: Arc<Progress>,
-    mut stop: watch::Receiver<bool>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let service = service_fn(|request: Request<hyper::body::Incoming>| {
-        progress.request_began();
-        let (front, progress) = (&front, &progress);
-        async move {
-            if token.is_some_and(|token| !presents(request.headers(), token)) {
-                progress.request_ended();
-                return Ok::<_, Infallible>(refused());
-            }
-            let response = front.serve(request.map(Either::Left), peer).await;
-            if !is_event_stream(&response) {
-                progress.request_ended();
-            }
-            Ok(response)
+    stop: watch::Receiver<bool>,
+}
+
+impl Connection {
+    async fn serve(self, stream: Stream, handshake_timeout: Duration) {
+        let stream = match stream {
+            #[cfg(unix)]
+            Stream::Unix(stream) => return self.http1(stream).await,
+            Stream::Tcp(stream) => stream,
+        };
+        let Some(tls) = &self.entrance.tls else {
+            return self.http1(stream).await;
+        };
+        let address = self.peer.address;
+        match tokio::time::timeout(handshake_timeout, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.http1(stream).await,
+            Ok(Err(error)) => log::debug!("TLS handshake with {address} failed: {error}"),
+            Err(_) => log::debug!("TLS handshake with {address} took too long"),
         }
-    });
-    let io = TokioIo::new(Watched {
-        stream,
-        progress: progress.clone(),
-    });
-    let mut server = hyper::server::conn::http1::Builder::new();
-    server.pipeline_flush(true).max_buf_size(MAX_HEAD_BYTES);
-    let mut connection = std::pin::pin!(server.serve_connection(io, service));
-    let mut draining = false;
-    loop {
-        tokio::select! {
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    log::debug!("connection with {} ended: {error}", peer.address);
-                }
-                return;
+    }
+
+    async fn http1<S>(mut self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (front, peer, progress) = (&self.front, self.peer, &self.progress);
+        let token = self.entrance.token.as_deref();
+        let service = service_fn(|request: Request<hyper::body::Incoming>| {
+            progress.request_began();
+            async move {
+                let response = if token.is_some_and(|token| !presents(request.headers(), token)) {
+                    refused()
+                } else {
+                    front.serve(request.map(Either::Left), peer).await
+                };
+                let progress = progress.clone();
+                Ok::<_, Infallible>(response.map(|body| Answering { body, progress }))
             }
-            () = progress.closing() => return,
-            _ = stop.wait_for(|stop| *stop), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
+        });
+        let io = TokioIo::new(Watched {
+            stream,
+            progress: progress.clone(),
+        });
+        let mut server = hyper::server::conn::http1::Builder::new();
+        server
+            .half_close(true)
+            .pipeline_flush(true)
+            .max_buf_size(MAX_HEAD_BYTES);
+        let mut connection = std::pin::pin!(server.serve_connection(io, service));
+        let mut draining = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        log::debug!("connection with {} ended: {error}", peer.address);
+                    }
+                    return;
+                }
+                () = progress.closing() => return,
+                _ = self.stop.wait_for(|stop| *stop), if !draining => {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
             }
         }
     }
-}
-
-fn is_event_stream(response: &Response) -> bool {
-    response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value == "text/event-stream")
 }
 
 fn presents(headers: &HeaderMap, token: &str) -> bool {

@@ -13,13 +13,15 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 
 /// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A certificate and its key; clones share them.
 #[derive(Clone)]
 pub struct Tls {
     files: Arc<Files>,
     config: Arc<RwLock<Arc<ServerConfig>>>,
+    /// How the files looked before they were first read.
+    first_seen: [Option<SystemTime>; 2],
 }
 
 struct Files {
@@ -34,10 +36,12 @@ impl Tls {
             cert: cert.to_owned(),
             key: key.to_owned(),
         };
+        let first_seen = files.changed_at();
         let config = files.read()?;
         Ok(Tls {
             files: Arc::new(files),
             config: Arc::new(RwLock::new(config)),
+            first_seen,
         })
     }
 
@@ -52,7 +56,7 @@ impl Tls {
 
     /// Reads the files again whenever one of them has changed. Runs until it is dropped.
     pub async fn follow_files(self) {
-        let mut seen = self.files.changed_at();
+        let mut seen = self.first_seen;
         loop {
             tokio::time::sleep(LOOK).await;
             let now = self.files.changed_at();

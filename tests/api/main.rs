@@ -2,8 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod access;
+mod audit;
+mod bare;
+mod connections;
+mod cors;
+mod errors;
 mod events;
+mod keys;
+mod limits;
+mod panics;
+mod proxies;
+mod raw;
 mod recovery;
 mod runs;
 mod support;
+mod tls;
 mod upstream;
+mod wire;
+mod workflows;

@@ -119,6 +119,19 @@ impl TestServer {
         self.stop.send_replace(true);
     }
 
+    /// One request of the folder's owner, over the control socket: the status.
+    #[cfg(unix)]
+    pub(crate) async fn owner(&self, method: &str, path: &str) -> u16 {
+        let http = reqwest::Client::builder()
+            .unix_socket(self.data.join("control.sock"))
+            .no_proxy()
+            .build()
+            .expect("a client");
+        let method = method.parse().expect("a method");
+        let answer = http.request(method, format!("http://localhost{path}"));
+        answer.send().await.expect("an answer").status().as_u16()
+    }
+
     pub(crate) fn data(&self) -> &Path {
         &self.data
     }
@@ -189,6 +202,16 @@ impl TestServer {
         assert_eq!(activated.status, StatusCode::OK, "{}", activated.text);
         id
     }
+}
+
+/// One for a server, since making one takes longer than many a test.
+fn http_client() -> reqwest::Client {
+    // A second installation finds the first one and changes nothing.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client")
 }
 
 impl Client {

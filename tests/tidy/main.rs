@@ -307,7 +307,15 @@ fn the_readme_and_the_examples_agree() {
         .collect();
     for (at, matched) in readme.match_indices("--example ") {
         let rest = readme.get(at + matched.len()..).unwrap_or_default();
-        named.extend(first_name(rest).map(|name| format!("examples/{name}.rs")));
+        // An example is a file, or a folder with a `main.rs`.
+        named.extend(first_name(rest).map(|name| {
+            let folder = format!("examples/{name}/main.rs");
+            if root().join(&folder).exists() {
+                folder
+            } else {
+                format!("examples/{name}.rs")
+            }
+        }));
     }
     let missing: Vec<String> = named
         .iter()

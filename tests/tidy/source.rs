@@ -10,6 +10,8 @@ pub(crate) struct Source {
     /// Below the repository, with `/`.
     pub(crate) path: String,
     pub(crate) text: String,
+    /// Whether its module is declared behind `#[cfg(test)]`.
+    is_test: bool,
 }
 
 impl Source {
@@ -35,6 +37,9 @@ impl Source {
 
     /// The same without modules that are there for tests only.
     pub(crate) fn code_without_tests(&self) -> Vec<(usize, &str)> {
+        if self.is_test {
+            return Vec::new();
+        }
         let mut kept = Vec::new();
         let mut end_of_tests: Option<String> = None;
         let mut test_follows = false;
@@ -88,6 +93,7 @@ fn collect(folder: &Path, into: &mut Vec<Source>) {
             into.push(Source {
                 path: below.to_string_lossy().replace('\\', "/"),
                 text: fs::read_to_string(&path).expect("readable"),
+                is_test: false,
             });
         }
     }
@@ -98,11 +104,27 @@ pub(crate) fn sources() -> Vec<Source> {
     for folder in ["src", "tests", "examples", "benches"] {
         collect(&root().join(folder), &mut found);
     }
+    let of_tests: BTreeSet<String> = found.iter().flat_map(test_modules).collect();
+    for source in &mut found {
+        source.is_test = of_tests.contains(&source.path);
+    }
     assert!(
         found.len() > 20,
         "the sources are not where this test looks for them"
     );
     found
+}
+
+/// The files of the modules that a file declares behind `#[cfg(test)]`.
+fn test_modules(source: &Source) -> Vec<String> {
+    let own = source.path.strip_suffix(".rs").unwrap_or(&source.path);
+    let folder = own.strip_suffix("/mod").unwrap_or(own);
+    let declared = source.text.split("#[cfg(test)]\nmod ").skip(1);
+    let names = declared.filter_map(|rest| rest.split_once(';').map(|(name, _)| name));
+    names
+        .filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+        .map(|name| format!("{folder}/{name}.rs"))
+        .collect()
 }
 
 /// Whether `word` stands in `line` as a path of its own: `print!` is not in `eprint!`, `clap::` not in `my_clap::`.

@@ -140,5 +140,12 @@ fn render(recorded: &Recorded) -> Option<Bytes> {
     let name = data["type"].as_str()?.to_owned();
     data["sequence"] = json!(recorded.sequence);
     data["at"] = json!(iso_utc(recorded.at_ms));
+    // The journal counts milliseconds; what is told has the API's names and dates.
+    let fields = data.as_object_mut()?;
+    for (stored, told) in [("until_ms", "waitingUntil"), ("retry_at_ms", "retryAt")] {
+        if let Some(at_ms) = fields.remove(stored).and_then(|at| at.as_i64()) {
+            fields.insert(told.to_owned(), json!(iso_utc(at_ms)));
+        }
+    }
     Some(format!("id: {}\nevent: {name}\ndata: {data}\n\n", recorded.sequence).into())
 }

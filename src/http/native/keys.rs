@@ -203,6 +203,11 @@ async fn create(ctx: Ctx, body: CreateBody) -> Answer {
     let expires_at_ms = match (body.expires_at, body.expires_in_seconds) {
         (None, None) => None,
         (Some(text), None) => Some(moment(&text)?),
+        (None, Some(seconds)) if seconds < 1 => {
+            return Err(Problem::invalid(format!(
+                "`expiresInSeconds` is {seconds}; a key lives for 1 second or longer."
+            )));
+        }
         (None, Some(seconds)) => Some(now_ms.saturating_add(seconds.saturating_mul(1_000))),
         (Some(_), Some(_)) => {
             return Err(Problem::invalid(

@@ -20,10 +20,10 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
             Bytes::from_static(body.as_bytes()),
         );
     }
-    let (status, code, message) = words(problem, visit);
+    let (status, code) = status_and_code(problem);
     let mut error = Map::new();
     error.insert("code".to_owned(), code.into());
-    error.insert("message".to_owned(), message.into());
+    error.insert("message".to_owned(), message(problem, visit).into());
     match problem {
         Problem::Forbidden(required) => {
             let words: Vec<&str> = required.iter().map(|word| native_word(word)).collect();
@@ -74,85 +74,65 @@ fn native_word(word: &str) -> &str {
     }
 }
 
-fn words(problem: &Problem, visit: &Visit) -> (StatusCode, &'static str, String) {
+fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
     match problem {
-        Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => (
-            StatusCode::TOO_MANY_REQUESTS,
-            "RATE_LIMITED",
-            format!(
-                "Too many failed attempts from this address. Try again in {retry_after_s} seconds."
-            ),
-        ),
-        Problem::Unauthorized(_) => (
-            StatusCode::UNAUTHORIZED,
-            "UNAUTHORIZED",
-            "Invalid or missing API key".to_owned(),
-        ),
-        Problem::Forbidden(_) => (
-            StatusCode::FORBIDDEN,
-            "FORBIDDEN",
-            "Insufficient permissions for this operation".to_owned(),
-        ),
-        Problem::NotHeld(message) => (StatusCode::FORBIDDEN, "FORBIDDEN", message.clone()),
-        Problem::NotFound("path") => (
-            StatusCode::NOT_FOUND,
-            "NOT_FOUND",
-            "There is no such path; the README lists the API's paths.".to_owned(),
-        ),
-        Problem::NotFound(what) => (
-            StatusCode::NOT_FOUND,
-            "NOT_FOUND",
-            format!("There is no such {what}, or this key does not reach it."),
-        ),
-        Problem::MethodNotAllowed => (
-            StatusCode::METHOD_NOT_ALLOWED,
-            "METHOD_NOT_ALLOWED",
-            format!(
-                "{} is not served here; use {}.",
-                visit.method,
-                visit.allow.list()
-            ),
-        ),
-        Problem::Conflict(message) => (StatusCode::CONFLICT, "CONFLICT", message.clone()),
-        Problem::Invalid(message, _) => {
-            (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message.clone())
+        Problem::Unauthorized(Refusal::Throttled { .. }) | Problem::Limited(_) => {
+            (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED")
         }
-        Problem::TooLarge(max_bytes) => (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "PAYLOAD_TOO_LARGE",
-            format!("The body is larger than {max_bytes} bytes (setting `max_body_bytes`)."),
-        ),
-        Problem::UnsupportedMediaType => (
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
-            "Send JSON, with `Content-Type: application/json`.".to_owned(),
-        ),
-        Problem::BodyTimeout => (
-            StatusCode::REQUEST_TIMEOUT,
-            "REQUEST_TIMEOUT",
-            "The body took too long to arrive (setting `body_timeout_ms`).".to_owned(),
-        ),
-        Problem::Misdirected => (
-            StatusCode::MISDIRECTED_REQUEST,
-            "MISDIRECTED_REQUEST",
-            "This server does not answer to that `Host`; add it to the setting `allowed_hosts`."
-                .to_owned(),
-        ),
-        Problem::Limited(LimitState { limit, .. }) => (
-            StatusCode::TOO_MANY_REQUESTS,
-            "RATE_LIMITED",
-            format!("Rate limit exceeded. Limit: {limit} requests per minute."),
-        ),
-        Problem::Unavailable(message) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "UNAVAILABLE",
-            message.clone(),
-        ),
-        Problem::Internal => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "INTERNAL_ERROR",
-            "Something went wrong in the server; its log has the cause under this request's id."
-                .to_owned(),
-        ),
+        Problem::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        Problem::Forbidden(_) | Problem::NotHeld(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+        Problem::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+        Problem::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
+        Problem::Conflict(_) => (StatusCode::CONFLICT, "CONFLICT"),
+        Problem::Invalid(..) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR"),
+        Problem::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
+        Problem::UnsupportedMediaType => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE")
+        }
+        Problem::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
+        Problem::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "MISDIRECTED_REQUEST"),
+        Problem::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
+        Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     }
+}
+
+fn message(problem: &Problem, visit: &Visit) -> String {
+    let fixed = match problem {
+        Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => {
+            return format!(
+                "Too many failed attempts from this address. Try again in {retry_after_s} seconds."
+            );
+        }
+        Problem::Unauthorized(_) => "Invalid or missing API key",
+        Problem::Forbidden(_) => "Insufficient permissions for this operation",
+        Problem::NotFound("path") => "There is no such path; the README lists the API's paths.",
+        Problem::NotFound(what) => {
+            return format!("There is no such {what}, or this key does not reach it.");
+        }
+        Problem::MethodNotAllowed => {
+            let (method, allow) = (&visit.method, visit.allow.list());
+            return format!("{method} is not served here; use {allow}.");
+        }
+        Problem::NotHeld(message)
+        | Problem::Conflict(message)
+        | Problem::Invalid(message, _)
+        | Problem::Unavailable(message) => message,
+        Problem::TooLarge(max_bytes) => {
+            return format!(
+                "The body is larger than {max_bytes} bytes (setting `max_body_bytes`)."
+            );
+        }
+        Problem::UnsupportedMediaType => "Send JSON, with `Content-Type: application/json`.",
+        Problem::BodyTimeout => "The body took too long to arrive (setting `body_timeout_ms`).",
+        Problem::Misdirected => {
+            "This server does not answer to that `Host`; add it to the setting `allowed_hosts`."
+        }
+        Problem::Limited(LimitState { limit, .. }) => {
+            return format!("Rate limit exceeded. Limit: {limit} requests per minute.");
+        }
+        Problem::Internal => {
+            "Something went wrong in the server; its log has the cause under this request's id."
+        }
+    };
+    fixed.to_owned()
 }

@@ -1,12 +1,15 @@
 //! The body of `POST /workflows`, `PUT /workflows/:id` and `POST /workflows/validate`. Read field by field, so that every
-//! mistake is told at once. Fields that the server itself writes (`id`, `status`, …) are ignored, so that what GET gave can
-//! be sent back; a field that looks like a slip of a known one is refused.
+//! mistake is told at once, together with those of the definition. Fields that the server itself writes (`id`, `status`, …)
+//! are ignored, so that what GET gave can be sent back; a field that looks like a slip of a known one, or that comes twice,
+//! is refused.
 
 use crate::http::problem::Problem;
 use crate::model::plan::DefinitionProblem;
 use crate::model::workflow::{Definition, DefinitionFormat, Workflow};
 use crate::store::WorkflowDraft;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// The fields of a definition; the rest of a body is about the workflow.
 const DEFINITION_FIELDS: [&str; 6] = [
@@ -21,6 +24,38 @@ const OTHER_FIELDS: [&str; 4] = ["name", "description", "changeSummary", "expect
 const MAX_NAME_CHARS: usize = 255;
 const MAX_TEXT_CHARS: usize = 10_000;
 
+/// The fields of a JSON object, each once: of two with one name it would be chance which counts.
+pub(super) struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if fields.contains_key(&name) {
+                let shown: String = name.chars().take(80).collect();
+                return Err(A::Error::custom(format_args!("duplicate field `{shown}`")));
+            }
+            let value = map.next_value()?;
+            fields.insert(name, value);
+        }
+        Ok(Fields(fields))
+    }
+}
+
 /// A body, checked for form; the definition itself is checked by the engine.
 pub(super) struct WorkflowBody {
     name: Option<String>,
@@ -29,10 +64,12 @@ pub(super) struct WorkflowBody {
     pub(super) change_summary: Option<String>,
     pub(super) expected_version: Option<i64>,
     definition: Map<String, Value>,
+    /// What is wrong with the fields beside the definition.
+    problems: Vec<DefinitionProblem>,
 }
 
 impl WorkflowBody {
-    pub(super) fn read(mut body: Map<String, Value>) -> Result<WorkflowBody, Problem> {
+    pub(super) fn read(Fields(mut body): Fields) -> WorkflowBody {
         let mut problems = Vec::new();
         for field in body.keys() {
             check_field(field, &mut problems);
@@ -69,47 +106,48 @@ impl WorkflowBody {
             .into_iter()
             .filter_map(|field| body.remove(field).map(|value| (field.to_owned(), value)))
             .collect();
-        if problems.is_empty() {
-            Ok(WorkflowBody {
-                name,
-                description,
-                change_summary,
-                expected_version,
-                definition,
-            })
-        } else {
-            Err(Problem::Invalid(
-                "Invalid workflow configuration".to_owned(),
-                problems,
-            ))
+        WorkflowBody {
+            name,
+            description,
+            change_summary,
+            expected_version,
+            definition,
+            problems,
         }
     }
 
-    /// The definition alone, as `POST /workflows/validate` checks it.
-    pub(super) fn definition(self) -> Definition {
-        steps(self.definition)
+    /// For `POST /workflows/validate`: the definition alone, and what is wrong beside it.
+    pub(super) fn definition(self) -> (Definition, Vec<DefinitionProblem>) {
+        (steps(self.definition), self.problems)
     }
 
-    /// A new workflow.
-    pub(super) fn draft(self) -> Result<WorkflowDraft, Problem> {
-        let name = self.name.ok_or_else(|| {
-            let mut problems = Vec::new();
+    /// A new workflow. `check` finds the mistakes of its definition.
+    pub(super) fn draft(
+        mut self,
+        check: impl FnOnce(&Definition) -> Vec<DefinitionProblem>,
+    ) -> Result<WorkflowDraft, Problem> {
+        let is_told = self.problems.iter().any(|problem| problem.place == "name");
+        if self.name.is_none() && !is_told {
             problem(
-                &mut problems,
+                &mut self.problems,
                 "name",
                 "it is missing; give the workflow a name of 1 to 255 characters",
             );
-            Problem::Invalid("Invalid workflow configuration".to_owned(), problems)
-        })?;
-        Ok(WorkflowDraft {
-            name,
+        }
+        let draft = WorkflowDraft {
+            name: self.name.unwrap_or_default(),
             description: self.description.flatten(),
             definition: steps(self.definition),
-        })
+        };
+        without_problems(draft, self.problems, check)
     }
 
     /// An edit: what was not sent stays as it is; `null` takes an optional field away.
-    pub(super) fn over(self, workflow: &Workflow) -> WorkflowDraft {
+    pub(super) fn over(
+        self,
+        workflow: &Workflow,
+        check: impl FnOnce(&Definition) -> Vec<DefinitionProblem>,
+    ) -> Result<WorkflowDraft, Problem> {
         let mut definition = workflow
             .definition
             .body
@@ -117,14 +155,32 @@ impl WorkflowBody {
             .cloned()
             .unwrap_or_default();
         definition.extend(self.definition);
-        WorkflowDraft {
+        let draft = WorkflowDraft {
             name: self.name.unwrap_or_else(|| workflow.name.clone()),
             description: self
                 .description
                 .unwrap_or_else(|| workflow.description.clone()),
             definition: steps(definition),
-        }
+        };
+        without_problems(draft, self.problems, check)
     }
+}
+
+/// The draft, if nothing is wrong; otherwise everything that is. The definition is looked at here only where something
+/// else is wrong already: whoever saves it looks at it anyway.
+fn without_problems(
+    draft: WorkflowDraft,
+    mut problems: Vec<DefinitionProblem>,
+    check: impl FnOnce(&Definition) -> Vec<DefinitionProblem>,
+) -> Result<WorkflowDraft, Problem> {
+    if problems.is_empty() {
+        return Ok(draft);
+    }
+    problems.extend(check(&draft.definition));
+    Err(Problem::Invalid(
+        "Invalid workflow configuration".to_owned(),
+        problems,
+    ))
 }
 
 fn steps(mut fields: Map<String, Value>) -> Definition {

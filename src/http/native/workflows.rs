@@ -1,9 +1,9 @@
 //! `/workflows`: list, create, read, edit, archive, activate, pause, validate.
 
-use super::workflow_body::WorkflowBody;
+use super::workflow_body::{Fields, WorkflowBody};
 use super::{Answer, created, json as json_response, ok, page, page_request};
 use crate::clock::iso_utc;
-use crate::engine::{CompiledWorkflow, WorkflowProblem};
+use crate::engine::CompiledWorkflow;
 use crate::http::body::{json, query};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
@@ -11,11 +11,14 @@ use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::limit::Category;
+use crate::model::plan::DefinitionProblem;
 use crate::model::scope::Permission;
-use crate::model::workflow::{Reach, Workflow, WorkflowFilter, WorkflowStatus, WorkflowSummary};
+use crate::model::workflow::{
+    Definition, Reach, Workflow, WorkflowFilter, WorkflowStatus, WorkflowSummary,
+};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use warp::Filter as _;
 use warp::http::{HeaderValue, Method, StatusCode, header};
@@ -146,17 +149,17 @@ async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
 async fn get(ctx: Ctx) -> Answer {
     let compiled = reachable(&ctx)?;
     if let Some(ready) = compiled.rendering.get() {
-        return Ok(rendered(ready.clone(), compiled.workflow.version));
+        return Ok(rendered(ready.clone(), &compiled.workflow));
     }
     let body = render(&compiled.workflow)?;
     Ok(rendered(
         compiled.rendering.get_or_init(|| body).clone(),
-        compiled.workflow.version,
+        &compiled.workflow,
     ))
 }
 
-async fn create(ctx: Ctx, body: Map<String, Value>) -> Answer {
-    let draft = WorkflowBody::read(body)?.draft()?;
+async fn create(ctx: Ctx, body: Fields) -> Answer {
+    let draft = WorkflowBody::read(body).draft(|definition| problems_of(&ctx, definition))?;
     require_name_within_reach(&ctx, &draft.name)?;
     let compiled = ctx
         .api()
@@ -167,27 +170,29 @@ async fn create(ctx: Ctx, body: Map<String, Value>) -> Answer {
     created(&view(&compiled.workflow))
 }
 
-async fn edit(ctx: Ctx, body: Map<String, Value>) -> Answer {
+async fn edit(ctx: Ctx, body: Fields) -> Answer {
     let compiled = reachable(&ctx)?;
-    let body = WorkflowBody::read(body)?;
-    let expected = match (body.expected_version, ctx.header("if-match")?) {
-        (Some(version), _) => Some(version),
-        (None, None | Some("*")) => None,
-        (None, Some(tag)) => Some(version_of(tag).ok_or_else(|| {
-            Problem::invalid(
-                "`If-Match` is not an ETag of this API; send the one that GET gave, like \"3\".",
-            )
-        })?),
-    };
+    let body = WorkflowBody::read(body);
+    let expected = body.expected_version;
+    let if_match = ctx.header("if-match")?.filter(|tag| *tag != "*");
     let change_summary = body.change_summary.clone();
-    let draft = body.over(&compiled.workflow);
-    if draft.name != compiled.workflow.name && matches!(ctx.key().reach(), Reach::Prefix(_)) {
-        require_name_within_reach(&ctx, &draft.name)?;
-    }
-    let id = compiled.workflow.id.clone();
+    let draft = |now: &Workflow| {
+        if if_match.is_some_and(|seen| seen != tag(now)) {
+            return Err(Problem::Conflict(
+                "The workflow is not as `If-Match` says: read it again and send the `ETag` that GET gives."
+                    .to_owned(),
+            ));
+        }
+        let draft = body.over(now, |definition| problems_of(&ctx, definition))?;
+        if draft.name != now.name && matches!(ctx.key().reach(), Reach::Prefix(_)) {
+            require_name_within_reach(&ctx, &draft.name)?;
+        }
+        Ok::<_, Problem>(draft)
+    };
+    let (id, by) = (&compiled.workflow.id, ctx.key().label());
     let workflows = ctx.api().engine.workflows();
     let edited = workflows
-        .edit(&id, draft, change_summary, expected, ctx.key().label())
+        .edit(id, draft, change_summary, expected, by)
         .await?;
     ok(&view(&edited.workflow))
 }
@@ -215,17 +220,15 @@ async fn set_status(ctx: Ctx, status: WorkflowStatus) -> Answer {
 }
 
 /// Says whether a definition would be accepted. Stores and runs nothing.
-async fn validate(ctx: Ctx, body: Map<String, Value>) -> Answer {
-    let found = WorkflowBody::read(body).map(WorkflowBody::definition);
-    let problems = match found.map(|definition| ctx.api().engine.workflows().check(&definition)) {
-        Ok(Ok(())) => Vec::new(),
-        Ok(Err(WorkflowProblem::Invalid(problems))) | Err(Problem::Invalid(_, problems)) => {
-            problems
-        }
-        Ok(Err(other)) => return Err(other.into()),
-        Err(other) => return Err(other),
-    };
+async fn validate(ctx: Ctx, body: Fields) -> Answer {
+    let (definition, mut problems) = WorkflowBody::read(body).definition();
+    problems.extend(problems_of(&ctx, &definition));
     ok(&json!({ "valid": problems.is_empty(), "problems": problems }))
+}
+
+fn problems_of(ctx: &Ctx, definition: &Definition) -> Vec<DefinitionProblem> {
+    let checked = ctx.api().engine.workflows().check(definition);
+    checked.err().unwrap_or_default()
 }
 
 /// The workflow that the path names, if the key reaches it.
@@ -250,13 +253,14 @@ fn require_name_within_reach(ctx: &Ctx, name: &str) -> Result<(), Problem> {
     }
 }
 
-fn version_of(tag: &str) -> Option<i64> {
-    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+/// Changes with every change, also where a draft keeps its version.
+fn tag(workflow: &Workflow) -> String {
+    format!("\"{}-{}\"", workflow.version, workflow.updated_at_ms)
 }
 
-fn rendered(body: Bytes, version: i64) -> Response {
+fn rendered(body: Bytes, workflow: &Workflow) -> Response {
     let mut response = json_response(StatusCode::OK, body);
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+    if let Ok(tag) = HeaderValue::from_str(&tag(workflow)) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response

@@ -1,3 +1,5 @@
+//! The compiler, the fold, the planner and the retry rule, case by case.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::steps::{DefinitionLimits, compile};

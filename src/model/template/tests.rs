@@ -1,3 +1,5 @@
+//! Templates, case by case: paths, types, filters, expressions, bounds.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;

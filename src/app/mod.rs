@@ -2,38 +2,33 @@
 //! May not hold rules of its own. Promise: what is opened here is what the binary, the tests and a program that embeds the
 //! server use alike.
 
-use crate::auth::{KeyText, Keyring, KeyringOptions, NewKey};
+mod first_start;
+mod listen;
+
+use crate::auth::{KeyText, Keyring, KeyringOptions};
 use crate::clock::{Clock, iso_utc};
 use crate::config::Config;
-use crate::data_folder::{Control, DataFolder, ServerFile};
+use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::outbound::{Outbound, OutboundOptions};
 use crate::engine::{Engine, EngineOptions, Workflows};
 use crate::error::{Error, Result};
 use crate::http::{self, Api, ApiOptions, Front, Hosts, Listen, Peer, ServeOptions, Tls};
-use crate::model::key::KeyFormat;
-use crate::model::limit::KeyLimits;
 use crate::model::plan::DefinitionLimits;
-use crate::model::scope::Permission;
-use crate::model::workflow::{Definition, DefinitionFormat, Reach, WorkflowStatus};
-use crate::store::{CommitHook, Store, StoreOptions, WorkflowDraft};
+use crate::store::{CommitHook, Store, StoreOptions};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How long requests under way are given at a stop.
+/// How long requests under way are given at a stop, and how much of it before those that wait for a run are answered
+/// without its end.
 const DRAIN: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often expired idempotency keys are forgotten.
 const FORGET_EVERY_MS: u64 = 10 * 60 * 1_000;
-/// The name in `meta` that says that the first start is behind us.
-const FIRST_START: &str = "first_start_at";
-/// The workflow that a new server has, so that there is something to run.
-const SAMPLE: &str = include_str!("../examples/workflows/hello.json");
-
 /// What is handed in beside the configuration.
 pub struct Options {
     /// The time.
@@ -112,27 +107,7 @@ impl App {
             timeout_ms: config.http_timeout_ms,
         })
         .map_err(Error::new)?;
-        let definition_limits = DefinitionLimits {
-            max_steps: config.max_steps,
-        };
-        let workflows = Workflows::new(
-            store.clone(),
-            clock.clone(),
-            definition_limits,
-            config.max_definition_bytes,
-        );
-        let engine = Engine::new(
-            store.clone(),
-            clock.clone(),
-            workflows,
-            outbound.clone(),
-            EngineOptions {
-                max_running_runs: config.max_running_runs,
-                max_output_bytes: config.max_output_bytes,
-                max_input_bytes: config.max_input_bytes,
-                environment: config.template_environment(),
-            },
-        );
+        let engine = engine(&config, &store, &clock, &outbound);
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -174,15 +149,12 @@ impl App {
             .first()
             .and_then(|listener| listener.local_addr().ok())
             .map_or(0, |addr| addr.port());
-        // Only a server that could bind makes the first key: otherwise nobody would ever see it.
-        let first_key = self.first_start().await?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let bound = Bound {
-            url: format!("{scheme}://{}:{port}", bracketed(&self.0.config.host)),
-            base_path: self.0.config.base_path.clone(),
-            port,
-            first_key,
-        };
+        let url = format!(
+            "{scheme}://{}:{port}",
+            listen::bracketed(&self.0.config.host)
+        );
+        let base_path = self.0.config.base_path.clone();
         let (control, control_listen) = self.control_listener().await?;
         let mut ports = vec![port];
         if let Listen::ControlPort(listener, _) = &control_listen {
@@ -191,8 +163,8 @@ impl App {
         self.0.outbound.set_own_ports(&ports);
         self.0.folder.announce(&ServerFile {
             pid: std::process::id(),
-            url: bound.url.clone(),
-            base_path: bound.base_path.clone(),
+            url: url.clone(),
+            base_path: base_path.clone(),
             instance: self.instance().to_owned(),
             started_at: iso_utc(self.0.clock.now_ms()),
             control,
@@ -207,6 +179,14 @@ impl App {
             log::info!("{resumed} unfinished runs go on");
         }
 
+        // Last of what can fail: a first key that was made by a start that came to nothing would never be seen.
+        let first_key = self.first_start().await?;
+        let bound = Bound {
+            url,
+            base_path,
+            port,
+            first_key,
+        };
         let mut background = JoinSet::new();
         self.spawn_background(&mut background, tls.clone(), stop.clone());
         let listens = listeners
@@ -254,7 +234,7 @@ impl App {
         tls: Option<Tls>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let stopping = self.0.stopping.clone();
+        let (stopping, engine) = (self.0.stopping.clone(), self.0.engine.clone());
         let keyring = self.0.keyring.clone();
         let keyring_stop = stop.clone();
         background.spawn(async move { keyring.housekeeping(keyring_stop).await });
@@ -262,6 +242,8 @@ impl App {
             // Event streams end as soon as the stop is asked for, so that draining can.
             if stop.wait_for(|stop| *stop).await.is_ok() {
                 stopping.send_replace(true);
+                tokio::time::sleep(PATIENCE).await;
+                engine.begin_stop();
             }
         });
         let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
@@ -278,104 +260,6 @@ impl App {
         }
     }
 
-    /// On an empty folder, once: an admin key, and a workflow to try.
-    async fn first_start(&self) -> Result<Option<KeyText>> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Error::new(format!("the first start did not finish: {error}"))
-        };
-        if self
-            .0
-            .store
-            .meta(FIRST_START)
-            .map_err(|error| failed(&error))?
-            .is_some()
-        {
-            return Ok(None);
-        }
-        let control = self.0.keyring.control();
-        let mut first_key_text = None;
-        if self.0.keyring.list(&control).is_empty() {
-            let issued = self.0.keyring.issue(&control, "control", first_key()).await;
-            first_key_text = Some(issued.map_err(|error| failed(&error))?.1);
-        }
-        let workflows = self.0.engine.workflows();
-        let sample = workflows
-            .create(sample()?, control.label())
-            .await
-            .map_err(|error| failed(&error))?;
-        let activated = workflows
-            .set_status(&sample.workflow.id, WorkflowStatus::Active)
-            .await;
-        activated.map_err(|error| failed(&error))?;
-        let now = iso_utc(self.0.clock.now_ms());
-        self.0
-            .store
-            .set_meta(FIRST_START, now)
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(first_key_text)
-    }
-
-    fn tls(&self) -> Result<Option<Tls>> {
-        match (&self.0.config.tls_cert, &self.0.config.tls_key) {
-            (Some(cert), Some(key)) => Tls::load(cert, key).map(Some).map_err(|error| {
-                Error::new(format!("cannot use the TLS certificate: {error}"))
-                    .hint("`tls_cert` is a PEM chain, `tls_key` its PEM private key")
-            }),
-            _ => Ok(None),
-        }
-    }
-
-    /// The public port; beside 127.0.0.1 the same port on [::1], where that can be had.
-    async fn bind(&self) -> Result<Vec<TcpListener>> {
-        let (host, port) = (self.0.config.host.as_str(), self.0.config.port);
-        let first = TcpListener::bind((host.trim_matches(['[', ']']), port))
-            .await
-            .map_err(|error| {
-                Error::caused_by(format!("cannot listen on {host}:{port}"), error)
-                    .hint("choose another port with `--port`, or `--port 0` for a free one")
-            })?;
-        let mut listeners = vec![first];
-        if matches!(host, "127.0.0.1" | "localhost")
-            && let Some(Ok(address)) = listeners.first().map(TcpListener::local_addr)
-            && let Ok(second) = TcpListener::bind(("::1", address.port())).await
-        {
-            listeners.push(second);
-        }
-        Ok(listeners)
-    }
-
-    async fn control_listener(&self) -> Result<(Control, Listen)> {
-        #[cfg(unix)]
-        if let Some(path) = self.0.folder.control_socket() {
-            let failed = |error: std::io::Error| {
-                Error::caused_by(format!("cannot listen on {}", path.display()), error)
-            };
-            let listener = tokio::net::UnixListener::bind(&path).map_err(failed)?;
-            let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-            std::fs::set_permissions(&path, owner_only).map_err(failed)?;
-            return Ok((Control::Socket { socket: path }, Listen::Control(listener)));
-        }
-        let failed = |error: std::io::Error| {
-            Error::caused_by("cannot listen for the owner's commands", error)
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(failed)?;
-        let url = format!("http://{}", listener.local_addr().map_err(failed)?);
-        let mut random = [0_u8; 32];
-        getrandom::fill(&mut random)
-            .map_err(|error| Error::new(format!("no random bytes: {error}")))?;
-        let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((
-            Control::Loopback {
-                url,
-                token: token.clone(),
-            },
-            Listen::ControlPort(listener, token),
-        ))
-    }
-
     fn serve_options(&self) -> ServeOptions {
         ServeOptions {
             max_connections: self.0.config.max_connections,
@@ -383,6 +267,30 @@ impl App {
             drain: DRAIN,
         }
     }
+}
+
+fn engine(config: &Config, store: &Store, clock: &Clock, outbound: &Outbound) -> Engine {
+    let definition_limits = DefinitionLimits {
+        max_steps: config.max_steps,
+    };
+    let workflows = Workflows::new(
+        store.clone(),
+        clock.clone(),
+        definition_limits,
+        config.max_definition_bytes,
+    );
+    Engine::new(
+        store.clone(),
+        clock.clone(),
+        workflows,
+        outbound.clone(),
+        EngineOptions {
+            max_running_runs: config.max_running_runs,
+            max_output_bytes: config.max_output_bytes,
+            max_input_bytes: config.max_input_bytes,
+            environment: config.template_environment(),
+        },
+    )
 }
 
 fn api_options(config: &Config, instance: &str) -> ApiOptions {
@@ -413,60 +321,4 @@ fn front(config: &Config, api: Arc<Api>) -> Front {
         base_path,
         config.trusted_proxies.clone(),
     )
-}
-
-/// The first key holds every permission, by name.
-fn first_key() -> NewKey {
-    let mut scopes: Vec<String> = Vec::new();
-    for permission in Permission::ALL {
-        let word = match permission {
-            Permission::KeysCreate | Permission::KeysUpdate | Permission::KeysDelete => {
-                "keys:write"
-            }
-            other => other.word(),
-        };
-        if !scopes.iter().any(|known| known == word) {
-            scopes.push(word.to_owned());
-        }
-    }
-    NewKey {
-        name: "admin".to_owned(),
-        scopes,
-        format: KeyFormat::Wfk,
-        expires_at_ms: None,
-        reach: Reach::All,
-        limits: KeyLimits::default(),
-    }
-}
-
-fn sample() -> Result<WorkflowDraft> {
-    let broken = || Error::new("the built-in sample workflow is broken");
-    let Ok(Value::Object(mut body)) = serde_json::from_str(SAMPLE) else {
-        return Err(broken());
-    };
-    let Some(Value::String(name)) = body.remove("name") else {
-        return Err(broken());
-    };
-    let description = body
-        .remove("description")
-        .and_then(|text| text.as_str().map(str::to_owned));
-    body.remove("status");
-    let definition = Definition {
-        format: DefinitionFormat::Steps,
-        body: Value::Object(body),
-    };
-    Ok(WorkflowDraft {
-        name,
-        description,
-        definition,
-    })
-}
-
-/// An IPv6 address stands in brackets in a URL.
-fn bracketed(host: &str) -> String {
-    if host.contains(':') && !host.starts_with('[') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    }
 }

@@ -1,0 +1,104 @@
+//! The first start on an empty folder: an admin key, and a workflow to try. May not know how either is kept.
+
+use super::App;
+use crate::auth::{KeyText, NewKey};
+use crate::clock::iso_utc;
+use crate::error::{Error, Result};
+use crate::model::key::KeyFormat;
+use crate::model::limit::KeyLimits;
+use crate::model::scope::Permission;
+use crate::model::workflow::{Definition, DefinitionFormat, Reach, WorkflowStatus};
+use crate::store::WorkflowDraft;
+use serde_json::Value;
+
+/// The name in `meta` that says that the first start is behind us.
+const FIRST_START: &str = "first_start_at";
+/// The workflow that a new server has, so that there is something to run.
+const SAMPLE: &str = include_str!("../../examples/workflows/hello.json");
+
+impl App {
+    /// On an empty folder, once: an admin key, and a workflow to try.
+    pub(super) async fn first_start(&self) -> Result<Option<KeyText>> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Error::new(format!("the first start did not finish: {error}"))
+        };
+        if self
+            .0
+            .store
+            .meta(FIRST_START)
+            .map_err(|error| failed(&error))?
+            .is_some()
+        {
+            return Ok(None);
+        }
+        let control = self.0.keyring.control();
+        let mut first_key_text = None;
+        if self.0.keyring.list(&control).is_empty() {
+            let issued = self.0.keyring.issue(&control, "control", first_key()).await;
+            first_key_text = Some(issued.map_err(|error| failed(&error))?.1);
+        }
+        let workflows = self.0.engine.workflows();
+        let sample = workflows
+            .create(sample()?, control.label())
+            .await
+            .map_err(|error| failed(&error))?;
+        let activated = workflows
+            .set_status(&sample.workflow.id, WorkflowStatus::Active)
+            .await;
+        activated.map_err(|error| failed(&error))?;
+        let now = iso_utc(self.0.clock.now_ms());
+        self.0
+            .store
+            .set_meta(FIRST_START, now)
+            .await
+            .map_err(|error| failed(&error))?;
+        Ok(first_key_text)
+    }
+}
+
+/// The first key holds every permission, by name.
+fn first_key() -> NewKey {
+    let mut scopes: Vec<String> = Vec::new();
+    for permission in Permission::ALL {
+        let word = match permission {
+            Permission::KeysCreate | Permission::KeysUpdate | Permission::KeysDelete => {
+                "keys:write"
+            }
+            other => other.word(),
+        };
+        if !scopes.iter().any(|known| known == word) {
+            scopes.push(word.to_owned());
+        }
+    }
+    NewKey {
+        name: "admin".to_owned(),
+        scopes,
+        format: KeyFormat::Wfk,
+        expires_at_ms: None,
+        reach: Reach::All,
+        limits: KeyLimits::default(),
+    }
+}
+
+fn sample() -> Result<WorkflowDraft> {
+    let broken = || Error::new("the built-in sample workflow is broken");
+    let Ok(Value::Object(mut body)) = serde_json::from_str(SAMPLE) else {
+        return Err(broken());
+    };
+    let Some(Value::String(name)) = body.remove("name") else {
+        return Err(broken());
+    };
+    let description = body
+        .remove("description")
+        .and_then(|text| text.as_str().map(str::to_owned));
+    body.remove("status");
+    let definition = Definition {
+        format: DefinitionFormat::Steps,
+        body: Value::Object(body),
+    };
+    Ok(WorkflowDraft {
+        name,
+        description,
+        definition,
+    })
+}

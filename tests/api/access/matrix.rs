@@ -1,0 +1,344 @@
+//! Every endpoint × every kind of key. Every request is one that would have an effect if it were let in: the right key
+//! shows that it does, everybody else that it does not.
+
+use crate::support::{Answer, Client, TestServer};
+use flowlatch::clock::Clock;
+use flowlatch::http::{Access, Endpoint, table};
+use flowlatch::model::key::{KeyFormat, from_entropy};
+use flowlatch::model::limit::Limit;
+use flowlatch::model::scope::{Permission, all_words, parse_scope};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What the paths' parameters name.
+struct Fixtures {
+    workflow: String,
+    run: String,
+    key: String,
+}
+
+/// Keys that let nobody in, each with the reason that is told.
+struct Strangers {
+    known: Vec<(Client, &'static str)>,
+    bound_elsewhere: Client,
+    /// By the scope that each lacks, while it has every other.
+    lacking: HashMap<&'static str, Client>,
+}
+
+struct Bench {
+    server: TestServer,
+    /// What stands between the server's URL and `/v1`.
+    prefix: &'static str,
+}
+
+impl Bench {
+    async fn start(base_path: &str, prefix: &'static str) -> Bench {
+        let clock = Clock::manual(crate::support::MONDAY_MS);
+        let server = TestServer::start_with(clock, |config| {
+            config.base_path = base_path.to_owned();
+            config.limit_write = Limit::Unlimited;
+        })
+        .await;
+        Bench { server, prefix }
+    }
+
+    /// A workflow, a run of it that rests, and a key.
+    async fn fixtures(&self) -> Fixtures {
+        let steps =
+            json!([{ "id": "rest", "type": "wait", "config": { "duration": 10, "unit": "days" } }]);
+        let workflow = self.server.workflow("subject", steps).await;
+        let started = self
+            .server
+            .admin()
+            .post(&format!("/api/v1/workflows/{workflow}/run"), json!({}))
+            .await;
+        assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
+        let body = json!({ "name": "victim", "scopes": ["workflows:read"] });
+        let (key, _) = self.server.with_key(body).await;
+        Fixtures {
+            workflow,
+            run: text(&started.data()["runId"]),
+            key: text(&key["id"]),
+        }
+    }
+
+    async fn strangers(&self) -> Strangers {
+        let every: Vec<&str> = Permission::ALL.iter().map(|p| p.word()).collect();
+        let admin = self.server.admin();
+        let key = |more: Value| {
+            let mut body = json!({ "name": "stranger", "scopes": every.clone() });
+            body.as_object_mut()
+                .expect("an object")
+                .extend(more.as_object().expect("an object").clone());
+            self.server.with_key(body)
+        };
+        let (_, expired) = key(json!({ "expiresInSeconds": 1 })).await;
+        let (disabled_key, disabled) = key(json!({})).await;
+        let one = format!("/api/v1/auth/api-keys/{}", text(&disabled_key["id"]));
+        let answer = admin
+            .send(Method::PATCH, &one, json!({ "disabled": true }))
+            .await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let (revoked_key, revoked) = key(json!({})).await;
+        let one = format!("/api/v1/auth/api-keys/{}", text(&revoked_key["id"]));
+        let answer = admin.send(Method::DELETE, &one, Value::Null).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let other = self.server.workflow("another", pure_step()).await;
+        let (_, bound_elsewhere) = key(json!({ "workflowId": other })).await;
+        self.server.clock.advance_ms(1_000);
+
+        let mut lacking = HashMap::new();
+        for endpoint in table().endpoints() {
+            if let Access::Needs(permission, _) = endpoint.access {
+                let client = self.server.with(&every_scope_but(permission)).await;
+                lacking.insert(permission.word(), client);
+            }
+        }
+        let presents = |text: String| self.server.client(Some(text));
+        let admin_key = self.server.admin_key.as_str();
+        Strangers {
+            known: vec![
+                (self.server.anonymous(), "missing"),
+                (presents("wfk_not-a-key".to_owned()), "malformed"),
+                (presents(with_another_checksum(admin_key)), "malformed"),
+                (presents(made_up(&[7; 64])), "unknown"),
+                (presents(with_another_secret(admin_key)), "unknown"),
+                (expired, "expired"),
+                (disabled, "disabled"),
+                (revoked, "revoked"),
+            ],
+            bound_elsewhere,
+            lacking,
+        }
+    }
+
+    async fn call(&self, client: &Client, endpoint: &Endpoint, fixtures: &Fixtures) -> Answer {
+        let mut path = endpoint.pattern.replacen("/api", self.prefix, 1);
+        for (place, id) in [
+            ("/workflows/:id", &fixtures.workflow),
+            ("/runs/:id", &fixtures.run),
+            ("/api-keys/:id", &fixtures.key),
+        ] {
+            let kind = place.strip_suffix(":id").expect("a parameter");
+            path = path.replace(place, &format!("{kind}{id}"));
+        }
+        path = path.replace(":version", "1");
+        assert!(!path.contains(':'), "a parameter without a value: {path}");
+        client
+            .send(endpoint.method.clone(), &path, effective_body(endpoint))
+            .await
+    }
+
+    /// Everything that an endpoint could have changed.
+    async fn state(&self) -> Value {
+        let admin = self.server.admin();
+        let mut state = Vec::new();
+        for path in [
+            "/api/v1/workflows",
+            "/api/v1/workflows?status=archived",
+            "/api/v1/runs",
+            "/api/v1/auth/api-keys",
+            "/api/v1/audit?action=key.created",
+            "/api/v1/audit?action=key.updated",
+            "/api/v1/audit?action=key.rotated",
+        ] {
+            let mut list = admin.get(path).await.data();
+            for item in list.as_array_mut().expect("a list") {
+                item["lastUsedAt"] = Value::Null;
+                item["lastUsedFrom"] = Value::Null;
+            }
+            state.push(list);
+        }
+        Value::Array(state)
+    }
+}
+
+/// A body with which the endpoint does something.
+fn effective_body(endpoint: &Endpoint) -> Value {
+    let definition = json!({ "name": "made", "trigger": { "type": "api" }, "steps": pure_step() });
+    match (endpoint.method.as_str(), endpoint.pattern) {
+        ("POST", "/api/v1/workflows" | "/api/v1/workflows/validate") => definition,
+        ("PUT", "/api/v1/workflows/:id") => json!({ "description": "changed" }),
+        ("POST", "/api/v1/auth/api-keys") => json!({ "name": "made", "scopes": ["runs:read"] }),
+        ("PATCH", "/api/v1/auth/api-keys/:id") => json!({ "name": "changed" }),
+        ("POST", _) => json!({}),
+        _ => Value::Null,
+    }
+}
+
+fn pure_step() -> Value {
+    json!([{ "id": "say", "type": "transform", "config": { "sourceData": { "said": 1 } } }])
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a string").to_owned()
+}
+
+/// A key of the right form that nobody made.
+fn made_up(entropy: &[u8]) -> String {
+    from_entropy(KeyFormat::Wfk, entropy).expect("enough entropy")
+}
+
+/// The public part of a key, another secret, and the checksum that fits.
+fn with_another_secret(key: &str) -> String {
+    let public = key.get(4..12).expect("a public part");
+    let digit = |character| BASE62.find(character).expect("base 62") as u8;
+    let entropy: Vec<u8> = public.chars().map(digit).chain([1; 64]).collect();
+    let text = made_up(&entropy);
+    assert!(text.starts_with(&format!("wfk_{public}")) && text != key);
+    text
+}
+
+fn with_another_checksum(key: &str) -> String {
+    let (start, last) = key.split_at(key.len() - 1);
+    let other = if last == "0" { "1" } else { "0" };
+    format!("{start}{other}")
+}
+
+/// Every scope word that does not give this permission.
+fn every_scope_but(needed: Permission) -> Vec<&'static str> {
+    all_words()
+        .filter(|word| !parse_scope(word).expect("a known word").has(needed))
+        .collect()
+}
+
+/// By which word a 403 of the native door asks for a permission.
+fn native_word(permission: Permission) -> &'static str {
+    match permission {
+        Permission::KeysCreate | Permission::KeysUpdate | Permission::KeysDelete => "keys:write",
+        permission => permission.word(),
+    }
+}
+
+async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strangers: &Strangers) {
+    let what = format!("{} {}", endpoint.method, endpoint.pattern);
+    for (client, reason) in &strangers.known {
+        let answer = bench.call(client, endpoint, fixtures).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}, {reason}");
+        let error = json!({
+            "code": "UNAUTHORIZED", "message": "Invalid or missing API key", "reason": reason,
+        });
+        assert_eq!(
+            answer.json(),
+            json!({ "success": false, "error": error }),
+            "{what}"
+        );
+        assert!(answer.header("www-authenticate").is_some(), "{what}");
+        assert_eq!(answer.header("x-ratelimit-limit"), None, "{what}");
+    }
+    if let Access::Needs(permission, _) = endpoint.access {
+        let wrong_scope = &strangers.lacking[permission.word()];
+        let answer = bench.call(wrong_scope, endpoint, fixtures).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{what}");
+        let error = json!({
+            "code": "FORBIDDEN",
+            "message": "Insufficient permissions for this operation",
+            "required": [native_word(permission)],
+        });
+        assert_eq!(
+            answer.json(),
+            json!({ "success": false, "error": error }),
+            "{what}"
+        );
+    }
+    if endpoint.pattern.contains(":id") {
+        let answer = bench
+            .call(&strangers.bound_elsewhere, endpoint, fixtures)
+            .await;
+        assert_eq!(
+            answer.status,
+            StatusCode::NOT_FOUND,
+            "{what}: {}",
+            answer.text
+        );
+        assert_eq!(answer.error_code(), "NOT_FOUND");
+    }
+}
+
+/// The right key, with nothing but what is needed, on fixtures of its own.
+async fn let_in(bench: &Bench, endpoint: &Endpoint) {
+    let what = format!("{} {}", endpoint.method, endpoint.pattern);
+    let fixtures = bench.fixtures().await;
+    // Only a run that is over can be retried, and only one that is not can be cancelled.
+    if endpoint.pattern != "/api/v1/runs/:id/cancel" {
+        let cancel = format!("/api/v1/runs/{}/cancel", fixtures.run);
+        let cancelled = bench.server.admin().post(&cancel, Value::Null).await;
+        assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);
+    }
+    let key = match endpoint.access {
+        Access::Needs(permission, _) if endpoint.pattern.contains("/api-keys") => {
+            // To give or manage `workflows:read`, one has to hold it.
+            bench
+                .server
+                .with(&[native_word(permission), "workflows:read", "runs:read"])
+                .await
+        }
+        Access::Needs(permission, _) => bench.server.with(&[native_word(permission)]).await,
+        Access::AnyKey(_) | Access::Open => bench.server.with(&["usage:read"]).await,
+    };
+    let answer = bench.call(&key, endpoint, &fixtures).await;
+    assert!(
+        answer.status.is_success(),
+        "{what}: {} {}",
+        answer.status,
+        answer.text
+    );
+}
+
+async fn walk(base_path: &str, prefix: &'static str) {
+    let bench = Bench::start(base_path, prefix).await;
+    let (fixtures, strangers) = (bench.fixtures().await, bench.strangers().await);
+    let table = table();
+    let guarded: Vec<&Endpoint> = table
+        .endpoints()
+        .iter()
+        .filter(|endpoint| endpoint.access != Access::Open)
+        .collect();
+    assert!(guarded.len() > 20, "the table is not what it was");
+    let before = bench.state().await;
+    for endpoint in &guarded {
+        refused(&bench, endpoint, &fixtures, &strangers).await;
+        // Four failed attempts an endpoint stay below sixty a minute.
+        bench.server.clock.advance_ms(5_000);
+    }
+    assert_eq!(
+        before,
+        bench.state().await,
+        "a refused request has changed something"
+    );
+    for endpoint in &guarded {
+        let_in(&bench, endpoint).await;
+    }
+    bench.server.stop().await;
+}
+
+#[tokio::test]
+async fn every_endpoint_asks_for_its_key() {
+    walk("", "/api").await;
+}
+
+#[tokio::test]
+async fn every_endpoint_asks_for_its_key_under_the_doors_own_prefix() {
+    walk("", "/native/api").await;
+}
+
+#[tokio::test]
+async fn every_endpoint_asks_for_its_key_under_a_base_path() {
+    walk("/flow", "/api").await;
+}
+
+#[tokio::test]
+async fn what_is_open_answers_whatever_key_is_sent() {
+    let bench = Bench::start("", "/api").await;
+    for (client, reason) in bench.strangers().await.known {
+        let answer = client.get("/api/health").await;
+        assert_eq!(
+            (answer.status, answer.text.as_str()),
+            (StatusCode::OK, r#"{"status":"ok"}"#),
+            "{reason}"
+        );
+    }
+}

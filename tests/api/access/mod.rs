@@ -1,0 +1,73 @@
+//! Who may do what: every endpoint of the table with every kind of key, under every prefix. A route that is added without
+//! its place here fails a snapshot, so that its access is looked at.
+
+mod matrix;
+mod spellings;
+
+use flowlatch::http::{Access, Endpoint, table};
+
+/// What is open without a key, and nothing else.
+const OPEN: [&str; 1] = ["GET /api/health"];
+
+fn line(endpoint: &Endpoint) -> String {
+    let access = match endpoint.access {
+        Access::Open => "open".to_owned(),
+        Access::AnyKey(category) => format!("any key, {}", category.as_str()),
+        Access::Needs(permission, category) => {
+            format!("{}, {}", permission.word(), category.as_str())
+        }
+    };
+    format!(
+        "{:6} {} -> {access}",
+        endpoint.method.as_str(),
+        endpoint.pattern
+    )
+}
+
+#[test]
+fn the_whole_table() {
+    let table = table();
+    let mut lines: Vec<String> = table.endpoints().iter().map(line).collect();
+    lines.sort_by_key(|line| (line.get(7..).map(str::to_owned), line.clone()));
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    GET    /api/health -> open
+    GET    /api/v1/audit -> audit:read, read
+    POST   /api/v1/auth/api-keys -> apikeys:create, write
+    GET    /api/v1/auth/api-keys -> keys:read, read
+    DELETE /api/v1/auth/api-keys/:id -> apikeys:delete, write
+    PATCH  /api/v1/auth/api-keys/:id -> apikeys:update, write
+    GET    /api/v1/auth/api-keys/:id -> keys:read, read
+    POST   /api/v1/auth/api-keys/:id/rotate -> apikeys:update, write
+    GET    /api/v1/auth/api-keys/self -> any key, read
+    GET    /api/v1/runs -> runs:read, read
+    GET    /api/v1/runs/:id -> runs:read, read
+    POST   /api/v1/runs/:id/cancel -> workflows:execute, execute
+    GET    /api/v1/runs/:id/events -> runs:read, read
+    GET    /api/v1/runs/:id/logs -> runs:read, read
+    POST   /api/v1/runs/:id/retry -> workflows:execute, execute
+    GET    /api/v1/workflows -> workflows:read, read
+    POST   /api/v1/workflows -> workflows:write, write
+    GET    /api/v1/workflows/:id -> workflows:read, read
+    DELETE /api/v1/workflows/:id -> workflows:write, write
+    PUT    /api/v1/workflows/:id -> workflows:write, write
+    POST   /api/v1/workflows/:id/activate -> workflows:write, write
+    POST   /api/v1/workflows/:id/pause -> workflows:write, write
+    POST   /api/v1/workflows/:id/run -> workflows:execute, execute
+    GET    /api/v1/workflows/:id/versions -> workflows:read, read
+    GET    /api/v1/workflows/:id/versions/:version -> workflows:read, read
+    POST   /api/v1/workflows/:id/versions/:version/restore -> workflows:write, write
+    POST   /api/v1/workflows/validate -> workflows:write, write
+    ");
+}
+
+#[test]
+fn what_is_open_without_a_key_is_this_and_nothing_else() {
+    let table = table();
+    let open: Vec<String> = table
+        .endpoints()
+        .iter()
+        .filter(|endpoint| endpoint.access == Access::Open)
+        .map(|endpoint| format!("{} {}", endpoint.method, endpoint.pattern))
+        .collect();
+    assert_eq!(open, OPEN);
+}

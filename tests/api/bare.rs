@@ -1,0 +1,126 @@
+//! The accept loop and the front alone, with endpoints of the test's own beside the health check.
+
+use flowlatch::auth::{Keyring, KeyringOptions};
+use flowlatch::clock::Clock;
+use flowlatch::engine::outbound::{Outbound, OutboundOptions};
+use flowlatch::engine::{Engine, EngineOptions, Workflows};
+use flowlatch::http::{
+    self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Listen, ServeOptions, Table, Tls,
+};
+use flowlatch::model::limit::Limit;
+use flowlatch::model::plan::DefinitionLimits;
+use flowlatch::store::{Store, StoreOptions};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use warp::Filter as _;
+use warp::http::Method;
+use warp::reply::Response;
+
+/// An accept loop that serves.
+pub(crate) struct BareServer {
+    pub(crate) address: SocketAddr,
+    stop: watch::Sender<bool>,
+    served: JoinHandle<()>,
+}
+
+impl BareServer {
+    pub(crate) async fn start(
+        database: &Path,
+        endpoints: Vec<Endpoint>,
+        tls: Option<Tls>,
+    ) -> BareServer {
+        let front = Arc::new(front(database, endpoints).await);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let options = ServeOptions {
+            max_connections: 10,
+            header_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(1),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let listens = vec![Listen::Public(listener, tls)];
+        let served = tokio::spawn(http::serve(front, listens, options, stopped));
+        BareServer {
+            address,
+            stop,
+            served,
+        }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        self.served.await.expect("it ends");
+    }
+}
+
+/// An endpoint that anybody may get.
+pub(crate) fn open(pattern: &'static str, handler: fn() -> Response) -> Endpoint {
+    Endpoint::open(Door::Native, Method::GET, pattern, warp::any().map(handler))
+}
+
+async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
+    let clock = Clock::system();
+    let store_options = StoreOptions {
+        readers: 1,
+        commit_hook: None,
+    };
+    let store = Store::open(database, store_options).expect("a store");
+    let keyring_options = KeyringOptions {
+        default_limits: [Limit::Unlimited; 3],
+    };
+    let keyring = Keyring::open(store.clone(), clock.clone(), keyring_options);
+    let outbound = Outbound::new(OutboundOptions {
+        allow: Vec::new(),
+        max_response_bytes: 1024,
+        timeout_ms: 1000,
+    });
+    let limits = DefinitionLimits { max_steps: 1 };
+    let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);
+    let engine_options = EngineOptions {
+        max_running_runs: 1,
+        max_output_bytes: 1024,
+        max_input_bytes: 1024,
+        environment: BTreeMap::new(),
+    };
+    let outbound = outbound.expect("a client");
+    let engine = Engine::new(
+        store.clone(),
+        clock.clone(),
+        workflows,
+        outbound,
+        engine_options,
+    );
+    let api = Api {
+        keyring: keyring.await.expect("no keys"),
+        engine,
+        store,
+        clock,
+        options: ApiOptions {
+            instance: "bare".to_owned(),
+            max_body_bytes: 1024,
+            body_timeout_ms: 1000,
+            sync_wait_ms: 1,
+            max_sync_wait_ms: 1,
+        },
+        stopping: watch::channel(false).1,
+        requests: AtomicU64::new(0),
+    };
+    endpoints.push(open("/api/health", Response::default));
+    let table = Table::new(endpoints);
+    let hosts = Hosts::default();
+    Front::new(
+        Arc::new(api),
+        table,
+        hosts,
+        Vec::new(),
+        String::new(),
+        Vec::new(),
+    )
+}

@@ -1,0 +1,119 @@
+//! `POST /workflows/validate`: every mistake at once, each with its place; nothing is stored, nothing called.
+
+use super::{WORKFLOWS, definition, empty_server, text};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+const VALIDATE: &str = "/api/v1/workflows/validate";
+
+#[tokio::test]
+async fn a_good_definition_is_valid_and_not_stored() {
+    let server = empty_server().await;
+    let key = server.with(&["workflows:write"]).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener
+        .set_nonblocking(true)
+        .expect("a listener that does not wait");
+    let port = listener.local_addr().expect("an address").port();
+    let mut body = definition("valid");
+    body["steps"] = json!([{
+        "id": "call", "type": "action", "action": "api.request",
+        "config": { "url": format!("http://127.0.0.1:{port}/"), "method": "GET" },
+    }]);
+    for body in [
+        body.clone(),
+        json!({ "trigger": body["trigger"], "steps": body["steps"] }),
+    ] {
+        let answer = key.post(VALIDATE, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        assert_eq!(answer.data(), json!({ "valid": true, "problems": [] }));
+    }
+    let list = server.admin().get(WORKFLOWS).await.data();
+    assert_eq!(list, json!([]));
+    let called = listener.accept().expect_err("validating calls nobody");
+    assert_eq!(called.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn all_mistakes_are_told_at_once_with_their_places() {
+    let server = empty_server().await;
+    let admin = server.admin();
+    let body = json!({
+        "name": "",
+        "descritpion": "x",
+        "trigger": { "type": "apii" },
+        "steps": [
+            { "id": "a", "type": "transfrom", "config": {} },
+            { "id": "a", "type": "wait", "config": { "duration": -1 } },
+            { "type": "wait", "config": { "duration": 1 } },
+            { "id": "c", "type": "condition", "config": {
+                "conditions": { "left": "1", "operator": "like", "right": "2" },
+                "then": ["nobody"],
+            } },
+            { "id": "d", "type": "action", "action": "api.requset", "config": {} },
+        ],
+        "inputSchema": { "type": "nothing" },
+    });
+    let told = admin.post(VALIDATE, body.clone()).await;
+    assert_eq!(told.status, StatusCode::OK, "{}", told.text);
+    assert_eq!(told.data()["valid"], json!(false));
+    let problems = told.data()["problems"].clone();
+    let lines: Vec<String> = problems
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|problem| format!("{}: {}", text(&problem["place"]), text(&problem["message"])))
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    descritpion: unknown field; did you mean `description`?
+    name: it has 1 to 255 characters, not only spaces, and no control characters
+    trigger.type: there is no trigger type `apii` (did you mean `api`?); use `api`
+    steps[1].id: `a` is the id of steps[0] too; ids must be unique
+    steps[2].id: the step has no id; templates and branches need one
+    steps[0].type: step `a` has the unknown type `transfrom` (did you mean `transform`?); there are: action, condition, transform, wait
+    steps[1].config.duration: -1 ms is not between 0 and 366 days
+    steps[3].config.conditions.operator: `like` is not an operator; there are eq, ne, gt, gte, lt, lte, contains, startsWith, endsWith, exists, isEmpty, matches; did you mean `lte`?
+    steps[3].config.then[0]: there is no step `nobody`
+    steps[4].action: step `d` has the unknown action `api.requset` (did you mean `api.request`?); there are: api.request
+    inputSchema: not a JSON Schema that can be used: "nothing" is not valid under any of the schemas listed in the 'anyOf' keyword
+    "#);
+    // Whoever saves it is told the same.
+    let refused = admin.post(WORKFLOWS, body).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        refused.json()["error"]["message"],
+        json!("Invalid workflow configuration")
+    );
+    assert_eq!(refused.json()["error"]["details"], problems);
+    assert_eq!(admin.get(WORKFLOWS).await.data(), json!([]));
+}
+
+#[tokio::test]
+async fn an_unknown_step_type_names_the_nearest() {
+    let server = empty_server().await;
+    for (step, nearest) in [
+        (
+            json!({ "id": "s", "type": "condtion", "config": {} }),
+            "`condition`",
+        ),
+        (
+            json!({ "id": "s", "type": "Wait", "config": { "duration": 1 } }),
+            "`wait`",
+        ),
+        (
+            json!({ "id": "s", "type": "action", "action": "api.requests", "config": {} }),
+            "`api.request`",
+        ),
+    ] {
+        let mut body = definition("unknown");
+        body["steps"] = json!([step]);
+        let answer = server.admin().post(WORKFLOWS, body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        let details: Value = answer.json()["error"]["details"].clone();
+        let message = text(&details[0]["message"]);
+        assert!(
+            message.contains("`s`") && message.contains(nearest),
+            "{message}"
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! The built binary as a person and as another program use it: real processes, real folders, real signals.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod commands;
+mod descriptors;
+mod doctor;
+mod files;
+mod keys;
+mod mistakes;
+mod places;
+mod runs;
+mod serve;
+mod stopping;
+mod support;
+mod workflows;

@@ -1,0 +1,14 @@
+//! The examples work: the programs run to their end, and the workflows take each of their ways against a local server that
+//! plays the other side. Time is moved by hand, so that no test waits for a retry or a pause.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod built;
+#[allow(dead_code)]
+#[path = "../outbound/server.rs"]
+mod other_side;
+mod programs;
+#[allow(dead_code)]
+#[path = "../api/support.rs"]
+mod support;
+mod workflows;

@@ -1,0 +1,209 @@
+//! The README's tables beside the code.
+
+use super::{readme, rows, section};
+use flowlatch::config::{Config, SETTINGS, table_markdown};
+use flowlatch::http::{self, Access};
+use flowlatch::model::key::SECRET_SCANNER_PATTERNS;
+use flowlatch::model::limit::{Category, Limit};
+use flowlatch::model::scope::{Permission, all_words, parse_scope};
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// What a permission is called in the native vocabulary.
+fn native_word(permission: Permission) -> &'static str {
+    match permission {
+        Permission::KeysCreate | Permission::KeysUpdate | Permission::KeysDelete => "keys:write",
+        other => other.word(),
+    }
+}
+
+/// Whether a permission is one of another API's own.
+fn is_foreign(permission: Permission) -> bool {
+    let (family, _) = permission
+        .word()
+        .split_once(':')
+        .unwrap_or((permission.word(), ""));
+    [
+        "chatflows",
+        "agentflows",
+        "predictions",
+        "variables",
+        "credentials",
+        "executions",
+    ]
+    .contains(&family)
+}
+
+#[test]
+fn every_scope_stands_with_what_it_permits() {
+    let section = section("Keys and scopes");
+    let table: Vec<Vec<String>> = rows(&section);
+    for permission in Permission::ALL.iter().copied().filter(|p| !is_foreign(*p)) {
+        let word = format!("`{}`", native_word(permission));
+        let row = table.iter().find(|row| row[0] == word);
+        let row = row.unwrap_or_else(|| panic!("the table of scopes has no row for {word}"));
+        let description = permission.description().trim();
+        assert!(
+            row[1].contains(description),
+            "{word} says `{}`, the code `{description}`",
+            row[1]
+        );
+    }
+    for word in all_words() {
+        assert!(
+            section.contains(&format!("`{word}`")),
+            "the README does not name {word}"
+        );
+    }
+    for row in table.iter().skip(1) {
+        let word = row[0].trim_matches('`');
+        assert!(
+            parse_scope(word).is_ok(),
+            "the README names the scope {word}"
+        );
+    }
+}
+
+#[test]
+fn the_scopes_that_open_something_come_first() {
+    let opening: BTreeSet<&str> = http::table()
+        .endpoints()
+        .iter()
+        .filter_map(|endpoint| match endpoint.access {
+            Access::Needs(permission, _) => Some(native_word(permission)),
+            Access::Open | Access::AnyKey(_) => None,
+        })
+        .collect();
+    let section = section("Keys and scopes");
+    let table = rows(&section);
+    let first: BTreeSet<&str> = table
+        .iter()
+        .skip(1)
+        .take(opening.len())
+        .map(|row| row[0].trim_matches('`'))
+        .collect();
+    assert_eq!(first, opening);
+    assert_eq!(opening.len(), 7);
+    assert!(section.contains("The first seven open everything"));
+}
+
+#[test]
+fn every_endpoint_stands_with_its_access() {
+    let written: BTreeSet<Vec<String>> = rows(&section("Endpoints"))
+        .into_iter()
+        .skip(1)
+        .map(|row| row[..4].to_vec())
+        .collect();
+    let served: BTreeSet<Vec<String>> = http::table()
+        .endpoints()
+        .iter()
+        .map(|endpoint| {
+            let (needs, category) = match endpoint.access {
+                Access::Open => ("–".to_owned(), "–"),
+                Access::AnyKey(category) => ("any key".to_owned(), category.as_str()),
+                Access::Needs(permission, category) => {
+                    (format!("`{}`", native_word(permission)), category.as_str())
+                }
+            };
+            vec![
+                endpoint.method.to_string(),
+                format!("`{}`", endpoint.pattern),
+                needs,
+                category.to_owned(),
+            ]
+        })
+        .collect();
+    assert_eq!(written, served);
+}
+
+#[test]
+fn the_table_of_limits_has_the_defaults() {
+    let defaults = Config::new("data");
+    let table = rows(&section("Limits"));
+    for (category, limit) in [
+        (Category::Read, defaults.limit_read),
+        (Category::Write, defaults.limit_write),
+        (Category::Execute, defaults.limit_execute),
+    ] {
+        let name = category.as_str();
+        let Limit::PerMinute(limit) = limit else {
+            panic!("{name} has a limit");
+        };
+        let expected = [
+            limit.to_string(),
+            format!("`limit_{name}`"),
+            format!("`{name}`"),
+        ];
+        assert!(
+            table.iter().any(|row| row[1..] == expected),
+            "the table of limits has no row with {expected:?}"
+        );
+    }
+    assert_eq!(table.len(), 1 + Category::ALL.len());
+}
+
+#[test]
+fn the_table_of_settings_is_the_codes() {
+    let table = table_markdown();
+    assert!(
+        readme().contains(&format!("\n\n{table}\n")),
+        "the README's table of settings is not this one:\n{table}"
+    );
+    // Settings that the prose names exist.
+    for word in ["limit_", "max_", "outbound_", "allowed_", "trusted_"] {
+        for named in readme()
+            .split('`')
+            .filter(|text| text.starts_with(word) && !text.contains(' '))
+        {
+            assert!(
+                SETTINGS.iter().any(|setting| setting.key == named),
+                "the README names the setting {named}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_patterns_for_secret_scanners_are_the_codes() {
+    let section = section("Keys and scopes");
+    for (_, pattern) in SECRET_SCANNER_PATTERNS {
+        assert!(section.contains(&format!("\n{pattern}\n")), "{pattern}");
+    }
+}
+
+/// The commands that a help text lists.
+fn listed(arguments: &[&str]) -> Vec<String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_flowlatch"))
+        .args(arguments)
+        .arg("-h")
+        .output()
+        .expect("the help");
+    let help = String::from_utf8(output.stdout).expect("UTF-8");
+    let (_, rest) = help.split_once("\nCommands:\n").unwrap_or_default();
+    rest.lines()
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_command_is_named() {
+    let table = rows(&section("Command line"));
+    let commands = listed(&[]);
+    assert!(commands.len() > 3, "{commands:?}");
+    for command in &commands {
+        let start = format!("`flowlatch {command}");
+        let row = table.iter().find(|row| row[0].starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("no row for `flowlatch {command}`"));
+        for further in listed(&[command]) {
+            assert!(
+                row[0].contains(&format!("`{further}`"))
+                    || row[0].contains(&format!("{command} {further}`")),
+                "no word of `flowlatch {command} {further}`"
+            );
+        }
+    }
+    assert_eq!(table.len(), 1 + commands.len());
+}
