@@ -14,6 +14,7 @@ mod limits;
 mod panics;
 mod proxies;
 mod raw;
+mod recovery;
 mod runs;
 mod support;
 mod tls;
