@@ -1,5 +1,8 @@
 //! A server for one test, and clients for it. Helpers go through public HTTP; nothing here touches the database.
 
+// Several test binaries include this file, and each uses a part of it.
+#![allow(dead_code)]
+
 use flowlatch::app::{App, Options};
 use flowlatch::clock::Clock;
 use flowlatch::config::Config;
@@ -259,13 +262,6 @@ impl Client {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         answer.data()
     }
-}
-
-fn http_client() -> reqwest::Client {
-    // A second installation finds the first one and changes nothing.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let builder = reqwest::Client::builder().no_proxy();
-    builder.build().expect("a client")
 }
 
 impl Answer {

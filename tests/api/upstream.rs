@@ -1,6 +1,9 @@
 //! The other side of outgoing calls: a local HTTP server that answers what the test tells it to, when the test tells it to,
 //! and remembers every call. Nothing here waits for a time.
 
+// Several test binaries include this file, and each uses a part of it.
+#![allow(dead_code)]
+
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
