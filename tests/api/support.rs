@@ -261,13 +261,6 @@ impl Client {
     }
 }
 
-fn http_client() -> reqwest::Client {
-    // A second installation finds the first one and changes nothing.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let builder = reqwest::Client::builder().no_proxy();
-    builder.build().expect("a client")
-}
-
 impl Answer {
     pub(crate) async fn read(response: Response) -> Answer {
         let (status, headers) = (response.status(), response.headers().clone());
