@@ -109,8 +109,9 @@ impl Flood {
         let changed = Arc::new(AtomicBool::new(false));
         let let_in_before = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
-        for path in paths.iter().cycle().take(24).cloned() {
+        for path in paths.iter().cycle().take(24) {
             let (client, changed) = (client.clone(), changed.clone());
+            let path = path.clone();
             let let_in_before = let_in_before.clone();
             tasks.spawn(async move {
                 let mut seen = Vec::new();
@@ -245,7 +246,15 @@ async fn no_request_that_began_after_a_keys_end_was_answered_gets_in() {
         },
     )
     .await;
-    // A rotation without grace ends the old text with the first use of the new one.
+    server.stop().await;
+}
+
+/// A rotation without grace ends the old text with the first use of the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_with_the_old_text_gets_in_once_the_new_one_was_used() {
+    let server = server(Clock::manual(MONDAY_MS)).await;
+    let workflow = server.workflow("guarded", steps()).await;
+    let gone = StatusCode::UNAUTHORIZED;
     change_under_load(
         &server,
         &workflow,

@@ -216,23 +216,15 @@ async fn workflows(server: &TestServer, upstream: &Upstream) -> Vec<String> {
     ]
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keys_text_is_only_in_the_answer_that_made_it() {
-    log::set_logger(&LINES).expect("the first logger");
-    log::set_max_level(log::LevelFilter::Trace);
-    let upstream = Upstream::start().await;
-    let server = TestServer::start_with(Clock::system(), |config| {
-        config.outbound_allow = vec!["127.0.0.1".to_owned()];
-    })
-    .await;
-    let workflows = workflows(&server, &upstream).await;
+/// A key of each format, used rightly and wrongly, rotated, one of them revoked: every text there ever was.
+async fn keys_made_and_used(server: &TestServer, workflows: &[String]) -> Vec<Secret> {
     let mut secrets = vec![Secret::of(&server.admin_key)];
     for format in ["wfk", "sk", "flowise"] {
         let scopes = ["workflows:execute", "workflows:read", "runs:read"];
         let body = json!({ "name": format, "format": format, "scopes": scopes });
         let (record, client) = server.with_key(body).await;
         let text = client.key.clone().expect("a key");
-        use_it(&client, &workflows).await;
+        use_it(&client, workflows).await;
         present_everywhere(&server.anonymous(), &text).await;
         for copy in near_copies(&text) {
             present_everywhere(&server.anonymous(), &copy).await;
@@ -247,7 +239,7 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
             .await;
         let successor = rotated.data()["key"].as_str().expect("a key").to_owned();
         let new = server.client(Some(successor.clone()));
-        use_it(&new, &workflows).await;
+        use_it(&new, workflows).await;
         secrets.extend([Secret::of(&text), Secret::of(&successor)]);
     }
     for key in server
@@ -269,6 +261,47 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
                 .await;
         }
     }
+    secrets
+}
+
+/// To be asked last: the files are read behind the server's back.
+fn no_file_has_any(secrets: &[Secret], server: &TestServer) {
+    let data = server.data();
+    let names: Vec<String> = files(data).into_iter().map(|(name, _)| name).collect();
+    for wanted in [
+        "flowlatch.db",
+        "flowlatch.db-wal",
+        "flowlatch.db-shm",
+        "server.json",
+    ] {
+        assert!(
+            names.iter().any(|name| name == wanted),
+            "{wanted}: {names:?}"
+        );
+    }
+    for (name, bytes) in files(data) {
+        found_nowhere(secrets, &name, &bytes);
+    }
+    // The search itself finds what is there: the public part of a key, and what a request said.
+    let public = &server.admin_key[4..12];
+    assert!(
+        files(data)
+            .iter()
+            .any(|(_, bytes)| contains(bytes, public.as_bytes()))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keys_text_is_only_in_the_answer_that_made_it() {
+    log::set_logger(&LINES).expect("the first logger");
+    log::set_max_level(log::LevelFilter::Trace);
+    let upstream = Upstream::start().await;
+    let server = TestServer::start_with(Clock::system(), |config| {
+        config.outbound_allow = vec!["127.0.0.1".to_owned()];
+    })
+    .await;
+    let workflows = workflows(&server, &upstream).await;
+    let secrets = keys_made_and_used(&server, &workflows).await;
     assert_eq!(secrets.len(), 7);
     for answer in every_answer(&server.admin()).await {
         found_nowhere(&secrets, "an answer", answer.text.as_bytes());
@@ -282,29 +315,6 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
             format!("{:?}", call.headers).as_bytes(),
         );
     }
-    let data = server.data().to_owned();
-    let names: Vec<String> = files(&data).into_iter().map(|(name, _)| name).collect();
-    for wanted in [
-        "flowlatch.db",
-        "flowlatch.db-wal",
-        "flowlatch.db-shm",
-        "server.json",
-    ] {
-        assert!(
-            names.iter().any(|name| name == wanted),
-            "{wanted}: {names:?}"
-        );
-    }
-    for (name, bytes) in files(&data) {
-        found_nowhere(&secrets, &name, &bytes);
-    }
-    // The search itself finds what is there: the public part of a key, and what a request said.
-    let public = &server.admin_key[4..12];
-    assert!(
-        files(&data)
-            .iter()
-            .any(|(_, bytes)| contains(bytes, public.as_bytes()))
-    );
     let lines = LINES
         .0
         .lock()
@@ -312,5 +322,6 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
         .clone();
     assert!(lines.contains("hyper"), "the log was kept");
     found_nowhere(&secrets, "the log", lines.as_bytes());
+    no_file_has_any(&secrets, &server);
     server.begin_stop();
 }

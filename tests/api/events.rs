@@ -23,6 +23,14 @@ pub(crate) struct Event {
     pub(crate) data: Value,
 }
 
+impl Event {
+    /// A date of the event, in milliseconds since the Unix epoch.
+    pub(crate) fn moment(&self, name: &str) -> i64 {
+        let date = self.data[name].as_str().expect("a date");
+        flowlatch::clock::parse_iso(date).expect("an ISO 8601 date")
+    }
+}
+
 impl Events {
     pub(crate) async fn open(client: &Client, run: &str, last_event_id: Option<&str>) -> Events {
         let mut request = client.request(Method::GET, &format!("/api/v1/runs/{run}/events"));

@@ -267,10 +267,10 @@ async fn answer(
     };
     book.changed.send_replace(());
     let mut unanswered = Unanswered(Some(book));
-    if let Some(mut gate) = reply.gate {
-        if gate.wait_for(|open| *open).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+    if let Some(mut gate) = reply.gate
+        && gate.wait_for(|open| *open).await.is_err()
+    {
+        std::future::pending::<()>().await;
     }
     unanswered.0 = None;
     let mut response = Response::builder().status(reply.status);
