@@ -4,11 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod built;
-#[allow(dead_code)]
 #[path = "../outbound/server.rs"]
 mod other_side;
 mod programs;
-#[allow(dead_code)]
 #[path = "../api/support.rs"]
 mod support;
 mod workflows;
