@@ -291,13 +291,13 @@ impl Cache {
 }
 
 impl CompiledDefinition {
-    /// Whether `input` fits the `inputSchema`; otherwise every problem in words.
-    pub fn check_input(&self, input: &Value) -> Result<(), Vec<String>> {
+    /// Whether `input` fits the `inputSchema`; otherwise every problem with its place.
+    pub fn check_input(&self, input: &Value) -> Result<(), Vec<DefinitionProblem>> {
         check(self.input_schema.as_ref(), "input", input)
     }
 
-    /// Whether `output` fits the `outputSchema`; otherwise every problem in words.
-    pub fn check_output(&self, output: &Value) -> Result<(), Vec<String>> {
+    /// Whether `output` fits the `outputSchema`; otherwise every problem with its place.
+    pub fn check_output(&self, output: &Value) -> Result<(), Vec<DefinitionProblem>> {
         check(self.output_schema.as_ref(), "output", output)
     }
 }
@@ -333,15 +333,17 @@ fn check(
     schema: Option<&jsonschema::Validator>,
     root: &str,
     value: &Value,
-) -> Result<(), Vec<String>> {
+) -> Result<(), Vec<DefinitionProblem>> {
     let Some(schema) = schema else { return Ok(()) };
     if schema.is_valid(value) {
         return Ok(());
     }
     let say = |error: jsonschema::ValidationError<'_>| {
         let place = error.instance_path().to_string().replace('/', ".");
-        let sentence: String = error.to_string().chars().take(300).collect();
-        format!("{root}{place}: {sentence}")
+        DefinitionProblem {
+            place: format!("{root}{place}"),
+            message: error.to_string().chars().take(300).collect(),
+        }
     };
     Err(schema
         .iter_errors(value)
