@@ -67,6 +67,8 @@ struct Shared {
     limits: DefinitionLimits,
     max_definition_bytes: usize,
     cache: Mutex<Cache>,
+    /// Held by whoever edits, from reading the workflow until the edit is written: edits are one after another.
+    edits: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -92,6 +94,7 @@ impl Workflows {
             limits,
             max_definition_bytes,
             cache: Mutex::default(),
+            edits: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -154,26 +157,30 @@ impl Workflows {
         Ok(Arc::new(self.compile_stored(workflow)?))
     }
 
-    /// Saves an edit.
-    pub async fn edit(
+    /// Saves an edit: what `draft` makes of the workflow as it is now. Edits at the same time are made one after another,
+    /// each of what the one before it left, so that none undoes what another changed.
+    pub async fn edit<E: From<WorkflowProblem>>(
         &self,
         id: &WorkflowId,
-        draft: WorkflowDraft,
+        draft: impl FnOnce(&Workflow) -> Result<WorkflowDraft, E>,
         change_summary: Option<String>,
         expected_version: Option<i64>,
         by: &str,
-    ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
-        self.check(&draft.definition)
-            .map_err(WorkflowProblem::Invalid)?;
+    ) -> Result<Arc<CompiledWorkflow>, E> {
+        let _turn = self.0.edits.lock().await;
+        let before = self.get(id).map_err(WorkflowProblem::Store)?;
+        let before = before.ok_or(WorkflowProblem::NotFound)?;
         let edit = WorkflowEdit {
-            draft,
+            draft: draft(&before.workflow)?,
             change_summary,
             expected_version,
             by: by.to_owned(),
             now_ms: self.0.clock.now_ms(),
         };
-        let edited = self.0.store.edit_workflow(id.clone(), edit).await?;
-        self.changed(id, edited)
+        self.check(&edit.draft.definition)
+            .map_err(WorkflowProblem::Invalid)?;
+        let edited = self.0.store.edit_workflow(id.clone(), edit).await;
+        Ok(self.changed(id, edited.map_err(WorkflowProblem::Store)?)?)
     }
 
     /// Moves a workflow along its life cycle.

@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -29,10 +29,19 @@ const IDLE: u8 = 2;
 pub(super) struct Progress {
     phase: AtomicU8,
     since_tick: AtomicU32,
-    close: Notify,
+    told: Notify,
+    drains: AtomicBool,
     registry: Arc<Shared>,
     number: u64,
     _permit: OwnedSemaphorePermit,
+}
+
+/// What a connection is told.
+pub(super) enum Told {
+    /// The server stops: no further request, but the one under way is answered.
+    Drain,
+    /// To end now.
+    Close,
 }
 
 /// All connections.
@@ -42,6 +51,7 @@ pub(super) struct Registry(Arc<Shared>);
 struct Shared {
     tick: AtomicU32,
     numbers: AtomicU64,
+    draining: AtomicBool,
     open: Mutex<HashMap<u64, std::sync::Weak<Progress>>>,
     permits: Arc<Semaphore>,
 }
@@ -57,6 +67,7 @@ impl Registry {
         Registry(Arc::new(Shared {
             tick: AtomicU32::new(0),
             numbers: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
             open: Mutex::default(),
             permits: Arc::new(Semaphore::new(max_connections as usize)),
         }))
@@ -82,13 +93,26 @@ impl Registry {
         let progress = Arc::new(Progress {
             phase: AtomicU8::new(HEAD),
             since_tick: AtomicU32::new(self.0.tick.load(Ordering::Relaxed)),
-            close: Notify::new(),
+            told: Notify::new(),
+            drains: AtomicBool::new(false),
             registry: self.0.clone(),
             number,
             _permit: permit,
         });
         self.0.open().insert(number, Arc::downgrade(&progress));
+        if self.0.draining.load(Ordering::SeqCst) {
+            progress.told.notify_one();
+        }
         progress
+    }
+
+    /// Tells every connection, also those that come later, that the server stops.
+    pub(super) fn drain(&self) {
+        self.0.draining.store(true, Ordering::SeqCst);
+        let open = self.0.open();
+        for connection in open.values().filter_map(std::sync::Weak::upgrade) {
+            connection.told.notify_one();
+        }
     }
 
     /// Closes connections whose head takes longer than `header_timeout`. Runs until it is dropped.
@@ -101,7 +125,7 @@ impl Registry {
             let now = self.0.tick.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
             for connection in self.connections(HEAD) {
                 if now.wrapping_sub(connection.since_tick.load(Ordering::Relaxed)) > allowed_ticks {
-                    connection.close.notify_one();
+                    connection.told.notify_one();
                 }
             }
         }
@@ -115,7 +139,7 @@ impl Registry {
             now.wrapping_sub(connection.since_tick.load(Ordering::Relaxed))
         });
         if let Some(connection) = longest {
-            connection.close.notify_one();
+            connection.told.notify_one();
         }
     }
 
@@ -161,12 +185,17 @@ impl Progress {
         }
     }
 
-    /// Returns when the connection should be closed. A request that began meanwhile is answered first.
-    pub(super) async fn closing(&self) {
+    /// Returns when the connection should drain (once) or end. A request that began meanwhile is answered first.
+    pub(super) async fn told(&self) -> Told {
         loop {
-            self.close.notified().await;
+            self.told.notified().await;
+            if self.registry.draining.load(Ordering::SeqCst)
+                && !self.drains.swap(true, Ordering::Relaxed)
+            {
+                return Told::Drain;
+            }
             if self.phase.load(Ordering::Relaxed) != BUSY {
-                return;
+                return Told::Close;
             }
         }
     }

@@ -3,7 +3,7 @@
 //! crowd out the folder's owner, and a stop is over within the drain time, also with event streams open.
 //! A client that closes its sending half has still its answer: a request that came whole is answered whole.
 
-use super::connection::{Answering, Progress, Registry, Watched};
+use super::connection::{Answering, Progress, Registry, Told, Watched};
 use super::front::Front;
 use super::tls::Tls;
 use super::visit::Peer;
@@ -132,7 +132,6 @@ impl Loop {
                         },
                         entrance: self.entrance.clone(),
                         progress,
-                        stop: self.stop.clone(),
                     };
                     connections.spawn(connection.serve(stream, self.options.header_timeout));
                 }
@@ -145,6 +144,7 @@ impl Loop {
         }
         // Whoever comes now is told at once that nobody is here.
         drop(listen);
+        self.registry.drain();
         let drained = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(self.options.drain, drained)
             .await
@@ -191,7 +191,6 @@ struct Connection {
     peer: Peer,
     entrance: Arc<Entrance>,
     progress: Arc<Progress>,
-    stop: watch::Receiver<bool>,
 }
 
 impl Connection {
@@ -212,7 +211,7 @@ impl Connection {
         }
     }
 
-    async fn http1<S>(mut self, stream: S)
+    async fn http1<S>(self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -220,11 +219,13 @@ impl Connection {
         let token = self.entrance.token.as_deref();
         let service = service_fn(|request: Request<hyper::body::Incoming>| {
             progress.request_began();
+            let is_stranger = token.is_some_and(|token| !presents(request.headers(), token));
+            // Matched here and now, so that the future does not carry the request around.
+            let answer = (!is_stranger).then(|| front.serve(request.map(Either::Left), peer));
             async move {
-                let response = if token.is_some_and(|token| !presents(request.headers(), token)) {
-                    refused()
-                } else {
-                    front.serve(request.map(Either::Left), peer).await
+                let response = match answer {
+                    Some(answer) => answer.await,
+                    None => refused(),
                 };
                 let progress = progress.clone();
                 Ok::<_, Infallible>(response.map(|body| Answering { body, progress }))
@@ -240,19 +241,18 @@ impl Connection {
             .pipeline_flush(true)
             .max_buf_size(MAX_HEAD_BYTES);
         let mut connection = std::pin::pin!(server.serve_connection(io, service));
-        let mut draining = false;
         loop {
             tokio::select! {
+                biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
                         log::debug!("connection with {} ended: {error}", peer.address);
                     }
                     return;
                 }
-                () = progress.closing() => return,
-                _ = self.stop.wait_for(|stop| *stop), if !draining => {
-                    draining = true;
-                    connection.as_mut().graceful_shutdown();
+                told = progress.told() => match told {
+                    Told::Drain => connection.as_mut().graceful_shutdown(),
+                    Told::Close => return,
                 }
             }
         }

@@ -216,16 +216,17 @@ async fn a_cursor_whose_run_is_gone_goes_on_with_what_is_older() {
     for created_at_ms in [100, 200, 300] {
         fixture.run(&workflow, created_at_ms).await;
     }
-    for (ts, expected) in [
-        (100, vec![]),
-        (250, vec![200, 100]),
-        (300, vec![200, 100]),
-        (999, vec![300, 200, 100]),
+    // Of the runs of one millisecond, those with smaller ids are older.
+    let (smallest, largest) = ("run_0", "run_z");
+    for (ts, id, expected) in [
+        (100, smallest, vec![]),
+        (100, largest, vec![100]),
+        (250, smallest, vec![200, 100]),
+        (300, smallest, vec![200, 100]),
+        (300, largest, vec![300, 200, 100]),
+        (999, smallest, vec![300, 200, 100]),
     ] {
-        let after = Some(Cursor {
-            ts,
-            id: "run_gone".into(),
-        });
+        let after = Some(Cursor { ts, id: id.into() });
         let page = PageRequest { limit: 10, after };
         let found = fixture
             .store
@@ -233,6 +234,6 @@ async fn a_cursor_whose_run_is_gone_goes_on_with_what_is_older() {
             .await
             .unwrap();
         let times: Vec<i64> = found.items.iter().map(|run| run.created_at_ms).collect();
-        assert_eq!(times, expected, "{ts}");
+        assert_eq!(times, expected, "{ts} {id}");
     }
 }

@@ -99,7 +99,9 @@ fn list(
     Ok(Page { items, next: None })
 }
 
-pub(super) const OLDER: &str = "SELECT max(sequence) FROM workflow WHERE created_at_ms < ?1";
+/// Of what was made in the same millisecond, ids tell the order.
+pub(super) const OLDER: &str = "SELECT max(sequence) FROM workflow
+     WHERE created_at_ms < ?1 OR created_at_ms = ?1 AND id < ?2";
 
 /// The row number that the page ends before.
 fn before(connection: &Connection, after: Option<&Cursor>) -> Result<i64, StoreError> {
@@ -115,7 +117,7 @@ fn before(connection: &Connection, after: Option<&Cursor>) -> Result<i64, StoreE
         // That workflow is gone by now: go on with what is older.
         None => Ok(connection
             .prepare_cached(OLDER)?
-            .query_row([cursor.ts], |row| row.get::<_, Option<i64>>(0))?
+            .query_row((cursor.ts, &cursor.id), |row| row.get::<_, Option<i64>>(0))?
             .map_or(0, |sequence| sequence + 1)),
     }
 }

@@ -298,7 +298,10 @@ async fn closing_commits_what_is_queued_and_leaves_no_wal() {
             tokio::spawn(async move { store.set_meta(name, "x".into()).await })
         })
         .collect();
-    tokio::task::yield_now().await;
+    // The scheduler does not let all of them run at one yield.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
     fixture.store.close().await;
     for write in writes {
         write.await.unwrap().unwrap();

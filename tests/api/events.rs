@@ -6,6 +6,9 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+/// How long a test waits for what must happen before it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A stream that is being read.
 pub(crate) struct Events {
     response: Response,
@@ -18,6 +21,14 @@ pub(crate) struct Event {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) data: Value,
+}
+
+impl Event {
+    /// A date of the event, in milliseconds since the Unix epoch.
+    pub(crate) fn moment(&self, name: &str) -> i64 {
+        let date = self.data[name].as_str().expect("a date");
+        flowlatch::clock::parse_iso(date).expect("an ISO 8601 date")
+    }
 }
 
 impl Events {
@@ -46,10 +57,16 @@ impl Events {
                     None => continue,
                 }
             }
-            let chunk = self.response.chunk().await.expect("the stream ends well")?;
-            self.read
-                .push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+            let chunk = self.chunk().await?;
+            self.read.push_str(&chunk);
         }
+    }
+
+    async fn chunk(&mut self) -> Option<String> {
+        let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await;
+        let chunk = chunk.expect("something within 20 s");
+        let chunk = chunk.expect("the stream ends well")?;
+        Some(String::from_utf8(chunk.to_vec()).expect("UTF-8"))
     }
 
     /// Reads until the event of this name, and gives it.
@@ -147,6 +164,32 @@ async fn a_stream_follows_a_run_to_its_end_and_can_be_resumed_anywhere() {
     }
     let beyond = Events::open(&admin, &run, Some("18446744073709551615")).await;
     assert_eq!(beyond.rest().await, []);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_on_which_nothing_happens_is_kept_alive_by_comments() {
+    let (server, _upstream) = server_with_upstream().await;
+    let workflow = server
+        .workflow("long", json!([wait_ms("w", 300 * 86_400_000)]))
+        .await;
+    let run = start(&server, &workflow).await;
+    let mut stream = Events::open(&server.admin(), &run, None).await;
+    stream.until("step.waiting").await;
+    for _ in 0..2 {
+        // The stream may begin its wait after one of the steps, but not after all of them.
+        let time = async {
+            loop {
+                server.clock.advance_ms(15_000);
+                tokio::task::yield_now().await;
+            }
+        };
+        let heard = tokio::select! {
+            chunk = stream.chunk() => chunk,
+            () = time => None,
+        };
+        assert_eq!(heard.as_deref(), Some(": heartbeat\n\n"));
+    }
     server.stop().await;
 }
 

@@ -3,9 +3,10 @@
 use crate::raw;
 use crate::support::{Answer, Client, MONDAY_MS, TestServer};
 use flowlatch::clock::Clock;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+const JSON: &str = "application/json";
 const SELF: &str = "/api/v1/auth/api-keys/self";
 /// Now, in Unix seconds, while the clock was not moved.
 const NOW_S: u64 = MONDAY_MS as u64 / 1_000;
@@ -36,71 +37,27 @@ fn pure_step() -> Value {
 async fn every_answer_to_a_known_key_tells_its_limit() {
     let server = TestServer::start_with_manual_clock().await;
     let key = server.with(&["workflows:read", "workflows:write"]).await;
-    let post = |path: &str, content_type: &str, body: Vec<u8>| {
-        let request = key.request(Method::POST, path);
-        request
-            .header("content-type", content_type.to_owned())
-            .body(body)
-            .send()
-    };
-    let large = vec![b' '; 2 << 20];
-    let json = "application/json";
-    for (status, limit, answer) in [
-        (200, 1000, key.request(Method::GET, SELF).send().await),
-        (200, 1000, key.request(Method::HEAD, SELF).send().await),
-        (
-            400,
-            1000,
-            key.request(Method::GET, "/api/v1/workflows?limit=0")
-                .send()
-                .await,
-        ),
-        (
-            400,
-            100,
-            post("/api/v1/workflows", json, b"{".to_vec()).await,
-        ),
-        (
-            403,
-            1000,
-            key.request(Method::GET, "/api/v1/runs").send().await,
-        ),
-        (
-            403,
-            500,
-            post("/api/v1/workflows/x/run", json, b"{}".to_vec()).await,
-        ),
-        (
-            404,
-            1000,
-            key.request(Method::GET, "/api/v1/workflows/x").send().await,
-        ),
-        (404, 1000, key.request(Method::GET, "/nowhere").send().await),
-        (
-            404,
-            100,
-            key.request(Method::DELETE, "/nowhere").send().await,
-        ),
-        (
-            405,
-            100,
-            key.request(Method::DELETE, "/api/v1/workflows")
-                .send()
-                .await,
-        ),
-        (
-            405,
-            100,
-            key.request(Method::POST, "/api/health").send().await,
-        ),
-        (413, 100, post("/api/v1/workflows", json, large).await),
-        (
-            415,
-            100,
-            post("/api/v1/workflows", "text/plain", b"{}".to_vec()).await,
-        ),
+    let large = " ".repeat(2 << 20);
+    for (method, path, (content_type, body), status, limit) in [
+        ("GET", SELF, ("", ""), 200, 1000),
+        ("HEAD", SELF, ("", ""), 200, 1000),
+        ("GET", "/api/v1/workflows?limit=0", ("", ""), 400, 1000),
+        ("POST", "/api/v1/workflows", (JSON, "{"), 400, 100),
+        ("GET", "/api/v1/runs", ("", ""), 403, 1000),
+        ("POST", "/api/v1/workflows/x/run", (JSON, "{}"), 403, 500),
+        ("GET", "/api/v1/workflows/x", ("", ""), 404, 1000),
+        ("GET", "/nowhere", ("", ""), 404, 1000),
+        ("DELETE", "/nowhere", ("", ""), 404, 100),
+        ("DELETE", "/api/v1/workflows", ("", ""), 405, 100),
+        ("POST", "/api/health", ("", ""), 405, 100),
+        ("POST", "/api/v1/workflows", (JSON, &large), 413, 100),
+        ("POST", "/api/v1/workflows", ("text/plain", "{}"), 415, 100),
     ] {
-        let answer = Answer::read(answer.expect("an answer")).await;
+        let request = key
+            .request(method.parse().expect("a method"), path)
+            .header("content-type", content_type)
+            .body(body.to_owned());
+        let answer = Answer::read(request.send().await.expect("an answer")).await;
         assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
         let (told_limit, remaining, reset) = told(&answer).expect("limit headers");
         assert_eq!(told_limit, limit, "{status}");

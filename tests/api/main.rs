@@ -15,6 +15,7 @@ mod numbers;
 mod panics;
 mod proxies;
 mod raw;
+mod recovery;
 mod runs;
 mod support;
 mod tls;

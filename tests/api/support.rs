@@ -1,5 +1,8 @@
 //! A server for one test, and clients for it. Helpers go through public HTTP; nothing here touches the database.
 
+// Several test binaries include this file, and each uses a part of it.
+#![allow(dead_code)]
+
 use flowlatch::app::{App, Options};
 use flowlatch::clock::Clock;
 use flowlatch::config::Config;
@@ -215,6 +218,7 @@ fn http_client() -> reqwest::Client {
 }
 
 impl Client {
+    /// For a server in another process.
     pub(crate) fn new(url: &str, key: Option<String>) -> Client {
         Client {
             http: http_client(),

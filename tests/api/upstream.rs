@@ -1,6 +1,9 @@
 //! The other side of outgoing calls: a local HTTP server that answers what the test tells it to, when the test tells it to,
 //! and remembers every call. Nothing here waits for a time.
 
+// Several test binaries include this file, and each uses a part of it.
+#![allow(dead_code)]
+
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -264,10 +267,10 @@ async fn answer(
     };
     book.changed.send_replace(());
     let mut unanswered = Unanswered(Some(book));
-    if let Some(mut gate) = reply.gate {
-        if gate.wait_for(|open| *open).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+    if let Some(mut gate) = reply.gate
+        && gate.wait_for(|open| *open).await.is_err()
+    {
+        std::future::pending::<()>().await;
     }
     unanswered.0 = None;
     let mut response = Response::builder().status(reply.status);

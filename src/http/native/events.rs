@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use warp::http::{HeaderValue, Method, header};
 use warp::{Filter as _, Reply as _};
 
-const HEARTBEAT: Duration = Duration::from_secs(15);
+const HEARTBEAT_MS: u64 = 15_000;
 /// How often it is asked whether the key is still in force.
 const KEY_CHECK: Duration = Duration::from_secs(2);
 
@@ -96,7 +96,8 @@ impl Follower {
 
     /// The next piece of the stream; `None` ends it.
     async fn next(&mut self) -> Option<Bytes> {
-        let heartbeat = tokio::time::sleep(HEARTBEAT);
+        let clock = self.api().clock.clone();
+        let heartbeat = clock.sleep_ms(HEARTBEAT_MS);
         let mut heartbeat = std::pin::pin!(heartbeat);
         loop {
             if let Some(chunk) = self.ready.pop_front() {

@@ -5,8 +5,9 @@ use crate::auth::Refusal;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
 use crate::model::limit::LimitState;
+use crate::model::plan::DefinitionProblem;
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
@@ -20,28 +21,50 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
             Bytes::from_static(body.as_bytes()),
         );
     }
-    let (status, code) = kind(problem);
-    let mut error = Map::new();
-    error.insert("code".to_owned(), code.into());
-    error.insert("message".to_owned(), sentence(problem, visit).into());
+    let (status, code) = status_and_code(problem);
+    let message = message(problem, visit);
+    let mut error = ErrorView {
+        code,
+        message,
+        required: None,
+        details: None,
+        request_id: None,
+    };
     match problem {
         Problem::Forbidden(required) => {
-            let words: Vec<&str> = required.iter().map(|word| native_word(word)).collect();
-            error.insert("required".to_owned(), json!(words));
+            error.required = Some(required.iter().map(|word| native_word(word)).collect());
         }
-        Problem::Invalid(_, details) if !details.is_empty() => {
-            error.insert("details".to_owned(), json!(details));
-        }
-        Problem::Internal => {
-            error.insert(
-                "requestId".to_owned(),
-                crate::http::finish::request_id(visit).into(),
-            );
-        }
+        Problem::Invalid(_, details) if !details.is_empty() => error.details = Some(details),
+        Problem::Internal => error.request_id = Some(crate::http::finish::request_id(visit)),
         _ => {}
     }
-    let body = json!({ "success": false, "error": Value::Object(error) });
-    json(status, body.to_string().into())
+    // What is built of texts alone always becomes JSON.
+    let body = serde_json::to_vec(&Envelope {
+        success: false,
+        error,
+    })
+    .unwrap_or_default();
+    json(status, body.into())
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    success: bool,
+    error: ErrorView<'a>,
+}
+
+/// What is told of a problem: always a code and a sentence, and what helps to mend it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorView<'a> {
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a [DefinitionProblem]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 /// A flood of bad keys is the cheapest request there is: these bodies are ready.
@@ -74,8 +97,7 @@ fn native_word(word: &str) -> &str {
     }
 }
 
-/// Status and code of each problem.
-fn kind(problem: &Problem) -> (StatusCode, &'static str) {
+fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
     match problem {
         Problem::Unauthorized(Refusal::Throttled { .. }) | Problem::Limited(_) => {
             (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED")
@@ -97,52 +119,43 @@ fn kind(problem: &Problem) -> (StatusCode, &'static str) {
     }
 }
 
-/// What is wrong, and what to do.
-fn sentence(problem: &Problem, visit: &Visit) -> String {
-    match problem {
+fn message(problem: &Problem, visit: &Visit) -> String {
+    let fixed = match problem {
         Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => {
-            format!(
+            return format!(
                 "Too many failed attempts from this address. Try again in {retry_after_s} seconds."
-            )
+            );
         }
-        Problem::Unauthorized(_) => "Invalid or missing API key".to_owned(),
-        Problem::Forbidden(_) => "Insufficient permissions for this operation".to_owned(),
-        Problem::NotFound("path") => {
-            "There is no such path; the README lists the API's paths.".to_owned()
-        }
+        Problem::Unauthorized(_) => "Invalid or missing API key",
+        Problem::Forbidden(_) => "Insufficient permissions for this operation",
+        Problem::NotFound("path") => "There is no such path; the README lists the API's paths.",
         Problem::NotFound(what) => {
-            format!("There is no such {what}, or this key does not reach it.")
+            return format!("There is no such {what}, or this key does not reach it.");
         }
         Problem::MethodNotAllowed => {
-            format!(
-                "{} is not served here; use {}.",
-                visit.method,
-                visit.allow.list()
-            )
+            let (method, allow) = (&visit.method, visit.allow.list());
+            return format!("{method} is not served here; use {allow}.");
         }
         Problem::NotHeld(message)
         | Problem::Conflict(message)
         | Problem::Invalid(message, _)
-        | Problem::Unavailable(message) => message.clone(),
+        | Problem::Unavailable(message) => message,
         Problem::TooLarge(max_bytes) => {
-            format!("The body is larger than {max_bytes} bytes (setting `max_body_bytes`).")
+            return format!(
+                "The body is larger than {max_bytes} bytes (setting `max_body_bytes`)."
+            );
         }
-        Problem::UnsupportedMediaType => {
-            "Send JSON, with `Content-Type: application/json`.".to_owned()
-        }
-        Problem::BodyTimeout => {
-            "The body took too long to arrive (setting `body_timeout_ms`).".to_owned()
-        }
+        Problem::UnsupportedMediaType => "Send JSON, with `Content-Type: application/json`.",
+        Problem::BodyTimeout => "The body took too long to arrive (setting `body_timeout_ms`).",
         Problem::Misdirected => {
             "This server does not answer to that `Host`; add it to the setting `allowed_hosts`."
-                .to_owned()
         }
         Problem::Limited(LimitState { limit, .. }) => {
-            format!("Rate limit exceeded. Limit: {limit} requests per minute.")
+            return format!("Rate limit exceeded. Limit: {limit} requests per minute.");
         }
         Problem::Internal => {
             "Something went wrong in the server; its log has the cause under this request's id."
-                .to_owned()
         }
-    }
+    };
+    fixed.to_owned()
 }

@@ -11,7 +11,7 @@ use crate::http::visit::Ctx;
 use crate::model::limit::Category;
 use crate::model::page::Cursor;
 use crate::model::scope::Permission;
-use crate::model::workflow::WorkflowVersion;
+use crate::model::workflow::{Workflow, WorkflowVersion};
 use crate::store::WorkflowDraft;
 use serde::{Deserialize, Serialize};
 use warp::Filter as _;
@@ -94,22 +94,17 @@ async fn restore(ctx: Ctx) -> Answer {
     let version = found(&ctx)?;
     let number = version.version;
     let definition = version.definition.ok_or(Problem::NotFound("version"))?;
-    let draft = WorkflowDraft {
-        name: workflow.workflow.name.clone(),
-        description: version.description,
-        definition,
+    let draft = |now: &Workflow| -> Result<WorkflowDraft, Problem> {
+        Ok(WorkflowDraft {
+            name: now.name.clone(),
+            description: version.description,
+            definition,
+        })
     };
     let summary = Some(format!("Restored version {number}"));
+    let (id, by) = (&workflow.workflow.id, ctx.key().label());
     let workflows = ctx.api().engine.workflows();
-    let edited = workflows
-        .edit(
-            &workflow.workflow.id,
-            draft,
-            summary,
-            None,
-            ctx.key().label(),
-        )
-        .await?;
+    let edited = workflows.edit(id, draft, summary, None, by).await?;
     ok(&super::workflows::view(&edited.workflow))
 }
 

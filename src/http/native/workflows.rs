@@ -149,12 +149,12 @@ async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
 async fn get(ctx: Ctx) -> Answer {
     let compiled = reachable(&ctx)?;
     if let Some(ready) = compiled.rendering.get() {
-        return Ok(rendered(ready.clone(), compiled.workflow.version));
+        return Ok(rendered(ready.clone(), &compiled.workflow));
     }
     let body = render(&compiled.workflow)?;
     Ok(rendered(
         compiled.rendering.get_or_init(|| body).clone(),
-        compiled.workflow.version,
+        &compiled.workflow,
     ))
 }
 
@@ -173,26 +173,26 @@ async fn create(ctx: Ctx, body: Fields) -> Answer {
 async fn edit(ctx: Ctx, body: Fields) -> Answer {
     let compiled = reachable(&ctx)?;
     let body = WorkflowBody::read(body);
-    let expected = match (body.expected_version, ctx.header("if-match")?) {
-        (Some(version), _) => Some(version),
-        (None, None | Some("*")) => None,
-        (None, Some(tag)) => Some(version_of(tag).ok_or_else(|| {
-            Problem::invalid(
-                "`If-Match` is not an ETag of this API; send the one that GET gave, like \"3\".",
-            )
-        })?),
-    };
+    let expected = body.expected_version;
+    let if_match = ctx.header("if-match")?.filter(|tag| *tag != "*");
     let change_summary = body.change_summary.clone();
-    let draft = body.over(&compiled.workflow, |definition| {
-        problems_of(&ctx, definition)
-    })?;
-    if draft.name != compiled.workflow.name && matches!(ctx.key().reach(), Reach::Prefix(_)) {
-        require_name_within_reach(&ctx, &draft.name)?;
-    }
-    let id = compiled.workflow.id.clone();
+    let draft = |now: &Workflow| {
+        if if_match.is_some_and(|seen| seen != tag(now)) {
+            return Err(Problem::Conflict(
+                "The workflow is not as `If-Match` says: read it again and send the `ETag` that GET gives."
+                    .to_owned(),
+            ));
+        }
+        let draft = body.over(now, |definition| problems_of(&ctx, definition))?;
+        if draft.name != now.name && matches!(ctx.key().reach(), Reach::Prefix(_)) {
+            require_name_within_reach(&ctx, &draft.name)?;
+        }
+        Ok::<_, Problem>(draft)
+    };
+    let (id, by) = (&compiled.workflow.id, ctx.key().label());
     let workflows = ctx.api().engine.workflows();
     let edited = workflows
-        .edit(&id, draft, change_summary, expected, ctx.key().label())
+        .edit(id, draft, change_summary, expected, by)
         .await?;
     ok(&view(&edited.workflow))
 }
@@ -253,13 +253,14 @@ fn require_name_within_reach(ctx: &Ctx, name: &str) -> Result<(), Problem> {
     }
 }
 
-fn version_of(tag: &str) -> Option<i64> {
-    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+/// Changes with every change, also where a draft keeps its version.
+fn tag(workflow: &Workflow) -> String {
+    format!("\"{}-{}\"", workflow.version, workflow.updated_at_ms)
 }
 
-fn rendered(body: Bytes, version: i64) -> Response {
+fn rendered(body: Bytes, workflow: &Workflow) -> Response {
     let mut response = json_response(StatusCode::OK, body);
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+    if let Ok(tag) = HeaderValue::from_str(&tag(workflow)) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response

@@ -107,7 +107,7 @@ variables: it is an array; it must be an object";
 }
 
 #[test]
-fn single_problems() {
+fn single_problems_of_a_step() {
     let step = |extra: Value| {
         let mut step = json!({"id": "s", "type": "transform"});
         if let (Some(step), Some(extra)) = (step.as_object_mut(), extra.as_object()) {
@@ -160,6 +160,10 @@ fn single_problems() {
     ] {
         assert_eq!(problems_of(&steps), expected, "{steps}");
     }
+}
+
+#[test]
+fn single_problems_of_the_whole() {
     for (body, expected) in [
         (
             json!([]),

@@ -44,7 +44,7 @@ impl Bench {
     }
 
     /// Sends this body of this type to every route; gives the one answer that all of them give.
-    async fn to_every_route(&mut self, content_type: Option<&str>, body: &[u8]) -> String {
+    async fn send_everywhere(&mut self, content_type: Option<&str>, body: &[u8]) -> String {
         let before = state(&self.server).await;
         let mut told = Vec::new();
         for (method, path) in &self.routes {
@@ -81,7 +81,7 @@ async fn what_is_not_json_is_415() {
         (Some("multipart/form-data; boundary=b"), "--b--"),
         (Some("application/xml, application/json"), "{}"),
     ] {
-        let told = bench.to_every_route(content_type, body.as_bytes()).await;
+        let told = bench.send_everywhere(content_type, body.as_bytes()).await;
         assert_eq!(told, expected, "{content_type:?}");
     }
 }
@@ -117,7 +117,7 @@ async fn what_is_not_text_or_nested_too_deep_is_400() {
             "The body does not fit: EOF while parsing a value at line 1 column 3.",
         ),
     ] {
-        let told = bench.to_every_route(Some("application/json"), body).await;
+        let told = bench.send_everywhere(Some("application/json"), body).await;
         let error = json!({ "code": "VALIDATION_ERROR", "message": message });
         assert_eq!(told, format!("400 {error}"));
     }

@@ -286,7 +286,8 @@ async fn odd_credentials_are_401() {
     let mut inspector = Inspector::default();
     let bearer = format!("Bearer {key}");
     let spaced = format!("{key} x");
-    let rows: [(&[(&str, &str)], u16, &str); 9] = [
+    type Row<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+    let rows: [Row<'_>; 9] = [
         (&[("Authorization", &bearer)], 200, ""),
         (&[("x-api-key", "")], 401, "malformed"),
         (&[("x-api-key", "\u{e9}")], 401, "malformed"),

@@ -34,7 +34,7 @@ async fn attempts_follow_the_policy_to_the_millisecond() {
         let failed = events.until("step.failed").await;
         let now_ms = server.clock.now_ms();
         assert_eq!(failed.data["attempt"], attempt);
-        assert_eq!(failed.data["retry_at_ms"], now_ms + delay_ms);
+        assert_eq!(failed.moment("retryAt"), now_ms + delay_ms);
         let log = &logs_of(&server, &run).await[0];
         assert_eq!(log["status"], "retrying");
         assert_eq!(
@@ -79,7 +79,7 @@ async fn after_the_last_attempt_the_run_fails_with_what_was_said() {
     .await;
     let run = start(&server, &workflow, json!({})).await;
     let failed = until(&server, &run, "step.failed", "c").await;
-    let retry_at = failed.data["retry_at_ms"].as_i64().expect("a moment");
+    let retry_at = failed.moment("retryAt");
     assert!(
         (MONDAY_MS + 5..=MONDAY_MS + 10).contains(&retry_at),
         "half to all of the delay"
@@ -115,7 +115,7 @@ async fn retry_after_is_honoured_where_it_is_longer_than_the_policy() {
     let mut events = crate::events::Events::open(&server.admin(), &run, None).await;
     for delay_ms in [60_000, 240_000, 3_000] {
         let failed = events.until("step.failed").await;
-        let retry_at = failed.data["retry_at_ms"].as_i64().expect("a moment");
+        let retry_at = failed.moment("retryAt");
         assert_eq!(retry_at - server.clock.now_ms(), delay_ms);
         server.clock.advance_ms(delay_ms as u64);
     }

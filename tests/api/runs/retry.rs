@@ -110,7 +110,10 @@ async fn a_cancelled_run_is_retried_and_begins_its_open_step_anew() {
         .expect("an id")
         .to_owned();
     let waiting = super::until(&server, &again, "step.waiting", "rest").await;
-    assert_eq!(waiting.data["until_ms"], server.clock.now_ms() + 1_000);
+    assert_eq!(
+        waiting.moment("waitingUntil"),
+        server.clock.now_ms() + 1_000
+    );
     server.clock.advance_ms(1_000);
     assert_eq!(ended(&server, &again).await["status"], "completed");
     assert_eq!(upstream.calls("/c").len(), 1);

@@ -24,7 +24,7 @@ async fn a_wait_ends_at_its_moment_however_the_wall_clock_jumps() {
     let workflow = server.workflow("resting", steps).await;
     let run = start(&server, &workflow, json!({})).await;
     let waiting = until(&server, &run, "step.waiting", "rest").await;
-    assert_eq!(waiting.data["until_ms"], MONDAY_MS + 7_200_000);
+    assert_eq!(waiting.moment("waitingUntil"), MONDAY_MS + 7_200_000);
     assert_eq!(run_of(&server, &run).await["status"], "running");
     assert_eq!(logs_of(&server, &run).await[0]["status"], "waiting");
 
@@ -64,22 +64,24 @@ async fn a_wall_clock_that_is_set_back_makes_no_negative_durations() {
     server.stop().await;
 }
 
+/// A condition with a step on either way.
+fn branch(conditions: Value, further: Value) -> Value {
+    let mut config = json!({ "conditions": conditions, "then": ["yes"], "else": ["no"] });
+    if let Value::Object(further) = further {
+        for (name, value) in further {
+            config[name] = value;
+        }
+    }
+    json!([
+        { "id": "check", "type": "condition", "config": config },
+        set("yes", json!("yes")),
+        set("no", json!("no")),
+    ])
+}
+
 #[tokio::test]
 async fn conditions_of_both_forms_take_their_way_and_skip_the_other() {
     let server = TestServer::start().await;
-    let branch = |conditions: Value, further: Value| {
-        let mut config = json!({ "conditions": conditions, "then": ["yes"], "else": ["no"] });
-        if let Value::Object(further) = further {
-            for (name, value) in further {
-                config[name] = value;
-            }
-        }
-        json!([
-            { "id": "check", "type": "condition", "config": config },
-            set("yes", json!("yes")),
-            set("no", json!("no")),
-        ])
-    };
     let compare = |operator: &str, right: Value| json!({ "left": "{{input.amount}}", "operator": operator, "right": right });
     let table = [
         (branch(compare("gt", json!("100")), json!({})), 150, "yes"),

@@ -1,7 +1,7 @@
 //! Creating, partial edits, versions and what is expected of them.
 
 use super::{WORKFLOWS, definition, draft, empty_server, get, post, put, say, text};
-use crate::support::Answer;
+use crate::support::{Answer, Client};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -186,36 +186,29 @@ async fn an_edit_on_a_false_assumption_is_409_and_changes_nothing() {
     let path = format!("{WORKFLOWS}/{id}");
     let read = admin.get(&path).await;
     let tag = read.header("etag").expect("a tag").to_owned();
-    for (version, if_match, status) in [
-        (Some(1), None, 409),
-        (None, Some("\"1\""), 409),
-        (None, Some("2"), 400),
-        (None, Some("W/\"2\""), 400),
-        (Some(3), Some(tag.as_str()), 409),
+    for (version, if_match) in [
+        (Some(1), None),
+        (Some(3), Some(tag.as_str())),
+        (None, Some("\"1\"")),
+        (None, Some("2")),
+        (None, Some("W/\"2\"")),
+        (Some(2), Some("\"2-0\"")),
     ] {
         let mut change = json!({ "description": "never" });
         if let Some(version) = version {
             change["expectedVersion"] = json!(version);
         }
-        let mut request = admin.request(Method::PUT, &path).json(&change);
-        if let Some(tag) = if_match {
-            request = request.header("if-match", tag);
-        }
-        let answer = Answer::read(request.send().await.expect("an answer")).await;
+        let answer = put_if(&admin, &path, if_match.unwrap_or("*"), change).await;
         assert_eq!(
-            answer.status.as_u16(),
-            status,
-            "{version:?} {if_match:?}: {}",
-            answer.text
+            answer.status,
+            StatusCode::CONFLICT,
+            "{version:?} {if_match:?}"
         );
         assert_eq!(get(&admin, &id).await, read.data());
     }
+    server.clock.advance_ms(1);
     for if_match in [tag.as_str(), "*"] {
-        let request = admin
-            .request(Method::PUT, &path)
-            .header("if-match", if_match);
-        let request = request.json(&json!({ "description": if_match }));
-        let answer = Answer::read(request.send().await.expect("an answer")).await;
+        let answer = put_if(&admin, &path, if_match, json!({ "description": if_match })).await;
         assert_eq!(answer.status, StatusCode::OK, "{if_match}: {}", answer.text);
     }
     let answer = put(
@@ -225,6 +218,47 @@ async fn an_edit_on_a_false_assumption_is_409_and_changes_nothing() {
     )
     .await;
     assert_eq!(answer.data()["version"], json!(5), "{}", answer.text);
+}
+
+async fn put_if(client: &Client, path: &str, if_match: &str, change: Value) -> Answer {
+    let request = client
+        .request(Method::PUT, path)
+        .header("if-match", if_match);
+    Answer::read(request.json(&change).send().await.expect("an answer")).await
+}
+
+#[tokio::test]
+async fn an_etag_also_tells_two_states_of_a_draft_apart() {
+    let server = empty_server().await;
+    let admin = server.admin();
+    let path = format!("{WORKFLOWS}/{}", draft(&admin, "draft").await);
+    let tag = |answer: Answer| answer.header("etag").expect("a tag").to_owned();
+    let seen_by_both = tag(admin.get(&path).await);
+    server.clock.advance_ms(1);
+    let first = put_if(
+        &admin,
+        &path,
+        &seen_by_both,
+        json!({ "description": "first" }),
+    )
+    .await;
+    assert_eq!(
+        first.data()["version"],
+        json!(1),
+        "a draft keeps its version"
+    );
+    let second = put_if(
+        &admin,
+        &path,
+        &seen_by_both,
+        json!({ "description": "second" }),
+    )
+    .await;
+    assert_eq!(second.status, StatusCode::CONFLICT, "{}", second.text);
+    assert_eq!(admin.get(&path).await.data()["description"], json!("first"));
+    let now = tag(admin.get(&path).await);
+    let third = put_if(&admin, &path, &now, json!({ "description": "third" })).await;
+    assert_eq!(third.status, StatusCode::OK, "{}", third.text);
 }
 
 #[tokio::test]

@@ -1,0 +1,18 @@
+//! The server killed with SIGKILL at named points, restarted on what is on the disk, and compared with a run that nobody
+//! disturbed. The other side of its calls lives in the test's own process and counts effects by `Idempotency-Key`.
+//!
+//! The server runs in a child process: this very binary, asked for the one test that is the server.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod cancel_and_retry;
+mod every_commit;
+mod examine;
+mod server;
+mod soak;
+#[allow(dead_code)]
+#[path = "../api/support.rs"]
+mod support;
+#[allow(dead_code)]
+#[path = "../api/upstream.rs"]
+mod upstream;

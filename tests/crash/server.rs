@@ -1,0 +1,216 @@
+//! A server in a process of its own, which stops for ever at a commit that the test names, and is killed there.
+
+use crate::support::Client;
+use flowlatch::app::{App, Options};
+use flowlatch::clock::Clock;
+use flowlatch::config::Config;
+use flowlatch::model::limit::Limit;
+use flowlatch::store::CommitPoint;
+use std::io::{BufRead as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::{mpsc, watch};
+
+/// Says to the child that it is one, and where its data folder is.
+const MARK: &str = "CRASH_TEST_DATA";
+/// How lines begin that are meant for the parent; the test harness prints lines too.
+const PREFIX: &str = "crash-test: ";
+/// How long the child may take for what must happen.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Where the server stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stop {
+    pub(crate) point: CommitPoint,
+    /// From 1, counted from when the server was told.
+    pub(crate) commit: i64,
+}
+
+/// A running child.
+pub(crate) struct Server {
+    pub(crate) client: Client,
+    child: Child,
+    stdin: ChildStdin,
+    lines: mpsc::UnboundedReceiver<String>,
+}
+
+impl Server {
+    /// Starts a server on the folder. `key` gets the admin key if this is the folder's first start.
+    pub(crate) async fn start(data: &Path, key: &mut String) -> Server {
+        let mut child = Command::new(std::env::current_exe().expect("this binary"))
+            .args([
+                "server::child",
+                "--exact",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env(MARK, data)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a child");
+        let stdin = child.stdin.take().expect("its input");
+        let stdout = child.stdout.take().expect("its output");
+        let (send, lines) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for line in std::io::BufReader::new(stdout)
+                .lines()
+                .map_while(Result::ok)
+            {
+                if let Some((_, line)) = line.split_once(PREFIX) {
+                    drop(send.send(line.to_owned()));
+                }
+            }
+        });
+        let mut server = Server {
+            client: Client::new("", None),
+            child,
+            stdin,
+            lines,
+        };
+        let ready = server.line().await;
+        let mut words = ready.split(' ');
+        assert_eq!(words.next(), Some("ready"));
+        let url = words.next().expect("a URL").to_owned();
+        if let Some(first) = words.next() {
+            first.clone_into(key);
+        }
+        server.client = Client::new(&url, Some(key.clone()));
+        server
+    }
+
+    async fn line(&mut self) -> String {
+        let line = tokio::time::timeout(PATIENCE, self.lines.recv()).await;
+        line.expect("the child answers").expect("the child lives")
+    }
+
+    /// From now on the server counts commits, and stops for ever where it is told to.
+    pub(crate) async fn stop_at(&mut self, stop: Stop) {
+        let point = match stop.point {
+            CommitPoint::BeforeCommit => "before",
+            CommitPoint::AfterCommit => "after",
+        };
+        writeln!(self.stdin, "stop {point} {}", stop.commit).expect("the child reads");
+        assert_eq!(self.line().await, "told");
+    }
+
+    /// How many commits there were since it was told to count.
+    pub(crate) async fn commits(&mut self) -> i64 {
+        writeln!(self.stdin, "count").expect("the child reads");
+        let line = self.line().await;
+        line.parse().unwrap_or_else(|_| panic!("a number: {line}"))
+    }
+
+    /// Returns when the server has stopped where it was told to.
+    pub(crate) async fn stopped(&mut self) {
+        assert_eq!(self.line().await, "stopped");
+    }
+
+    /// SIGKILL. What the disk holds now is all that is left.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("a kill");
+        self.child.wait().expect("the end of the child");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Also when the test has failed; a second kill finds nothing.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Counts commits down and stops for ever at the one that was named.
+struct Brake {
+    before_left: AtomicI64,
+    after_left: AtomicI64,
+    commits: AtomicI64,
+}
+
+impl Brake {
+    fn told(&self, words: &[&str]) {
+        match words {
+            ["count"] => say(&self.commits.load(Ordering::SeqCst).to_string()),
+            ["stop", point, commit] => {
+                let commit = commit.parse().expect("a number");
+                let (before, after) = match *point {
+                    "before" => (commit, 0),
+                    _ => (0, commit),
+                };
+                self.commits.store(0, Ordering::SeqCst);
+                self.before_left.store(before, Ordering::SeqCst);
+                self.after_left.store(after, Ordering::SeqCst);
+                say("told");
+            }
+            other => panic!("{other:?} is nothing that a child is told"),
+        }
+    }
+
+    fn at(&self, point: CommitPoint) {
+        let left = match point {
+            CommitPoint::BeforeCommit => &self.before_left,
+            CommitPoint::AfterCommit => {
+                self.commits.fetch_add(1, Ordering::SeqCst);
+                &self.after_left
+            }
+        };
+        if left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            say("stopped");
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+fn say(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "\n{PREFIX}{line}").expect("the parent listens");
+    stdout.flush().expect("the parent listens");
+}
+
+/// Not a test but the server; without the mark it returns at once.
+#[test]
+fn child() {
+    let Some(data) = std::env::var_os(MARK).map(PathBuf::from) else {
+        return;
+    };
+    let brake = Arc::new(Brake {
+        before_left: AtomicI64::new(0),
+        after_left: AtomicI64::new(0),
+        commits: AtomicI64::new(0),
+    });
+    let listening = brake.clone();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            listening.told(&line.split(' ').collect::<Vec<_>>());
+        }
+        // The parent is gone: nobody would end this process otherwise.
+        std::process::exit(0);
+    });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let mut config = Config::new(data);
+        config.port = 0;
+        config.outbound_allow = vec!["127.0.0.1".to_owned()];
+        config.limit_read = Limit::Unlimited;
+        config.limit_execute = Limit::Unlimited;
+        let options = Options {
+            clock: Clock::system(),
+            commit_hook: Some(Arc::new(move |point| brake.at(point))),
+        };
+        let app = App::open(config, options).await.expect("the app opens");
+        let (_stop, stopped) = watch::channel(false);
+        let ready = |bound: flowlatch::app::Bound| {
+            let key = bound
+                .first_key
+                .map_or(String::new(), |key| format!(" {}", key.reveal()));
+            say(&format!("ready {}{key}", bound.url));
+        };
+        app.serve(stopped, ready).await.expect("it serves");
+    });
+}
