@@ -2,7 +2,6 @@
 //! many of its requests are under way.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-#[allow(dead_code)]
 #[path = "api/support.rs"]
 mod support;
 

@@ -1,10 +1,8 @@
 //! The text of a key stands in the answer that made it and nowhere else: in no file, no log line and no other answer.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-#[allow(dead_code)]
 #[path = "api/support.rs"]
 mod support;
-#[allow(dead_code)]
 #[path = "api/upstream.rs"]
 mod upstream;
 

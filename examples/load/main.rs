@@ -8,6 +8,8 @@
 //! Servers run as child processes of this program (started with `serve-bare` or `serve`), the load comes from this one.
 //! Everything stays on the loopback address and in a temporary folder.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 mod client;
 mod group_commit;
 mod history;

@@ -247,3 +247,20 @@ async fn a_workflow_without_steps_runs_and_has_no_output() {
     assert_eq!(logs.data(), json!([]));
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_body_is_nested_so_deep_and_no_deeper() {
+    let server = server(|_| {}).await;
+    let workflow = server.workflow("w", json!([set("s", json!(1))])).await;
+    let path = format!("{WORKFLOWS}/{workflow}/run");
+    // The body itself is one level, its input another.
+    for (levels, status) in [(64, StatusCode::ACCEPTED), (65, StatusCode::BAD_REQUEST)] {
+        let inner = (0..levels - 2).fold(json!(1), |inner, _| json!([inner]));
+        let answer = server
+            .admin()
+            .post(&path, json!({ "input": { "deep": inner } }))
+            .await;
+        assert_eq!(answer.status, status, "{levels}: {}", answer.text);
+    }
+    server.stop().await;
+}

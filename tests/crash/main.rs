@@ -10,9 +10,7 @@ mod every_commit;
 mod examine;
 mod server;
 mod soak;
-#[allow(dead_code)]
 #[path = "../api/support.rs"]
 mod support;
-#[allow(dead_code)]
 #[path = "../api/upstream.rs"]
 mod upstream;

@@ -8,7 +8,6 @@ mod built;
 #[path = "../outbound/server.rs"]
 mod other_side;
 mod programs;
-#[allow(dead_code)]
 #[path = "../api/support.rs"]
 mod support;
 mod workflows;
