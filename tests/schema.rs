@@ -112,7 +112,7 @@ async fn a_sound_file_has_no_fault_and_is_not_changed_by_looking() {
 
 #[tokio::test]
 async fn each_fault_is_found() {
-    let damages: [(&str, &[&str]); 5] = [
+    let damages: [(&str, &[&str]); 6] = [
         ("PRAGMA user_version = 2", &["schema version"]),
         ("DROP INDEX run_by_workflow", &["schema"]),
         ("DROP TRIGGER run_final_status_never_changes", &["schema"]),
@@ -121,6 +121,10 @@ async fn each_fault_is_found() {
             &["references"],
         ),
         ("PRAGMA journal_mode = DELETE", &["journal mode"]),
+        (
+            "INSERT INTO audit VALUES (1, 1, 'nobody', 'key.created', NULL, NULL, 'ok', '{}', hex(zeroblob(32)))",
+            &["audit chain"],
+        ),
     ];
     for (damage, expected) in damages {
         let folder = tempfile::tempdir().unwrap();

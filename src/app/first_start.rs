@@ -6,6 +6,7 @@ use crate::clock::iso_utc;
 use crate::error::{Error, Result};
 use crate::model::key::KeyFormat;
 use crate::model::limit::KeyLimits;
+use crate::model::page::PageRequest;
 use crate::model::scope::Permission;
 use crate::model::workflow::{Definition, DefinitionFormat, Reach, WorkflowStatus};
 use crate::store::WorkflowDraft;
@@ -33,7 +34,8 @@ impl App {
         }
         let control = self.0.keyring.control();
         let mut first_key_text = None;
-        if self.0.keyring.list(&control).is_empty() {
+        let keys = self.0.keyring.list(&control, &PageRequest::default());
+        if keys.items.is_empty() {
             let issued = self.0.keyring.issue(&control, "control", first_key()).await;
             first_key_text = Some(issued.map_err(|error| failed(&error))?.1);
         }

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::id::KeyId;
 use crate::model::key::{KeyRecord, KeyShape, parse};
 use crate::model::limit::Limit;
+use crate::model::page::{Page, PageRequest};
 use crate::store::{Store, StoreError};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -137,9 +138,9 @@ impl Keyring {
         self.shared.queue.hashes()
     }
 
-    /// The keys that `by` may see, newest first: itself, and those that hold no more than it does.
-    pub fn list(&self, by: &KeyEntry) -> Vec<KeyRecord> {
-        self.ring().seen_by(by.holder())
+    /// A page of the keys that `by` may see, newest first: itself, and those that hold no more than it does.
+    pub fn list(&self, by: &KeyEntry, page: &PageRequest) -> Page<KeyRecord> {
+        self.ring().seen_by(by.holder(), page)
     }
 
     /// One key that `by` may see.

@@ -9,6 +9,8 @@ use super::rules::Holding;
 use crate::id::KeyId;
 use crate::model::key::{KeyRecord, KeyShape, PublicId, REVOKED_KEPT_MS, Standing, TextRole};
 use crate::model::limit::{KeyLimits, Limit};
+use crate::model::page::{Cursor, Page, PageRequest};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -168,16 +170,27 @@ impl Ring {
         self.texts.contains_key(public_id)
     }
 
-    /// The keys that a holder may see, newest first: itself, and those that hold no more than it does.
-    pub(super) fn seen_by(&self, holder: &Holder) -> Vec<KeyRecord> {
-        let mut seen: Vec<KeyRecord> = self
+    /// A page of the keys that a holder may see, newest first: itself, and those that hold no more than it does.
+    pub(super) fn seen_by(&self, holder: &Holder, page: &PageRequest) -> Page<KeyRecord> {
+        let after = page.after.as_ref().map(|last| (last.ts, last.id.as_str()));
+        let mut seen: Vec<&Key> = self
             .keys
             .values()
             .filter(|key| self.sees(holder, &key.record))
-            .map(Key::with_last_use)
+            .filter(|key| after.is_none_or(|after| key.place() < after))
             .collect();
-        seen.sort_by(|a, b| (b.created_at_ms, &b.id).cmp(&(a.created_at_ms, &a.id)));
-        seen
+        seen.sort_by_key(|key| Reverse(key.place()));
+        let limit = page.limit as usize;
+        let last = seen.get(..limit).and_then(<[&Key]>::last);
+        let next = last.filter(|_| seen.len() > limit).map(|key| Cursor {
+            ts: key.record.created_at_ms,
+            id: key.record.id.to_string(),
+        });
+        let items = seen.into_iter().take(limit);
+        Page {
+            items: items.map(Key::with_last_use).collect(),
+            next,
+        }
     }
 
     /// One key, if the holder may see it.
@@ -229,6 +242,11 @@ impl Ring {
 }
 
 impl Key {
+    /// Its place in lists.
+    fn place(&self) -> (i64, &str) {
+        (self.record.created_at_ms, self.record.id.as_str())
+    }
+
     fn with_last_use(&self) -> KeyRecord {
         let mut record = self.record.clone();
         if let Some(last_use) = self.counters.last_use() {

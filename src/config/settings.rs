@@ -161,7 +161,7 @@ pub const SETTINGS: &[Setting] = &[
         "Largest input of a run.",
         |config, given| given.number().map(|value| config.max_input_bytes = value)),
     setting("max_output_bytes", "1048576", BYTES,
-        "How much of a step's output is kept; the rest is cut, with a mark.",
+        "Largest output of a step; of a larger one the size and the beginning are kept.",
         |config, given| given.number().map(|value| config.max_output_bytes = value)),
     setting("max_response_bytes", "5242880", BYTES,
         "Largest answer of a call that a step makes.",

@@ -20,6 +20,7 @@ pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;
 use crate::engine::outbound::Outbound;
+use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
 use crate::store::{Edit, Store, StoreError};
 use execution::Execution;
@@ -43,7 +44,7 @@ const RESUME_RETRY_MS: i64 = 30_000;
 pub struct EngineOptions {
     /// Runs under way at once; further ones wait in order.
     pub max_running_runs: usize,
-    /// How much of a step's output is kept, in bytes.
+    /// The largest output of a step, in bytes; of a larger one the size and the beginning are kept.
     pub max_output_bytes: usize,
     /// The largest input of a run, in bytes.
     pub max_input_bytes: usize,
@@ -57,9 +58,9 @@ pub enum EngineError {
     /// The workflow is not active: its status.
     #[error("the workflow is {0}; only an active workflow can be run: activate it first")]
     NotActive(&'static str),
-    /// The input does not fit: every problem in words.
-    #[error("{}", .0.join("; "))]
-    BadInput(Vec<String>),
+    /// The input does not fit: every problem with its place.
+    #[error("{}", in_words(.0))]
+    BadInput(Vec<DefinitionProblem>),
     /// The idempotency key was used with another request.
     #[error(
         "this idempotency key was used with another request in the last 24 hours; send a new key, or the same body"

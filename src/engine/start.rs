@@ -6,6 +6,7 @@ use super::logs::fold;
 use super::workflows::{CompiledDefinition, CompiledWorkflow};
 use super::{Engine, EngineError, may_be_retried};
 use crate::id::RunId;
+use crate::model::plan::DefinitionProblem;
 use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
 use crate::model::workflow::WorkflowStatus;
 use crate::store::{Idempotency, NewRun, Started};
@@ -131,14 +132,18 @@ impl Engine {
     }
 
     fn read_input(&self, input: &RawValue) -> Result<Value, EngineError> {
+        let misfit = |message: String| {
+            let place = "input".to_owned();
+            EngineError::BadInput(vec![DefinitionProblem { place, message }])
+        };
         let (bytes, max_bytes) = (input.get().len(), self.0.options.max_input_bytes);
         if bytes > max_bytes {
-            return Err(EngineError::BadInput(vec![format!(
-                "the input has {bytes} bytes; at most {max_bytes} are allowed (setting `max_input_bytes`)",
-            )]));
+            return Err(misfit(format!(
+                "it has {bytes} bytes; at most {max_bytes} are allowed (setting `max_input_bytes`)",
+            )));
         }
         serde_json::from_str(input.get())
-            .map_err(|error| EngineError::BadInput(vec![format!("the input is not JSON: {error}")]))
+            .map_err(|error| misfit(format!("it is not JSON: {error}")))
     }
 
     /// Starts a new run with the input, version and recorded step results of one that failed or was cancelled.

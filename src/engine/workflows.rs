@@ -303,13 +303,13 @@ impl Cache {
 }
 
 impl CompiledDefinition {
-    /// Whether `input` fits the `inputSchema`; otherwise every problem in words.
-    pub fn check_input(&self, input: &Value) -> Result<(), Vec<String>> {
+    /// Whether `input` fits the `inputSchema`; otherwise every problem with its place.
+    pub fn check_input(&self, input: &Value) -> Result<(), Vec<DefinitionProblem>> {
         check(self.input_schema.as_ref(), "input", input)
     }
 
-    /// Whether `output` fits the `outputSchema`; otherwise every problem in words.
-    pub fn check_output(&self, output: &Value) -> Result<(), Vec<String>> {
+    /// Whether `output` fits the `outputSchema`; otherwise every problem with its place.
+    pub fn check_output(&self, output: &Value) -> Result<(), Vec<DefinitionProblem>> {
         check(self.output_schema.as_ref(), "output", output)
     }
 }
@@ -341,11 +341,11 @@ fn compile_within(
     }
 }
 
-fn check(schema: Option<&Schema>, root: &str, value: &Value) -> Result<(), Vec<String>> {
+fn check(schema: Option<&Schema>, root: &str, value: &Value) -> Result<(), Vec<DefinitionProblem>> {
     let Some(schema) = schema else { return Ok(()) };
-    let say = |misfit: Misfit| {
-        let place = misfit.pointer.replace('/', ".");
-        format!("{root}{place}: {}", misfit.message)
+    let say = |misfit: Misfit| DefinitionProblem {
+        place: format!("{root}{}", misfit.pointer.replace('/', ".")),
+        message: misfit.message,
     };
     schema
         .check(value)

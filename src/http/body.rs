@@ -158,6 +158,11 @@ fn bad_query<T: DeserializeOwned>(query: &str, error: &serde_urlencoded::de::Err
         .split('&')
         .find(|pair| serde_urlencoded::from_str::<T>(pair).is_err())
         .and_then(|pair| pair.split('=').next());
+    let error = match error.to_string() {
+        what if what.contains("digit") => "it is not a whole number".to_owned(),
+        what if what.contains("was not `true` or `false`") => "it is `true` or `false`".to_owned(),
+        what => what,
+    };
     match name {
         Some(name) => {
             let name: String = name.chars().take(40).collect();

@@ -5,7 +5,7 @@
 use crate::auth::{KeyError, Refusal};
 use crate::engine::{EngineError, WorkflowProblem};
 use crate::model::limit::LimitState;
-use crate::model::plan::DefinitionProblem;
+use crate::model::plan::{DefinitionProblem, in_words};
 use crate::store::StoreError;
 
 /// Why a request was refused or failed.
@@ -99,21 +99,10 @@ impl From<EngineError> for Problem {
             EngineError::NotActive(_) | EngineError::OtherRequest | EngineError::Conflict(_) => {
                 Problem::Conflict(error.to_string())
             }
-            EngineError::BadInput(problems) => {
-                let place =
-                    |message: &String| message.split(':').next().unwrap_or("input").to_owned();
-                let details = problems
-                    .iter()
-                    .map(|m| DefinitionProblem {
-                        place: place(m),
-                        message: m.clone(),
-                    })
-                    .collect();
-                Problem::Invalid(
-                    format!("The input does not fit: {}", problems.join("; ")),
-                    details,
-                )
-            }
+            EngineError::BadInput(problems) => Problem::Invalid(
+                format!("The input does not fit: {}", in_words(&problems)),
+                problems,
+            ),
             EngineError::NotFound => Problem::NotFound("run"),
             EngineError::Stopping | EngineError::WorkflowChanged => {
                 Problem::Unavailable(error.to_string())

@@ -212,7 +212,7 @@ fn audit_row(row: &Row<'_>) -> Result<AuditRow, StoreError> {
     })
 }
 
-fn check_chain(connection: &Connection) -> Result<ChainCheck, StoreError> {
+pub(super) fn check_chain(connection: &Connection) -> Result<ChainCheck, StoreError> {
     // One snapshot: rows are added meanwhile.
     let snapshot = connection.unchecked_transaction()?;
     let chain = chain(&snapshot)?;

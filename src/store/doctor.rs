@@ -1,6 +1,8 @@
 //! Examines a database file that no server holds. May not know how findings are shown. Promise: changes nothing in the file.
 
+use super::audit::check_chain;
 use super::{StoreError, schema, writer::BUSY_TIMEOUT};
+use crate::model::audit::ChainCheck;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -31,6 +33,7 @@ pub fn inspect(path: &Path) -> Result<Vec<Finding>, StoreError> {
     let mut findings = vec![sqlite_version(), schema_version(version)];
     if version == schema::NEWEST_VERSION {
         findings.push(objects(&connection)?);
+        findings.push(audit_chain(&connection));
     }
     findings.push(auto_vacuum(&connection)?);
     findings.push(journal_mode(&connection)?);
@@ -147,6 +150,33 @@ fn references(connection: &Connection) -> Finding {
             faults.join(", ")
         ),
     )
+}
+
+fn audit_chain(connection: &Connection) -> Finding {
+    let name = "audit chain";
+    match check_chain(connection) {
+        Ok(ChainCheck::Intact { rows }) => finding(
+            name,
+            true,
+            format!("Every row of the audit log follows from the one before it ({rows} rows)."),
+            String::new(),
+        ),
+        Ok(ChainCheck::Broken { sequence }) => finding(
+            name,
+            false,
+            String::new(),
+            format!(
+                "Row {sequence} of the audit log does not follow from the one before it: somebody changed or removed rows. \
+                 What stands before it can be trusted."
+            ),
+        ),
+        Err(error) => finding(
+            name,
+            false,
+            String::new(),
+            format!("The audit log cannot be read: {error}."),
+        ),
+    }
 }
 
 /// One column of the first rows; an error is a row of its own.

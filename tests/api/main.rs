@@ -17,6 +17,7 @@ mod errors;
 mod events;
 mod keys;
 mod limits;
+mod numbers;
 mod panics;
 mod proxies;
 mod raw;

@@ -48,6 +48,7 @@ fn a_good_folder_is_well_held_or_not() {
         "auto_vacuum",
         "journal mode",
         "integrity",
+        "audit chain",
     ] {
         assert!(
             free.stdout.contains(&format!("ok  {check}")),

@@ -76,7 +76,7 @@ async fn a_flush_writes_the_rest() {
     bench.ring.flush().await;
     assert_eq!(bench.refusal_rows().await.len(), 1, "once only");
     let bench = bench.reopen().await;
-    let kept = bench.ring.list(&bench.ring.control());
+    let kept = bench.keys();
     let last_use = kept[0].last_use.as_ref().expect("written");
     assert_eq!(
         (last_use.category.as_str(), last_use.address.as_str()),

@@ -5,6 +5,7 @@ use flowlatch::clock::Clock;
 use flowlatch::model::audit::AuditFilter;
 use flowlatch::model::key::{KeyFormat, KeyRecord, from_entropy};
 use flowlatch::model::limit::{KeyLimits, Limit};
+use flowlatch::model::page::PageRequest;
 use flowlatch::model::workflow::Reach;
 use flowlatch::store::{Store, StoreOptions};
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,6 +31,15 @@ impl Bench {
     pub(crate) async fn open() -> Bench {
         let folder = tempfile::tempdir().expect("a folder");
         Bench::on(folder, Clock::manual(NOW_MS)).await
+    }
+
+    /// Every key, newest first.
+    pub(crate) fn keys(&self) -> Vec<KeyRecord> {
+        let all = PageRequest {
+            limit: u32::MAX,
+            after: None,
+        };
+        self.ring.list(&self.ring.control(), &all).items
     }
 
     /// After a restart: the same folder and time, a new process's memory.

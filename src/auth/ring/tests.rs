@@ -269,7 +269,8 @@ fn a_key_sees_itself_and_what_holds_no_more_newest_first() {
     let seen = |entry: &KeyEntry| -> Vec<i64> {
         bench
             .ring
-            .seen_by(entry.holder())
+            .seen_by(entry.holder(), &PageRequest::default())
+            .items
             .iter()
             .map(|key| key.created_at_ms)
             .collect()

@@ -61,7 +61,7 @@ pub(in crate::cli) enum Command {
     /// Look at runs, cancel and retry them
     #[command(subcommand)]
     Runs(Runs),
-    /// Check the data folder: file modes, lock, SQLite version, integrity, schema
+    /// Check the data folder: file modes, lock, SQLite version, integrity, schema, audit log
     #[command(after_help = "Example:\n  flowlatch doctor --data ./data")]
     Doctor,
 }

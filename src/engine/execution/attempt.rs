@@ -162,7 +162,10 @@ fn cut_to(output: Value, max_bytes: usize) -> Value {
     if text.len() <= max_bytes && !is_deeper(&output, MAX_OUTPUT_LEVELS) {
         return output;
     }
-    let preview: String = text.chars().take(PREVIEW_CHARS).collect();
+    let preview: String = text
+        .chars()
+        .take(PREVIEW_CHARS.min(max_bytes / 2))
+        .collect();
     json!({ "truncated": true, "sizeBytes": text.len(), "preview": preview })
 }
 

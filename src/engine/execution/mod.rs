@@ -10,7 +10,7 @@ use super::start::Telling;
 use super::under_way::Claim;
 use super::workflows::CompiledDefinition;
 use super::{EngineError, Shared, step};
-use crate::model::plan::{Next, NodeIndex, Outcome, RunState, Task, next};
+use crate::model::plan::{Next, NodeIndex, Outcome, RunState, Task, in_words, next};
 use crate::model::run::{Event, Run, RunError, RunStatus};
 use crate::store::NewRun;
 use recording::OpenChunk;
@@ -190,7 +190,7 @@ impl Execution {
                     code: "OUTPUT_INVALID".to_owned(),
                     message: format!(
                         "the output does not fit the outputSchema: {}",
-                        problems.join("; ")
+                        in_words(&problems)
                     ),
                     step_id: None,
                 }),

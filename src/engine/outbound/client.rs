@@ -84,8 +84,13 @@ impl Client {
             .timeout_ms
             .map_or(self.timeout_ms, |ms| ms.min(self.timeout_ms));
         let hop = first_hop(request).map_err(|message| StepError::fatal(CONFIG, message))?;
+        let whose = if timeout_ms == self.timeout_ms {
+            " (setting `http_timeout_ms`)"
+        } else {
+            ""
+        };
         let late = format!(
-            "{} {} took longer than {timeout_ms} ms",
+            "{} {} took longer than {timeout_ms} ms{whose}",
             hop.method,
             url::shown_url(&hop.url)
         );

@@ -1,16 +1,16 @@
 //! `/auth/api-keys`: list, create, read, change, rotate and revoke keys. A key's text stands in the answer that creates it
 //! (POST, rotate) and nowhere else.
 
-use super::{Answer, created, ok, page};
+use super::{Answer, created, ok, page, page_request};
 use crate::auth::{KeyChange, KeyText, NewKey};
 use crate::clock::{iso_utc, parse_iso};
-use crate::http::body::json;
+use crate::http::body::{json, query};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::{KeyId, WorkflowId};
-use crate::model::key::{KeyFormat, KeyRecord, KeySecret};
+use crate::model::key::{KeyFormat, KeyRecord, KeySecret, Standing};
 use crate::model::limit::{Category, KeyLimits, Limit};
 use crate::model::scope::Permission;
 use crate::model::workflow::Reach;
@@ -31,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let door = Door::Native;
     vec![
         Endpoint::new(door, Method::GET, KEYS, Needs(KeysView, Read), |guard| {
-            guard.then(list)
+            query(guard).then(list)
         }),
         Endpoint::new(
             door,
@@ -68,6 +68,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             |guard| json(guard).then(rotate),
         ),
     ]
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
 }
 
 /// `{"read":100,"write":null}`: absent leaves a limit as it is, `null` takes it away.
@@ -168,15 +175,12 @@ struct FormerView {
     valid_until: Option<String>,
 }
 
-async fn list(ctx: Ctx) -> Answer {
-    let keys: Vec<KeyView> = ctx
-        .api()
-        .keyring
-        .list(ctx.key())
-        .iter()
-        .map(|record| view(&ctx, record, None))
-        .collect();
-    page(&keys, None)
+async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
+    let request = page_request(asked.limit, asked.cursor.as_deref())?;
+    let found = ctx.api().keyring.list(ctx.key(), &request);
+    let records = found.items.iter();
+    let keys: Vec<KeyView> = records.map(|record| view(&ctx, record, None)).collect();
+    page(&keys, found.next.as_ref())
 }
 
 async fn own(ctx: Ctx) -> Answer {
@@ -373,16 +377,10 @@ fn view(ctx: &Ctx, record: &KeyRecord, text: Option<&KeyText>) -> KeyView {
 }
 
 fn status(record: &KeyRecord, now_ms: i64) -> &'static str {
-    match record {
-        KeyRecord {
-            revoked_at_ms: Some(_),
-            ..
-        } => "revoked",
-        KeyRecord {
-            expires_at_ms: Some(end_ms),
-            ..
-        } if *end_ms <= now_ms => "expired",
-        KeyRecord { disabled: true, .. } => "disabled",
-        _ => "active",
+    match record.standing(now_ms) {
+        Standing::InForce => "active",
+        Standing::Revoked => "revoked",
+        Standing::Expired => "expired",
+        Standing::Disabled => "disabled",
     }
 }

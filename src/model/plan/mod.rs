@@ -16,7 +16,7 @@ pub mod steps;
 mod tests;
 
 pub use next::next;
-pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems};
+pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems, in_words};
 pub use retry::after_failure;
 pub use state::{JournalError, RunState, StepRecord, StepStatus};
 pub use steps::{DefinitionLimits, compile};

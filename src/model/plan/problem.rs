@@ -8,13 +8,21 @@ pub const MAX_PROBLEMS: usize = 100;
 /// Longer words are not compared.
 const MAX_COMPARED_BYTES: usize = 32;
 
-/// One mistake in a definition.
+/// One mistake in a definition, or in a value that has to fit one.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct DefinitionProblem {
     /// `steps[2].config.url`, `inputSchema`, …
     pub place: String,
     /// What is wrong, with the value, and what to do.
     pub message: String,
+}
+
+/// Problems as one sentence: places and words.
+pub fn in_words(problems: &[DefinitionProblem]) -> String {
+    let words = problems
+        .iter()
+        .map(|problem| format!("{}: {}", problem.place, problem.message));
+    words.collect::<Vec<String>>().join("; ")
 }
 
 /// Collects the problems of one step, each with its place.

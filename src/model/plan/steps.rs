@@ -129,7 +129,7 @@ fn array_of_steps<'a>(
     match steps {
         Some(Value::Array(steps)) if steps.len() > limits.max_steps => {
             let message = format!(
-                "there are {} steps; at most {} are allowed",
+                "there are {} steps; at most {} are allowed (setting `max_steps`)",
                 steps.len(),
                 limits.max_steps
             );

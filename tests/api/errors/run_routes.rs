@@ -47,9 +47,9 @@ async fn starting_runs() {
     POST /workflows/{workflow}/run {"input":"text"}
         400 {"code":"VALIDATION_ERROR","message":"`input` is not an object; send {\"input\":{…}}."}
     POST /workflows/{workflow}/run {"input":{"amount":0}}
-        400 {"code":"VALIDATION_ERROR","details":[{"message":"input.amount: 0 is less than the minimum of 1","place":"input.amount"}],"message":"The input does not fit: input.amount: 0 is less than the minimum of 1"}
+        400 {"code":"VALIDATION_ERROR","details":[{"message":"0 is less than the minimum of 1","place":"input.amount"}],"message":"The input does not fit: input.amount: 0 is less than the minimum of 1"}
     POST /workflows/{workflow}/run {"input":{"amount":"ten"}}
-        400 {"code":"VALIDATION_ERROR","details":[{"message":"input.amount: \"ten\" is not of type \"number\"","place":"input.amount"}],"message":"The input does not fit: input.amount: \"ten\" is not of type \"number\""}
+        400 {"code":"VALIDATION_ERROR","details":[{"message":"\"ten\" is not of type \"number\"","place":"input.amount"}],"message":"The input does not fit: input.amount: \"ten\" is not of type \"number\""}
     POST /workflows/{workflow}/run {"inputs":{}}
         400 {"code":"VALIDATION_ERROR","message":"The body does not fit: unknown field `inputs`, expected one of `input`, `idempotencyKey`, `mode`, `maxExecutionTimeMs`, `connectionId` at line 1 column 9."}
     POST /workflows/{workflow}/run {"mode":"later"}

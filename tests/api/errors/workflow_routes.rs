@@ -89,7 +89,7 @@ async fn finding_workflows() {
     GET /workflows?limit=101 
         400 {"code":"VALIDATION_ERROR","message":"`limit` is 101; it goes from 1 to 100."}
     GET /workflows?limit=x 
-        400 {"code":"VALIDATION_ERROR","message":"`limit` in the query string: invalid digit found in string."}
+        400 {"code":"VALIDATION_ERROR","message":"`limit` in the query string: it is not a whole number."}
     GET /workflows?limit=1&limit=2 
         400 {"code":"VALIDATION_ERROR","message":"In the query string: duplicate field `limit`."}
     GET /workflows?cursor=x 
@@ -101,7 +101,7 @@ async fn finding_workflows() {
     GET /workflows/nobody 
         404 {"code":"NOT_FOUND","message":"There is no such workflow, or this key does not reach it."}
     DELETE /workflows/{workflow}?purge=maybe 
-        400 {"code":"VALIDATION_ERROR","message":"`purge` in the query string: provided string was not `true` or `false`."}
+        400 {"code":"VALIDATION_ERROR","message":"`purge` in the query string: it is `true` or `false`."}
     DELETE /workflows/{workflow}?prge=true 
         400 {"code":"VALIDATION_ERROR","message":"`prge` in the query string: unknown field `prge`, expected `purge`."}
     GET /workflows/{workflow}/versions?limit=0 

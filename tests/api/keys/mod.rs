@@ -2,6 +2,7 @@
 
 mod handing_on;
 mod life;
+mod listing;
 mod rotation;
 
 use crate::support::{Answer, Client, TestServer};
