@@ -15,6 +15,7 @@ mod panics;
 mod proxies;
 mod raw;
 mod runs;
+mod streams;
 mod support;
 mod tls;
 mod upstream;

@@ -77,9 +77,9 @@ fn native_word(word: &str) -> &str {
 /// Status and code of each problem.
 fn kind(problem: &Problem) -> (StatusCode, &'static str) {
     match problem {
-        Problem::Unauthorized(Refusal::Throttled { .. }) | Problem::Limited(_) => {
-            (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED")
-        }
+        Problem::Unauthorized(Refusal::Throttled { .. })
+        | Problem::Limited(_)
+        | Problem::TooManyStreams(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
         Problem::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
         Problem::Forbidden(_) | Problem::NotHeld(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
         Problem::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
@@ -106,6 +106,11 @@ fn sentence(problem: &Problem, visit: &Visit) -> String {
             )
         }
         Problem::Unauthorized(_) => "Invalid or missing API key".to_owned(),
+        Problem::TooManyStreams(limit) => {
+            format!(
+                "This key has {limit} event streams open, the most that it may; close one first."
+            )
+        }
         Problem::Forbidden(_) => "Insufficient permissions for this operation".to_owned(),
         Problem::NotFound("path") => {
             "There is no such path; the README lists the API's paths.".to_owned()
