@@ -1,6 +1,7 @@
-//! Many event streams, and large ones: what one key may hold of the server.
+//! Many event streams, large ones, and answers that nobody reads: what one client may hold of the server.
 
 use crate::support::TestServer;
+use crate::wire::Wire;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -84,5 +85,49 @@ async fn a_journal_of_many_parts_arrives_whole_and_in_order() {
     let in_order: Vec<usize> = (0..ids.len()).collect();
     assert_eq!(ids, in_order);
     assert!(ids.len() > 40, "{ids:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_does_not_read_answers_is_given_no_more_of_them() {
+    const REQUESTS: usize = 300;
+    let server = TestServer::start().await;
+    let large = json!([{
+        "id": "large", "type": "transform", "config": { "sourceData": "x".repeat(900_000) },
+    }]);
+    let workflow = server.workflow("large", large).await;
+    let (key, reader) = server
+        .with_key(json!({ "name": "reader", "scopes": ["workflows:read"] }))
+        .await;
+    let text = key["key"].as_str().expect("a key");
+    let request = format!(
+        "GET /api/v1/workflows/{workflow} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {text}\r\n\r\n"
+    );
+    let mut deaf = Wire::to(server.address()).await;
+    deaf.send(&request.repeat(REQUESTS)).await;
+    // What is not found shows the limit and counts for nothing. It has settled when it stands still for a while.
+    let remaining = async || {
+        let answer = reader.get("/api/v1/nothing").await;
+        let remaining = answer.header("x-ratelimit-remaining");
+        remaining
+            .expect("a limit")
+            .parse::<usize>()
+            .expect("a number")
+    };
+    let (mut now, mut still) = (remaining().await, 0);
+    while now == 1_000 || still < 100 {
+        let next = remaining().await;
+        still = if next == now { still + 1 } else { 0 };
+        now = next;
+    }
+    let answered = 1_000 - now;
+    assert!(
+        answered < REQUESTS / 3,
+        "{answered} answers of 0.9 MB wait in memory"
+    );
+    // Once they are read, the rest follows.
+    for _ in 0..REQUESTS {
+        assert_eq!(deaf.next_answer().await.expect("an answer").status, 200);
+    }
     server.stop().await;
 }
