@@ -10,11 +10,14 @@ use crate::model::limit::{Category, Limit, LimitState, Window};
 use crate::model::scope::{Permission, PermissionSet};
 use crate::model::workflow::Reach;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What logs and records call the owner of the data folder.
 const CONTROL: &str = "control";
+
+/// Event streams that one key may have open at once, so that no key takes every connection.
+pub const MAX_STREAMS: u32 = 100;
 
 /// One key in memory. Cheap to check; counts its own requests.
 pub struct KeyEntry {
@@ -41,6 +44,16 @@ pub(super) struct Counters {
     /// The second of the last noted use: further uses in it are not noted, so that a use costs one atomic read.
     used_at_s: AtomicI64,
     last_use: Mutex<LastUseNote>,
+    streams: AtomicU32,
+}
+
+/// Room for one open event stream of a key; given back when dropped.
+pub struct StreamSeat(Arc<Counters>);
+
+impl Drop for StreamSeat {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -140,6 +153,13 @@ impl KeyEntry {
         let window = window.lock().unwrap_or_else(PoisonError::into_inner);
         let room = window.peek(clock.monotonic_ms(), limit);
         Some(LimitState::accepted(limit, room, clock.now_ms()))
+    }
+
+    /// Room for one more event stream; `None` when the key has [`MAX_STREAMS`] open.
+    pub fn take_stream_seat(&self) -> Option<StreamSeat> {
+        let seat = StreamSeat(Arc::clone(&self.counters));
+        let taken = seat.0.streams.fetch_add(1, Ordering::Relaxed);
+        (taken < MAX_STREAMS).then_some(seat)
     }
 
     /// Notes the use in memory, at most once a second; written later, in batches.

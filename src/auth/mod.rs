@@ -14,7 +14,7 @@ mod ring;
 mod rules;
 mod throttle;
 
-pub use entry::KeyEntry;
+pub use entry::{KeyEntry, MAX_STREAMS, StreamSeat};
 pub use keyring::Keyring;
 
 use crate::model::key::KeyFormat;

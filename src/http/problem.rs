@@ -35,6 +35,8 @@ pub enum Problem {
     Misdirected,
     /// 429: over the key's limit.
     Limited(LimitState),
+    /// 429: the key has as many event streams open as it may.
+    TooManyStreams(u32),
     /// 503: nothing was written, and it may work again soon.
     Unavailable(String),
     /// 500: the log has the cause under the request's id.

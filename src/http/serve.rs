@@ -236,10 +236,8 @@ impl Connection {
             progress: progress.clone(),
         });
         let mut server = hyper::server::conn::http1::Builder::new();
-        server
-            .half_close(true)
-            .pipeline_flush(true)
-            .max_buf_size(MAX_HEAD_BYTES);
+        // Not `pipeline_flush`: with it hyper takes answers of whoever does not read them into memory without an end.
+        server.half_close(true).max_buf_size(MAX_HEAD_BYTES);
         let mut connection = std::pin::pin!(server.serve_connection(io, service));
         loop {
             tokio::select! {

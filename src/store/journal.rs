@@ -29,7 +29,17 @@ impl Store {
 
     /// A run's events from `from` on. A point read.
     pub fn journal(&self, run_sequence: i64, from: u64) -> Result<Vec<Recorded>, StoreError> {
-        self.read(|connection| read(connection, run_sequence, from))
+        self.read(|connection| read(connection, run_sequence, from, usize::MAX))
+    }
+
+    /// A run's events from `from` on, as many whole chunks as reach `enough_bytes`; none when there are no more. A point read.
+    pub fn journal_part(
+        &self,
+        run_sequence: i64,
+        from: u64,
+        enough_bytes: usize,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        self.read(|connection| read(connection, run_sequence, from, enough_bytes))
     }
 }
 
@@ -151,6 +161,7 @@ fn read(
     connection: &Connection,
     run_sequence: i64,
     from: u64,
+    enough_bytes: usize,
 ) -> Result<Vec<Recorded>, StoreError> {
     let begin = position(run_sequence, 0)?;
     let end = position(run_sequence.saturating_add(1), 0)?;
@@ -158,11 +169,13 @@ fn read(
         return Ok(Vec::new());
     };
     let mut recorded = Vec::new();
+    let mut bytes = 0;
     let mut statement = connection.prepare_cached(CHUNKS)?;
     let mut rows = statement.query((begin, first, end))?;
     while let Some(row) = rows.next()? {
         let first_event = u64::try_from(row.get::<_, i64>(0)? - begin).unwrap_or_default();
         let at_ms = row.get(2)?;
+        bytes += row.get_ref(3)?.as_bytes().map_or(0, <[u8]>::len);
         let events: Vec<Event> = column::json(row, 3)?;
         if events.len() as u64 != column::unsigned::<u64>(row, 1)? {
             return Err(StoreError::Database(format!(
@@ -177,6 +190,9 @@ fn read(
             at_ms,
             event,
         }));
+        if bytes >= enough_bytes && !recorded.is_empty() {
+            break;
+        }
     }
     Ok(recorded)
 }

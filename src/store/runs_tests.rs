@@ -48,6 +48,19 @@ async fn a_run_is_what_its_chunks_made_of_it() {
         assert_eq!(numbers, (from..6).collect::<Vec<u64>>(), "from {from}");
     }
     assert_eq!(store.journal(sequence, u64::MAX).unwrap(), []);
+    // In parts, a chunk or more at a time.
+    let part = |from, enough_bytes| {
+        let events = store.journal_part(sequence, from, enough_bytes).unwrap();
+        events
+            .iter()
+            .map(|event| event.sequence)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(part(0, 1), [0, 1, 2]);
+    assert_eq!(part(1, 1), [1, 2]);
+    assert_eq!(part(3, 1), [3]);
+    assert_eq!(part(0, 1 << 20), [0, 1, 2, 3, 4, 5]);
+    assert!(part(6, 1).is_empty());
     let events = store.journal(sequence, 3).unwrap();
     assert_eq!(
         events[0].event,

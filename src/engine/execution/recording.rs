@@ -11,6 +11,8 @@ use crate::store::{Appended, Chunk, NewRun, RunRow, Started, StoreError};
 /// A stretch of pure steps is committed after so many events, or after so long.
 const CHUNK_EVENTS: u32 = 256;
 const CHUNK_MS: i64 = 20;
+/// Nor does a chunk grow much larger than this, in bytes: whoever reads a journal reads whole chunks.
+const CHUNK_BYTES: usize = 256 << 10;
 /// How long to wait before a commit that failed is tried again.
 const COMMIT_RETRY_MS: u64 = 250;
 
@@ -74,7 +76,7 @@ impl Execution {
 
     pub(super) async fn commit_when_due(&mut self) -> Result<(), Halt> {
         let age_ms = self.shared.clock.now_ms() - self.chunk.at_ms;
-        if self.chunk.count > 0 && (self.chunk.count >= CHUNK_EVENTS || age_ms >= CHUNK_MS) {
+        if self.chunk.count > 0 && (self.chunk.is_full() || age_ms >= CHUNK_MS) {
             self.commit(self.row(RunStatus::Running)).await?;
             tokio::task::yield_now().await;
         }
@@ -162,6 +164,10 @@ impl OpenChunk {
             from,
             ..OpenChunk::default()
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.count >= CHUNK_EVENTS || self.events.len() >= CHUNK_BYTES
     }
 
     fn close(&self, row: RunRow) -> Chunk {

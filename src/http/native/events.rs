@@ -4,7 +4,7 @@
 
 use super::Answer;
 use super::runs::reachable_run;
-use crate::auth::KeyEntry;
+use crate::auth::{KeyEntry, MAX_STREAMS, StreamSeat};
 use crate::clock::iso_utc;
 use crate::engine::Subscription;
 use crate::http::Api;
@@ -31,6 +31,8 @@ use warp::{Filter as _, Reply as _};
 const HEARTBEAT_MS: u64 = 15_000;
 /// How often it is asked whether the key is still in force.
 const KEY_CHECK: Duration = Duration::from_secs(2);
+/// So much of a journal is read at once, in bytes: a client that reads slowly holds little more.
+const ENOUGH_BYTES: usize = 64 << 10;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let access = Access::Needs(Permission::RunsRead, Category::Read);
@@ -51,7 +53,9 @@ async fn events(ctx: Ctx) -> Answer {
             Problem::invalid("`Last-Event-ID` is not the id of an event of this stream; leave it out to start at 0.")
         })?,
     };
+    let seat = ctx.key().take_stream_seat();
     let follower = Follower {
+        _seat: seat.ok_or(Problem::TooManyStreams(MAX_STREAMS))?,
         subscription: ctx.api().engine.subscribe(run.summary.sequence),
         stopping: ctx.api().stopping.clone(),
         visit: ctx.visit.clone(),
@@ -78,6 +82,7 @@ async fn events(ctx: Ctx) -> Answer {
 
 /// Follows one run's journal for one client.
 struct Follower {
+    _seat: StreamSeat,
     subscription: Subscription,
     stopping: watch::Receiver<bool>,
     visit: Arc<Visit>,
@@ -103,7 +108,10 @@ impl Follower {
             if let Some(chunk) = self.ready.pop_front() {
                 return Some(chunk);
             }
-            if self.over || !self.api().keyring.in_force(&self.key) || self.read().is_none() {
+            if !self.api().keyring.in_force(&self.key) || self.read().is_none() {
+                return None;
+            }
+            if self.over {
                 return None;
             }
             if !self.ready.is_empty() {
@@ -118,15 +126,16 @@ impl Follower {
         }
     }
 
-    /// Reads what was recorded since the last time. Whether the run has ended is asked first, so that nothing is missed.
+    /// Reads the next of what was recorded since the last time. It is over when nothing is left of a run that has ended;
+    /// whether it has is asked first, so that nothing is missed.
     fn read(&mut self) -> Option<()> {
         let run = self.api().store.run(&self.id).ok().flatten()?;
         let recorded = self
             .api()
             .store
-            .journal(self.run_sequence, self.from)
+            .journal_part(self.run_sequence, self.from, ENOUGH_BYTES)
             .ok()?;
-        self.over = run.summary.status.is_final();
+        self.over = run.summary.status.is_final() && recorded.is_empty();
         for event in recorded {
             self.from = event.sequence + 1;
             self.ready.push_back(render(&event)?);

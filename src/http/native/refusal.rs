@@ -99,9 +99,9 @@ fn native_word(word: &str) -> &str {
 
 fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
     match problem {
-        Problem::Unauthorized(Refusal::Throttled { .. }) | Problem::Limited(_) => {
-            (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED")
-        }
+        Problem::Unauthorized(Refusal::Throttled { .. })
+        | Problem::Limited(_)
+        | Problem::TooManyStreams(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
         Problem::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
         Problem::Forbidden(_) | Problem::NotHeld(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
         Problem::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
@@ -124,6 +124,11 @@ fn message(problem: &Problem, visit: &Visit) -> String {
         Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => {
             return format!(
                 "Too many failed attempts from this address. Try again in {retry_after_s} seconds."
+            );
+        }
+        Problem::TooManyStreams(limit) => {
+            return format!(
+                "This key has {limit} event streams open, the most that it may; close one first."
             );
         }
         Problem::Unauthorized(_) => "Invalid or missing API key",
