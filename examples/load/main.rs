@@ -8,6 +8,7 @@
 //! Servers run as child processes of this program (started with `serve-bare` or `serve`), the load comes from this one.
 //! Everything stays on the loopback address and in a temporary folder.
 
+// A program for a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod client;

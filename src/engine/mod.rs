@@ -5,6 +5,7 @@
 mod execution;
 mod logs;
 pub mod outbound;
+mod schema;
 mod start;
 pub mod step;
 mod timer;

@@ -2,6 +2,7 @@
 //! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
 
 use crate::clock::Clock;
+use crate::engine::schema::{Misfit, Schema};
 use crate::engine::step;
 use crate::id::WorkflowId;
 use crate::model::plan::{DefinitionLimits, DefinitionProblem, Plan, compile};
@@ -12,10 +13,9 @@ use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// How many bytes of definitions the cache keeps, counted by their JSON.
+/// How many bytes of definitions the cache keeps, counted by their JSON and the
+/// regular expressions of their schemas.
 const CACHE_BYTES: usize = 16 << 20;
-/// How many problems of an input or output are told.
-const SCHEMA_PROBLEMS: usize = 20;
 
 /// A definition, ready to run.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub struct CompiledDefinition {
     pub sequence: i64,
     /// The plan.
     pub plan: Plan,
-    input_schema: Option<jsonschema::Validator>,
-    output_schema: Option<jsonschema::Validator>,
+    input_schema: Option<Schema>,
+    output_schema: Option<Schema>,
 }
 
 /// A workflow with its current definition, ready to run.
@@ -220,7 +220,12 @@ impl Workflows {
 
     fn compile_stored(&self, workflow: Workflow) -> Result<CompiledWorkflow, StoreError> {
         let definition = Self::compile_known(&workflow.definition, workflow.definition_sequence)?;
-        let weight_bytes = 1_000 + workflow.definition.body.to_string().len();
+        let patterns_bytes = [&definition.input_schema, &definition.output_schema]
+            .into_iter()
+            .flatten()
+            .map(Schema::memory_bytes)
+            .sum::<usize>();
+        let weight_bytes = 1_000 + workflow.definition.body.to_string().len() + patterns_bytes;
         Ok(CompiledWorkflow {
             workflow,
             definition: Arc::new(definition),
@@ -336,37 +341,21 @@ fn compile_within(
     }
 }
 
-fn check(
-    schema: Option<&jsonschema::Validator>,
-    root: &str,
-    value: &Value,
-) -> Result<(), Vec<DefinitionProblem>> {
+fn check(schema: Option<&Schema>, root: &str, value: &Value) -> Result<(), Vec<DefinitionProblem>> {
     let Some(schema) = schema else { return Ok(()) };
-    if schema.is_valid(value) {
-        return Ok(());
-    }
-    let say = |error: jsonschema::ValidationError<'_>| {
-        let place = error.instance_path().to_string().replace('/', ".");
-        DefinitionProblem {
-            place: format!("{root}{place}"),
-            message: error.to_string().chars().take(300).collect(),
-        }
+    let say = |misfit: Misfit| DefinitionProblem {
+        place: format!("{root}{}", misfit.pointer.replace('/', ".")),
+        message: misfit.message,
     };
-    Err(schema
-        .iter_errors(value)
-        .take(SCHEMA_PROBLEMS)
-        .map(say)
-        .collect())
+    schema
+        .check(value)
+        .map_err(|misfits| misfits.into_iter().map(say).collect())
 }
 
-fn schema(
-    body: &Value,
-    field: &str,
-    problems: &mut Vec<DefinitionProblem>,
-) -> Option<jsonschema::Validator> {
+fn schema(body: &Value, field: &str, problems: &mut Vec<DefinitionProblem>) -> Option<Schema> {
     let source = body.get(field).filter(|source| !source.is_null())?;
-    match jsonschema::validator_for(source) {
-        Ok(validator) => Some(validator),
+    match Schema::compile(source) {
+        Ok(schema) => Some(schema),
         Err(error) => {
             let message = format!("not a JSON Schema that can be used: {error}");
             problems.push(DefinitionProblem {

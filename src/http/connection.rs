@@ -1,10 +1,11 @@
 //! Connections: how many there are, what each is doing, and which are closed: one whose request head takes too long, and,
-//! when another wants in and there is no room, the one that has been idle longest.
+//! when another wants in and there is no room, the one that has been idle longest, or silent.
 //! May not know requests. Promise: a request costs no clock read and no lock here, only a mark in its connection; one
 //! that is being answered is never closed.
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
@@ -17,6 +18,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// How often connections are looked through.
 const TICK: Duration = Duration::from_millis(250);
+
+/// Where there is no room, a head that takes longer than so many ticks makes way for another connection: who has something
+/// to say has said it by then, and silent connections cost nothing to open.
+const UNTOUCHABLE_TICKS: u32 = 4;
 
 /// A request's head is being waited for (on a fresh connection) or read.
 const HEAD: u8 = 0;
@@ -73,8 +78,8 @@ impl Registry {
         }))
     }
 
-    /// Lets in a connection that was accepted. Where there is no room, the longest idle one is closed for it; while none
-    /// is idle, this waits. `None` once there will never be room again.
+    /// Lets in a connection that was accepted. Where there is no room, the longest idle one is closed for it, or else the
+    /// one whose head is late; while there is neither, this waits. `None` once there will never be room again.
     pub(super) async fn enter(&self) -> Option<Arc<Progress>> {
         let permits = &self.0.permits;
         if let Ok(permit) = permits.clone().try_acquire_owned() {
@@ -134,9 +139,17 @@ impl Registry {
     /// Makes room: for another connection, or where the process has no file descriptors left.
     pub(super) fn close_longest_idle(&self) {
         let now = self.0.tick.load(Ordering::Relaxed);
-        let idle = self.connections(IDLE).into_iter();
-        let longest = idle.max_by_key(|connection| {
+        let ticks = |connection: &Arc<Progress>| {
             now.wrapping_sub(connection.since_tick.load(Ordering::Relaxed))
+        };
+        // Of those of one tick, the one that came first.
+        let age = |connection: &Arc<Progress>| (ticks(connection), Reverse(connection.number));
+        let longest_idle = self.connections(IDLE).into_iter().max_by_key(age);
+        let longest = longest_idle.or_else(|| {
+            let heads = self.connections(HEAD).into_iter();
+            heads
+                .filter(|connection| ticks(connection) >= UNTOUCHABLE_TICKS)
+                .max_by_key(age)
         });
         if let Some(connection) = longest {
             connection.told.notify_one();

@@ -8,6 +8,7 @@ pub mod limit;
 pub mod page;
 pub mod plan;
 pub mod run;
+pub mod schema_work;
 pub mod scope;
 pub mod template;
 pub mod workflow;

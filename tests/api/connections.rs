@@ -145,6 +145,26 @@ async fn a_stream_that_has_ended_is_idle_and_one_place_is_enough_for_everybody()
 }
 
 #[tokio::test]
+async fn silent_connections_keep_nobody_out() {
+    let server = TestServer::start_with(Clock::system(), |config| {
+        (config.max_connections, config.header_timeout_ms) = (2, 600_000);
+    })
+    .await;
+    let mut silent = Wire::to(server.address()).await;
+    let mut half_said = Wire::to(server.address()).await;
+    half_said.send("GET /api/health HTTP/1.1\r\n").await;
+    for _ in 0..2 {
+        let mut next = Wire::to(server.address()).await;
+        assert!(next.is_served().await);
+    }
+    assert!(silent.ends().await, "the longest silent one makes room");
+    half_said.send("host: localhost\r\n\r\n").await;
+    let answer = half_said.next_answer().await.expect("an answer");
+    assert_eq!(answer.status, 200, "one was enough");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn of_several_idle_connections_the_longest_idle_goes_first() {
     let server = TestServer::start_with(Clock::system(), |config| config.max_connections = 2).await;
     let mut first = Wire::to(server.address()).await;

@@ -1,8 +1,12 @@
 //! The server through its public HTTP: a real port, a real SQLite file in a temporary folder, a real client.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
-// `json!({…})` is handed to helpers as it is.
-#![allow(clippy::needless_pass_by_value)]
+// JSON literals are handed over whole; a failed expectation is what a test is for.
+#![allow(
+    clippy::expect_used,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    missing_docs
+)]
 
 mod access;
 mod audit;

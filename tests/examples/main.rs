@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod built;
-#[allow(dead_code)]
 #[path = "../outbound/server.rs"]
 mod other_side;
 mod programs;

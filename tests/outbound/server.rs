@@ -1,6 +1,9 @@
 //! The other side: a listener that records what it is asked and answers as it is told.
 //! It writes its answers byte by byte itself, so that it can also answer wrongly, slowly or not at all.
 
+// Several test binaries include this file, and each uses a part of it.
+#![allow(dead_code)]
+
 use flowlatch::engine::outbound::{Outbound, OutboundOptions, OutboundRequest};
 use std::{
     net::SocketAddr,

@@ -117,3 +117,73 @@ async fn an_unknown_step_type_names_the_nearest() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_schema_that_would_hold_or_end_the_server_is_refused_with_a_reason() {
+    let server = empty_server().await;
+    let admin = server.admin();
+    let reference = |number: usize| json!({ "$ref": format!("#/$defs/d{number}") });
+    let chain = |length: usize, times: usize| {
+        let mut definitions: serde_json::Map<String, Value> = (0..length)
+            .map(|number| {
+                let next = vec![reference(number + 1); times];
+                (format!("d{number}"), json!({ "allOf": next }))
+            })
+            .collect();
+        definitions.insert(format!("d{length}"), json!({ "type": "object" }));
+        json!({ "$ref": "#/$defs/d0", "$defs": definitions })
+    };
+    let patterns: Vec<Value> = (0..200)
+        .map(|number| json!({ "pattern": format!("[\\p{{L}}{number}]{{60}}") }))
+        .collect();
+    for (schema, reason) in [
+        (chain(9_000, 1), "levels"),
+        (chain(40, 2), "multiply"),
+        (json!({ "allOf": patterns }), "regular expressions"),
+        (json!({ "pattern": "\\p{L}{1000}{1000}" }), "regex"),
+        (
+            json!({ "anyOf": [{ "$ref": "#" }, { "$ref": "#" }] }),
+            "leads back",
+        ),
+    ] {
+        let mut body = definition("hostile");
+        body["inputSchema"] = schema.clone();
+        let told = admin.post(VALIDATE, body).await.data();
+        assert_eq!(told["problems"][0]["place"], json!("inputSchema"), "{told}");
+        let message = text(&told["problems"][0]["message"]);
+        assert!(message.contains(reason), "{message}");
+        // The same in a step.
+        let mut body = definition("hostile");
+        body["steps"] = json!([{
+            "id": "check", "type": "transform",
+            "config": { "sourceData": "{{input}}", "targetSchema": schema },
+        }]);
+        let told = admin.post(VALIDATE, body).await.data();
+        let message = text(&told["problems"][0]["message"]);
+        assert!(message.contains(reason), "{message}");
+    }
+    let mut body = definition("names");
+    body["inputSchema"] = json!({
+        "properties": { "name": { "type": "string", "pattern": "^[\\p{L} ]{1,80}$" } },
+    });
+    let told = admin.post(VALIDATE, body).await.data();
+    assert_eq!(told["valid"], json!(true), "{told}");
+}
+
+#[tokio::test]
+async fn an_input_that_would_take_too_long_to_check_is_a_400() {
+    let server = empty_server().await;
+    let choices: Vec<u32> = (0..30_000).collect();
+    let mut body = definition("choices");
+    body["inputSchema"] = json!({ "properties": { "all": { "items": { "enum": choices } } } });
+    let workflow = server.workflow_with(body).await;
+    let path = format!("{WORKFLOWS}/{workflow}/run");
+    for (length, status) in [
+        (10, StatusCode::ACCEPTED),
+        (50_000, StatusCode::BAD_REQUEST),
+    ] {
+        let input = json!({ "all": vec![29_999; length] });
+        let answer = server.admin().post(&path, json!({ "input": input })).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+}

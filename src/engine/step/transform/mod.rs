@@ -12,6 +12,7 @@ mod path;
 
 use super::field::{self, Fields};
 use super::{Behaviour, Done, StepType};
+use crate::engine::schema::Schema;
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
 use path::Path;
@@ -183,9 +184,11 @@ fn run(config: &Value) -> Result<Done, StepError> {
     };
     if let Some(schema) = field::present(config, "targetSchema") {
         let validator = validator(schema).map_err(field::config_error)?;
-        if let Err(error) = validator.validate(&output) {
-            let place = error.instance_path().to_string();
-            let message = field::cut(&error.to_string(), 200);
+        if let Err(misfits) = validator.check(&output) {
+            let misfit = misfits.into_iter().next();
+            let (place, message) =
+                misfit.map_or_else(Default::default, |misfit| (misfit.pointer, misfit.message));
+            let message = field::cut(&message, 200);
             return Err(failed(format!(
                 "the output does not fit `targetSchema` at `{place}`: {message}"
             )));
@@ -271,12 +274,12 @@ fn weight(value: &Value) -> usize {
     size_of::<Value>() + inside
 }
 
-fn validator(schema: &Value) -> Result<jsonschema::Validator, String> {
+fn validator(schema: &Value) -> Result<Schema, String> {
     if !schema.is_object() {
         return Err(format!("{} is not a JSON Schema", field::shown(schema)));
     }
-    jsonschema::validator_for(schema)
-        .map_err(|error| format!("not a JSON Schema: {}", field::cut(&error.to_string(), 200)))
+    Schema::compile(schema)
+        .map_err(|error| format!("not a JSON Schema: {}", field::cut(&error, 200)))
 }
 
 fn failed(message: String) -> StepError {
