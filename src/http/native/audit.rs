@@ -1,11 +1,10 @@
 //! `GET /audit`: the audit log, newest first, with filters.
 
-use super::{Answer, page, page_request};
+use super::{Answer, numbered, page, page_request};
 use crate::clock::iso_utc;
 use crate::http::body::query;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
-use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::model::audit::{AuditFilter, AuditRow};
 use crate::model::limit::Category;
@@ -53,15 +52,7 @@ struct AuditView {
 
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
     let request = page_request(asked.limit, asked.cursor.as_deref())?;
-    let before = match &request.after {
-        None => None,
-        Some(cursor) => Some(
-            cursor
-                .id
-                .parse()
-                .map_err(|_| Problem::invalid("`cursor` is not one of this list."))?,
-        ),
-    };
+    let before = numbered(request.after.as_ref())?;
     // A key that is bound to workflows sees of the log what it did itself.
     let own = (*ctx.key().reach() != Reach::All).then(|| ctx.key().id().to_string());
     let filter = AuditFilter {

@@ -110,3 +110,11 @@ fn page_request(limit: Option<u32>, cursor: Option<&str>) -> Result<PageRequest,
     };
     Ok(PageRequest { limit, after })
 }
+
+/// The number that a cursor of a numbered list (versions, audit rows) stands for.
+fn numbered(after: Option<&Cursor>) -> Result<Option<i64>, Problem> {
+    let number = after.map(|cursor| cursor.id.parse());
+    number
+        .transpose()
+        .map_err(|_| Problem::invalid("`cursor` is not one of this list."))
+}

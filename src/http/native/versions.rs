@@ -1,7 +1,7 @@
 //! `/workflows/:id/versions`: list, read, restore.
 
 use super::workflows::{DefinitionView, reachable};
-use super::{Answer, ok, page, page_request};
+use super::{Answer, numbered, ok, page, page_request};
 use crate::clock::iso_utc;
 use crate::http::body::query;
 use crate::http::door::Door;
@@ -59,15 +59,7 @@ struct VersionView<'a> {
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
     let workflow = reachable(&ctx)?;
     let request = page_request(asked.limit, asked.cursor.as_deref())?;
-    let before = match &request.after {
-        None => None,
-        Some(cursor) => Some(
-            cursor
-                .id
-                .parse()
-                .map_err(|_| Problem::invalid("`cursor` is not one of this list."))?,
-        ),
-    };
+    let before = numbered(request.after.as_ref())?;
     let limit = request.limit as usize;
     let store = &ctx.api().store;
     let mut versions = store

@@ -104,7 +104,7 @@ pub enum JournalError {
 #[derive(Debug, Clone, PartialEq)]
 enum End {
     Finished(Outcome),
-    Cancelled { by: String },
+    Cancelled,
 }
 
 /// The fold of a run's journal. Steps are addressed by their place in the plan; a fold never hashes.
@@ -170,7 +170,7 @@ impl RunState {
             Event::RunFailed { error } => {
                 self.finish(at_ms, End::Finished(Outcome::Failed(error.clone())));
             }
-            Event::RunCancelled { by } => self.finish(at_ms, End::Cancelled { by: by.clone() }),
+            Event::RunCancelled { .. } => self.finish(at_ms, End::Cancelled),
             Event::StepStarted { .. }
             | Event::StepCompleted { .. }
             | Event::StepFailed { .. }
@@ -262,7 +262,7 @@ impl RunState {
         match (&self.end, self.started_at_ms) {
             (Some(End::Finished(Outcome::Completed(_))), _) => RunStatus::Completed,
             (Some(End::Finished(Outcome::Failed(_))), _) => RunStatus::Failed,
-            (Some(End::Cancelled { .. }), _) => RunStatus::Cancelled,
+            (Some(End::Cancelled), _) => RunStatus::Cancelled,
             (None, Some(_)) => RunStatus::Running,
             (None, None) => RunStatus::Pending,
         }
@@ -272,14 +272,6 @@ impl RunState {
     pub fn outcome(&self) -> Option<&Outcome> {
         match &self.end {
             Some(End::Finished(outcome)) => Some(outcome),
-            _ => None,
-        }
-    }
-
-    /// Who cancelled the run.
-    pub fn cancelled_by(&self) -> Option<&str> {
-        match &self.end {
-            Some(End::Cancelled { by }) => Some(by),
             _ => None,
         }
     }
