@@ -155,14 +155,14 @@ fn commands_on_the_files_leave_waiting_runs_to_the_server() {
     let folder = Folder::new();
     let server = folder.serve();
     let json = |arguments: &[&str]| folder.run(&[arguments, &["--json"]].concat()).ok().json();
-    let id = apply(&folder, json, "waits", &waits(1_000));
+    let id = apply(&folder, json, "waits", &waits(3_000));
     let quick = apply(&folder, json, "quick", &waits(50));
     let began = Instant::now();
     let started = json(&["workflows", "run", &id]);
     let run = started["runId"].as_str().expect("an id");
     server.kill();
     // Its time comes and goes while commands are at work, also such as keep time for a run of their own.
-    while began.elapsed().as_millis() < 1_500 {
+    while began.elapsed().as_millis() < 3_500 {
         assert_eq!(
             json(&["workflows", "run", &quick, "--watch"])["status"],
             "completed"
