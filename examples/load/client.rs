@@ -63,6 +63,26 @@ impl Load {
         }
     }
 
+    /// The body of one answer.
+    pub(crate) fn body(&self) -> Result<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let mut stream = TcpStream::connect(&self.address).await?;
+            stream.write_all(&self.request).await?;
+            let mut answer = Vec::new();
+            while !is_whole(&answer)? {
+                if stream.read_buf(&mut answer).await? == 0 {
+                    return Err("the server closed the connection".into());
+                }
+            }
+            let text = String::from_utf8(answer)?;
+            let (_, body) = text.split_once("\r\n\r\n").ok_or("no body")?;
+            Ok(body.to_owned())
+        })
+    }
+
     /// Sends for so many seconds over so many connections at once; at least one request each.
     pub(crate) fn run(&self, connections: usize, seconds: f64) -> Result<Measured> {
         let runtime = tokio::runtime::Builder::new_current_thread()

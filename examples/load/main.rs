@@ -57,7 +57,7 @@ fn main() -> Result<()> {
         .collect::<Vec<_>>()
         .as_slice()
     {
-        ["serve-bare"] => servers::serve_bare(),
+        ["serve-bare", body] => servers::serve_bare(body),
         ["serve", folder] => servers::serve(folder),
         ["seed", folder, runs] => history::seed(folder, runs.parse()?),
         ["--smoke"] => measure(SMOKE),
@@ -78,15 +78,15 @@ fn measure(size: Size) -> Result<()> {
 
 /// An authenticated read beside the same bytes from a bare warp route, alternating.
 fn reads(size: Size, folder: &std::path::Path, table: &mut Table) -> Result<()> {
-    let bare = Server::start(&["serve-bare"])?;
     let server = Server::start(&["serve", &folder.join("reads").to_string_lossy()])?;
     table.row(
         "memory at rest",
         &format!("{:.1} MB", server.resident_mb()?),
         "≤ 20 MB",
     );
-    let bare_load = Load::get(&bare, "/api/v1/workflows/x");
     let load = Load::get(&server, &format!("/api/v1/workflows/{}", server.workflow));
+    let bare = Server::start(&["serve-bare", &load.body()?])?;
+    let bare_load = Load::get(&bare, "/api/v1/workflows/x");
     let (mut bares, mut guarded) = (Vec::new(), Vec::new());
     for _ in 0..size.rounds {
         bares.push(bare_load.run(CONNECTIONS, size.seconds)?);

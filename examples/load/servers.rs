@@ -90,10 +90,9 @@ pub(crate) fn start_ms(attempts: usize, folder: impl Fn(usize) -> PathBuf) -> Re
     Ok(times[times.len() / 2])
 }
 
-/// Child: the body of a workflow's GET, from a bare warp route.
-pub(crate) fn serve_bare() -> Result<()> {
-    let workflow = json!({ "success": true, "data": three_steps() }).to_string();
-    let body = bytes::Bytes::from(workflow);
+/// Child: this body from a bare warp route.
+pub(crate) fn serve_bare(body: &str) -> Result<()> {
+    let body = bytes::Bytes::from(body.to_owned());
     runtime()?.block_on(async {
         let route = warp::path!("api" / "v1" / "workflows" / String)
             .and(warp::get())
