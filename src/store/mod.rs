@@ -8,6 +8,7 @@ mod audit;
 #[cfg(test)]
 mod audit_tests;
 mod column;
+mod cursor;
 mod doctor;
 #[cfg(test)]
 mod fixture;

@@ -3,7 +3,7 @@
 
 use super::runs::{summary, summary_columns};
 use super::workflow_list::end_of_prefix;
-use super::{Store, StoreError};
+use super::{Store, StoreError, cursor};
 use crate::id::WorkflowId;
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::run::{RunFilter, RunStatus, RunSummary};
@@ -166,7 +166,7 @@ fn list(
             next: None,
         });
     };
-    let before = before(&snapshot, page.after.as_ref())?;
+    let before = cursor::before(&snapshot, KNOWN, OLDER, page.after.as_ref())?;
     // One more than the page has, to know whether there is another page.
     let rows = i64::from(page.limit) + 1;
     let mut statement = snapshot.prepare_cached(list_sql(&scope, filter.status))?;
@@ -194,21 +194,4 @@ fn list(
 pub(super) const OLDER: &str = "SELECT max(sequence) FROM run
      WHERE created_at_ms < ?1 OR created_at_ms = ?1 AND id < ?2";
 
-/// The row number that the page ends before.
-fn before(connection: &Connection, after: Option<&Cursor>) -> Result<i64, StoreError> {
-    let Some(cursor) = after else {
-        return Ok(i64::MAX);
-    };
-    let known = connection
-        .prepare_cached("SELECT sequence FROM run WHERE id = ?1")?
-        .query_row([&cursor.id], |row| row.get(0))
-        .optional()?;
-    match known {
-        Some(sequence) => Ok(sequence),
-        // That run is gone by now: go on with what is older.
-        None => Ok(connection
-            .prepare_cached(OLDER)?
-            .query_row((cursor.ts, &cursor.id), |row| row.get::<_, Option<i64>>(0))?
-            .map_or(0, |sequence| sequence + 1)),
-    }
-}
+const KNOWN: &str = "SELECT sequence FROM run WHERE id = ?1";

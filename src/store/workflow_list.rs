@@ -1,10 +1,10 @@
 //! Pages of workflows, newest first. May not know who asks. Promise: a page holds only what its reach covers, and rows that
 //! are added meanwhile neither repeat nor hide a row.
 
-use super::{Store, StoreError, column};
+use super::{Store, StoreError, column, cursor};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::workflow::{Reach, WorkflowFilter, WorkflowStatus, WorkflowSummary};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 impl Store {
     /// A page of workflows, newest first.
@@ -68,7 +68,7 @@ fn list(
     let needle = filter.search.as_deref().map(str::to_lowercase);
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let snapshot = connection.unchecked_transaction()?;
-    let before = before(&snapshot, page.after.as_ref())?;
+    let before = cursor::before(&snapshot, KNOWN, OLDER, page.after.as_ref())?;
     let status = filter.status.map(WorkflowStatus::as_str);
     let mut statement = snapshot.prepare_cached(list_sql(filter))?;
     let mut rows = match &filter.reach {
@@ -103,24 +103,7 @@ fn list(
 pub(super) const OLDER: &str = "SELECT max(sequence) FROM workflow
      WHERE created_at_ms < ?1 OR created_at_ms = ?1 AND id < ?2";
 
-/// The row number that the page ends before.
-fn before(connection: &Connection, after: Option<&Cursor>) -> Result<i64, StoreError> {
-    let Some(cursor) = after else {
-        return Ok(i64::MAX);
-    };
-    let known = connection
-        .prepare_cached("SELECT sequence FROM workflow WHERE id = ?1")?
-        .query_row([&cursor.id], |row| row.get(0))
-        .optional()?;
-    match known {
-        Some(sequence) => Ok(sequence),
-        // That workflow is gone by now: go on with what is older.
-        None => Ok(connection
-            .prepare_cached(OLDER)?
-            .query_row((cursor.ts, &cursor.id), |row| row.get::<_, Option<i64>>(0))?
-            .map_or(0, |sequence| sequence + 1)),
-    }
-}
+const KNOWN: &str = "SELECT sequence FROM workflow WHERE id = ?1";
 
 fn summary(row: &Row<'_>) -> Result<WorkflowSummary, StoreError> {
     Ok(WorkflowSummary {
