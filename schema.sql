@@ -1,4 +1,4 @@
--- The whole schema at its newest version (`PRAGMA user_version` = 1).
+-- The whole schema at its newest version (`PRAGMA user_version` = 2).
 --
 -- Conventions: moments are milliseconds since the Unix epoch (`…_ms`); `sequence` is a row's number and the order of lists
 -- (newest first); ids are what clients see; JSON is text. AUTOINCREMENT stands where a number must never be given out again,
@@ -116,7 +116,7 @@ CREATE TABLE run (
     status           TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
     -- How many events the journal has: the next chunk starts there.
     event_count      INTEGER NOT NULL CHECK (event_count BETWEEN 0 AND 16777216),
-    trigger_type     TEXT NOT NULL CHECK (trigger_type IN ('api')),
+    trigger_type     TEXT NOT NULL CHECK (trigger_type IN ('api', 'webhook', 'schedule', 'subworkflow')),
     created_at_ms    INTEGER NOT NULL,
     started_at_ms    INTEGER,
     due_at_ms        INTEGER,
@@ -124,7 +124,12 @@ CREATE TABLE run (
     started_by       TEXT,
     root_id          TEXT NOT NULL,
     retry_of         TEXT,
+    -- The run whose step started it, and how many runs stand above it.
+    parent           INTEGER,
+    depth            INTEGER NOT NULL DEFAULT 0 CHECK (depth BETWEEN 0 AND 100),
     error            TEXT,
+    -- What the trigger handed over beside the input, as `{{trigger}}` shows it; JSON.
+    trigger_data     TEXT,
     input            TEXT NOT NULL,
     output           TEXT,
     CHECK ((finished_at_ms IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled'))),
@@ -142,6 +147,9 @@ CREATE INDEX run_failed ON run (status) WHERE status = 'failed' OR status = 'can
 
 -- Serves: the lists of a workflow's failed and cancelled runs.
 CREATE INDEX run_failed_by_workflow ON run (workflow, status) WHERE status = 'failed' OR status = 'cancelled';
+
+-- Serves: cancelling the unfinished children of a run.
+CREATE INDEX run_unfinished_by_parent ON run (parent) WHERE parent IS NOT NULL AND (status = 'pending' OR status = 'running');
 
 CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
 WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.status

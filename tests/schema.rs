@@ -46,12 +46,56 @@ async fn a_fresh_file_is_schema_sql_and_nothing_else() {
     let file = Connection::open(made(&folder).await).unwrap();
     let memory = Connection::open_in_memory().unwrap();
     memory.execute_batch(SCHEMA).unwrap();
-    let objects =
-        "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1";
-    assert_eq!(column(&file, objects), column(&memory, objects));
-    assert_eq!(pragma(&file, "user_version"), 1);
+    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    assert_eq!(pragma(&file, "user_version"), 2);
     assert_eq!(pragma(&file, "auto_vacuum"), 2);
     assert_eq!(column(&file, "PRAGMA journal_mode"), ["wal"]);
+}
+
+/// Every object of the schema with its text.
+const OBJECTS: &str =
+    "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1";
+
+#[tokio::test]
+async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowlatch.db");
+    let old = Connection::open(&path).unwrap();
+    old.pragma_update(None, "auto_vacuum", 2).unwrap();
+    old.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+        .unwrap();
+    old.execute_batch(include_str!("schemas/1.sql")).unwrap();
+    old.execute_batch(
+        "INSERT INTO definition (sequence, digest, format, body) VALUES (1, zeroblob(32), 'steps', '{}');
+         INSERT INTO workflow VALUES (1, 'w', 'name', NULL, 'active', 1, 5, 5);
+         INSERT INTO workflow_version VALUES (1, 1, 'name', NULL, NULL, 'test', 5, 1, 1);
+         INSERT INTO run (sequence, id, workflow, workflow_version, definition, status, event_count, trigger_type,
+             created_at_ms, root_id, input) VALUES (7, 'r', 1, 1, 1, 'pending', 0, 'api', 6, 'r', '{}');
+         INSERT INTO run (sequence, id, workflow, workflow_version, definition, status, event_count, trigger_type,
+             created_at_ms, root_id, input) VALUES (9, 'gone', 1, 1, 1, 'pending', 0, 'api', 6, 'r', '{}');
+         DELETE FROM run WHERE sequence = 9;
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+
+    let store = Store::open(&path, options()).unwrap();
+    store.close().await;
+    let file = Connection::open(&path).unwrap();
+    let memory = Connection::open_in_memory().unwrap();
+    memory.execute_batch(SCHEMA).unwrap();
+    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    let rows = "SELECT sequence || id || trigger_type || depth || coalesce(parent, '-') FROM run";
+    assert_eq!(column(&file, rows), ["7rapi0-"]);
+    assert_eq!(
+        column(
+            &file,
+            "SELECT name || seq FROM sqlite_sequence WHERE name LIKE 'run%'"
+        ),
+        ["run9"]
+    );
+    // The file was not made by a store, which would have made it readable by its owner only.
+    assert_eq!(faults(&path), ["file mode"]);
 }
 
 #[tokio::test]
@@ -113,7 +157,7 @@ async fn a_sound_file_has_no_fault_and_is_not_changed_by_looking() {
 #[tokio::test]
 async fn each_fault_is_found() {
     let damages: [(&str, &[&str]); 6] = [
-        ("PRAGMA user_version = 2", &["schema version"]),
+        ("PRAGMA user_version = 3", &["schema version"]),
         ("DROP INDEX run_by_workflow", &["schema"]),
         ("DROP TRIGGER run_final_status_never_changes", &["schema"]),
         (

@@ -59,6 +59,9 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
         trigger: TriggerType::Api,
         started_by: Some("abcdefgh".to_owned()),
         retry_of: None,
+        parent_sequence: None,
+        depth: 0,
+        trigger_data: None,
         input: RawValue::from_string(r#"{"amount":42,"name":"Ada"}"#.to_owned())
             .unwrap_or_default(),
         created_at_ms: at_ms,

@@ -14,7 +14,7 @@ mod watch;
 pub mod workflows;
 
 pub use logs::StepLog;
-pub use start::{Accepted, RunRequest, Wait};
+pub use start::{Accepted, RunRequest, StartTrigger, Wait};
 pub use watch::Subscription;
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
@@ -161,11 +161,12 @@ impl Engine {
                 "{reason}; only an unfinished run can be cancelled"
             ))),
             Edit::Done(cancelled) => {
-                let sequence = cancelled.summary.sequence;
-                self.0.timers.forget(sequence);
-                self.0.under_way.cancel(&cancelled.summary.id);
-                self.0.watchers.tell(sequence);
-                Ok(cancelled)
+                for run in &cancelled {
+                    self.0.timers.forget(run.summary.sequence);
+                    self.0.under_way.cancel(&run.summary.id);
+                    self.0.watchers.tell(run.summary.sequence);
+                }
+                cancelled.into_iter().next().ok_or(EngineError::NotFound)
             }
         }
     }

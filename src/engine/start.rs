@@ -30,6 +30,25 @@ pub struct RunRequest {
     pub idempotency_key: Option<String>,
     /// Who asks: a key's public id, or `control`.
     pub by: String,
+    /// What starts it.
+    pub trigger: StartTrigger,
+}
+
+/// What starts a run, and what it hands over beside the input.
+#[derive(Debug, Clone)]
+pub struct StartTrigger {
+    /// Which kind.
+    pub kind: TriggerType,
+    /// What `{{trigger}}` shows; JSON.
+    pub data: Option<Box<RawValue>>,
+}
+
+impl StartTrigger {
+    /// A request of somebody with a key.
+    pub const API: StartTrigger = StartTrigger {
+        kind: TriggerType::Api,
+        data: None,
+    };
 }
 
 /// How long the caller waits for the end of a run.
@@ -298,7 +317,7 @@ fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
             workflow_id: workflow.id.clone(),
             workflow_version: workflow.version,
             status: RunStatus::Pending,
-            trigger: TriggerType::Api,
+            trigger: request.trigger.kind,
             error: None,
             retry_of: None,
             created_at_ms: now_ms,
@@ -309,6 +328,9 @@ fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
         definition_sequence: workflow.definition_sequence,
         root_id: id,
         started_by: Some(request.by.clone()),
+        parent_sequence: None,
+        depth: 0,
+        trigger_data: request.trigger.data.clone(),
         input: request.input.clone(),
         output: None,
     }
@@ -331,6 +353,9 @@ fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
         started_by: run.started_by.clone(),
         root_id: run.root_id.clone(),
         retry_of: run.summary.retry_of.clone(),
+        parent_sequence: run.parent_sequence,
+        depth: run.depth,
+        trigger_data: run.trigger_data.clone(),
         input: run.input.clone(),
         created_at_ms: run.summary.created_at_ms,
         idempotency: None,

@@ -11,4 +11,5 @@ pub mod run;
 pub mod schema_work;
 pub mod scope;
 pub mod template;
+pub mod trigger;
 pub mod workflow;

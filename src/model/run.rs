@@ -67,19 +67,38 @@ impl RunStatus {
 pub enum TriggerType {
     /// A request to the run endpoint, or a retry of such a run.
     Api,
+    /// An event that another service sent.
+    Webhook,
+    /// The clock.
+    Schedule,
+    /// A step of another run.
+    Subworkflow,
 }
 
 impl TriggerType {
+    /// Every trigger.
+    pub const ALL: [TriggerType; 4] = [
+        TriggerType::Api,
+        TriggerType::Webhook,
+        TriggerType::Schedule,
+        TriggerType::Subworkflow,
+    ];
+
     /// The trigger as it is stored and sent.
     pub fn as_str(self) -> &'static str {
         match self {
             TriggerType::Api => "api",
+            TriggerType::Webhook => "webhook",
+            TriggerType::Schedule => "schedule",
+            TriggerType::Subworkflow => "subworkflow",
         }
     }
 
     /// Reads a trigger as it is stored and sent.
     pub fn parse(text: &str) -> Option<TriggerType> {
-        (text == "api").then_some(TriggerType::Api)
+        TriggerType::ALL
+            .into_iter()
+            .find(|trigger| trigger.as_str() == text)
     }
 }
 
@@ -136,6 +155,12 @@ pub struct Run {
     pub root_id: RunId,
     /// The public id of the key that started it.
     pub started_by: Option<String>,
+    /// Row number of the run whose step started it.
+    pub parent_sequence: Option<i64>,
+    /// How many runs stand above it.
+    pub depth: u32,
+    /// What the trigger handed over beside the input, as `{{trigger}}` shows it.
+    pub trigger_data: Option<Box<RawValue>>,
     /// The input, as it was sent.
     pub input: Box<RawValue>,
     /// The output, once completed.

@@ -16,14 +16,15 @@ impl Store {
             .await
     }
 
-    /// Cancels an unfinished run: appends `run.cancelled` after whatever is there. `Conflict` names the final status of one that has ended.
+    /// Cancels an unfinished run, and with it every unfinished run below it: appends `run.cancelled` after whatever is there.
+    /// `Conflict` names the final status of one that has ended. Gives all that were cancelled, the one that was named first.
     pub async fn cancel_run(
         &self,
         id: RunId,
         by: String,
         now_ms: i64,
-    ) -> Result<Edit<Run>, StoreError> {
-        self.write(move |connection| cancel(connection, &id, by, now_ms))
+    ) -> Result<Edit<Vec<Run>>, StoreError> {
+        self.write(move |connection| cancel_with_children(connection, &id, &by, now_ms))
             .await
     }
 
@@ -107,10 +108,40 @@ pub(super) fn insert_chunk(
     Ok(())
 }
 
+pub(super) const UNFINISHED_CHILDREN: &str = "
+    SELECT id FROM run WHERE parent = ?1 AND (status = 'pending' OR status = 'running') ORDER BY sequence";
+
+fn cancel_with_children(
+    connection: &Connection,
+    id: &RunId,
+    by: &str,
+    now_ms: i64,
+) -> Result<Edit<Vec<Run>>, StoreError> {
+    let mut cancelled = match cancel(connection, id, by, now_ms)? {
+        Edit::Done(run) => vec![run],
+        Edit::NotFound => return Ok(Edit::NotFound),
+        Edit::Conflict(reason) => return Ok(Edit::Conflict(reason)),
+    };
+    let mut next = 0;
+    while let Some(parent) = cancelled.get(next).map(|run| run.summary.sequence) {
+        let children: Vec<RunId> = connection
+            .prepare_cached(UNFINISHED_CHILDREN)?
+            .query_and_then([parent], |row| column::id(row, 0))?
+            .collect::<Result<_, StoreError>>()?;
+        for child in children {
+            if let Edit::Done(run) = cancel(connection, &child, by, now_ms)? {
+                cancelled.push(run);
+            }
+        }
+        next += 1;
+    }
+    Ok(Edit::Done(cancelled))
+}
+
 fn cancel(
     connection: &Connection,
     id: &RunId,
-    by: String,
+    by: &str,
     now_ms: i64,
 ) -> Result<Edit<Run>, StoreError> {
     let Some(run) = runs::find_by_id(connection, id)? else {
@@ -129,7 +160,7 @@ fn cancel(
         from: u64::from(from),
         at_ms: now_ms,
         count: 1,
-        events: column::to_json(&[Event::RunCancelled { by }])?,
+        events: column::to_json(&[Event::RunCancelled { by: by.to_owned() }])?,
         row: RunRow {
             status: RunStatus::Cancelled,
             started_at_ms: run.summary.started_at_ms,

@@ -27,6 +27,7 @@ mod runs;
 mod runs_tests;
 mod schema;
 mod start;
+mod triggers;
 mod workflow_edit;
 mod workflow_list;
 mod workflows;

@@ -75,6 +75,10 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
         (start::KNOWN_KEY, "PRIMARY KEY (workflow=? AND key=?)"),
         (journal::ADVANCE, "SEARCH run USING INTEGER PRIMARY KEY"),
         (
+            journal::UNFINISHED_CHILDREN,
+            "run_unfinished_by_parent (parent=?)",
+        ),
+        (
             journal::CHUNKS,
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
         ),

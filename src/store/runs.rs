@@ -26,6 +26,12 @@ pub struct NewRun {
     pub root_id: RunId,
     /// The run it is a retry of.
     pub retry_of: Option<RunId>,
+    /// Row number of the run whose step starts it.
+    pub parent_sequence: Option<i64>,
+    /// How many runs stand above it.
+    pub depth: u32,
+    /// What the trigger hands over beside the input.
+    pub trigger_data: Option<Box<RawValue>>,
     /// Its input.
     pub input: Box<RawValue>,
     /// Milliseconds since the Unix epoch.
@@ -172,7 +178,7 @@ macro_rules! run_sql {
         concat!(
             "SELECT ",
             summary_columns!(),
-            ", w.name, r.definition, r.root_id, r.started_by, r.input, r.output
+            ", w.name, r.definition, r.root_id, r.started_by, r.parent, r.depth, r.trigger_data, r.input, r.output
              FROM run r JOIN workflow w ON w.sequence = r.workflow WHERE ",
             $condition
         )
@@ -227,7 +233,10 @@ fn whole(row: &Row<'_>) -> Result<Run, StoreError> {
         definition_sequence: row.get(12)?,
         root_id: column::id(row, 13)?,
         started_by: row.get(14)?,
-        input: column::json(row, 15)?,
-        output: column::optional_json(row, 16)?,
+        parent_sequence: row.get(15)?,
+        depth: row.get(16)?,
+        trigger_data: column::optional_json(row, 17)?,
+        input: column::json(row, 18)?,
+        output: column::optional_json(row, 19)?,
     })
 }

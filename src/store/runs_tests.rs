@@ -109,8 +109,11 @@ async fn who_comes_second_writes_nothing() {
         .cancel_run(id.clone(), "key_7".into(), 3_000)
         .await
         .unwrap();
-    let Edit::Done(run) = cancelled else {
+    let Edit::Done(runs) = cancelled else {
         panic!("{cancelled:?}")
+    };
+    let [run] = runs.as_slice() else {
+        panic!("{runs:?}")
     };
     assert_eq!(
         (run.summary.status, run.summary.finished_at_ms),

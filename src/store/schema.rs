@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The steps that bring an older file to the newest schema: the first one leads from version 1 to version 2.
-const STEPS: &[&str] = &[];
+const STEPS: &[&str] = &[include_str!("upgrades/2.sql")];
 
 /// Older versions of SQLite can corrupt a WAL when two connections checkpoint at once.
 pub(super) const MIN_SQLITE_VERSION: i32 = 3_051_003;
@@ -268,29 +268,31 @@ mod tests {
         let path = folder.path().join("a.db");
         drop(open(&path).unwrap());
         let steps = [
+            "",
             "CREATE TABLE second (x INTEGER) STRICT",
             "ALTER TABLE second ADD COLUMN y INTEGER",
         ];
         let connection = Connection::open(&path).unwrap();
         prepare(&connection, &path, &steps).unwrap();
-        assert_eq!(user_version(&connection).unwrap(), 3);
+        assert_eq!(user_version(&connection).unwrap(), 4);
         connection
             .execute("INSERT INTO second (x, y) VALUES (1, 2)", [])
             .unwrap();
         // Once more: nothing to do.
         prepare(&connection, &path, &steps).unwrap();
-        let snapshot = Connection::open(folder.path().join("a.db.version-1")).unwrap();
-        assert_eq!(user_version(&snapshot).unwrap(), 1);
+        let snapshot = Connection::open(folder.path().join("a.db.version-2")).unwrap();
+        assert_eq!(user_version(&snapshot).unwrap(), 2);
 
         let failing = [
             "CREATE TABLE second (x) STRICT",
+            "",
             "",
             "CREATE TABLE third (x INTEGER) STRICT; no SQL",
         ];
         assert!(prepare(&connection, &path, &failing).is_err());
         assert_eq!(
             user_version(&connection).unwrap(),
-            3,
+            4,
             "a failed step leaves no trace"
         );
         assert!(

@@ -131,9 +131,9 @@ fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
     };
     let mut statement = connection.prepare_cached(
         "INSERT INTO run (id, workflow, workflow_version, definition, status, event_count, trigger_type,
-            created_at_ms, started_at_ms, due_at_ms, finished_at_ms, started_by, root_id, retry_of, error, input,
-            output)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+            created_at_ms, started_at_ms, due_at_ms, finished_at_ms, started_by, root_id, retry_of, parent, depth,
+            error, trigger_data, input, output)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
     )?;
     statement.execute(rusqlite::params![
         run.id.as_str(),
@@ -150,7 +150,10 @@ fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
         run.started_by,
         run.root_id.as_str(),
         run.retry_of.as_ref().map(|id| id.as_str()),
+        run.parent_sequence,
+        run.depth,
         row.error.as_ref().map(column::to_json).transpose()?,
+        run.trigger_data.as_ref().map(|data| data.get()),
         run.input.get(),
         row.output.as_ref().map(|output| output.get()),
     ])?;

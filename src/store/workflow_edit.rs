@@ -2,7 +2,7 @@
 //! Promise: a version that a run has used never changes, and what was asked for on a false assumption changes nothing.
 
 use super::workflows::{find, forget_definition, insert_version, intern};
-use super::{Edit, Store, StoreError, WorkflowEdit, journal};
+use super::{Edit, Store, StoreError, WorkflowEdit, journal, triggers};
 use crate::id::WorkflowId;
 use crate::model::workflow::{Workflow, WorkflowStatus};
 use rusqlite::{Connection, OptionalExtension};
@@ -44,6 +44,7 @@ impl Store {
                 set_status(connection, workflow.sequence, to, now_ms)?;
                 workflow.status = to;
                 workflow.updated_at_ms = now_ms;
+                triggers::follow(connection, &workflow, now_ms)?;
             }
             Ok(Edit::Done(workflow))
         })
@@ -125,7 +126,7 @@ fn save(
             version,
             edit.now_ms,
         ))?;
-    Ok(Edit::Done(Workflow {
+    let workflow = Workflow {
         name: edit.draft.name.clone(),
         description: edit.draft.description.clone(),
         version,
@@ -133,7 +134,9 @@ fn save(
         definition: edit.draft.definition.clone(),
         updated_at_ms: edit.now_ms,
         ..workflow
-    }))
+    };
+    triggers::follow(connection, &workflow, edit.now_ms)?;
+    Ok(Edit::Done(workflow))
 }
 
 fn is_used(connection: &Connection, workflow: i64, version: i64) -> Result<bool, StoreError> {

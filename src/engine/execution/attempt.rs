@@ -52,6 +52,13 @@ impl Execution {
                 }
                 Err(error) => self.failed(node, attempt, error),
             },
+            Behaviour::Compute(call) => {
+                let effects = self.effects(node, now_ms);
+                match self.call_outside(call(&effects, config)).await? {
+                    Ok(output) => self.completed(node, Done { output, way: None }),
+                    Err(error) => self.failed(node, attempt, error),
+                }
+            }
             Behaviour::Effect(call) => {
                 self.note(&Event::StepStarted {
                     step: self.name_of(node),

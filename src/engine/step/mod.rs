@@ -57,6 +57,8 @@ pub struct StepType {
 pub enum Behaviour {
     /// A function of its configuration.
     Pure(fn(&Value) -> Result<Done, StepError>),
+    /// A function of its configuration that takes too long for an async worker; it does its work elsewhere.
+    Compute(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>),
     /// Calls outside.
     Effect(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>),
     /// How long to wait, in milliseconds.
@@ -97,6 +99,7 @@ mod tests {
             let found = find(rule.name).expect("a rule belongs to a step type");
             let fits = match found.behaviour {
                 Behaviour::Pure(_) => matches!(rule.kind, Kind::Pure | Kind::Branch),
+                Behaviour::Compute(_) => rule.kind == Kind::Pure,
                 Behaviour::Effect(_) => rule.kind == Kind::Effect,
                 Behaviour::Wait(_) => rule.kind == Kind::Wait,
             };

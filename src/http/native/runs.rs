@@ -3,7 +3,7 @@
 use super::workflows::reachable;
 use super::{Answer, ok, page, page_request, respond};
 use crate::clock::iso_utc;
-use crate::engine::{Accepted, RunRequest, StepLog, Wait};
+use crate::engine::{Accepted, RunRequest, StartTrigger, StepLog, Wait};
 use crate::http::body::{json, query};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
@@ -184,6 +184,7 @@ async fn start(ctx: Ctx, body: StartBody) -> Answer {
         input,
         idempotency_key: idempotency_key(body.idempotency_key, ctx.header("idempotency-key")?)?,
         by: ctx.key().label().to_owned(),
+        trigger: StartTrigger::API,
     };
     started(&ctx.api().engine.start(request, wait).await?)
 }

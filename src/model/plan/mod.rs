@@ -6,7 +6,7 @@
 mod branch;
 mod fields;
 mod next;
-mod problem;
+pub(in crate::model) mod problem;
 pub mod retry;
 mod schema;
 mod state;
@@ -23,6 +23,7 @@ pub use steps::{DefinitionLimits, compile};
 
 use crate::model::run::RunError;
 use crate::model::template::Template;
+use crate::model::trigger::Trigger;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -106,6 +107,8 @@ pub struct Node {
 /// A compiled definition.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// What starts runs.
+    pub trigger: Trigger,
     /// Every step, in array order.
     pub nodes: Vec<Node>,
     /// `variables` of the definition.

@@ -49,7 +49,7 @@ impl Problems<'_> {
 }
 
 /// Adds a problem.
-pub(super) fn add(
+pub(in crate::model) fn add(
     found: &mut Vec<DefinitionProblem>,
     place: impl Into<String>,
     message: impl Into<String>,
@@ -61,12 +61,12 @@ pub(super) fn add(
 }
 
 /// Whether looking for more problems is worth the work.
-pub(super) fn enough(found: &[DefinitionProblem]) -> bool {
+pub(in crate::model) fn enough(found: &[DefinitionProblem]) -> bool {
     found.len() > MAX_PROBLEMS
 }
 
 /// The problems as they are answered: at most [`MAX_PROBLEMS`], then how many more there are.
-pub(super) fn capped(mut found: Vec<DefinitionProblem>) -> Vec<DefinitionProblem> {
+pub(in crate::model) fn capped(mut found: Vec<DefinitionProblem>) -> Vec<DefinitionProblem> {
     if let Some(more) = found
         .len()
         .checked_sub(MAX_PROBLEMS)
@@ -83,7 +83,10 @@ pub(super) fn capped(mut found: Vec<DefinitionProblem>) -> Vec<DefinitionProblem
 }
 
 /// The name out of `known` that `word` is a near miss of.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(in crate::model) fn nearest<'a>(
+    word: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     if word.len() > MAX_COMPARED_BYTES {
         return None;
     }
@@ -97,12 +100,12 @@ pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// ` (did you mean `x`?)`, or nothing.
-pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(in crate::model) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     nearest(word, known).map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }
 
 /// A value as a message shows it: JSON, cut where it is long.
-pub(super) fn shown(value: &serde_json::Value) -> String {
+pub(in crate::model) fn shown(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Array(_) => "an array".into(),
         serde_json::Value::Object(_) => "an object".into(),
@@ -112,7 +115,7 @@ pub(super) fn shown(value: &serde_json::Value) -> String {
 }
 
 /// The beginning of a text.
-pub(super) fn short(text: &str) -> String {
+pub(in crate::model) fn short(text: &str) -> String {
     let mut short: String = text.chars().take(60).collect();
     if short.len() < text.len() {
         short.push('…');
@@ -121,7 +124,7 @@ pub(super) fn short(text: &str) -> String {
 }
 
 /// `steps[2].config` and the JSON pointer `/body/items/0` as one place: `steps[2].config.body.items[0]`.
-pub(super) fn below(place: &str, pointer: &str) -> String {
+pub(in crate::model) fn below(place: &str, pointer: &str) -> String {
     let mut path = place.to_owned();
     for segment in pointer.split('/').skip(1) {
         if !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -10,6 +10,7 @@ use super::problem::{self, DefinitionProblem, Problems};
 use super::{Kind, Node, NodeIndex, Plan, StepRule, fields, schema};
 use crate::id::is_id;
 use crate::model::template::Template;
+use crate::model::trigger::Trigger;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -42,7 +43,7 @@ pub fn compile(
     if body.is_empty() && !found.is_empty() {
         return Err(found);
     }
-    check_trigger(body.get("trigger"), &mut found);
+    let trigger = Trigger::read(body.get("trigger"), &mut found);
     let steps = array_of_steps(body.get("steps"), limits, &mut found);
     let mut compiler = Compiler {
         rules,
@@ -71,10 +72,11 @@ pub fn compile(
     }
     let variables = fields::object(body, "variables", "", &mut found)
         .map_or(Value::Null, |variables| Value::Object(variables.clone()));
-    if !found.is_empty() {
+    let (Some(trigger), true) = (trigger, found.is_empty()) else {
         return Err(problem::capped(found));
-    }
+    };
     Ok(Plan {
+        trigger,
         by_id: nodes
             .iter()
             .enumerate()
@@ -84,41 +86,6 @@ pub fn compile(
         nodes,
         variables,
     })
-}
-
-fn check_trigger(trigger: Option<&Value>, found: &mut Vec<DefinitionProblem>) {
-    let Some(trigger) = trigger else {
-        problem::add(
-            found,
-            "trigger",
-            "there is no trigger; add `\"trigger\": {\"type\": \"api\"}`",
-        );
-        return;
-    };
-    let Some(trigger) = trigger.as_object() else {
-        let message = format!(
-            "it is {}; it must be an object such as {{\"type\": \"api\"}}",
-            problem::shown(trigger)
-        );
-        problem::add(found, "trigger", message);
-        return;
-    };
-    let message = match trigger.get("type") {
-        Some(Value::String(word)) => match word.as_str() {
-            "api" => return,
-            "webhook" | "schedule" => format!(
-                "triggers of type `{word}` are not served by this version; use `api` and start runs through the API"
-            ),
-            other => format!(
-                "there is no trigger type `{}`{}; use `api`",
-                problem::short(other),
-                problem::hint(other, ["api", "webhook", "schedule"].into_iter())
-            ),
-        },
-        Some(other) => format!("it is {}; use `api`", problem::shown(other)),
-        None => "the trigger has no type; use `api`".into(),
-    };
-    problem::add(found, "trigger.type", message);
 }
 
 fn array_of_steps<'a>(

@@ -67,7 +67,7 @@ fn all_problems_are_reported_at_once_with_their_places() {
         "variables": []
     });
     let expected = "\
-trigger.type: there is no trigger type `schedle` (did you mean `schedule`?); use `api`
+trigger.type: there is no trigger type `schedle` (did you mean `schedule`?); use `api`, `webhook` or `schedule`
 steps[1].id: `a` is the id of steps[0] too; ids must be unique
 steps[3].id: the step has no id; templates and branches need one
 steps[4].id: it is \"sp ace\"; an id has 1 to 64 characters out of A-Z, a-z, 0-9, `_` and `-`

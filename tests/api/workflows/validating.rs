@@ -67,7 +67,7 @@ async fn all_mistakes_are_told_at_once_with_their_places() {
     insta::assert_snapshot!(lines.join("\n"), @r#"
     descritpion: unknown field; did you mean `description`?
     name: it has 1 to 255 characters, not only spaces, and no control characters
-    trigger.type: there is no trigger type `apii` (did you mean `api`?); use `api`
+    trigger.type: there is no trigger type `apii` (did you mean `api`?); use `api`, `webhook` or `schedule`
     steps[1].id: `a` is the id of steps[0] too; ids must be unique
     steps[2].id: the step has no id; templates and branches need one
     steps[0].type: step `a` has the unknown type `transfrom` (did you mean `transform`?); there are: action, condition, transform, wait

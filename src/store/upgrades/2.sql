@@ -1,0 +1,61 @@
+-- From version 1 to version 2: what it makes is word for word what `schema.sql` makes.
+
+ALTER TABLE run RENAME TO run_1;
+
+CREATE TABLE run (
+    sequence         INTEGER PRIMARY KEY AUTOINCREMENT,
+    id               TEXT NOT NULL UNIQUE,
+    workflow         INTEGER NOT NULL,
+    workflow_version INTEGER NOT NULL,
+    definition       INTEGER NOT NULL,
+    status           TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
+    -- How many events the journal has: the next chunk starts there.
+    event_count      INTEGER NOT NULL CHECK (event_count BETWEEN 0 AND 16777216),
+    trigger_type     TEXT NOT NULL CHECK (trigger_type IN ('api', 'webhook', 'schedule', 'subworkflow')),
+    created_at_ms    INTEGER NOT NULL,
+    started_at_ms    INTEGER,
+    due_at_ms        INTEGER,
+    finished_at_ms   INTEGER,
+    started_by       TEXT,
+    root_id          TEXT NOT NULL,
+    retry_of         TEXT,
+    -- The run whose step started it, and how many runs stand above it.
+    parent           INTEGER,
+    depth            INTEGER NOT NULL DEFAULT 0 CHECK (depth BETWEEN 0 AND 100),
+    error            TEXT,
+    -- What the trigger handed over beside the input, as `{{trigger}}` shows it; JSON.
+    trigger_data     TEXT,
+    input            TEXT NOT NULL,
+    output           TEXT,
+    CHECK ((finished_at_ms IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled'))),
+    FOREIGN KEY (workflow, workflow_version) REFERENCES workflow_version (workflow, version)
+) STRICT;
+
+INSERT INTO run (sequence, id, workflow, workflow_version, definition, status, event_count, trigger_type, created_at_ms,
+    started_at_ms, due_at_ms, finished_at_ms, started_by, root_id, retry_of, error, input, output)
+SELECT sequence, id, workflow, workflow_version, definition, status, event_count, trigger_type, created_at_ms,
+    started_at_ms, due_at_ms, finished_at_ms, started_by, root_id, retry_of, error, input, output
+FROM run_1;
+
+-- A number of a run is never given out again, also not one of a run that is gone.
+DELETE FROM sqlite_sequence WHERE name = 'run';
+UPDATE sqlite_sequence SET name = 'run' WHERE name = 'run_1';
+
+-- With its indexes and triggers.
+DROP TABLE run_1;
+
+CREATE INDEX run_by_workflow ON run (workflow);
+
+CREATE INDEX run_unfinished ON run (status) WHERE status = 'pending' OR status = 'running';
+
+CREATE INDEX run_failed ON run (status) WHERE status = 'failed' OR status = 'cancelled';
+
+CREATE INDEX run_failed_by_workflow ON run (workflow, status) WHERE status = 'failed' OR status = 'cancelled';
+
+CREATE INDEX run_unfinished_by_parent ON run (parent) WHERE parent IS NOT NULL AND (status = 'pending' OR status = 'running');
+
+CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
+WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.status
+BEGIN
+    SELECT RAISE(ABORT, 'a final status never changes');
+END;

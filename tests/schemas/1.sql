@@ -1,0 +1,206 @@
+-- The whole schema at its newest version (`PRAGMA user_version` = 1).
+--
+-- Conventions: moments are milliseconds since the Unix epoch (`…_ms`); `sequence` is a row's number and the order of lists
+-- (newest first); ids are what clients see; JSON is text. AUTOINCREMENT stands where a number must never be given out again,
+-- because memory outside the database (a running worker, a compiled plan) may still hold it.
+-- Triggers use RAISE(ABORT) only and no foreign key is deferred: a write that fails must not take its batch along.
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- API keys. The text of a key is nowhere; `api_key_secret` has Argon2id of each text that works, will work or has worked.
+CREATE TABLE api_key (
+    sequence           INTEGER PRIMARY KEY,
+    id                 TEXT NOT NULL UNIQUE,
+    name               TEXT NOT NULL,
+    format             TEXT NOT NULL CHECK (format IN ('wfk', 'sk', 'flowise')),
+    scopes             TEXT NOT NULL CHECK (json_valid(scopes)),
+    workflow_id        TEXT,
+    workflow_prefix    TEXT,
+    -- Requests a minute: NULL is the configuration's default, -1 is no limit.
+    limit_read         INTEGER CHECK (limit_read >= -1),
+    limit_write        INTEGER CHECK (limit_write >= -1),
+    limit_execute      INTEGER CHECK (limit_execute >= -1),
+    created_at_ms      INTEGER NOT NULL,
+    updated_at_ms      INTEGER NOT NULL,
+    created_by         TEXT NOT NULL,
+    expires_at_ms      INTEGER,
+    disabled           INTEGER NOT NULL CHECK (disabled IN (0, 1)),
+    revoked_at_ms      INTEGER,
+    last_used_at_ms    INTEGER,
+    last_used_address  TEXT,
+    last_used_category TEXT,
+    CHECK (workflow_id IS NULL OR workflow_prefix IS NULL),
+    CHECK ((last_used_at_ms IS NULL) = (last_used_address IS NULL)),
+    CHECK ((last_used_at_ms IS NULL) = (last_used_category IS NULL))
+) STRICT;
+
+CREATE TABLE api_key_secret (
+    public_id      TEXT PRIMARY KEY,
+    key            INTEGER NOT NULL REFERENCES api_key (sequence) ON DELETE CASCADE,
+    role           TEXT NOT NULL CHECK (role IN ('current', 'pending', 'former')),
+    phc            TEXT NOT NULL,
+    created_at_ms  INTEGER NOT NULL,
+    valid_until_ms INTEGER,
+    -- The grace that the former text will get.
+    grace_seconds  INTEGER CHECK (grace_seconds BETWEEN 0 AND 86400),
+    CHECK ((role = 'pending') = (grace_seconds IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+-- Serves: the texts of one key (replaced on update, removed with it); a key has one text in each role.
+CREATE UNIQUE INDEX api_key_secret_by_key ON api_key_secret (key, role);
+
+-- Definitions by their content: two equal ones are one row. `trigger` stands before `body`, so that lists do not read bodies.
+CREATE TABLE definition (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- BLAKE3 of the format, a zero byte and the body.
+    digest   BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+    format   TEXT NOT NULL CHECK (format IN ('steps')),
+    trigger  TEXT NOT NULL GENERATED ALWAYS AS (coalesce(body -> '$.trigger', 'null')) STORED,
+    body     TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE workflow (
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    name          TEXT NOT NULL,
+    description   TEXT,
+    status        TEXT NOT NULL CHECK (status IN ('draft', 'active', 'paused', 'archived')),
+    -- The current one; its row in `workflow_version` has the definition.
+    version       INTEGER NOT NULL CHECK (version >= 1),
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Serves: the list of workflows in one status, newest first.
+CREATE INDEX workflow_by_status ON workflow (status);
+
+-- Serves: the list of workflows without the archive, newest first.
+CREATE INDEX workflow_unarchived ON workflow (sequence) WHERE status <> 'archived';
+
+-- Serves: the lists of a key that is bound to a prefix of names.
+CREATE INDEX workflow_by_name ON workflow (name);
+
+CREATE TABLE workflow_version (
+    workflow       INTEGER NOT NULL REFERENCES workflow (sequence),
+    version        INTEGER NOT NULL CHECK (version >= 1),
+    name           TEXT NOT NULL,
+    description    TEXT,
+    change_summary TEXT,
+    created_by     TEXT NOT NULL,
+    created_at_ms  INTEGER NOT NULL,
+    definition     INTEGER NOT NULL REFERENCES definition (sequence),
+    -- Whether a run has pinned it.
+    used           INTEGER NOT NULL DEFAULT 0 CHECK (used IN (0, 1)),
+    PRIMARY KEY (workflow, version)
+) STRICT, WITHOUT ROWID;
+
+-- Serves: whether a definition is still wanted, when a draft is replaced or a workflow is purged.
+CREATE INDEX workflow_version_by_definition ON workflow_version (definition);
+
+CREATE TRIGGER workflow_version_used_never_changes BEFORE UPDATE ON workflow_version WHEN OLD.used = 1
+BEGIN
+    SELECT RAISE(ABORT, 'a version that a run has used never changes');
+END;
+
+-- Runs. What a list shows stands before what may be long. A run pins its definition; the version that it names has the same
+-- one, is `used`, and so keeps it (checked when the run is recorded; a foreign key would want an index of its own).
+CREATE TABLE run (
+    sequence         INTEGER PRIMARY KEY AUTOINCREMENT,
+    id               TEXT NOT NULL UNIQUE,
+    workflow         INTEGER NOT NULL,
+    workflow_version INTEGER NOT NULL,
+    definition       INTEGER NOT NULL,
+    status           TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
+    -- How many events the journal has: the next chunk starts there.
+    event_count      INTEGER NOT NULL CHECK (event_count BETWEEN 0 AND 16777216),
+    trigger_type     TEXT NOT NULL CHECK (trigger_type IN ('api')),
+    created_at_ms    INTEGER NOT NULL,
+    started_at_ms    INTEGER,
+    due_at_ms        INTEGER,
+    finished_at_ms   INTEGER,
+    started_by       TEXT,
+    root_id          TEXT NOT NULL,
+    retry_of         TEXT,
+    error            TEXT,
+    input            TEXT NOT NULL,
+    output           TEXT,
+    CHECK ((finished_at_ms IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled'))),
+    FOREIGN KEY (workflow, workflow_version) REFERENCES workflow_version (workflow, version)
+) STRICT;
+
+-- Serves: the list of a workflow's runs, newest first, and its purge.
+CREATE INDEX run_by_workflow ON run (workflow);
+
+-- Serves: recovery, the lists of pending and of running runs, and whether a workflow has an unfinished one.
+CREATE INDEX run_unfinished ON run (status) WHERE status = 'pending' OR status = 'running';
+
+-- Serves: the lists of failed and of cancelled runs. Completed ones are most of all, and found by walking.
+CREATE INDEX run_failed ON run (status) WHERE status = 'failed' OR status = 'cancelled';
+
+-- Serves: the lists of a workflow's failed and cancelled runs.
+CREATE INDEX run_failed_by_workflow ON run (workflow, status) WHERE status = 'failed' OR status = 'cancelled';
+
+CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
+WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.status
+BEGIN
+    SELECT RAISE(ABORT, 'a final status never changes');
+END;
+
+-- What happened in runs, a chunk of events in a row. One b-tree, in the order of runs:
+-- position = the run's sequence * 2^24 + the sequence number of the chunk's first event.
+CREATE TABLE journal (
+    position    INTEGER PRIMARY KEY,
+    event_count INTEGER NOT NULL CHECK (event_count > 0),
+    at_ms       INTEGER NOT NULL,
+    events      TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER journal_never_changes BEFORE UPDATE ON journal
+BEGIN
+    SELECT RAISE(ABORT, 'a recorded event never changes');
+END;
+
+-- Idempotency keys of starts, per workflow. `run` has no foreign key: it would want an index of its own, and a key whose
+-- run is gone counts as absent.
+CREATE TABLE idempotency (
+    workflow       INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    key            TEXT NOT NULL,
+    run            INTEGER NOT NULL,
+    request_digest BLOB NOT NULL CHECK (length(request_digest) = 32),
+    expires_at_ms  INTEGER NOT NULL,
+    PRIMARY KEY (workflow, key)
+) STRICT, WITHOUT ROWID;
+
+-- Serves: forgetting expired keys.
+CREATE INDEX idempotency_by_expiry ON idempotency (expires_at_ms);
+
+-- The audit log. Each row's hash covers the hash before it.
+CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY,
+    at_ms    INTEGER NOT NULL,
+    actor    TEXT NOT NULL,
+    action   TEXT NOT NULL,
+    target   TEXT,
+    address  TEXT,
+    result   TEXT NOT NULL,
+    detail   TEXT NOT NULL CHECK (json_valid(detail)),
+    hash     TEXT NOT NULL CHECK (length(hash) = 64)
+) STRICT;
+
+-- Serves: the audit log of one actor, newest first.
+CREATE INDEX audit_by_actor ON audit (actor);
+
+-- Serves: the audit log of one action, newest first.
+CREATE INDEX audit_by_action ON audit (action);
+
+-- Both ends of the audit chain: the row before the oldest that is kept, and the newest. One row.
+CREATE TABLE audit_chain (
+    only            INTEGER PRIMARY KEY CHECK (only = 1),
+    anchor_sequence INTEGER NOT NULL,
+    anchor_hash     TEXT NOT NULL,
+    head_sequence   INTEGER NOT NULL,
+    head_hash       TEXT NOT NULL
+) STRICT;
