@@ -2,14 +2,18 @@
 //! May not know the order of steps. Promise: a step that has ended takes no more events, and attempts are numbered without
 //! gaps, except where the results of another run were copied.
 
-use super::state::{JournalError, StepRecord, StepStatus};
-use super::{Node, OnUnknown};
+use super::iterations::{Iterations, Stage};
+use super::record::{StepRecord, StepStatus, WaitsFor};
+use super::state::JournalError;
+use super::{Kind, Node, OnUnknown};
 use crate::model::run::{Event, StepError};
 
 /// What an event did to a step.
 pub(super) enum Folded {
     /// There is more to come.
     Open,
+    /// Iterations or branches of the step may begin.
+    Iterate,
     /// The step has ended, the run goes on.
     Settled,
     /// The step has failed, and the run with it.
@@ -29,6 +33,9 @@ pub(super) fn fold(
     let waiting = record.status == StepStatus::Waiting;
     let under_way = waiting || record.status == StepStatus::Running;
     let folded = match event {
+        Event::StepIterating { .. } | Event::StepIteration { .. } | Event::StepEnough { .. } => {
+            iterate(record, node, event)?
+        }
         Event::StepStarted { .. } if under_way => {
             return Err(misplaced(event, "the step is under way"));
         }
