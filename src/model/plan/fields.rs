@@ -132,7 +132,7 @@ pub(super) fn object<'a>(
 }
 
 /// Reports every field of `object` that is not in `known`.
-fn only(
+pub(super) fn only(
     object: &Map<String, Value>,
     known: &[&str],
     place: &str,

@@ -9,6 +9,7 @@ mod next;
 pub(in crate::model) mod problem;
 pub mod retry;
 mod schema;
+mod settings;
 mod state;
 mod step_fold;
 pub mod steps;
@@ -18,6 +19,7 @@ mod tests;
 pub use next::next;
 pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems, in_words};
 pub use retry::after_failure;
+pub use settings::{OnConflict, RunRetention, Settings};
 pub use state::{JournalError, RunState, StepRecord, StepStatus};
 pub use steps::{DefinitionLimits, compile};
 
@@ -113,6 +115,8 @@ pub struct Plan {
     pub nodes: Vec<Node>,
     /// `variables` of the definition.
     pub variables: Value,
+    /// `settings` of the definition.
+    pub settings: Settings,
     by_id: HashMap<String, NodeIndex>,
     /// For each step the branches that own it, with the way that each must have taken. Empty: the step always runs;
     /// several: one of them is enough.

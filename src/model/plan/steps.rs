@@ -7,7 +7,7 @@
 //! failed and was let go (`errorHandling: continue`) takes no way: the steps of both are skipped.
 
 use super::problem::{self, DefinitionProblem, Problems};
-use super::{Kind, Node, NodeIndex, Plan, StepRule, fields, schema};
+use super::{Kind, Node, NodeIndex, Plan, StepRule, fields, schema, settings};
 use crate::id::is_id;
 use crate::model::template::Template;
 use crate::model::trigger::Trigger;
@@ -61,15 +61,7 @@ pub fn compile(
     let mut found = compiler.found;
     schema::check(body.get("inputSchema"), "inputSchema", &mut found);
     schema::check(body.get("outputSchema"), "outputSchema", &mut found);
-    // What would not be obeyed is refused, so that nobody relies on it.
-    for setting in fields::object(body, "settings", "", &mut found)
-        .into_iter()
-        .flat_map(Map::keys)
-    {
-        let message = "this version has no settings of a workflow; leave it out".to_owned();
-        let place = format!("settings.{}", setting.chars().take(80).collect::<String>());
-        problem::add(&mut found, &place, message);
-    }
+    let settings = settings::read(body, &mut found);
     let variables = fields::object(body, "variables", "", &mut found)
         .map_or(Value::Null, |variables| Value::Object(variables.clone()));
     let (Some(trigger), true) = (trigger, found.is_empty()) else {
@@ -85,6 +77,7 @@ pub fn compile(
         owned_by: compiler.owned_by,
         nodes,
         variables,
+        settings,
     })
 }
 
