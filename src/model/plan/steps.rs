@@ -180,7 +180,7 @@ impl<'a> Compiler<'a> {
                 self.branch(index, config, &place);
             }
         }
-        let template = self.template(index, config, &place);
+        let template = self.template(index, rule, config, &place);
         fields::near_misses(step, &place, &mut self.found);
         let request = rule
             .filter(|rule| rule.name == "api.request")
@@ -283,6 +283,7 @@ impl<'a> Compiler<'a> {
     fn template(
         &mut self,
         index: NodeIndex,
+        rule: Option<StepRule>,
         config: &Map<String, Value>,
         place: &str,
     ) -> Option<Template> {
@@ -323,6 +324,9 @@ impl<'a> Compiler<'a> {
                     let place = problem::below(&place, &reference.pointer);
                     problem::add(&mut self.found, place, message);
                 }
+                if !rule.is_some_and(|rule| rule.kind == Kind::Effect) {
+                    self.refuse_secrets(&template, &place);
+                }
                 Some(template)
             }
             Err(mistakes) => {
@@ -331,6 +335,17 @@ impl<'a> Compiler<'a> {
                 }
                 None
             }
+        }
+    }
+
+    /// A secret in a step that calls nothing outside would end up in an output.
+    fn refuse_secrets(&mut self, template: &Template, place: &str) {
+        for reference in template.secret_references() {
+            let message = format!(
+                "`{{{{secrets.{}}}}}` is only for steps that call outside; use it in the step that makes the call",
+                reference.name
+            );
+            self.add(problem::below(place, &reference.pointer), message);
         }
     }
 }
