@@ -11,9 +11,11 @@ mod iterations;
 mod nesting;
 mod next;
 mod record;
+mod references;
 pub(in crate::model) mod problem;
 pub mod retry;
 mod schema;
+mod settings;
 mod settled;
 mod state;
 mod step_fold;
@@ -25,7 +27,8 @@ pub use next::next;
 pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems, in_words};
 pub use retry::after_failure;
 pub use iterations::Collected;
-pub use record::{StepRecord, StepStatus};
+pub use record::{StepRecord, StepStatus, WaitsFor};
+pub use settings::{OnConflict, RunRetention, Settings};
 pub use settled::settled_events;
 pub use state::{JournalError, RunState};
 pub use steps::{DefinitionLimits, compile};
@@ -167,6 +170,8 @@ pub struct Plan {
     pub variables: Value,
     /// The lists of steps that are run in order: first the top, then those inside loops and parallel steps.
     pub blocks: Vec<Vec<NodeIndex>>,
+    /// `settings` of the definition.
+    pub settings: Settings,
     by_id: HashMap<String, NodeIndex>,
     /// For each step its block, and its place there.
     places: Vec<(BlockIndex, usize)>,

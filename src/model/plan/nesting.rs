@@ -3,7 +3,7 @@
 //! do, and a run never has more than a bounded number of frames open.
 
 use super::frame::Frame;
-use super::iterations::{Collected, Stage};
+use super::iterations::{Collected, Iterations, Stage};
 use super::record::StepRecord;
 use super::state::RunState;
 use super::{Activation, FrameId, Plan};
@@ -141,6 +141,12 @@ impl RunState {
         let mut inside: Vec<FrameId> = iterations.open.values().copied().collect();
         inside.extend(iterations.kept.take());
         iterations.open.clear();
+        // Of a step that has ended the output is what is left.
+        if let Some(record) = self.record_mut(plan, head)
+            && record.status.is_settled()
+        {
+            record.iterations = None;
+        }
         while let Some(id) = inside.pop() {
             let Some(frame) = self.frames.remove(&id) else {
                 continue;
@@ -156,15 +162,14 @@ impl RunState {
         }
     }
 
-    fn iterations_mut(
-        &mut self,
-        plan: &Plan,
-        head: Activation,
-    ) -> Option<&mut super::iterations::Iterations> {
-        let (block, place) = plan.place_of(head.node);
-        let frame = self.frames.get_mut(&head.frame)?;
-        let record = frame.records.get_mut(place).filter(|_| block == frame.block)?;
-        record.iterations.as_deref_mut()
+    fn record_mut(&mut self, plan: &Plan, step: Activation) -> Option<&mut StepRecord> {
+        let (block, place) = plan.place_of(step.node);
+        let frame = self.frames.get_mut(&step.frame)?;
+        frame.records.get_mut(place).filter(|_| block == frame.block)
+    }
+
+    fn iterations_mut(&mut self, plan: &Plan, head: Activation) -> Option<&mut Iterations> {
+        self.record_mut(plan, head)?.iterations.as_deref_mut()
     }
 
     /// What a loop or parallel step came to, when everything inside it has ended.

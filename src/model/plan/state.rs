@@ -93,24 +93,23 @@ impl RunState {
                 if self.started_at_ms.is_none() || self.failure.is_some() || !self.top_is_over() {
                     return Err(misplaced(event, "steps are left, or one has failed"));
                 }
-                self.finish(plan, at_ms, End::Finished(Outcome::Completed(output.clone())));
+                self.finish(at_ms, End::Finished(Outcome::Completed(output.clone())));
             }
             Event::RunFailed { error } => {
-                self.finish(plan, at_ms, End::Finished(Outcome::Failed(error.clone())));
+                self.finish(at_ms, End::Finished(Outcome::Failed(error.clone())));
             }
-            Event::RunCancelled { .. } => self.finish(plan, at_ms, End::Cancelled),
+            Event::RunCancelled { .. } => self.finish(at_ms, End::Cancelled),
             _ => self.apply_to_step(plan, at_ms, event)?,
         }
         self.events += 1;
         Ok(())
     }
 
-    fn finish(&mut self, plan: &Plan, at_ms: i64, end: End) {
+    fn finish(&mut self, at_ms: i64, end: End) {
         for frame in self.frames.values_mut() {
             if let Some(record) = frame.records.get_mut(frame.cursor)
                 && !record.status.is_settled()
                 && record.status != StepStatus::Pending
-                && plan.blocks.len() > frame.block
             {
                 record.status = StepStatus::Cancelled;
                 record.due_at_ms = None;
@@ -150,17 +149,16 @@ impl RunState {
         match folded {
             Folded::Open => {}
             Folded::Iterate => self.open_further(plan, step),
+            Folded::Another => self.open_decided(plan, step),
             Folded::Settled => {
                 self.close_inside(plan, step);
-                return self.move_on(plan, step.frame);
+                self.move_on(plan, step.frame);
+                return Ok(());
             }
             Folded::FailedForGood => {
                 self.close_inside(plan, step);
-                let error = self
-                    .record(plan, step)
-                    .and_then(|record| record.error.clone())
-                    .unwrap_or_else(|| Box::new(StepError::fatal("INTERNAL", "it has no error")));
-                return self.fail_frame(plan, step, &error);
+                self.fail_frame(plan, step);
+                return Ok(());
             }
         }
         self.index(plan, step);
@@ -168,9 +166,9 @@ impl RunState {
     }
 
     /// The step in the frame has ended: on to the next one, or out of the frame.
-    fn move_on(&mut self, plan: &Plan, id: FrameId) -> Result<(), JournalError> {
+    fn move_on(&mut self, plan: &Plan, id: FrameId) {
         let Some(frame) = self.frames.get_mut(&id) else {
-            return Ok(());
+            return;
         };
         frame.advance(plan);
         if !frame.is_over() {
@@ -179,19 +177,15 @@ impl RunState {
             let output = frame.output();
             self.end_iteration(plan, head, index, output);
         }
-        Ok(())
     }
 
     /// The step has failed for good: so has its frame, and, at the top, the run.
-    fn fail_frame(
-        &mut self,
-        plan: &Plan,
-        step: Activation,
-        error: &StepError,
-    ) -> Result<(), JournalError> {
+    fn fail_frame(&mut self, plan: &Plan, step: Activation) {
         let id = plan.nodes.get(step.node).map_or("", |node| node.id.as_str());
+        let error = self.record(plan, step).and_then(|record| record.error.clone());
+        let error = error.unwrap_or_else(|| Box::new(StepError::fatal("INTERNAL", "no error")));
         match self.frames.get(&step.frame).and_then(|frame| frame.parent) {
-            Some((head, index)) => self.fail_iteration(plan, head, index, id, error),
+            Some((head, index)) => self.fail_iteration(plan, head, index, id, &error),
             None => {
                 self.failure = Some(RunError {
                     code: "STEP_ERROR".into(),
@@ -200,7 +194,6 @@ impl RunState {
                 });
             }
         }
-        Ok(())
     }
 
     /// The open step that the event names. Names are followed from the top, each segment compared with the step whose turn

@@ -101,7 +101,7 @@ steps[7].onUnknown: it is \"ask\"; it must be `retry` or `fail`
 inputSchema.properties.p.$ref: `https://example.com/s.json` refers outside the schema; only references that begin \
 with `#` are followed: copy the definition into `$defs`
 outputSchema: it is an array; it must be a JSON Schema, as an object
-settings.timeoutMs: this version has no settings of a workflow; leave it out
+settings.timeoutMs: it is 0; it must be a whole number from 1 to 2592000000
 variables: it is an array; it must be an object";
     assert_eq!(compiled(&body).expect_err("it compiles"), expected);
 }
