@@ -25,6 +25,7 @@ fn rules() -> [StepRule; 4] {
         name,
         description: "",
         kind,
+        raw: &[],
         check: |_, _| {},
     };
     [

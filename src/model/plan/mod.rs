@@ -40,6 +40,8 @@ pub struct StepRule {
     pub description: &'static str,
     /// How the planner treats it.
     pub kind: Kind,
+    /// Fields of its configuration that are taken as they are: braces in them are no templates.
+    pub raw: &'static [&'static str],
     /// Checks the step's `config` (templates unresolved) and adds every problem that it finds.
     pub check: fn(&Map<String, Value>, &mut Problems<'_>),
 }

@@ -298,7 +298,8 @@ impl<'a> Compiler<'a> {
         if self.expressions > MAX_EXPRESSIONS {
             return None;
         }
-        match Template::compile(&Value::Object(config.clone())) {
+        let raw = rule.map_or(&[][..], |rule| rule.raw);
+        match Template::compile(&Value::Object(config.clone()), raw) {
             Ok(template) => {
                 self.expressions += template.expression_count();
                 if self.expressions > MAX_EXPRESSIONS {

@@ -12,6 +12,7 @@ fn rules() -> [StepRule; 4] {
         name,
         description: "",
         kind,
+        raw: &["code"],
         check,
     };
     fn nothing(_: &Map<String, Value>, _: &mut Problems<'_>) {}

@@ -26,6 +26,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         name: "condition",
         description: "Compares values and takes the way `then` or `else`.",
         kind: Kind::Branch,
+        raw: &[],
         check,
     },
     behaviour: Behaviour::Pure(run),
