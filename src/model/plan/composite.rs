@@ -6,9 +6,8 @@
 
 use super::problem;
 use super::steps::Compiler;
-use super::{BlockIndex, Composite, Kind, NodeIndex, StepRule};
+use super::{BlockIndex, Composite, NodeIndex};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 
 /// How deep loops and parallel steps may be nested.
 const MAX_NESTING: usize = 8;
@@ -114,19 +113,6 @@ impl Nesting {
     }
 }
 
-/// The configuration of a loop without its conditions, which are asked between iterations and not when it begins.
-pub(super) fn without_conditions(
-    rule: Option<StepRule>,
-    config: &Map<String, Value>,
-) -> Cow<'_, Map<String, Value>> {
-    if !rule.is_some_and(|rule| rule.kind == Kind::Loop) {
-        return Cow::Borrowed(config);
-    }
-    let mut config = config.clone();
-    config.retain(|name, _| name != BREAK && name != WHILE);
-    Cow::Owned(config)
-}
-
 impl Compiler<'_> {
     /// A loop: `steps`, the names of item and index, and what is asked between iterations.
     pub(super) fn loop_step(
@@ -167,7 +153,9 @@ impl Compiler<'_> {
         config: &Map<String, Value>,
         place: &str,
     ) -> Option<Composite> {
-        let is_over_items = config.get("forEachSource").is_some_and(|value| !value.is_null());
+        let is_over_items = config
+            .get("forEachSource")
+            .is_some_and(|value| !value.is_null());
         let blocks = if is_over_items {
             vec![self.inside(index, config.get("steps"), &format!("{place}.config.steps"))?]
         } else {
@@ -190,7 +178,9 @@ impl Compiler<'_> {
         Some(Composite {
             blocks,
             is_over_items,
-            width: width.and_then(|width| u32::try_from(width).ok()).unwrap_or(default),
+            width: width
+                .and_then(|width| u32::try_from(width).ok())
+                .unwrap_or(default),
             collects_errors: !fails_fast,
             item_name: self.variable(config, "forEachAs", "item", place),
             index_name: self.variable(config, "indexVariable", "index", place),
@@ -210,7 +200,9 @@ impl Compiler<'_> {
             (None, steps) => ("steps", steps),
         };
         let place = format!("{place}.config.{field}");
-        let branches = branches.and_then(Value::as_array).filter(|all| !all.is_empty());
+        let branches = branches
+            .and_then(Value::as_array)
+            .filter(|all| !all.is_empty());
         let Some(branches) = branches else {
             self.add(
                 place,
@@ -222,7 +214,9 @@ impl Compiler<'_> {
         for (position, branch) in branches.iter().enumerate() {
             let place = format!("{place}[{position}]");
             let block = match branch {
-                Value::String(_) => self.inside(index, Some(&Value::from(vec![branch.clone()])), &place),
+                Value::String(_) => {
+                    self.inside(index, Some(&Value::from(vec![branch.clone()])), &place)
+                }
                 Value::Object(fields) => {
                     self.inside(index, fields.get("steps"), &format!("{place}.steps"))
                 }
@@ -236,12 +230,14 @@ impl Compiler<'_> {
     /// A block of the step at `head` with the steps that `ids` names.
     fn inside(&mut self, head: NodeIndex, ids: Option<&Value>, place: &str) -> Option<BlockIndex> {
         let Some(ids) = ids.and_then(Value::as_array).filter(|ids| !ids.is_empty()) else {
-            let message = "it is missing: the ids of the steps inside, as an array with at least one";
+            let message =
+                "it is missing: the ids of the steps inside, as an array with at least one";
             self.add(place, message);
             return None;
         };
         if self.nesting.depth(head) >= MAX_NESTING {
-            let message = format!("loops and parallel steps are nested more than {MAX_NESTING} deep");
+            let message =
+                format!("loops and parallel steps are nested more than {MAX_NESTING} deep");
             self.add(place, message);
             return None;
         }
@@ -260,7 +256,10 @@ impl Compiler<'_> {
 
     fn put_inside(&mut self, head: NodeIndex, block: BlockIndex, id: &Value) -> Result<(), String> {
         let Some(name) = id.as_str() else {
-            return Err(format!("it is {}; it must be the id of a step", problem::shown(id)));
+            return Err(format!(
+                "it is {}; it must be the id of a step",
+                problem::shown(id)
+            ));
         };
         let Some(&step) = self.ids.get(name) else {
             return Err(format!(
@@ -309,7 +308,9 @@ impl Compiler<'_> {
         let is_name = |name: &str| {
             name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                 && name.len() <= 64
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         };
         match config.get(field) {
             None | Some(Value::Null) => default.to_owned(),

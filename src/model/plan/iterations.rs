@@ -110,7 +110,10 @@ impl Iterations {
             self.kept_bytes += bytes;
             self.set(index, output);
         } else {
-            self.set(index, Arc::new(json!({ "truncated": true, "sizeBytes": bytes })));
+            self.set(
+                index,
+                Arc::new(json!({ "truncated": true, "sizeBytes": bytes })),
+            );
         }
         self.close(index);
     }

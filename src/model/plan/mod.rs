@@ -7,12 +7,13 @@ mod branch;
 mod composite;
 mod fields;
 mod frame;
+mod history;
 mod iterations;
 mod nesting;
 mod next;
+pub(in crate::model) mod problem;
 mod record;
 mod references;
-pub(in crate::model) mod problem;
 pub mod retry;
 mod schema;
 mod settings;
@@ -23,11 +24,12 @@ pub mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use history::{StepHistory, history};
+pub use iterations::Collected;
 pub use next::next;
 pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems, in_words};
-pub use retry::after_failure;
-pub use iterations::Collected;
 pub use record::{StepRecord, StepStatus, WaitsFor};
+pub use retry::after_failure;
 pub use settings::{OnConflict, RunRetention, Settings};
 pub use settled::settled_events;
 pub use state::{JournalError, RunState};
@@ -52,6 +54,8 @@ pub struct StepRule {
     pub description: &'static str,
     /// How the planner treats it.
     pub kind: Kind,
+    /// Fields of its configuration that are taken as they are: braces in them are no templates.
+    pub raw: &'static [&'static str],
     /// Checks the step's `config` (templates unresolved) and adds every problem that it finds.
     pub check: fn(&Map<String, Value>, &mut Problems<'_>),
 }
@@ -274,13 +278,25 @@ pub enum Task {
 }
 
 impl Task {
+    /// The step that it is about; none for the run as a whole.
+    pub fn step(&self) -> Option<Activation> {
+        match self {
+            Task::Attempt { step, .. }
+            | Task::Wake { step, .. }
+            | Task::Expire { step, .. }
+            | Task::Decide { step, .. }
+            | Task::Collect { step } => Some(*step),
+            Task::ExpireRun { .. } => None,
+        }
+    }
+
     /// The moment before which there is nothing to do.
     pub fn due_ms(&self) -> Option<i64> {
         match self {
             Task::Attempt { not_before_ms, .. } => *not_before_ms,
-            Task::Wake { due_ms, .. } | Task::Expire { due_ms, .. } | Task::ExpireRun { due_ms } => {
-                Some(*due_ms)
-            }
+            Task::Wake { due_ms, .. }
+            | Task::Expire { due_ms, .. }
+            | Task::ExpireRun { due_ms } => Some(*due_ms),
             Task::Decide { .. } | Task::Collect { .. } => None,
         }
     }

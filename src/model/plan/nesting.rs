@@ -27,7 +27,8 @@ impl RunState {
             let Some(iterations) = self.iterations_mut(plan, head) else {
                 return;
             };
-            if !iterations.has_room(composite.width) || (is_crowded && !iterations.open.is_empty()) {
+            if !iterations.has_room(composite.width) || (is_crowded && !iterations.open.is_empty())
+            {
                 return;
             }
             let is_first = iterations.next_index() == 0;
@@ -58,7 +59,11 @@ impl RunState {
         let Some(composite) = plan.composite_of(head.node) else {
             return;
         };
-        let branch = if composite.is_over_items { 0 } else { index as usize };
+        let branch = if composite.is_over_items {
+            0
+        } else {
+            index as usize
+        };
         let block = composite.blocks.get(branch).copied().unwrap_or_default();
         let id = self.next_frame;
         self.next_frame += 1;
@@ -165,7 +170,10 @@ impl RunState {
     fn record_mut(&mut self, plan: &Plan, step: Activation) -> Option<&mut StepRecord> {
         let (block, place) = plan.place_of(step.node);
         let frame = self.frames.get_mut(&step.frame)?;
-        frame.records.get_mut(place).filter(|_| block == frame.block)
+        frame
+            .records
+            .get_mut(place)
+            .filter(|_| block == frame.block)
     }
 
     fn iterations_mut(&mut self, plan: &Plan, head: Activation) -> Option<&mut Iterations> {

@@ -78,8 +78,5 @@ fn deadline(plan: &Plan, state: &RunState) -> Option<Task> {
 
 /// The one of two tasks that is due first.
 fn earlier(one: Option<Task>, other: Option<Task>) -> Option<Task> {
-    [one, other]
-        .into_iter()
-        .flatten()
-        .min_by_key(Task::due_ms)
+    [one, other].into_iter().flatten().min_by_key(Task::due_ms)
 }

@@ -21,9 +21,9 @@ impl Compiler<'_> {
         place: &str,
     ) -> Option<Template> {
         let place = format!("{place}.config");
-        let template = self.compiled(&Value::Object(config.clone()), &place, |pointer| {
-            pointer.to_owned()
-        })?;
+        let raw = rule.map_or(&[][..], |rule| rule.raw);
+        let source = Value::Object(config.clone());
+        let template = self.compiled(&source, raw, &place, |pointer| pointer.to_owned())?;
         for reference in template.step_references() {
             if problem::enough(&self.found) {
                 break;
@@ -48,11 +48,13 @@ impl Compiler<'_> {
     ) -> Option<Template> {
         let place = format!("{place}.config");
         let named = |pointer: &str| {
-            pointer
-                .replacen("/while", "/whileCondition", 1)
-                .replacen("/break", "/breakCondition", 1)
+            pointer.replacen("/while", "/whileCondition", 1).replacen(
+                "/break",
+                "/breakCondition",
+                1,
+            )
         };
-        let template = self.compiled(&Value::Object(conditions.clone()), &place, named)?;
+        let template = self.compiled(&Value::Object(conditions.clone()), &[], &place, named)?;
         for reference in template.step_references() {
             let is_inside = self
                 .ids
@@ -69,13 +71,14 @@ impl Compiler<'_> {
     fn compiled(
         &mut self,
         source: &Value,
+        raw: &'static [&'static str],
         place: &str,
         named: impl Fn(&str) -> String,
     ) -> Option<Template> {
         if self.expressions > MAX_EXPRESSIONS {
             return None;
         }
-        match Template::compile(source) {
+        match Template::compile(source, raw) {
             Ok(template) => {
                 self.expressions += template.expression_count();
                 if self.expressions > MAX_EXPRESSIONS {
@@ -88,7 +91,10 @@ impl Compiler<'_> {
             }
             Err(mistakes) => {
                 for (pointer, error) in mistakes.iter().take(problem::MAX_PROBLEMS + 1) {
-                    self.add(problem::below(place, &named(pointer)), error.message.as_str());
+                    self.add(
+                        problem::below(place, &named(pointer)),
+                        error.message.as_str(),
+                    );
                 }
                 None
             }

@@ -181,8 +181,13 @@ impl RunState {
 
     /// The step has failed for good: so has its frame, and, at the top, the run.
     fn fail_frame(&mut self, plan: &Plan, step: Activation) {
-        let id = plan.nodes.get(step.node).map_or("", |node| node.id.as_str());
-        let error = self.record(plan, step).and_then(|record| record.error.clone());
+        let id = plan
+            .nodes
+            .get(step.node)
+            .map_or("", |node| node.id.as_str());
+        let error = self
+            .record(plan, step)
+            .and_then(|record| record.error.clone());
         let error = error.unwrap_or_else(|| Box::new(StepError::fatal("INTERNAL", "no error")));
         match self.frames.get(&step.frame).and_then(|frame| frame.parent) {
             Some((head, index)) => self.fail_iteration(plan, head, index, id, &error),
@@ -234,7 +239,10 @@ impl RunState {
 
     /// The step's name in the journal: its id, and before it the iterations that it is inside of.
     pub fn name_of(&self, plan: &Plan, step: Activation) -> String {
-        let id = plan.nodes.get(step.node).map_or("", |node| node.id.as_str());
+        let id = plan
+            .nodes
+            .get(step.node)
+            .map_or("", |node| node.id.as_str());
         match self.frames.get(&step.frame).and_then(|frame| frame.parent) {
             Some((head, index)) => format!("{}[{index}].{id}", self.name_of(plan, head)),
             None => id.to_owned(),
@@ -243,7 +251,11 @@ impl RunState {
 
     /// Notes what there is to do for the step whose turn it is in a frame.
     pub(super) fn index_current(&mut self, plan: &Plan, frame: FrameId) {
-        if let Some(node) = self.frames.get(&frame).and_then(|frame| frame.current(plan)) {
+        if let Some(node) = self
+            .frames
+            .get(&frame)
+            .and_then(|frame| frame.current(plan))
+        {
             self.index(plan, Activation { frame, node });
         }
     }
@@ -376,9 +388,6 @@ impl RunState {
     }
 
     pub(super) fn last_output(&self) -> Arc<Value> {
-        self.frames
-            .get(&TOP)
-            .map(Frame::output)
-            .unwrap_or_default()
+        self.frames.get(&TOP).map(Frame::output).unwrap_or_default()
     }
 }

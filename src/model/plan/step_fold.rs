@@ -5,7 +5,7 @@
 use super::iterations::{Iterations, Stage};
 use super::record::{StepRecord, StepStatus, WaitsFor};
 use super::state::JournalError;
-use super::{Kind, Node, OnUnknown};
+use super::{Node, OnUnknown};
 use crate::model::run::{Event, StepError};
 
 /// What an event did to a step.
@@ -33,8 +33,7 @@ pub(super) fn fold(
         return Err(misplaced(event, "the step has ended"));
     }
     let waiting = record.status == StepStatus::Waiting;
-    let under_way =
-        waiting || record.status == StepStatus::Running || record.iterations.is_some();
+    let under_way = waiting || record.status == StepStatus::Running || record.iterations.is_some();
     let folded = match event {
         Event::StepIterating { .. } | Event::StepIteration { .. } | Event::StepEnough { .. } => {
             iterate(record, node, event)?
@@ -51,7 +50,9 @@ pub(super) fn fold(
             record.due_at_ms = None;
             Folded::Open
         }
-        Event::StepWaiting { .. } | Event::StepAsked { .. } | Event::StepChild { .. } if waiting => {
+        Event::StepWaiting { .. } | Event::StepAsked { .. } | Event::StepChild { .. }
+            if waiting =>
+        {
             return Err(misplaced(event, "the step waits already"));
         }
         Event::StepWaiting { until_ms, .. } => {

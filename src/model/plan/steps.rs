@@ -6,7 +6,7 @@
 //! A definition without steps compiles (a draft may begin so); its runs end at once with the output null. A branch that
 //! failed and was let go (`errorHandling: continue`) takes no way: the steps of both are skipped.
 
-use super::composite::{Nesting, without_conditions};
+use super::composite::Nesting;
 use super::problem::{self, DefinitionProblem, Problems};
 use super::{Kind, Node, NodeIndex, Plan, StepRule, fields, schema, settings};
 use crate::id::is_id;
@@ -189,7 +189,7 @@ impl<'a> Compiler<'a> {
             Some(Kind::Parallel) => self.parallel_step(index, config, &place),
             _ => None,
         };
-        let template = self.template(index, rule, &without_conditions(rule, config), &place);
+        let template = self.template(index, rule, config, &place);
         fields::near_misses(step, &place, &mut self.found);
         let request = rule
             .filter(|rule| rule.name == "api.request")
@@ -204,6 +204,10 @@ impl<'a> Compiler<'a> {
             &place,
             &mut self.found,
         );
+        if retry.max_attempts > 1 && rule.is_some_and(|rule| rule.kind.is_composite()) {
+            let message = "a loop or parallel step is not tried again as a whole; give the steps inside it a `retryConfig`";
+            self.add(format!("{place}.retryConfig"), message);
+        }
         let rule = rule?;
         Some(Node {
             id: id.to_owned(),
