@@ -14,7 +14,7 @@ const MAX_NESTING: usize = 8;
 /// How many branches or iterations of a parallel step may be under way at once.
 const MAX_WIDTH: u64 = 100;
 /// How many iterations of a parallel step are under way at once, where it does not say.
-const DEFAULT_WIDTH: u32 = 10;
+const DEFAULT_WIDTH: u64 = 10;
 const BREAK: &str = "breakCondition";
 const WHILE: &str = "whileCondition";
 
@@ -130,18 +130,20 @@ impl Compiler<'_> {
         }
         let is_asked_first = conditions.contains_key("while");
         let conditions = if conditions.is_empty() {
-            None
+            Some(None)
         } else {
-            Some(self.conditions(index, &conditions, place)?)
+            self.conditions(index, &conditions, place).map(Some)
         };
+        let item_name = self.variable(config, "itemVariable", "item", place);
+        let index_name = self.variable(config, "indexVariable", "index", place);
         Some(Composite {
             blocks: vec![block?],
             is_over_items: true,
             width: 1,
             collects_errors: false,
-            item_name: self.variable(config, "itemVariable", "item", place),
-            index_name: self.variable(config, "indexVariable", "index", place),
-            conditions,
+            item_name,
+            index_name,
+            conditions: conditions?,
             is_asked_first,
         })
     }
@@ -157,9 +159,11 @@ impl Compiler<'_> {
             .get("forEachSource")
             .is_some_and(|value| !value.is_null());
         let blocks = if is_over_items {
-            vec![self.inside(index, config.get("steps"), &format!("{place}.config.steps"))?]
+            let place = format!("{place}.config.steps");
+            let block = self.inside(index, config.get("steps"), &place);
+            block.map(|block| vec![block])
         } else {
-            self.branches(index, config, place)?
+            self.branches(index, config, place)
         };
         let width = super::fields::whole(
             config,
@@ -168,22 +172,23 @@ impl Compiler<'_> {
             &format!("{place}.config"),
             &mut self.found,
         );
-        let default = if is_over_items {
-            DEFAULT_WIDTH
-        } else {
-            u32::try_from(blocks.len().min(MAX_WIDTH as usize)).unwrap_or(DEFAULT_WIDTH)
-        };
+        let item_name = self.variable(config, "forEachAs", "item", place);
+        let index_name = self.variable(config, "indexVariable", "index", place);
         let fails_fast = config.get("strategy").and_then(Value::as_str) == Some("fail-fast")
             || config.get("waitForAll") == Some(&Value::Bool(false));
+        let blocks = blocks?;
+        let most = if is_over_items {
+            DEFAULT_WIDTH
+        } else {
+            (blocks.len() as u64).min(MAX_WIDTH)
+        };
         Some(Composite {
             blocks,
             is_over_items,
-            width: width
-                .and_then(|width| u32::try_from(width).ok())
-                .unwrap_or(default),
+            width: u32::try_from(width.unwrap_or(most)).unwrap_or(1),
             collects_errors: !fails_fast,
-            item_name: self.variable(config, "forEachAs", "item", place),
-            index_name: self.variable(config, "indexVariable", "index", place),
+            item_name,
+            index_name,
             conditions: None,
             is_asked_first: false,
         })

@@ -73,10 +73,22 @@ async fn items_and_indexes_have_names_and_inner_loops_see_outer_items() {
 async fn counting_conditional_and_batched_loops_end_where_they_say() {
     for (fields, expected, reached) in [
         (json!({"iterations": 3}), json!([0, 1, 2]), Value::Null),
-        (json!({"loopType": "for", "iterations": "2"}), json!([0, 1]), Value::Null),
+        (
+            json!({"loopType": "for", "iterations": "2"}),
+            json!([0, 1]),
+            Value::Null,
+        ),
         (json!({"iterations": 0}), json!([]), Value::Null),
-        (json!({"whileCondition": "index < 4"}), json!([0, 1, 2, 3]), json!(false)),
-        (json!({"whileCondition": "{{false}}"}), json!([]), json!(false)),
+        (
+            json!({"whileCondition": "index < 4"}),
+            json!([0, 1, 2, 3]),
+            json!(false),
+        ),
+        (
+            json!({"whileCondition": "{{false}}"}),
+            json!([]),
+            json!(false),
+        ),
         (
             json!({"loopType": "while", "whileCondition": {"left": "{{index}}", "operator": "lt", "right": 2}}),
             json!([0, 1]),
@@ -87,7 +99,11 @@ async fn counting_conditional_and_batched_loops_end_where_they_say() {
             json!([0, 1, 2]),
             json!(false),
         ),
-        (json!({"whileCondition": true, "maxIterations": 2}), json!([0, 1]), json!(true)),
+        (
+            json!({"whileCondition": true, "maxIterations": 2}),
+            json!([0, 1]),
+            json!(true),
+        ),
         (
             json!({"collection": [5, 6, 7], "breakCondition": "{{loop.item == 6}}"}),
             json!([0, 1]),
@@ -102,7 +118,10 @@ async fn counting_conditional_and_batched_loops_end_where_they_say() {
         assert_eq!(output["results"], expected, "{fields}: {output}");
         assert_eq!(output["limitReached"], reached, "{fields}: {output}");
     }
-    let head = config(each("go", "{{input.all}}", &["body"]), json!({"batchSize": 2}));
+    let head = config(
+        each("go", "{{input.all}}", &["body"]),
+        json!({"batchSize": 2}),
+    );
     let steps = json!([head, set("body", json!("{{item}}"))]);
     let output = output_of(steps, json!({"all": [1, 2, 3]})).await;
     assert_eq!(output["results"], json!([[1, 2], [3]]));
@@ -112,8 +131,18 @@ async fn counting_conditional_and_batched_loops_end_where_they_say() {
 async fn what_cannot_be_looped_over_is_an_error_that_says_so() {
     let server = TestServer::start().await;
     for (fields, input, code, message) in [
-        (json!({"collection": "{{input.x}}"}), json!({"x": 5}), "NOT_A_LIST", "5 is not a list"),
-        (json!({"collection": "{{input.x}}"}), json!({"x": {"a": 1}}), "NOT_A_LIST", "is not a list"),
+        (
+            json!({"collection": "{{input.x}}"}),
+            json!({"x": 5}),
+            "NOT_A_LIST",
+            "5 is not a list",
+        ),
+        (
+            json!({"collection": "{{input.x}}"}),
+            json!({"x": {"a": 1}}),
+            "NOT_A_LIST",
+            "is not a list",
+        ),
         (
             json!({"collection": "{{input.x}}", "maxIterations": 2}),
             json!({"x": [1, 2, 3]}),
@@ -147,7 +176,10 @@ async fn what_cannot_be_looped_over_is_an_error_that_says_so() {
 #[tokio::test]
 async fn a_failure_inside_fails_the_loop_unless_it_is_let_go() {
     let (server, upstream) = server_with_upstream().await;
-    upstream.answer("/x", |_, at| Reply::json(if at == 1 { 404 } else { 200 }, &json!({"at": at})));
+    upstream.answer("/x", |call, at| {
+        let is_refused = call.key().ends_with("go[1].get") && at == 1;
+        Reply::json(if is_refused { 404 } else { 200 }, &json!({"at": at}))
+    });
     let body = |step: Value| {
         json!([
             each("go", "{{input.all}}", &["get"]),
@@ -190,13 +222,19 @@ async fn a_failure_inside_fails_the_loop_unless_it_is_let_go() {
     upstream.answer("/gone", |_, _| Reply::json(500, &json!({})));
     let lenient = server.workflow("lenient", body(fallback)).await;
     let run = start(&server, &lenient, json!({"all": [1, 2]})).await;
-    assert_eq!(ended(&server, &run).await["output"], json!(["none", "none"]));
+    assert_eq!(
+        ended(&server, &run).await["output"],
+        json!(["none", "none"])
+    );
 }
 
 #[tokio::test]
 async fn waits_and_retries_inside_a_loop_are_parked_and_go_on() {
     let (server, upstream) = server_with_upstream().await;
-    upstream.answer("/x", |_, at| Reply::json(if at == 0 { 503 } else { 200 }, &json!({"at": at})));
+    upstream.answer("/x", |call, at| {
+        let is_refused = call.key().ends_with("go[0].get") && at == 1;
+        Reply::json(if is_refused { 503 } else { 200 }, &json!({"at": at}))
+    });
     let steps = json!([
         each("go", "{{input.all}}", &["rest", "get"]),
         wait_ms("rest", 1_000),
@@ -224,8 +262,17 @@ async fn waits_and_retries_inside_a_loop_are_parked_and_go_on() {
             )
         })
         .collect();
-    let expected = [("go", 1), ("go[0].rest", 1), ("go[0].get", 2), ("go[1].rest", 1), ("go[1].get", 1)];
-    assert_eq!(steps, expected.map(|(name, count)| (name.to_owned(), count)));
+    let expected = [
+        ("go", 1),
+        ("go[0].rest", 1),
+        ("go[0].get", 2),
+        ("go[1].rest", 1),
+        ("go[1].get", 1),
+    ];
+    assert_eq!(
+        steps,
+        expected.map(|(name, count)| (name.to_owned(), count))
+    );
 }
 
 #[tokio::test]
@@ -262,7 +309,29 @@ async fn wrong_loops_are_refused_with_every_place() {
         .as_array()
         .unwrap_or_else(|| panic!("{}", answer.text))
         .iter()
-        .map(|detail| format!("{}: {}", detail["place"].as_str().unwrap(), detail["message"].as_str().unwrap()))
+        .map(|detail| {
+            format!(
+                "{}: {}",
+                detail["place"].as_str().unwrap(),
+                detail["message"].as_str().unwrap()
+            )
+        })
         .collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    steps[1].config.collection: "nothing" is not a list; write a template such as `{{steps.fetch.data}}`, or an array
+    steps[1].config.steps[0]: step `early` does not come after this step; steps inside it must come later in `steps`
+    steps[1].config.steps[2]: there is no step `gone`
+    steps[2].config.collection: it is missing: a loop of type `forEach` needs `collection`
+    steps[2].config.steps[0]: step `x` runs inside `a` already; a step has one place
+    steps[2].config.itemVariable: it is "a b"; it must be a name of letters, digits and `_`
+    steps[3].config.sourceData: the template names step `late`, which comes later; its output is not there yet
+    steps[4].config.strategy: "some" is neither wait-all nor fail-fast
+    steps[4].config.branches[1]: it is missing: the ids of the steps inside, as an array with at least one
+    steps[4].config.concurrency: it is 0; it must be a whole number from 1 to 100
+    steps[6].config.sourceData: the template names step `x`, which runs inside `a`; outside of it its results are in `steps.a.results`
+    steps[6].config.sourceData: the template names step `y`, which runs inside `p`; outside of it its results are in `steps.p.results`
+    steps[7].config.whileCondition: it is missing: a loop of type `while` needs `whileCondition`
+    steps[7].config.steps: it is missing: the ids of the steps inside, as an array with at least one
+    steps[7].retryConfig: a loop or parallel step is not tried again as a whole; give the steps inside it a `retryConfig`
+    "#);
 }

@@ -7,7 +7,10 @@ use crate::upstream::Reply;
 use serde_json::{Value, json};
 
 fn parallel(fields: Value) -> Value {
-    config(json!({"id": "go", "type": "parallel", "config": {}}), fields)
+    config(
+        json!({"id": "go", "type": "parallel", "config": {}}),
+        fields,
+    )
 }
 
 #[tokio::test]
@@ -20,7 +23,10 @@ async fn branches_run_at_the_same_time_and_their_results_keep_their_order() {
         set("after", json!("a is {{steps.a.status}}")),
         call("b", &upstream.url("/b")),
         set("c", json!("c")),
-        set("end", json!({"results": "{{steps.go.results}}", "errors": "{{steps.go.errors}}", "n": "{{steps.go.completedCount}}"})),
+        set(
+            "end",
+            json!({"results": "{{steps.go.results}}", "errors": "{{steps.go.errors}}", "n": "{{steps.go.completedCount}}"})
+        ),
     ]);
     let workflow = server.workflow("side by side", steps).await;
     let run = start(&server, &workflow, json!({})).await;
@@ -44,7 +50,9 @@ async fn no_more_items_are_under_way_than_the_concurrency_allows() {
     let (server, upstream) = server_with_upstream().await;
     let gate = upstream.hold("/x");
     let steps = json!([
-        parallel(json!({"forEachSource": "{{input.all}}", "forEachAs": "n", "steps": ["get"], "concurrency": 2})),
+        parallel(
+            json!({"forEachSource": "{{input.all}}", "forEachAs": "n", "steps": ["get"], "concurrency": 2})
+        ),
         call("get", &upstream.url("/x?n={{n}}")),
     ]);
     let workflow = server.workflow("fan out", steps).await;
@@ -54,11 +62,18 @@ async fn no_more_items_are_under_way_than_the_concurrency_allows() {
     gate.open();
     let run = ended(&server, &run).await;
     assert_eq!(run["output"]["completedCount"], 5);
-    let mut targets: Vec<String> = upstream.calls("/x").iter().map(|call| call.target.clone()).collect();
+    let mut targets: Vec<String> = upstream
+        .calls("/x")
+        .iter()
+        .map(|call| call.target.clone())
+        .collect();
     targets.sort();
     assert_eq!(targets, ["/x?n=1", "/x?n=2", "/x?n=3", "/x?n=4", "/x?n=5"]);
-    let keys: std::collections::BTreeSet<String> =
-        upstream.calls("/x").iter().map(|call| call.key().to_owned()).collect();
+    let keys: std::collections::BTreeSet<String> = upstream
+        .calls("/x")
+        .iter()
+        .map(|call| call.key().to_owned())
+        .collect();
     assert_eq!(keys.len(), 5, "every iteration has a key of its own");
 }
 
@@ -80,7 +95,10 @@ async fn errors_are_kept_while_the_others_go_on() {
     assert_eq!(run["output"]["results"], json!([null, "good"]));
     assert_eq!(run["output"]["completedCount"], 1);
     let error = &run["output"]["errors"][0];
-    assert_eq!((&error["index"], &error["step"], &error["code"]), (&json!(0), &json!("bad"), &json!("HTTP_STATUS")));
+    assert_eq!(
+        (&error["index"], &error["step"], &error["code"]),
+        (&json!(0), &json!("bad"), &json!("HTTP_STATUS"))
+    );
     let names: Vec<String> = logs_of(&server, run["id"].as_str().unwrap())
         .await
         .iter()
@@ -91,7 +109,10 @@ async fn errors_are_kept_while_the_others_go_on() {
 
 #[tokio::test]
 async fn fail_fast_ends_the_others_and_fails_the_step() {
-    for fields in [json!({"strategy": "fail-fast"}), json!({"waitForAll": false})] {
+    for fields in [
+        json!({"strategy": "fail-fast"}),
+        json!({"waitForAll": false}),
+    ] {
         let (server, upstream) = server_with_upstream().await;
         let gate = upstream.hold("/slow");
         upstream.answer("/bad", |_, _| Reply::json(404, &json!({})));
@@ -103,7 +124,10 @@ async fn fail_fast_ends_the_others_and_fails_the_step() {
         let workflow = server.workflow("fast", steps).await;
         let run = start(&server, &workflow, json!({})).await;
         let run = ended(&server, &run).await;
-        assert_eq!((&run["status"], &run["error"]["stepId"]), (&json!("failed"), &json!("go")));
+        assert_eq!(
+            (&run["status"], &run["error"]["stepId"]),
+            (&json!("failed"), &json!("go"))
+        );
         upstream.until_dropped(1).await;
         gate.open();
         let logs = logs_of(&server, run["id"].as_str().unwrap()).await;
@@ -125,7 +149,10 @@ async fn a_parallel_step_that_takes_too_long_fails_and_drops_what_it_was_doing()
     upstream.until_called("/slow", 1).await;
     server.clock.advance_ms(1_000);
     let run = ended(&server, &run).await;
-    assert_eq!(run["error"]["message"], "step `go` failed: step `go` took longer than it may");
+    assert_eq!(
+        run["error"]["message"],
+        "step `go` failed: step `go` took longer than it may"
+    );
     upstream.until_dropped(1).await;
 }
 
@@ -145,7 +172,10 @@ async fn a_run_that_takes_too_long_fails() {
     upstream.until_called("/slow", 1).await;
     server.clock.advance_ms(1_000);
     let run = ended(&server, &run).await;
-    assert_eq!((&run["status"], &run["error"]["code"]), (&json!("failed"), &json!("TIMEOUT")));
+    assert_eq!(
+        (&run["status"], &run["error"]["code"]),
+        (&json!("failed"), &json!("TIMEOUT"))
+    );
 }
 
 #[tokio::test]
