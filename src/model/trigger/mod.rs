@@ -5,7 +5,7 @@
 mod schedule;
 mod webhook;
 
-pub use schedule::ScheduleTrigger;
+pub use schedule::{MissedFires, Passed, ScheduleTrigger};
 pub use webhook::WebhookTrigger;
 
 use crate::model::plan::DefinitionProblem;
