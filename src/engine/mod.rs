@@ -5,6 +5,7 @@
 mod execution;
 mod logs;
 pub mod outbound;
+mod schedule;
 mod schema;
 mod start;
 pub mod step;
@@ -134,7 +135,7 @@ impl Engine {
         &self.0.workflows
     }
 
-    /// Starts the timers and goes on with every unfinished run. Gives their number.
+    /// Starts the timers and the schedules, and goes on with every unfinished run. Gives their number.
     pub async fn resume(&self) -> Result<usize, EngineError> {
         self.0.keep_time();
         let open = self.0.store.open_runs().await?;
@@ -144,6 +145,7 @@ impl Engine {
                 None => self.0.clone().go_on(run.sequence),
             }
         }
+        tokio::spawn(schedule::run(self.0.clone()));
         Ok(open.len())
     }
 

@@ -208,7 +208,7 @@ impl Engine {
             .await
     }
 
-    async fn launch(
+    pub(super) async fn launch(
         &self,
         run: Run,
         new_run: NewRun,
@@ -307,7 +307,7 @@ impl Engine {
 }
 
 /// How a requested run looks before anything has happened.
-fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
+pub(super) fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
     let workflow = &request.workflow.workflow;
     let id = RunId::generate();
     Run {
@@ -343,7 +343,7 @@ fn require_active(status: WorkflowStatus) -> Result<(), EngineError> {
     }
 }
 
-fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
+pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
     NewRun {
         id: run.summary.id.clone(),
         workflow_sequence,
@@ -359,6 +359,7 @@ fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
         input: run.input.clone(),
         created_at_ms: run.summary.created_at_ms,
         idempotency: None,
+        fire: None,
         first: None,
     }
 }

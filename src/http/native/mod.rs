@@ -3,6 +3,7 @@
 
 mod audit;
 mod events;
+mod firings;
 mod keys;
 mod refusal;
 mod runs;
@@ -29,6 +30,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     [
         audit::endpoints(),
         events::endpoints(),
+        firings::endpoints(),
         keys::endpoints(),
         runs::endpoints(),
         versions::endpoints(),
