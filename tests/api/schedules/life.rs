@@ -43,15 +43,12 @@ async fn a_due_schedule_starts_a_run_that_knows_its_times() {
     assert_eq!(run["status"], "completed");
     assert_eq!(run["triggerType"], "schedule");
     assert_eq!(run["startedBy"], "schedule");
-    let mut input = json!({
+    let input = json!({
         "scheduledAt": "2024-01-15T10:01:00.000Z", "firedAt": "2024-01-15T10:01:00.002Z",
         "nextRunAt": "2024-01-15T10:02:00.000Z", "runCount": 1,
     });
     assert_eq!(run["input"], input);
-    input["missed"] = json!(0);
-    for (field, value) in input.as_object().expect("an object") {
-        assert_eq!(run["output"][field], *value, "{field}");
-    }
+    assert_eq!(run["output"], input);
     let expected = json!({
         "nextRunAt": "2024-01-15T10:02:00.000Z", "lastRunAt": "2024-01-15T10:01:00.002Z", "lastOutcome": "started",
     });
