@@ -10,6 +10,10 @@
 
 mod cron;
 #[cfg(test)]
+mod mistakes_tests;
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::model::plan::DefinitionProblem;
