@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::Fixture;
-use super::{audit, journal, keys, run_list, runs, start, workflow_edit, workflow_list, workflows};
+use super::{
+    audit, journal, keys, run_list, runs, schedules, start, workflow_edit, workflow_list, workflows,
+};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 
@@ -21,6 +23,10 @@ fn plan(connection: &Connection, sql: &str) -> String {
 
 /// Queries with what their plan has to hold.
 fn point_queries() -> Vec<(&'static str, &'static str)> {
+    [general_queries(), schedule_queries()].concat()
+}
+
+fn general_queries() -> Vec<(&'static str, &'static str)> {
     vec![
         (keys::DELETE_SECRETS, "api_key_secret_by_key"),
         (audit::ROWS_OF_ACTOR, "audit_by_actor"),
@@ -86,6 +92,31 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
             journal::REMOVE,
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
         ),
+    ]
+}
+
+fn schedule_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            schedules::NEXT_FIRE,
+            "SEARCH schedule USING COVERING INDEX schedule_by_next_fire (next_fire_ms>?)",
+        ),
+        (schedules::DUE, "schedule_by_next_fire (next_fire_ms<?)"),
+        (schedules::LATER, "schedule_by_next_fire (next_fire_ms>?)"),
+        (
+            schedules::STATUS,
+            "SEARCH schedule USING INTEGER PRIMARY KEY",
+        ),
+        (
+            schedules::FIRINGS,
+            "firing_by_workflow (workflow=? AND rowid<?)",
+        ),
+        (
+            schedules::STARTED,
+            "firing_started (workflow=? AND scheduled_at_ms=?)",
+        ),
+        (schedules::FORGET_OLD, "firing_by_age (fired_at_ms<?)"),
+        (schedules::FORGET_MANY, "firing_by_workflow (workflow=?"),
     ]
 }
 
@@ -160,6 +191,8 @@ fn every_index_is_used_and_none_repeats_another() {
         "run",
         "journal",
         "idempotency",
+        "schedule",
+        "firing",
         "audit",
     ] {
         let lists: Vec<(String, bool)> = connection
