@@ -286,6 +286,8 @@ fn engine(config: &Config, store: &Store, clock: &Clock, outbound: &Outbound) ->
         outbound.clone(),
         EngineOptions {
             max_running_runs: config.max_running_runs,
+            max_running_runs_per_key: Some(config.max_running_runs_per_key)
+                .filter(|limit| *limit > 0),
             max_output_bytes: config.max_output_bytes,
             max_input_bytes: config.max_input_bytes,
             environment: config.template_environment(),

@@ -75,6 +75,8 @@ pub struct Config {
     pub max_sync_wait_ms: u64,
     /// Runs under way at once; further ones wait in order.
     pub max_running_runs: usize,
+    /// Runs of one key that have begun and not ended; 0 is no limit.
+    pub max_running_runs_per_key: usize,
     /// Read connections to the database.
     pub read_connections: u32,
 }
@@ -114,6 +116,7 @@ impl Config {
             sync_wait_ms: 30_000,
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
+            max_running_runs_per_key: 0,
             read_connections: 4,
         }
     }

@@ -178,6 +178,9 @@ pub const SETTINGS: &[Setting] = &[
     setting("max_running_runs", "256", number(1, 100_000, ""),
         "Runs under way at once; further ones wait in order.",
         |config, given| given.number().map(|value| config.max_running_runs = value)),
+    setting("max_running_runs_per_key", "0", number(0, 100_000, ""),
+        "Runs of one key that have begun and not ended, waiting ones included; further ones wait in order. 0 is no limit.",
+        |config, given| given.number().map(|value| config.max_running_runs_per_key = value)),
     setting("read_connections", "4", number(1, 64, ""),
         "Read connections to the database.",
         |config, given| given.number().map(|value| config.read_connections = value)),
@@ -241,6 +244,7 @@ mod tests {
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
             max_running_runs: 1,
+            max_running_runs_per_key: 1,
             read_connections: 1,
         }
     }

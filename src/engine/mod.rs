@@ -2,7 +2,10 @@
 //! May not know HTTP or keys. Promises: a recorded step is never run again; nothing is told before its commit; a finished
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
+mod admission;
+mod driving;
 mod execution;
+mod launch;
 mod logs;
 pub mod outbound;
 mod schema;
@@ -22,28 +25,27 @@ use crate::clock::Clock;
 use crate::engine::outbound::Outbound;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
-use crate::store::{Edit, Store, StoreError};
-use execution::Execution;
+use crate::store::{Store, StoreError};
+use admission::Admission;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use timer::Timers;
-use tokio::sync::{Semaphore, watch as signal};
+use tokio::sync::watch as signal;
 use under_way::UnderWay;
 use watch::Watchers;
 
 /// How long runs under way are given to record what they are doing when the server stops.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
-/// How long a run rests that could not be read back.
-const RESUME_RETRY_MS: i64 = 30_000;
-
 /// What the engine takes from the configuration.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// Runs under way at once; further ones wait in order.
     pub max_running_runs: usize,
+    /// Runs of one key that have begun and not ended; `None` for no such limit.
+    pub max_running_runs_per_key: Option<usize>,
     /// The largest output of a step, in bytes; of a larger one the size and the beginning are kept.
     pub max_output_bytes: usize,
     /// The largest input of a run, in bytes.
@@ -100,7 +102,7 @@ struct Shared {
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
-    slots: Arc<Semaphore>,
+    admission: Admission,
     under_way: UnderWay,
     stopping: signal::Sender<bool>,
 }
@@ -115,7 +117,7 @@ impl Engine {
         options: EngineOptions,
     ) -> Engine {
         Engine(Arc::new(Shared {
-            slots: Arc::new(Semaphore::new(options.max_running_runs)),
+            admission: Admission::new(options.max_running_runs),
             timers: Timers::default(),
             keeps_time: AtomicBool::new(false),
             watchers: Watchers::default(),
@@ -139,36 +141,17 @@ impl Engine {
         self.0.keep_time();
         let open = self.0.store.open_runs().await?;
         for run in &open {
-            match run.due_at_ms {
-                Some(due_ms) => self.0.timers.park(run.sequence, due_ms),
-                None => self.0.clone().go_on(run.sequence),
+            if let Some(due_ms) = run.due_at_ms {
+                self.0.timers.park(run.sequence, due_ms);
             }
         }
+        self.0.take_in(&open);
         Ok(open.len())
     }
 
     /// Cancels an unfinished run. What it is doing outside is dropped; what it has recorded stays.
     pub async fn cancel(&self, run: &Run, by: &str) -> Result<Run, EngineError> {
-        let now_ms = self.0.clock.now_ms();
-        match self
-            .0
-            .store
-            .cancel_run(run.summary.id.clone(), by.to_owned(), now_ms)
-            .await?
-        {
-            Edit::NotFound => Err(EngineError::NotFound),
-            Edit::Conflict(reason) => Err(EngineError::Conflict(format!(
-                "{reason}; only an unfinished run can be cancelled"
-            ))),
-            Edit::Done(cancelled) => {
-                for run in &cancelled {
-                    self.0.timers.forget(run.summary.sequence);
-                    self.0.under_way.cancel(&run.summary.id);
-                    self.0.watchers.tell(run.summary.sequence);
-                }
-                cancelled.into_iter().next().ok_or(EngineError::NotFound)
-            }
-        }
+        self.0.cancel(&run.summary.id, by).await
     }
 
     /// Wakes whenever something was recorded for this run.
@@ -184,48 +167,24 @@ impl Engine {
     /// Stops: no run begins another step, and those in the middle of one have two seconds to record it.
     pub async fn stop(&self) {
         self.begin_stop();
-        let all = u32::try_from(self.0.options.max_running_runs).unwrap_or(u32::MAX);
-        if tokio::time::timeout(STOP_GRACE, self.0.slots.acquire_many(all))
-            .await
-            .is_err()
-        {
+        let drained = tokio::time::timeout(STOP_GRACE, self.0.admission.drain());
+        if drained.await.is_err() {
             log::warn!("some runs were in the middle of a step; they go on at the next start");
         }
-        self.0.slots.close();
     }
 }
 
 impl Shared {
-    /// Starts the timers, once.
+    /// Starts the timers, and whoever drives the runs that get a slot, once.
     fn keep_time(self: &Arc<Self>) {
         if !self.keeps_time.swap(true, Ordering::Relaxed) {
             tokio::spawn(timer::run(self.clone()));
+            tokio::spawn(driving::run(self.clone()));
         }
     }
 
     fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
-    }
-
-    /// Goes on with a recorded run in a task of its own, as soon as there is a slot.
-    fn go_on(self: Arc<Self>, run_sequence: i64) {
-        tokio::spawn(async move {
-            let Ok(_slot) = self.slots.clone().acquire_owned().await else {
-                return;
-            };
-            if self.is_stopping() {
-                return;
-            }
-            match Execution::recorded(self.clone(), run_sequence) {
-                Ok(Some(execution)) => execution.drive().await,
-                Ok(None) => {}
-                Err(error) => {
-                    log::error!("run number {run_sequence} cannot go on now: {error}");
-                    let again_ms = self.clock.now_ms().saturating_add(RESUME_RETRY_MS);
-                    self.timers.park(run_sequence, again_ms);
-                }
-            }
-        });
     }
 }
 

@@ -68,6 +68,11 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
         ),
         (runs::RUN_BY_SEQUENCE, "SEARCH r USING INTEGER PRIMARY KEY"),
         (runs::OPEN_RUNS, "run_unfinished"),
+        (runs::OPEN_RUN, "SEARCH r USING INTEGER PRIMARY KEY"),
+        (
+            runs::WORKFLOW_AND_PARENT,
+            "SEARCH run USING INTEGER PRIMARY KEY",
+        ),
         (
             runs::FORGET_IDEMPOTENCY,
             "idempotency_by_expiry (expires_at_ms<?)",

@@ -2,9 +2,9 @@
 //! `journal`, lists in `run_list`. May not know what events mean. Promise: a run's row and its journal change together.
 
 use super::{Store, StoreError, column};
-use crate::id::RunId;
+use crate::id::{RunId, WorkflowId};
 use crate::model::run::{Run, RunError, RunStatus, RunSummary, TriggerType};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::value::RawValue;
 
 /// A run to be recorded.
@@ -114,6 +114,16 @@ pub struct OpenRun {
     pub sequence: i64,
     /// Its id.
     pub id: RunId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// What started it.
+    pub trigger: TriggerType,
+    /// Who did.
+    pub started_by: Option<String>,
+    /// Row number of the run whose step started it.
+    pub parent_sequence: Option<i64>,
+    /// Whether it has left `pending`.
+    pub has_begun: bool,
     /// Until when nothing has to be done for it.
     pub due_at_ms: Option<i64>,
 }
@@ -134,16 +144,45 @@ impl Store {
         self.scan(|connection| {
             connection
                 .prepare_cached(OPEN_RUNS)?
-                .query_and_then([], |row| {
-                    Ok(OpenRun {
-                        sequence: row.get(0)?,
-                        id: column::id(row, 1)?,
-                        due_at_ms: row.get(2)?,
-                    })
-                })?
+                .query_and_then([], open)?
                 .collect()
         })
         .await
+    }
+
+    /// One run, if it is unfinished. A point read.
+    pub fn open_run(&self, sequence: i64) -> Result<Option<OpenRun>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(OPEN_RUN)?
+                .query_and_then([sequence], open)?
+                .next()
+                .transpose()
+        })
+    }
+
+    /// Whether this run, or one above it, is a run of the workflow (row numbers). A read of as many rows as it is deep.
+    pub fn is_at_or_below(
+        &self,
+        sequence: i64,
+        workflow_sequence: i64,
+    ) -> Result<bool, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(WORKFLOW_AND_PARENT)?;
+            let mut next = Some(sequence);
+            while let Some(sequence) = next {
+                let row: Option<(i64, Option<i64>)> = statement
+                    .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()?;
+                match row {
+                    Some((workflow, _)) if workflow == workflow_sequence => return Ok(true),
+                    // A parent stands before its children, so this ends.
+                    Some((_, parent)) => next = parent.filter(|parent| *parent < sequence),
+                    None => next = None,
+                }
+            }
+            Ok(false)
+        })
     }
 
     /// Forgets idempotency keys that have expired before the moment.
@@ -158,9 +197,27 @@ impl Store {
     }
 }
 
-pub(super) const OPEN_RUNS: &str = "
-    SELECT sequence, id, due_at_ms FROM run INDEXED BY run_unfinished
-    WHERE status = 'pending' OR status = 'running' ORDER BY sequence";
+macro_rules! open_sql {
+    ($from:literal) => {
+        concat!(
+            "SELECT r.sequence, r.id, w.id, r.trigger_type, r.started_by, r.parent, r.status = 'running', r.due_at_ms
+             FROM ",
+            $from
+        )
+    };
+}
+
+pub(super) const OPEN_RUNS: &str = open_sql!(
+    "run r INDEXED BY run_unfinished JOIN workflow w ON w.sequence = r.workflow
+     WHERE r.status = 'pending' OR r.status = 'running' ORDER BY r.sequence"
+);
+
+pub(super) const OPEN_RUN: &str = open_sql!(
+    "run r JOIN workflow w ON w.sequence = r.workflow
+     WHERE r.sequence = ?1 AND (r.status = 'pending' OR r.status = 'running')"
+);
+
+pub(super) const WORKFLOW_AND_PARENT: &str = "SELECT workflow, parent FROM run WHERE sequence = ?1";
 
 pub(super) const FORGET_IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE expires_at_ms < ?1";
 
@@ -223,6 +280,19 @@ pub(super) fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
         created_at_ms: row.get(8)?,
         started_at_ms: row.get(9)?,
         finished_at_ms: row.get(10)?,
+    })
+}
+
+fn open(row: &Row<'_>) -> Result<OpenRun, StoreError> {
+    Ok(OpenRun {
+        sequence: row.get(0)?,
+        id: column::id(row, 1)?,
+        workflow_id: column::id(row, 2)?,
+        trigger: column::word(row, 3, TriggerType::parse)?,
+        started_by: row.get(4)?,
+        parent_sequence: row.get(5)?,
+        has_begun: row.get(6)?,
+        due_at_ms: row.get(7)?,
     })
 }
 

@@ -11,7 +11,7 @@ use super::under_way::Claim;
 use super::workflows::CompiledDefinition;
 use super::{EngineError, Shared, step};
 use crate::model::plan::{Next, NodeIndex, Outcome, RunState, Task, in_words, next};
-use crate::model::run::{Event, Run, RunError, RunStatus};
+use crate::model::run::{Event, Run, RunError, RunStatus, RunSummary};
 use crate::store::NewRun;
 use recording::OpenChunk;
 use serde_json::{Value, value::to_raw_value};
@@ -118,11 +118,9 @@ impl Execution {
 
     /// Records the run as pending, which tells its caller, and gives it back to be driven.
     pub(super) async fn record(mut self) -> Option<Execution> {
-        let row = self.row(if self.chunk.count == 0 {
-            RunStatus::Pending
-        } else {
-            RunStatus::Running
-        });
+        // Also with results that it has from another run: it has not begun.
+        let mut row = self.row(RunStatus::Pending);
+        row.started_at_ms = None;
         self.commit(row).await.ok().map(|()| self)
     }
 
@@ -131,9 +129,11 @@ impl Execution {
         events.iter().try_for_each(|event| self.push(event))
     }
 
-    /// Goes on until the run has ended, waits for a moment, or the server stops.
-    pub(super) async fn drive(mut self) {
+    /// Goes on until the run has ended, waits for a moment, or the server stops. Gives how it was left; a run that was
+    /// never recorded has no number.
+    pub(super) async fn drive(mut self) -> RunSummary {
         while self.go_one_step().await.is_ok() {}
+        self.run.summary
     }
 
     async fn go_one_step(&mut self) -> Result<(), Halt> {
