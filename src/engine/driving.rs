@@ -167,10 +167,10 @@ impl Shared {
             return;
         }
         match self.store.open_run(run_sequence) {
-            Ok(Some(open)) => self.take_in(&[OpenRun {
-                due_at_ms: None,
-                ..open
-            }]),
+            Ok(Some(open)) => {
+                self.take_in(&[open]);
+                self.admission.wake(run_sequence);
+            }
             Ok(None) => {}
             Err(error) => {
                 log::error!("run number {run_sequence} cannot go on now: {error}");

@@ -140,12 +140,12 @@ impl Engine {
     pub async fn resume(&self) -> Result<usize, EngineError> {
         self.0.keep_time();
         let open = self.0.store.open_runs().await?;
+        self.0.take_in(&open);
         for run in &open {
             if let Some(due_ms) = run.due_at_ms {
                 self.0.timers.park(run.sequence, due_ms);
             }
         }
-        self.0.take_in(&open);
         Ok(open.len())
     }
 

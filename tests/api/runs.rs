@@ -2,6 +2,7 @@
 //! Calls go to a local server that counts them; time is a clock that the test moves.
 
 mod cancel;
+mod concurrency;
 mod idempotency;
 mod listing;
 mod retries;
