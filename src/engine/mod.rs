@@ -8,6 +8,7 @@ mod execution;
 mod launch;
 mod logs;
 pub mod outbound;
+mod retention;
 mod schema;
 mod start;
 pub mod step;
@@ -17,6 +18,7 @@ mod watch;
 pub mod workflows;
 
 pub use logs::StepLog;
+pub use retention::{Retention, Swept};
 pub use start::{Accepted, RunRequest, StartTrigger, Wait};
 pub use watch::Subscription;
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
@@ -27,6 +29,7 @@ use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
 use crate::store::{Store, StoreError};
 use admission::Admission;
+use retention::Sweeper;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,6 +53,8 @@ pub struct EngineOptions {
     pub max_output_bytes: usize,
     /// The largest input of a run, in bytes.
     pub max_input_bytes: usize,
+    /// Which finished runs are kept.
+    pub retention: Retention,
     /// What `{{env.NAME}}` may see.
     pub environment: BTreeMap<String, String>,
 }
@@ -104,6 +109,7 @@ struct Shared {
     keeps_time: AtomicBool,
     admission: Admission,
     under_way: UnderWay,
+    sweeper: Sweeper,
     stopping: signal::Sender<bool>,
 }
 
@@ -122,6 +128,7 @@ impl Engine {
             keeps_time: AtomicBool::new(false),
             watchers: Watchers::default(),
             under_way: UnderWay::default(),
+            sweeper: Sweeper::default(),
             stopping: signal::Sender::new(false),
             store,
             clock,

@@ -21,6 +21,9 @@ mod pages_tests;
 #[cfg(test)]
 mod plans;
 mod readers;
+mod retention;
+#[cfg(test)]
+mod retention_tests;
 mod run_list;
 mod runs;
 #[cfg(test)]
@@ -38,6 +41,7 @@ mod writer;
 mod writer_tests;
 
 pub use doctor::{Finding, inspect};
+pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 

@@ -185,15 +185,17 @@ impl Store {
         })
     }
 
-    /// Forgets idempotency keys that have expired before the moment.
+    /// Forgets idempotency keys that have expired before the moment, in slices.
     pub async fn forget_idempotency_before(&self, unix_ms: i64) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            connection
-                .prepare_cached(FORGET_IDEMPOTENCY)?
-                .execute([unix_ms])?;
-            Ok(())
-        })
-        .await
+        loop {
+            let forget = move |connection: &Connection| {
+                let mut statement = connection.prepare_cached(FORGET_IDEMPOTENCY)?;
+                Ok(statement.execute((unix_ms, FORGET_KEYS as i64))?)
+            };
+            if self.write(forget).await? < FORGET_KEYS {
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -219,7 +221,12 @@ pub(super) const OPEN_RUN: &str = open_sql!(
 
 pub(super) const WORKFLOW_AND_PARENT: &str = "SELECT workflow, parent FROM run WHERE sequence = ?1";
 
-pub(super) const FORGET_IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE expires_at_ms < ?1";
+/// How many idempotency keys one job forgets.
+const FORGET_KEYS: usize = 2_000;
+
+pub(super) const FORGET_IDEMPOTENCY: &str = "
+    DELETE FROM idempotency WHERE (workflow, key) IN
+        (SELECT workflow, key FROM idempotency WHERE expires_at_ms < ?1 LIMIT ?2)";
 
 /// The columns of [`summary`].
 macro_rules! summary_columns {

@@ -86,6 +86,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let engine_options = EngineOptions {
         max_running_runs: 1,
         max_running_runs_per_key: None,
+        retention: flowlatch::engine::Retention::default(),
         max_output_bytes: 1024,
         max_input_bytes: 1024,
         environment: BTreeMap::new(),

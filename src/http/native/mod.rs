@@ -5,6 +5,7 @@ mod audit;
 mod events;
 mod keys;
 mod refusal;
+mod retention;
 mod runs;
 mod versions;
 mod workflow_body;
@@ -30,6 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         audit::endpoints(),
         events::endpoints(),
         keys::endpoints(),
+        retention::endpoints(),
         runs::endpoints(),
         versions::endpoints(),
         workflows::endpoints(),
