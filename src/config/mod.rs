@@ -85,6 +85,10 @@ pub struct Config {
     pub retention_bytes: u64,
     /// How many days the audit log goes back; 0 is for ever.
     pub audit_days: u64,
+    /// Iterations of a loop.
+    pub max_iterations: u32,
+    /// Runs that may stand above a run.
+    pub max_depth: u32,
     /// Read connections to the database.
     pub read_connections: u32,
 }
@@ -129,6 +133,8 @@ impl Config {
             retention_runs: 0,
             retention_bytes: 5_000_000_000,
             audit_days: 365,
+            max_iterations: 10_000,
+            max_depth: 10,
             read_connections: 4,
         }
     }

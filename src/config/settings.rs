@@ -193,6 +193,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("audit_days", "365", number(0, 3_650, "days"),
         "How long the audit log goes back; 0 is for ever.",
         |config, given| given.number().map(|value| config.audit_days = value)),
+    setting("max_iterations", "10000", number(1, 1_000_000, ""),
+        "Iterations of a loop, or items of a parallel step.",
+        |config, given| given.number().map(|value| config.max_iterations = value)),
+    setting("max_depth", "10", number(1, 100, ""),
+        "Runs that may stand above a run: sub-workflows of sub-workflows.",
+        |config, given| given.number().map(|value| config.max_depth = value)),
     setting("read_connections", "4", number(1, 64, ""),
         "Read connections to the database.",
         |config, given| given.number().map(|value| config.read_connections = value)),
@@ -261,6 +267,8 @@ mod tests {
             retention_runs: 1,
             retention_bytes: 1,
             audit_days: 1,
+            max_iterations: 1,
+            max_depth: 1,
             read_connections: 1,
         }
     }

@@ -12,8 +12,6 @@ use crate::model::run::{Run, TriggerType};
 use crate::store::{Edit, OpenRun, StoreError};
 use std::sync::Arc;
 
-/// How long a run rests that could not be read back.
-const RESUME_RETRY_MS: i64 = 30_000;
 /// How long to wait before a cancel that could not be written is tried again.
 const CANCEL_RETRY_MS: u64 = 250;
 /// Who cancels a run because of its workflow's `onConflict`, as its journal names it.
@@ -92,8 +90,7 @@ impl Driving {
             },
             Err(error) => {
                 log::error!("run number {sequence} cannot go on now: {error}");
-                let again_ms = shared.clock.now_ms().saturating_add(RESUME_RETRY_MS);
-                shared.timers.park(sequence, again_ms);
+                shared.look_again_later(sequence);
             }
         }
     }
@@ -174,8 +171,7 @@ impl Shared {
             Ok(None) => {}
             Err(error) => {
                 log::error!("run number {run_sequence} cannot go on now: {error}");
-                let again_ms = self.clock.now_ms().saturating_add(RESUME_RETRY_MS);
-                self.timers.park(run_sequence, again_ms);
+                self.look_again_later(run_sequence);
             }
         }
     }
@@ -211,7 +207,7 @@ impl Shared {
             sequence: open.sequence,
             demand: demand.unwrap_or_default(),
             has_begun: open.has_begun,
-            wants_slot: open.due_at_ms.is_none(),
+            wants_slot: open.due_at_ms.is_none() || open.awaits_others,
         }
     }
 
@@ -241,7 +237,7 @@ impl Shared {
     }
 
     /// Cancels an unfinished run and all below it.
-    pub(super) async fn cancel(&self, id: &RunId, by: &str) -> Result<Run, EngineError> {
+    pub(super) async fn cancel(self: &Arc<Self>, id: &RunId, by: &str) -> Result<Run, EngineError> {
         let now_ms = self.clock.now_ms();
         let cancelled = self.store.cancel_run(id.clone(), by.to_owned(), now_ms);
         match cancelled.await? {
@@ -253,8 +249,8 @@ impl Shared {
                 for run in &cancelled {
                     self.timers.forget(run.summary.sequence);
                     self.under_way.cancel(&run.summary.id);
-                    self.admission.leave(&run.summary.id);
                     self.watchers.tell(run.summary.sequence);
+                    self.run_ended(&run.summary.id);
                 }
                 cancelled.into_iter().next().ok_or(EngineError::NotFound)
             }

@@ -128,6 +128,7 @@ fn skipped(now_ms: i64) -> Result<Chunk, EngineError> {
             status: RunStatus::Cancelled,
             started_at_ms: None,
             due_at_ms: None,
+            awaits_others: false,
             finished_at_ms: Some(now_ms),
             output: None,
             error: Some(error),

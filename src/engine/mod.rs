@@ -3,6 +3,8 @@
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
 mod admission;
+mod approvals;
+mod children;
 mod driving;
 mod execution;
 mod launch;
@@ -17,6 +19,7 @@ mod under_way;
 mod watch;
 pub mod workflows;
 
+pub use approvals::{Pending, Reply};
 pub use logs::StepLog;
 pub use retention::{Retention, Swept};
 pub use start::{Accepted, RunRequest, StartTrigger, Wait};
@@ -25,10 +28,13 @@ pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;
 use crate::engine::outbound::Outbound;
+use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
 use crate::store::{Store, StoreError};
 use admission::Admission;
+use approvals::Links;
+use children::Children;
 use retention::Sweeper;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,6 +47,9 @@ use watch::Watchers;
 
 /// How long runs under way are given to record what they are doing when the server stops.
 const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// How long a run rests that could not be read back.
+const RESUME_RETRY_MS: i64 = 30_000;
 
 /// What the engine takes from the configuration.
 #[derive(Debug, Clone)]
@@ -55,6 +64,12 @@ pub struct EngineOptions {
     pub max_input_bytes: usize,
     /// Which finished runs are kept.
     pub retention: Retention,
+    /// The most iterations of a loop.
+    pub max_iterations: u32,
+    /// How many runs may stand above a run: sub-workflows of sub-workflows.
+    pub max_depth: u32,
+    /// What the links of approvals are signed with.
+    pub link_key: [u8; 32],
     /// What `{{env.NAME}}` may see.
     pub environment: BTreeMap<String, String>,
 }
@@ -79,6 +94,9 @@ pub enum EngineError {
     /// The run is not in a state that allows it.
     #[error("{0}")]
     Conflict(String),
+    /// No such workflow.
+    #[error("there is no such workflow")]
+    NoWorkflow,
     /// No such run.
     #[error("no such run")]
     NotFound,
@@ -110,6 +128,8 @@ struct Shared {
     admission: Admission,
     under_way: UnderWay,
     sweeper: Sweeper,
+    children: Children,
+    links: Links,
     stopping: signal::Sender<bool>,
 }
 
@@ -129,6 +149,8 @@ impl Engine {
             watchers: Watchers::default(),
             under_way: UnderWay::default(),
             sweeper: Sweeper::default(),
+            children: Children::default(),
+            links: Links::new(&options.link_key),
             stopping: signal::Sender::new(false),
             store,
             clock,
@@ -149,14 +171,14 @@ impl Engine {
         let open = self.0.store.open_runs().await?;
         self.0.take_in(&open);
         for run in &open {
-            if let Some(due_ms) = run.due_at_ms {
+            if let Some(due_ms) = run.due_at_ms.filter(|_| !run.awaits_others) {
                 self.0.timers.park(run.sequence, due_ms);
             }
         }
         Ok(open.len())
     }
 
-    /// Cancels an unfinished run. What it is doing outside is dropped; what it has recorded stays.
+    /// Cancels an unfinished run, and every unfinished run below it. What it is doing outside is dropped; what it has recorded stays.
     pub async fn cancel(&self, run: &Run, by: &str) -> Result<Run, EngineError> {
         self.0.cancel(&run.summary.id, by).await
     }
@@ -188,6 +210,42 @@ impl Shared {
             tokio::spawn(timer::run(self.clone()));
             tokio::spawn(driving::run(self.clone()));
         }
+    }
+
+    /// The run has ended: its places are free, and every run that waits for it is woken.
+    fn run_ended(self: &Arc<Self>, id: &RunId) {
+        self.admission.leave(id);
+        for (sequence, parent) in self.children.take(id) {
+            self.clone().wake(sequence, &parent);
+        }
+    }
+
+    /// There is something to look at for a run that may wait.
+    fn wake(self: Arc<Self>, run_sequence: i64, id: &RunId) {
+        if !self.under_way.tell_news(id) {
+            self.timers.forget(run_sequence);
+            self.go_on(run_sequence);
+        }
+    }
+
+    /// Cancels every unfinished run below one that has failed: nobody waits for them any more.
+    async fn cancel_children(self: Arc<Self>, run_sequence: i64) {
+        let children = match self.store.unfinished_children(run_sequence) {
+            Ok(children) => children,
+            Err(error) => return log::warn!("the runs below number {run_sequence} go on: {error}"),
+        };
+        for child in children {
+            let by = "parent";
+            if let Err(error) = self.cancel(&child, by).await {
+                log::info!("run {child} goes on without its parent: {error}");
+            }
+        }
+    }
+
+    /// What could not be read now is read again after a while.
+    fn look_again_later(&self, run_sequence: i64) {
+        let again_ms = self.clock.now_ms().saturating_add(RESUME_RETRY_MS);
+        self.timers.park(run_sequence, again_ms);
     }
 
     fn is_stopping(&self) -> bool {

@@ -90,6 +90,8 @@ pub struct RunRow {
     pub started_at_ms: Option<i64>,
     /// Until when nothing has to be done for it; `None` when it is under way or has ended.
     pub due_at_ms: Option<i64>,
+    /// Whether it waits for an answer or the end of another run too.
+    pub awaits_others: bool,
     /// When it ended: there is a moment exactly when the status is final.
     pub finished_at_ms: Option<i64>,
     /// The output of a completed run.
@@ -126,6 +128,8 @@ pub struct OpenRun {
     pub has_begun: bool,
     /// Until when nothing has to be done for it.
     pub due_at_ms: Option<i64>,
+    /// Whether it waits for an answer or the end of another run too.
+    pub awaits_others: bool,
 }
 
 impl Store {
@@ -161,7 +165,7 @@ impl Store {
         })
     }
 
-    /// Whether this run, or one above it, is a run of the workflow (row numbers). A read of as many rows as it is deep.
+    /// Whether this run, or one above it, is an unfinished run of the workflow (row numbers). A read of as many rows as it is deep.
     pub fn is_at_or_below(
         &self,
         sequence: i64,
@@ -171,11 +175,11 @@ impl Store {
             let mut statement = connection.prepare_cached(WORKFLOW_AND_PARENT)?;
             let mut next = Some(sequence);
             while let Some(sequence) = next {
-                let row: Option<(i64, Option<i64>)> = statement
+                let row: Option<(Option<i64>, Option<i64>)> = statement
                     .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))
                     .optional()?;
                 match row {
-                    Some((workflow, _)) if workflow == workflow_sequence => return Ok(true),
+                    Some((Some(workflow), _)) if workflow == workflow_sequence => return Ok(true),
                     // A parent stands before its children, so this ends.
                     Some((_, parent)) => next = parent.filter(|parent| *parent < sequence),
                     None => next = None,
@@ -202,7 +206,8 @@ impl Store {
 macro_rules! open_sql {
     ($from:literal) => {
         concat!(
-            "SELECT r.sequence, r.id, w.id, r.trigger_type, r.started_by, r.parent, r.status = 'running', r.due_at_ms
+            "SELECT r.sequence, r.id, w.id, r.trigger_type, r.started_by, r.parent, r.status = 'running', r.due_at_ms,
+                r.awaits_others
              FROM ",
             $from
         )
@@ -219,7 +224,7 @@ pub(super) const OPEN_RUN: &str = open_sql!(
      WHERE r.sequence = ?1 AND (r.status = 'pending' OR r.status = 'running')"
 );
 
-pub(super) const WORKFLOW_AND_PARENT: &str = "SELECT workflow, parent FROM run WHERE sequence = ?1";
+pub(super) const WORKFLOW_AND_PARENT: &str = "SELECT CASE WHEN finished_at_ms IS NULL THEN workflow END, parent FROM run WHERE sequence = ?1";
 
 /// How many idempotency keys one job forgets.
 const FORGET_KEYS: usize = 2_000;
@@ -300,6 +305,7 @@ fn open(row: &Row<'_>) -> Result<OpenRun, StoreError> {
         parent_sequence: row.get(5)?,
         has_begun: row.get(6)?,
         due_at_ms: row.get(7)?,
+        awaits_others: row.get(8)?,
     })
 }
 
