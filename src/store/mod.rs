@@ -22,6 +22,9 @@ mod pages_tests;
 #[cfg(test)]
 mod plans;
 mod readers;
+mod retention;
+#[cfg(test)]
+mod retention_tests;
 mod run_list;
 mod runs;
 #[cfg(test)]
@@ -43,6 +46,7 @@ mod writer_tests;
 
 pub use answers::Answer;
 pub use doctor::{Finding, inspect};
+pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
 pub use schedules::{DueSchedule, Fire};
 pub use workflows::{WorkflowDraft, WorkflowEdit};

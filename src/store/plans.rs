@@ -3,7 +3,8 @@
 
 use super::fixture::Fixture;
 use super::{
-    audit, journal, keys, run_list, runs, schedules, start, workflow_edit, workflow_list, workflows,
+    audit, journal, keys, retention, run_list, runs, schedules, start, workflow_edit,
+    workflow_list, workflows,
 };
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -74,9 +75,34 @@ fn general_queries() -> Vec<(&'static str, &'static str)> {
         ),
         (runs::RUN_BY_SEQUENCE, "SEARCH r USING INTEGER PRIMARY KEY"),
         (runs::OPEN_RUNS, "run_unfinished"),
+        (runs::OPEN_RUN, "SEARCH r USING INTEGER PRIMARY KEY"),
+        (
+            runs::WORKFLOW_AND_PARENT,
+            "SEARCH run USING INTEGER PRIMARY KEY",
+        ),
         (
             runs::FORGET_IDEMPOTENCY,
             "idempotency_by_expiry (expires_at_ms<?)",
+        ),
+        (
+            retention::RUNS_AFTER,
+            "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)",
+        ),
+        (
+            retention::RUNS_OF_WORKFLOW_AFTER,
+            "run_by_workflow (workflow=? AND rowid>?)",
+        ),
+        (
+            retention::FINISHED_RUNS_OF_WORKFLOW,
+            "run_by_workflow (workflow=?)",
+        ),
+        (
+            retention::RUNS_WITH_KEYS,
+            "idempotency_by_expiry (expires_at_ms>?)",
+        ),
+        (
+            retention::REMOVE_FINISHED,
+            "SEARCH run USING INTEGER PRIMARY KEY",
         ),
         (start::KNOWN_KEY, "PRIMARY KEY (workflow=? AND key=?)"),
         (journal::ADVANCE, "SEARCH run USING INTEGER PRIMARY KEY"),

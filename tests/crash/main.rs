@@ -9,6 +9,7 @@ mod cancel_and_retry;
 mod every_commit;
 mod examine;
 mod nested;
+mod queues;
 mod schedules;
 mod server;
 mod soak;

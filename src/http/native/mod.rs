@@ -7,6 +7,7 @@ mod events;
 mod firings;
 mod keys;
 mod refusal;
+mod retention;
 mod runs;
 mod versions;
 mod workflow_body;
@@ -34,6 +35,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         events::endpoints(),
         firings::endpoints(),
         keys::endpoints(),
+        retention::endpoints(),
         runs::endpoints(),
         versions::endpoints(),
         workflows::endpoints(),
