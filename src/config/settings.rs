@@ -242,6 +242,7 @@ mod tests {
             max_sync_wait_ms: 1,
             max_running_runs: 1,
             read_connections: 1,
+            master_key: None,
         }
     }
 
