@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::Fixture;
-use super::{audit, connections, journal, keys, run_list, runs, secrets, start, workflow_edit, workflow_list, workflows};
+use super::{
+    audit, connections, journal, keys, run_list, runs, secrets, start, workflow_edit,
+    workflow_list, workflows,
+};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 

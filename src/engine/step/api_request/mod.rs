@@ -102,20 +102,20 @@ async fn call(effects: &Effects, config: Value) -> Result<Value, StepError> {
     let connection = request::connection(config)
         .map_err(|(name, message)| field::config_error(format!("`{name}`: {message}")))?;
     if let Some(reference) = connection {
-        effects.connections.open(reference)?.authorize(&mut request)?;
+        effects
+            .connections
+            .open(reference)?
+            .authorize(&mut request)?;
     }
     let format = Format::read(config)?;
     let is_repeatable = !matches!(request.method.as_str(), "POST" | "PATCH")
         || field::flag(config, "retryNonIdempotent", false)?;
     let fails_on_error = field::flag(config, "failOnError", true)?;
     let what = format!("{} {}", request.method, outbound::url::shown(&request.url));
-    let response = effects
-        .send(request)
-        .await
-        .map_err(|error| StepError {
-            retryable: error.retryable && (is_repeatable || error.code == outbound::CONNECTION),
-            ..error
-        })?;
+    let response = effects.send(request).await.map_err(|error| StepError {
+        retryable: error.retryable && (is_repeatable || error.code == outbound::CONNECTION),
+        ..error
+    })?;
     if fails_on_error && !(200..300).contains(&response.status) {
         return Err(status_error(
             &what,

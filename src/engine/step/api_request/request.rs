@@ -60,7 +60,8 @@ pub(super) fn connection(config: &Fields) -> Result<Option<&str>, (&'static str,
                 found = Some(reference);
             }
             Some(Value::String(_)) => {
-                let message = "`connection` and `connectionId` name different connections; give one of them";
+                let message =
+                    "`connection` and `connectionId` name different connections; give one of them";
                 return Err((name, message.to_owned()));
             }
             Some(other) => {
