@@ -4,6 +4,9 @@
 
 mod first_start;
 mod listen;
+mod master_key;
+
+pub use master_key::{Rekeyed, rekey};
 
 use crate::auth::{KeyText, Keyring, KeyringOptions};
 use crate::clock::{Clock, iso_utc};
@@ -14,6 +17,7 @@ use crate::engine::{Engine, EngineOptions, Retention, Workflows};
 use crate::error::{Error, Result};
 use crate::http::{self, Api, ApiOptions, Front, Hosts, Listen, Peer, ServeOptions, Tls};
 use crate::model::plan::DefinitionLimits;
+use crate::secret::MasterKey;
 use crate::store::{CommitHook, Store, StoreOptions};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
@@ -110,8 +114,9 @@ impl App {
             timeout_ms: config.http_timeout_ms,
         })
         .map_err(Error::new)?;
+        let key = master_key::settle(&config, &folder, &store).await?;
         let link_key = link_key(&store).await?;
-        let engine = engine(&config, &store, &clock, &outbound, link_key);
+        let engine = engine(&config, &store, &clock, &outbound, key, link_key);
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -308,6 +313,7 @@ fn engine(
     store: &Store,
     clock: &Clock,
     outbound: &Outbound,
+    key: MasterKey,
     link_key: [u8; 32],
 ) -> Engine {
     let definition_limits = DefinitionLimits {
@@ -324,6 +330,7 @@ fn engine(
         clock.clone(),
         workflows,
         outbound.clone(),
+        key,
         EngineOptions {
             max_running_runs: config.max_running_runs,
             max_running_runs_per_key: Some(config.max_running_runs_per_key)

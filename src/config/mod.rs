@@ -7,11 +7,12 @@ mod load;
 mod settings;
 mod value;
 
-pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, Sources, load};
+pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, Sources, load};
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
 use crate::model::limit::Limit;
+use crate::secret::MasterKey;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -91,6 +92,9 @@ pub struct Config {
     pub max_depth: u32,
     /// Read connections to the database.
     pub read_connections: u32,
+    /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
+    /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
+    pub master_key: Option<MasterKey>,
 }
 
 const KIB: usize = 1024;
@@ -136,6 +140,7 @@ impl Config {
             max_iterations: 10_000,
             max_depth: 10,
             read_connections: 4,
+            master_key: None,
         }
     }
 

@@ -270,6 +270,7 @@ mod tests {
             max_iterations: 1,
             max_depth: 1,
             read_connections: 1,
+            master_key: None,
         }
     }
 

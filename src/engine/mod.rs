@@ -4,16 +4,22 @@
 
 mod admission;
 mod approvals;
+mod changed_by;
 mod children;
+pub mod connections;
 mod driving;
 mod execution;
 mod launch;
 mod logs;
 pub mod outbound;
+pub mod redact;
+mod requested;
 mod retention;
 mod schedule;
 mod schema;
+pub mod secrets;
 mod start;
+mod start_trigger;
 pub mod step;
 mod timer;
 mod under_way;
@@ -21,9 +27,13 @@ mod watch;
 pub mod workflows;
 
 pub use approvals::{Pending, Reply};
+pub use changed_by::ChangedBy;
+pub use connections::Connections;
 pub use logs::StepLog;
 pub use retention::{Retention, Swept};
-pub use start::{Accepted, RunRequest, StartTrigger, Wait};
+pub use secrets::Secrets;
+pub use start::{Accepted, RunRequest, Wait};
+pub use start_trigger::StartTrigger;
 pub use watch::Subscription;
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
@@ -32,6 +42,7 @@ use crate::engine::outbound::Outbound;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
+use crate::secret::MasterKey;
 use crate::store::{Store, StoreError};
 use admission::Admission;
 use approvals::Links;
@@ -84,6 +95,11 @@ pub enum EngineError {
     /// The input does not fit: every problem with its place.
     #[error("{}", in_words(.0))]
     BadInput(Vec<DefinitionProblem>),
+    /// The workflow names secrets that it does not have.
+    #[error(
+        "the workflow has no secret `{0}`, which its steps use; POST /workflows/:id/secrets adds one"
+    )]
+    MissingSecrets(String),
     /// The idempotency key was used with another request.
     #[error(
         "this idempotency key was used with another request in the last 24 hours; send a new key, or the same body"
@@ -123,6 +139,8 @@ struct Shared {
     options: EngineOptions,
     workflows: Workflows,
     outbound: Outbound,
+    connections: Connections,
+    secrets: Secrets,
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
@@ -135,14 +153,18 @@ struct Shared {
 }
 
 impl Engine {
-    /// An engine at rest: nothing is resumed before [`Engine::resume`].
+    /// An engine at rest: nothing is resumed before [`Engine::resume`]. `key` is the one that the store's secrets are encrypted
+    /// with.
     pub fn new(
         store: Store,
         clock: Clock,
         workflows: Workflows,
         outbound: Outbound,
+        key: MasterKey,
         options: EngineOptions,
     ) -> Engine {
+        let secrets = Secrets::new(store.clone(), clock.clone(), key.clone());
+        let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
         Engine(Arc::new(Shared {
             admission: Admission::new(options.max_running_runs),
             timers: Timers::default(),
@@ -158,6 +180,8 @@ impl Engine {
             options,
             workflows,
             outbound,
+            connections,
+            secrets,
         }))
     }
 
@@ -167,6 +191,17 @@ impl Engine {
     }
 
     /// Starts the timers and the schedules, and goes on with every unfinished run. Gives their number.
+    /// The connections.
+    pub fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    /// The secrets of workflows.
+    pub fn secrets(&self) -> &Secrets {
+        &self.0.secrets
+    }
+
+    /// Starts the timers and goes on with every unfinished run. Gives their number.
     pub async fn resume(&self) -> Result<usize, EngineError> {
         self.0.keep_time();
         let open = self.0.store.open_runs().await?;

@@ -5,7 +5,9 @@
 
 use super::driving::Asking;
 use super::launch::Start;
-use super::start::{RunRequest, StartTrigger, Wait, new_run, requested_run};
+use super::requested::{new_run, requested_run};
+use super::start::{RunRequest, Wait};
+use super::start_trigger::StartTrigger;
 use super::{Engine, EngineError, Shared};
 use crate::clock::iso_utc;
 use crate::model::plan::in_words;

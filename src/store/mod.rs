@@ -9,6 +9,7 @@ mod audit;
 #[cfg(test)]
 mod audit_tests;
 mod column;
+mod connections;
 mod cursor;
 mod doctor;
 #[cfg(test)]
@@ -33,6 +34,8 @@ mod schedules;
 #[cfg(test)]
 mod schedules_tests;
 mod schema;
+mod sealed;
+mod secrets;
 mod start;
 mod triggers;
 mod workflow_edit;
@@ -45,10 +48,13 @@ mod writer;
 mod writer_tests;
 
 pub use answers::Answer;
+pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
 pub use schedules::{DueSchedule, Fire};
+pub use sealed::{KeyState, inspect_key, undecryptable};
+pub use secrets::SealedSecret;
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;

@@ -3,8 +3,8 @@
 
 use super::fixture::Fixture;
 use super::{
-    audit, journal, keys, retention, run_list, runs, schedules, start, workflow_edit,
-    workflow_list, workflows,
+    audit, connections, journal, keys, retention, run_list, runs, schedules, secrets, start,
+    workflow_edit, workflow_list, workflows,
 };
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ fn plan(connection: &Connection, sql: &str) -> String {
 
 /// Queries with what their plan has to hold.
 fn point_queries() -> Vec<(&'static str, &'static str)> {
-    [general_queries(), schedule_queries()].concat()
+    [general_queries(), schedule_queries(), credential_queries()].concat()
 }
 
 fn general_queries() -> Vec<(&'static str, &'static str)> {
@@ -146,8 +146,41 @@ fn schedule_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
+/// The same, of connections and secrets.
+fn credential_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            connections::ONE,
+            "SEARCH connection USING INDEX sqlite_autoindex_connection_1 (id=?)",
+        ),
+        (connections::ACTIVE, "connection_by_provider (provider=?)"),
+        (
+            connections::LIST_OF_PROVIDER,
+            "connection_by_provider (provider=? AND rowid<?)",
+        ),
+        (
+            connections::FORMER_DEFAULT,
+            "connection_default (provider=?)",
+        ),
+        (
+            secrets::ONE,
+            "SEARCH s USING PRIMARY KEY (workflow=? AND name=?)",
+        ),
+        (
+            secrets::OF_WORKFLOW,
+            "SEARCH workflow_secret USING PRIMARY KEY (workflow=?)",
+        ),
+    ]
+}
+
 /// Queries that walk a table in the order of its rows on purpose, newest first.
-const WALKS: &[&str] = &[audit::ROWS, workflow_list::OLDER, run_list::OLDER];
+const WALKS: &[&str] = &[
+    audit::ROWS,
+    connections::EVERY,
+    connections::LIST,
+    workflow_list::OLDER,
+    run_list::OLDER,
+];
 
 #[test]
 fn queries_search_and_do_not_scan() {
@@ -184,7 +217,8 @@ fn pages_of_runs_come_in_order_from_an_index() {
 fn every_index_is_used_and_none_repeats_another() {
     let fixture = Fixture::new();
     let connection = fixture.raw();
-    let mut queries: Vec<&str> = point_queries().into_iter().map(|(sql, _)| sql).collect();
+    let queries = point_queries();
+    let mut queries: Vec<&str> = queries.into_iter().map(|(sql, _)| sql).collect();
     queries.extend(run_list::all_list_sql());
     let plans: Vec<String> = queries.iter().map(|sql| plan(&connection, sql)).collect();
     let indexes: Vec<(String, String)> = connection
@@ -220,6 +254,8 @@ fn every_index_is_used_and_none_repeats_another() {
         "schedule",
         "firing",
         "audit",
+        "connection",
+        "workflow_secret",
     ] {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")

@@ -9,6 +9,7 @@ use flowlatch::http::{
 };
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
+use flowlatch::secret::MasterKey;
 use flowlatch::store::{Store, StoreOptions};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -100,6 +101,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         clock.clone(),
         workflows,
         outbound,
+        MasterKey::generate().expect("random"),
         engine_options,
     );
     let api = Api {

@@ -10,6 +10,7 @@ mod every_commit;
 mod examine;
 mod nested;
 mod queues;
+mod rekey;
 mod schedules;
 mod server;
 mod soak;

@@ -3,12 +3,14 @@
 
 mod approvals;
 mod audit;
+mod connections;
 mod events;
 mod firings;
 mod keys;
 mod refusal;
 mod retention;
 mod runs;
+mod secrets;
 mod versions;
 mod workflow_body;
 mod workflows;
@@ -32,11 +34,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     [
         approvals::endpoints(),
         audit::endpoints(),
+        connections::endpoints(),
         events::endpoints(),
         firings::endpoints(),
         keys::endpoints(),
         retention::endpoints(),
         runs::endpoints(),
+        secrets::endpoints(),
         versions::endpoints(),
         workflows::endpoints(),
     ]

@@ -14,6 +14,7 @@ fn filled(pattern: &str) -> String {
     pattern
         .replace(":version", "1")
         .replace(":stepId", "step")
+        .replace(":name", "NAME")
         .replace(":id", ID)
 }
 
