@@ -77,6 +77,14 @@ pub struct Config {
     pub max_running_runs: usize,
     /// Read connections to the database.
     pub read_connections: u32,
+    /// The program that runs scripts: the `flowlatch` binary, or one that runs it with the arguments that it is given.
+    pub script_program: Option<PathBuf>,
+    /// How long a script may take that does not say itself, in milliseconds.
+    pub script_timeout_ms: u64,
+    /// How much memory a script may use, in bytes.
+    pub script_memory_bytes: usize,
+    /// Scripts under way at once; further ones wait in order.
+    pub max_running_scripts: usize,
 }
 
 const KIB: usize = 1024;
@@ -115,6 +123,10 @@ impl Config {
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
             read_connections: 4,
+            script_program: None,
+            script_timeout_ms: 10_000,
+            script_memory_bytes: 64 * MIB,
+            max_running_scripts: 4,
         }
     }
 

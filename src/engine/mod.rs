@@ -6,6 +6,7 @@ mod execution;
 mod logs;
 pub mod outbound;
 mod schema;
+pub mod script;
 mod start;
 pub mod step;
 mod timer;
@@ -24,6 +25,7 @@ use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
 use crate::store::{Edit, Store, StoreError};
 use execution::Execution;
+use script::{ScriptOptions, Scripts};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,6 +52,8 @@ pub struct EngineOptions {
     pub max_input_bytes: usize,
     /// What `{{env.NAME}}` may see.
     pub environment: BTreeMap<String, String>,
+    /// What scripts may use.
+    pub scripts: ScriptOptions,
 }
 
 /// Why the engine could not do what was asked.
@@ -97,6 +101,7 @@ struct Shared {
     options: EngineOptions,
     workflows: Workflows,
     outbound: Outbound,
+    scripts: Scripts,
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
@@ -121,6 +126,7 @@ impl Engine {
             watchers: Watchers::default(),
             under_way: UnderWay::default(),
             stopping: signal::Sender::new(false),
+            scripts: Scripts::new(options.scripts.clone()),
             store,
             clock,
             options,

@@ -1,6 +1,7 @@
 //! The step `api.request`, through the registry as the engine calls it.
 
 use crate::server::{Asked, Reply, Server, outbound};
+use flowlatch::engine::script::{ScriptOptions, Scripts};
 use flowlatch::engine::step::{Behaviour, Effects, find};
 use flowlatch::model::run::StepError;
 use serde_json::{Value, json};
@@ -13,6 +14,13 @@ async fn call(config: Value) -> Result<Value, StepError> {
     };
     let effects = Effects {
         outbound: outbound(&["127.0.0.1"]),
+        scripts: Scripts::new(ScriptOptions {
+            program: None,
+            max_running: 1,
+            timeout_ms: 1_000,
+            memory_bytes: 1 << 26,
+            max_result_bytes: 1_024,
+        }),
         idempotency_key: "run_1:pay now[3]".into(),
         timeout_ms: None,
         now_ms: NOW_MS,

@@ -12,7 +12,10 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
+/// How long a computation may take before what came before it is recorded.
+const COMPUTED_AT_ONCE: Duration = Duration::from_millis(20);
 /// How much of an output that was too large is kept for people to look at.
 const PREVIEW_CHARS: usize = 4_096;
 /// How deep an output may be nested. JSON is read back to 128 levels, and a journal and an answer add some of their own.
@@ -54,7 +57,7 @@ impl Execution {
             },
             Behaviour::Compute(call) => {
                 let effects = self.effects(node, now_ms);
-                match self.call_outside(call(&effects, config)).await? {
+                match self.compute(call(&effects, config)).await? {
                     Ok(output) => self.completed(node, Done { output, way: None }),
                     Err(error) => self.failed(node, attempt, error),
                 }
@@ -71,6 +74,24 @@ impl Execution {
                     Ok(output) => self.completed(node, Done { output, way: None }),
                     Err(error) => self.failed(node, attempt, error),
                 }
+            }
+        }
+    }
+
+    /// Waits for a computation. What it may not hold up is recorded when it takes longer than a stretch of pure steps may:
+    /// that the run has begun, which its caller waits for, and the steps before.
+    async fn compute(
+        &mut self,
+        mut call: BoxFuture<'_, Result<Value, StepError>>,
+    ) -> Result<Result<Value, StepError>, Halt> {
+        let at_once = AssertUnwindSafe(&mut call).catch_unwind();
+        match tokio::time::timeout(COMPUTED_AT_ONCE, at_once).await {
+            Ok(result) => Ok(result.unwrap_or_else(|_| Err(panicked()))),
+            Err(_) => {
+                let has_begun = self.run.summary.started_at_ms.is_some();
+                let status = [RunStatus::Pending, RunStatus::Running][usize::from(has_begun)];
+                self.commit(self.row(status)).await?;
+                self.call_outside(call).await
             }
         }
     }
@@ -94,6 +115,7 @@ impl Execution {
     fn effects(&self, node: NodeIndex, now_ms: i64) -> Effects {
         Effects {
             outbound: self.shared.outbound.clone(),
+            scripts: self.shared.scripts.clone(),
             idempotency_key: format!(
                 "{}:{}",
                 self.run.root_id, self.definition.plan.nodes[node].id

@@ -1,0 +1,1 @@
+//! Scripts, case by case.
