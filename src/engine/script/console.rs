@@ -104,7 +104,13 @@ fn word<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> String {
     if value.is_undefined() {
         return "undefined".to_owned();
     }
-    let Ok(mut reader) = Reader::new(ctx, MAX_LINE_BYTES) else {
+    // A long text is cut later, by its line.
+    let most = if value.is_string() {
+        usize::MAX
+    } else {
+        MAX_LINE_BYTES
+    };
+    let Ok(mut reader) = Reader::new(ctx, most) else {
         return String::new();
     };
     match reader.read(value.clone()) {

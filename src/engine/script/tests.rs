@@ -1,1 +1,462 @@
-//! Scripts, case by case.
+//! Scripts, case by case: the language, results, errors, and what is not there. What takes a process to be survived is in
+//! `tests/api/scripts`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::console::{MAX_BYTES, MAX_LINE_BYTES, MAX_LINES};
+use super::message::{Failure, Order, Report};
+use super::{check, sandbox};
+use serde_json::{Value, json};
+
+fn report(code: &str, input: Value) -> Report {
+    sandbox::evaluate(&Order {
+        code: code.to_owned(),
+        input,
+        timeout_ms: 5_000,
+        memory_bytes: 64 << 20,
+        max_result_bytes: 100_000,
+    })
+}
+
+fn result(code: &str) -> Result<Value, Failure> {
+    report(
+        code,
+        json!({"a": 5, "text": "`${x}` \" \\ \u{2028} ü", "big": 12_345_678_901_i64}),
+    )
+    .result
+}
+
+fn wrong(code: &str) -> String {
+    match result(code) {
+        Err(Failure::Wrong(message)) => message,
+        other => panic!("{code}: {other:?}"),
+    }
+}
+
+#[test]
+fn results_become_json() {
+    for (code, expected) in [
+        ("return input.a + 1", json!(6)),
+        ("return input.text", json!("`${x}` \" \\ \u{2028} ü")),
+        ("return input.big + 1", json!(12_345_678_902_i64)),
+        ("return", json!(null)),
+        ("", json!(null)),
+        ("return null", json!(null)),
+        (
+            "return {b: 1, a: undefined, c: [undefined, , NaN, Infinity]}",
+            json!({"b": 1, "c": [null, null, null, null]}),
+        ),
+        (
+            "return [1.5, 3.0, -0, 2 ** 53, 1e300, -7]",
+            json!([1.5, 3, 0, 9_007_199_254_740_992_i64, 1e300, -7]),
+        ),
+        (
+            "return new Date(Date.UTC(2024, 0, 15))",
+            json!("2024-01-15T00:00:00.000Z"),
+        ),
+        (
+            "return {toJSON() { return {x: new Date(0)} }}",
+            json!({"x": "1970-01-01T00:00:00.000Z"}),
+        ),
+        (
+            "return 'a\\ud800b\\ud83d\\ude00\\u0000'",
+            json!("a\u{fffd}b\u{1f600}\0"),
+        ),
+        ("return {'\\udfff': 1}", json!({"\u{fffd}": 1})),
+        (
+            "return new TypeError('no')",
+            json!({"name": "TypeError", "message": "no"}),
+        ),
+        (
+            "return JSON.parse('{\"__proto__\": {\"x\": 1}}')",
+            json!({"__proto__": {"x": 1}}),
+        ),
+        (
+            "const o = {a: 1}; return [o, o]",
+            json!([{"a": 1}, {"a": 1}]),
+        ),
+        (
+            "return new Proxy({a: 1}, {get: () => 2, has: () => true})",
+            json!({"a": 2}),
+        ),
+        (
+            "class A { b = 1; get c() { return 2 } } return new A()",
+            json!({"b": 1}),
+        ),
+        (
+            "total = 0; for (i = 1; i < 4; i++) total += i; return total",
+            json!(6),
+        ),
+        (
+            "return this === undefined || this === globalThis",
+            json!(true),
+        ),
+        ("return 1 // the end", json!(1)),
+        (
+            "return `{{ input.a }} ${input.a}`",
+            json!("{{ input.a }} 5"),
+        ),
+        (
+            "return [3, 1, 2].toSorted().map(x => x * 2)",
+            json!([2, 4, 6]),
+        ),
+        (
+            "return 'a-b-c'.replace(/-(?<l>.)/gu, (_, l) => l.toUpperCase())",
+            json!("aBC"),
+        ),
+        (
+            "return typeof Math.random() + typeof Date.now()",
+            json!("numbernumber"),
+        ),
+    ] {
+        assert_eq!(result(code), Ok(expected), "{code}");
+        assert_eq!(check(code), Ok(()), "{code}");
+    }
+    assert_eq!(result("return {__proto__: {x: 1}}"), Ok(json!({})));
+}
+
+#[test]
+fn promises_that_settle_are_waited_for() {
+    for (code, expected) in [
+        ("return await Promise.resolve(1)", json!(1)),
+        ("return Promise.all([1, Promise.resolve(2)])", json!([1, 2])),
+        (
+            "const f = async x => x + 1; let s = 0; for (let i = 0; i < 100; i++) s = await f(s); return s",
+            json!(100),
+        ),
+        (
+            "for await (const x of (async function* () { yield 7 })()) return x",
+            json!(7),
+        ),
+        (
+            "let x = 0; queueMicrotask(() => { x = 1 }); await null; return x",
+            json!(1),
+        ),
+        (
+            "try { await Promise.reject(new Error('e')) } catch (e) { return e.message }",
+            json!("e"),
+        ),
+        (
+            "Promise.reject(new Error('nobody looks')); return 1",
+            json!(1),
+        ),
+    ] {
+        assert_eq!(result(code), Ok(expected), "{code}");
+    }
+    assert!(wrong("await new Promise(() => {})").contains("nothing settles"));
+    assert!(wrong("return {then() {}}").contains("nothing settles"));
+    assert!(wrong("return {a: Promise.resolve(1)}").contains("at `.a` is a promise"));
+}
+
+#[test]
+fn what_has_no_form_in_json_is_refused_with_its_place() {
+    for (code, part) in [
+        ("return 10n", "the result is a BigInt"),
+        ("return {a: [1, 2n]}", "at `.a[1]` is a BigInt"),
+        ("return {f() {}}", "at `.f` is a function"),
+        ("return Symbol('x')", "is a Symbol"),
+        (
+            "return {m: new Map([[1, 2]])}",
+            "at `.m` is a Map; hand on `Object.fromEntries(x)`",
+        ),
+        ("return new Set()", "is a Set"),
+        (
+            "const o = {a: {}}; o.a.b = o; return o",
+            "at `.a.b` holds itself",
+        ),
+        ("const a = []; a.push(a); return a", "at `[0]` holds itself"),
+        (
+            "let o = {}; for (let i = 0; i < 1e5; i++) o = {o}; return o",
+            "more than 64 levels deep",
+        ),
+        (
+            "const o = {toJSON() { return [o] }}; return o",
+            "holds itself",
+        ),
+        ("return 'x'.repeat(100001)", "more than 100000 bytes"),
+        ("return '\"'.repeat(60000)", "120002 bytes of JSON"),
+        ("return new Array(4e9)", "more than 100000 bytes"),
+        (
+            "return {get x() { throw new RangeError('got me') }}",
+            "RangeError: got me (line 1)",
+        ),
+        (
+            "return {toJSON() { null.x }}",
+            "TypeError: cannot read property 'x' of null (line 1)",
+        ),
+        (
+            "return new Proxy({}, {ownKeys() { throw 5 }})",
+            "the script threw: 5",
+        ),
+    ] {
+        let message = wrong(code);
+        assert!(message.contains(part), "{code}: {message}");
+    }
+}
+
+#[test]
+fn errors_have_their_line() {
+    for (code, expected) in [
+        ("throw new Error('x')", "Error: x (line 1)"),
+        (
+            "\n\n  null.x",
+            "TypeError: cannot read property 'x' of null (line 3)",
+        ),
+        (
+            "const f = () => {\n  return missing\n}\nf()",
+            "ReferenceError: missing is not defined (line 2)",
+        ),
+        (
+            "await null;\nawait null;\nthrow new RangeError('late')",
+            "RangeError: late (line 3)",
+        ),
+        (
+            "return 1 +;",
+            "SyntaxError: unexpected token in expression: ';' (line 1)",
+        ),
+        (
+            "return [1].map(x => {\n  throw new SyntaxError(x)\n})",
+            "SyntaxError: 1 (line 2)",
+        ),
+        ("throw 'text'", "the script threw: text"),
+        ("throw {message: 'own'}", "the script threw: own"),
+        (
+            "throw undefined",
+            "the script threw something that is no Error and has no message",
+        ),
+        (
+            "throw new (class Own extends Error { name = 'Own' })('x')",
+            "Own: x (line 1)",
+        ),
+        ("const e = new Error(''); e.stack = ''; throw e", "Error"),
+        (
+            "Error.prepareStackTrace = () => { throw 1 }; null.x",
+            "TypeError: cannot read property 'x' of null",
+        ),
+        (
+            "function f() { f() } f()",
+            "RangeError: Maximum call stack size exceeded (line 1)",
+        ),
+        (
+            "return JSON.parse('['.repeat(1e6))",
+            "RangeError: Maximum call stack size exceeded (line 1)",
+        ),
+        (
+            "}); (function () { return 5",
+            "the code is not the body of a function of `input`",
+        ),
+        (
+            "}, 5, {",
+            "the code is not the body of a function of `input`",
+        ),
+    ] {
+        assert_eq!(wrong(code), expected, "{code}");
+    }
+    let long = wrong("throw new Error('x'.repeat(1e6))");
+    assert!(long.chars().count() < 2_100, "{}", long.len());
+    assert!(wrong("return 1\0").contains("NUL"));
+}
+
+#[test]
+fn the_check_runs_nothing_and_names_the_line() {
+    assert_eq!(check("for (;;);"), Ok(()));
+    assert_eq!(check("}); for (;;); (async function () {"), Ok(()));
+    for (code, part) in [
+        ("return 1 +;", "(line 1)"),
+        ("\n\nlet let = 1;;{", "(line 3)"),
+        ("return `", "SyntaxError"),
+        ("{", "SyntaxError"),
+        ("}", "SyntaxError"),
+        ("import fs from 'fs'", "SyntaxError"),
+        ("export default 1", "SyntaxError"),
+        ("return /a(/", "SyntaxError"),
+        ("\0", "NUL"),
+    ] {
+        let message = check(code).expect_err(code);
+        assert!(message.contains(part), "{code}: {message}");
+    }
+    assert!(check(&"(".repeat(100_000)).is_err());
+    assert!(check(&"[".repeat(100_000)).is_err());
+    assert!(check(&format!("return {}1", "!".repeat(100_000))).is_err());
+}
+
+/// The names of the global object. Whoever adds to them has to know why.
+const GLOBALS: &str = "AggregateError Array ArrayBuffer AsyncDisposableStack Atomics BigInt BigInt64Array BigUint64Array \
+    Boolean DataView Date DisposableStack Error EvalError Float16Array Float32Array Float64Array Function Infinity \
+    Int16Array Int32Array Int8Array InternalError Iterator JSON Map Math NaN Number Object Promise Proxy RangeError \
+    ReferenceError Reflect RegExp Set SharedArrayBuffer String SuppressedError Symbol SyntaxError TypeError URIError \
+    Uint16Array Uint32Array Uint8Array Uint8ClampedArray WeakMap WeakSet console decodeURI decodeURIComponent encodeURI \
+    encodeURIComponent escape eval globalThis isFinite isNaN parseFloat parseInt queueMicrotask undefined unescape";
+
+#[test]
+fn nothing_of_the_host_is_in_reach() {
+    let globals = "return Reflect.ownKeys(globalThis).filter(k => typeof k === 'string').sort()";
+    let expected: Vec<&str> = GLOBALS.split_whitespace().collect();
+    assert_eq!(result(globals), Ok(json!(expected)));
+    let console = "return Object.keys(console)";
+    assert_eq!(
+        result(console),
+        Ok(json!(["debug", "log", "info", "warn", "error"]))
+    );
+    // Every way to the function constructors and to the global object leads to the same, which holds no more.
+    for code in [
+        "return [].constructor.constructor('return this')() === globalThis",
+        "return (async () => {}).constructor('return globalThis')() instanceof Promise",
+        "return console.log.constructor('return this')() === globalThis",
+        "return new Function('return typeof process + typeof require + typeof std + typeof os')() === 'undefined'.repeat(4)",
+        "return (0, eval)('this') === globalThis",
+        "return (function () { return this })() === globalThis",
+        "return typeof fetch + typeof setTimeout + typeof WebAssembly === 'undefined'.repeat(3)",
+        "const f = function () { return f.caller }; try { return f() == null } catch { return true }",
+    ] {
+        assert_eq!(result(code), Ok(json!(true)), "{code}");
+    }
+    for (code, part) in [
+        ("return await import('fs')", "fs"),
+        ("return await import('/etc/passwd')", "passwd"),
+        ("return await import('std')", "std"),
+        ("return new Function('return import(\"os\")')()", "os"),
+        ("return import.meta", "SyntaxError"),
+        ("return require('fs')", "require is not defined"),
+        (
+            "return Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
+            "cannot block",
+        ),
+    ] {
+        let message = wrong(code);
+        assert!(message.contains(part), "{code}: {message}");
+    }
+}
+
+#[test]
+fn nothing_is_left_for_the_next_script() {
+    let pollute = "Object.prototype.polluted = 1; Array.prototype.map = () => 'mine'; globalThis.kept = 1; \
+        JSON.parse = JSON.stringify = () => 'mine'; String.prototype.toWellFormed = () => 'mine'; \
+        Object.defineProperty(Object.prototype, 'toJSON', {value: undefined}); Promise.prototype.then = null; \
+        delete globalThis.console; Map = Set = null; return {ok: ['\\ud800']}";
+    let polluted = json!({"ok": ["\u{fffd}"]});
+    assert_eq!(result(pollute), Ok(polluted), "not even for its own result");
+    let look = "return [{}.polluted, [1].map(x => x), typeof kept, JSON.stringify({a: 1}), typeof console, typeof Map]";
+    let clean = json!([null, [1], "undefined", "{\"a\":1}", "object", "function"]);
+    assert_eq!(result(look), Ok(clean));
+    let input = json!({"__proto__": {"polluted": 1}, "constructor": 5});
+    let code = "return [{}.polluted, Object.keys(input)]";
+    assert_eq!(
+        report(code, input).result,
+        Ok(json!([null, ["__proto__", "constructor"]]))
+    );
+}
+
+#[test]
+fn a_script_ends_in_time_whatever_it_does() {
+    let slow = |code: &str| {
+        let report = sandbox::evaluate(&Order {
+            code: code.to_owned(),
+            input: Value::Null,
+            timeout_ms: 100,
+            memory_bytes: 64 << 20,
+            max_result_bytes: 1_000,
+        });
+        assert!(!report.is_fit, "{code}");
+        report.result
+    };
+    for code in [
+        "for (;;);",
+        "for (;;) await 0",
+        "try { for (;;); } catch { for (;;); } finally { for (;;); }",
+        "try { await (async () => { for (;;); })() } catch { for (;;); }",
+        "const f = () => Promise.resolve().then(f); await f()",
+        "queueMicrotask(function again() { queueMicrotask(again) }); await new Promise(() => {})",
+        "return /^(a+)+$/.test('a'.repeat(40) + 'b')",
+        "return /(.*)*=(.*)*,/u.exec('x'.repeat(1e5))",
+        "return [].indexOf.call({length: 2 ** 53 - 1}, 1)",
+        "new Array(2 ** 32 - 1).forEach(x => x)",
+        "[1, 2, 3].sort(() => { for (;;); })",
+        "return {get x() { for (;;); }}",
+        "return {toJSON() { for (;;); }}",
+        "return new Proxy({}, {ownKeys() { for (;;); }})",
+        "console.log({toJSON() { for (;;); }}); for (;;);",
+        "return {then(f) { for (;;); }}",
+        "function* g() { for (;;) yield 1 } for (const x of g());",
+        "throw {get message() { for (;;); }}",
+        "Error.prepareStackTrace = () => { for (;;); }; null.x",
+        "class E extends Error { get name() { for (;;); } } throw new E()",
+        "new Function('for (;;);')()",
+        "eval('for (;;);')",
+    ] {
+        assert_eq!(slow(code), Err(Failure::Slow(100)), "{code}");
+    }
+}
+
+#[test]
+fn a_script_has_no_more_memory_than_it_is_given() {
+    // Single allocations; what fills memory bit by bit is for a process to survive.
+    for code in [
+        "return new Array(1e9).fill(0).length",
+        "return new ArrayBuffer(1e9).byteLength",
+        "return new SharedArrayBuffer(1e9).byteLength",
+        "return new Uint8Array(1e9).length",
+        "return 'ab'.padStart(2 ** 29).length",
+        "return 'a'.repeat(2 ** 29).length",
+    ] {
+        assert_eq!(result(code), Err(Failure::Memory(64 << 20)), "{code}");
+    }
+    for (code, part) in [
+        ("let s = 'a'; for (;;) s += s", "string too long"),
+        ("return 2n ** (2n ** 40n)", "BigInt is too large"),
+        ("return 'a'.repeat(2 ** 31)", "invalid repeat count"),
+    ] {
+        assert!(wrong(code).contains(part), "{code}: {}", wrong(code));
+    }
+}
+
+#[test]
+fn the_console_is_kept_within_bounds() {
+    let code = "console.log('a', 1, {b: [null, undefined]}, undefined, null); console.info(new Error('e')); \
+        console.warn(); console.error(10n, 'x'); console.debug(() => 1, Symbol('s')); const o = {}; o.o = o; \
+        console.log(o, {get x() { throw 1 }}); return 1";
+    let report = report(code, Value::Null);
+    assert_eq!(report.result, Ok(json!(1)));
+    let lines: Vec<String> = report
+        .logs
+        .iter()
+        .map(|line| format!("{} {}", line.level, line.message))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "info a 1 {\"b\":[null,null]} undefined null",
+            "info e",
+            "warn ",
+            "error [is a BigInt; hand on `Number(x)` or `String(x)`] x",
+            "debug [is a function, which has no form in JSON] [is a Symbol, which has no form in JSON]",
+            "info [at `.o` holds itself] [has a getter or a `toJSON` that throws]",
+        ]
+    );
+    for code in [
+        "for (let i = 0; i < 1e4; i++) console.log(i)",
+        "for (let i = 0; i < 100; i++) console.log('x'.repeat(1e5))",
+        "for (let i = 0; i < 100; i++) console.log(new Array(1e5).fill('ü').join(), 1)",
+        "console.log(...new Array(1e4).fill('x'.repeat(1e3)))",
+    ] {
+        let logs = self::report(code, Value::Null).logs;
+        assert!(logs.len() <= MAX_LINES, "{code}: {}", logs.len());
+        let bytes: usize = logs.iter().map(|line| line.message.len()).sum();
+        assert!(bytes <= MAX_BYTES + 200, "{code}: {bytes}");
+        for line in &logs {
+            assert!(line.message.len() <= MAX_LINE_BYTES + 4, "{code}");
+        }
+        let last = &logs.last().expect("a line").message;
+        assert!(
+            last.contains("dropped") || logs.len() == 1,
+            "{code}: {last}"
+        );
+    }
+    let failed = self::report("console.log('before'); null.x", Value::Null);
+    let error = failed.into_result().expect_err("a failure");
+    assert_eq!(error.code, "SCRIPT");
+    assert_eq!(
+        error.message,
+        "TypeError: cannot read property 'x' of null (line 1)\nconsole: info: before"
+    );
+}
