@@ -6,6 +6,7 @@ mod idempotency;
 mod listing;
 mod retries;
 mod retry;
+mod scripts;
 mod start;
 mod steps;
 mod versions;

@@ -166,7 +166,7 @@ fn settled<'js>(
         }
         if !ctx.execute_pending_job() {
             return Err(Failure::Wrong(
-                "the script waits for a promise that nothing settles; there are no timers and nothing to call in it"
+                "the script waits for a promise that nothing settles: there are no timers and nothing to call in it, or a step of it found no memory"
                     .to_owned(),
             ));
         }
