@@ -10,6 +10,8 @@
 //! Scripts::evaluate → worker (here)  ⇄ pipe ⇄  serve (there) → sandbox → console, value, failure
 //! ```
 
+#[cfg(test)]
+mod bounds_tests;
 mod console;
 mod failure;
 mod message;

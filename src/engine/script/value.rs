@@ -103,21 +103,21 @@ impl<'js> Reader<'js> {
             return Err(self.refused("is a promise; write `await` before it"));
         }
         match value.clone().into_object() {
-            Some(object) => self.nested(value, &object),
+            Some(object) => self.nested(&value, &object),
             None => Err(self.refused("has no form in JSON")),
         }
     }
 
     /// An array or object, with what is around it kept in mind.
-    fn nested(&mut self, value: Value<'js>, object: &Object<'js>) -> Result<Option<Json>, Unfit> {
-        if self.around.contains(&value) {
+    fn nested(&mut self, value: &Value<'js>, object: &Object<'js>) -> Result<Option<Json>, Unfit> {
+        if self.around.contains(value) {
             return Err(self.refused("holds itself"));
         }
         if self.around.len() >= MAX_LEVELS {
             return Err(self.refused(&format!("is nested more than {MAX_LEVELS} levels deep")));
         }
         self.around.push(value.clone());
-        let read = self.inside(&value, object);
+        let read = self.inside(value, object);
         self.around.pop();
         read
     }

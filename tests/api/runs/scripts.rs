@@ -298,3 +298,25 @@ async fn without_a_program_for_scripts_a_step_says_what_to_set() {
         server.stop().await;
     }
 }
+
+#[tokio::test]
+async fn the_example_of_the_readme_gives_what_it_shows() {
+    let readme = include_str!("../../../README.md");
+    let (_, section) = readme
+        .split_once("\n## Values and JavaScript\n")
+        .expect("a section");
+    let shown = |text: &str| serde_json::from_str::<Value>(text).expect(text);
+    let blocks: Vec<Value> = section
+        .split("```json\n")
+        .skip(1)
+        .take(2)
+        .map(|block| shown(block.split("```").next().unwrap_or_default()))
+        .collect();
+    let (_, input) = section.split_once("With the input `").expect("an input");
+    let input = shown(input.split('`').next().unwrap_or_default());
+    let server = TestServer::start().await;
+    let workflow = server.workflow_with(blocks[0].clone()).await;
+    let done = server.admin().run(&workflow, input).await;
+    assert_eq!(done["output"], blocks[1], "{done}");
+    server.stop().await;
+}

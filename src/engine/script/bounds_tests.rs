@@ -1,9 +1,11 @@
 //! Time, memory and console: where a script meets its bounds.
 
-use super::super::console::{MAX_BYTES, MAX_LINE_BYTES, MAX_LINES};
-use super::super::message::{Failure, Order};
-use super::super::sandbox;
-use super::{report, result, wrong};
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::console::{MAX_BYTES, MAX_LINE_BYTES, MAX_LINES};
+use super::message::{Failure, Order};
+use super::sandbox;
+use super::tests::{report, result, wrong};
 use serde_json::{Value, json};
 
 #[test]
@@ -74,9 +76,9 @@ fn the_console_is_kept_within_bounds() {
     let code = "console.log('a', 1, {b: [null, undefined]}, undefined, null); console.info(new Error('e')); \
         console.warn(); console.error(10n, 'x'); console.debug(() => 1, Symbol('s')); const o = {}; o.o = o; \
         console.log(o, {get x() { throw 1 }}); return 1";
-    let report = report(code, Value::Null);
-    assert_eq!(report.result, Ok(json!(1)));
-    let lines: Vec<String> = report
+    let written = report(code, Value::Null);
+    assert_eq!(written.result, Ok(json!(1)));
+    let lines: Vec<String> = written
         .logs
         .iter()
         .map(|line| format!("{} {}", line.level, line.message))
@@ -98,7 +100,7 @@ fn the_console_is_kept_within_bounds() {
         "for (let i = 0; i < 100; i++) console.log(new Array(1e5).fill('ü').join(), 1)",
         "console.log(...new Array(1e4).fill('x'.repeat(1e3)))",
     ] {
-        let logs = self::report(code, Value::Null).logs;
+        let logs = report(code, Value::Null).logs;
         assert!(logs.len() <= MAX_LINES, "{code}: {}", logs.len());
         let bytes: usize = logs.iter().map(|line| line.message.len()).sum();
         assert!(bytes <= MAX_BYTES + 200, "{code}: {bytes}");
@@ -111,7 +113,7 @@ fn the_console_is_kept_within_bounds() {
             "{code}: {last}"
         );
     }
-    let failed = self::report("console.log('before'); null.x", Value::Null);
+    let failed = report("console.log('before'); null.x", Value::Null);
     let error = failed.into_result().expect_err("a failure");
     assert_eq!(error.code, "SCRIPT");
     assert_eq!(

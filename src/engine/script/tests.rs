@@ -3,13 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod bounds;
-
 use super::message::{Failure, Order, Report};
 use super::{check, sandbox};
 use serde_json::{Value, json};
 
-fn report(code: &str, input: Value) -> Report {
+pub(super) fn report(code: &str, input: Value) -> Report {
     sandbox::evaluate(&Order {
         code: code.to_owned(),
         input,
@@ -19,7 +17,7 @@ fn report(code: &str, input: Value) -> Report {
     })
 }
 
-fn result(code: &str) -> Result<Value, Failure> {
+pub(super) fn result(code: &str) -> Result<Value, Failure> {
     report(
         code,
         json!({"a": 5, "text": "`${x}` \" \\ \u{2028} ü", "big": 12_345_678_901_i64}),
@@ -27,93 +25,50 @@ fn result(code: &str) -> Result<Value, Failure> {
     .result
 }
 
-fn wrong(code: &str) -> String {
+pub(super) fn wrong(code: &str) -> String {
     match result(code) {
         Err(Failure::Wrong(message)) => message,
         other => panic!("{code}: {other:?}"),
     }
 }
 
+/// Code and what it gives.
+const RESULTS: &str = r#"
+return input.a + 1 ⇒ 6
+return input.text ⇒ "`${x}` \" \\ \u2028 ü"
+return input.big + 1 ⇒ 12345678902
+return ⇒ null
+return null ⇒ null
+return {b: 1, a: undefined, c: [undefined, , NaN, Infinity]} ⇒ {"b": 1, "c": [null, null, null, null]}
+return [1.5, 3.0, -0, 2 ** 53, 1e300, -7] ⇒ [1.5, 3, 0, 9007199254740992, 1e300, -7]
+return new Date(Date.UTC(2024, 0, 15)) ⇒ "2024-01-15T00:00:00.000Z"
+return {toJSON() { return {x: new Date(0)} }} ⇒ {"x": "1970-01-01T00:00:00.000Z"}
+return 'a\ud800b\ud83d\ude00\u0000' ⇒ "a\ufffdb\ud83d\ude00\u0000"
+return {'\udfff': 1} ⇒ {"\ufffd": 1}
+return new TypeError('no') ⇒ {"name": "TypeError", "message": "no"}
+return JSON.parse('{"__proto__": {"x": 1}}') ⇒ {"__proto__": {"x": 1}}
+const o = {a: 1}; return [o, o] ⇒ [{"a": 1}, {"a": 1}]
+return new Proxy({a: 1}, {get: () => 2, has: () => true}) ⇒ {"a": 2}
+class A { b = 1; get c() { return 2 } } return new A() ⇒ {"b": 1}
+total = 0; for (i = 1; i < 4; i++) total += i; return total ⇒ 6
+return this === undefined || this === globalThis ⇒ true
+return 1 // the end ⇒ 1
+return `{{ input.a }} ${input.a}` ⇒ "{{ input.a }} 5"
+return [3, 1, 2].toSorted().map(x => x * 2) ⇒ [2, 4, 6]
+return 'a-b-c'.replace(/-(?<l>.)/gu, (_, l) => l.toUpperCase()) ⇒ "aBC"
+return typeof Math.random() + typeof Date.now() ⇒ "numbernumber"
+return {__proto__: {x: 1}} ⇒ {}
+"#;
+
 #[test]
 fn results_become_json() {
-    for (code, expected) in [
-        ("return input.a + 1", json!(6)),
-        ("return input.text", json!("`${x}` \" \\ \u{2028} ü")),
-        ("return input.big + 1", json!(12_345_678_902_i64)),
-        ("return", json!(null)),
-        ("", json!(null)),
-        ("return null", json!(null)),
-        (
-            "return {b: 1, a: undefined, c: [undefined, , NaN, Infinity]}",
-            json!({"b": 1, "c": [null, null, null, null]}),
-        ),
-        (
-            "return [1.5, 3.0, -0, 2 ** 53, 1e300, -7]",
-            json!([1.5, 3, 0, 9_007_199_254_740_992_i64, 1e300, -7]),
-        ),
-        (
-            "return new Date(Date.UTC(2024, 0, 15))",
-            json!("2024-01-15T00:00:00.000Z"),
-        ),
-        (
-            "return {toJSON() { return {x: new Date(0)} }}",
-            json!({"x": "1970-01-01T00:00:00.000Z"}),
-        ),
-        (
-            "return 'a\\ud800b\\ud83d\\ude00\\u0000'",
-            json!("a\u{fffd}b\u{1f600}\0"),
-        ),
-        ("return {'\\udfff': 1}", json!({"\u{fffd}": 1})),
-        (
-            "return new TypeError('no')",
-            json!({"name": "TypeError", "message": "no"}),
-        ),
-        (
-            "return JSON.parse('{\"__proto__\": {\"x\": 1}}')",
-            json!({"__proto__": {"x": 1}}),
-        ),
-        (
-            "const o = {a: 1}; return [o, o]",
-            json!([{"a": 1}, {"a": 1}]),
-        ),
-        (
-            "return new Proxy({a: 1}, {get: () => 2, has: () => true})",
-            json!({"a": 2}),
-        ),
-        (
-            "class A { b = 1; get c() { return 2 } } return new A()",
-            json!({"b": 1}),
-        ),
-        (
-            "total = 0; for (i = 1; i < 4; i++) total += i; return total",
-            json!(6),
-        ),
-        (
-            "return this === undefined || this === globalThis",
-            json!(true),
-        ),
-        ("return 1 // the end", json!(1)),
-        (
-            "return `{{ input.a }} ${input.a}`",
-            json!("{{ input.a }} 5"),
-        ),
-        (
-            "return [3, 1, 2].toSorted().map(x => x * 2)",
-            json!([2, 4, 6]),
-        ),
-        (
-            "return 'a-b-c'.replace(/-(?<l>.)/gu, (_, l) => l.toUpperCase())",
-            json!("aBC"),
-        ),
-        (
-            "return typeof Math.random() + typeof Date.now()",
-            json!("numbernumber"),
-        ),
-    ] {
+    for line in RESULTS.trim().lines() {
+        let (code, expected) = line.split_once(" ⇒ ").expect(line);
+        let expected: Value = serde_json::from_str(expected).expect(line);
         assert_eq!(result(code), Ok(expected), "{code}");
         assert_eq!(check(code), Ok(()), "{code}");
     }
-    assert_eq!(result("return {__proto__: {x: 1}}"), Ok(json!({})));
+    assert_eq!(result(""), Ok(Value::Null));
 }
 
 #[test]
