@@ -8,11 +8,14 @@ mod master_key;
 
 pub use master_key::{Rekeyed, rekey};
 
+pub use crate::engine::script::serve as serve_scripts;
+
 use crate::auth::{KeyText, Keyring, KeyringOptions};
 use crate::clock::{Clock, iso_utc};
 use crate::config::Config;
 use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::outbound::{Outbound, OutboundOptions};
+use crate::engine::script::ScriptOptions;
 use crate::engine::{Engine, EngineOptions, Retention, Workflows};
 use crate::error::{Error, Result};
 use crate::http::{self, Api, ApiOptions, Front, Hosts, Listen, Peer, ServeOptions, Tls};
@@ -342,6 +345,13 @@ fn engine(
             max_depth: config.max_depth,
             link_key,
             environment: config.template_environment(),
+            scripts: ScriptOptions {
+                program: config.script_program.clone(),
+                max_running: config.max_running_scripts,
+                timeout_ms: config.script_timeout_ms,
+                memory_bytes: config.script_memory_bytes,
+                max_result_bytes: config.max_output_bytes,
+            },
         },
     )
 }

@@ -95,6 +95,14 @@ pub struct Config {
     /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
     /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
     pub master_key: Option<MasterKey>,
+    /// The program that runs scripts: the `flowlatch` binary, or one that runs it with the arguments that it is given.
+    pub script_program: Option<PathBuf>,
+    /// How long a script may take that does not say itself, in milliseconds.
+    pub script_timeout_ms: u64,
+    /// How much memory a script may use, in bytes.
+    pub script_memory_bytes: usize,
+    /// Scripts under way at once; further ones wait in order.
+    pub max_running_scripts: usize,
 }
 
 const KIB: usize = 1024;
@@ -141,6 +149,10 @@ impl Config {
             max_depth: 10,
             read_connections: 4,
             master_key: None,
+            script_program: None,
+            script_timeout_ms: 10_000,
+            script_memory_bytes: 64 * MIB,
+            max_running_scripts: 4,
         }
     }
 

@@ -202,6 +202,18 @@ pub const SETTINGS: &[Setting] = &[
     setting("read_connections", "4", number(1, 64, ""),
         "Read connections to the database.",
         |config, given| given.number().map(|value| config.read_connections = value)),
+    setting("script_program", "", Kind::Path,
+        "Program that runs the JavaScript of steps; by default `flowlatch` itself. Another one runs `flowlatch` with the arguments that it is given, in a sandbox of its own.",
+        |config, given| given.optional_path().map(|value| config.script_program = value)),
+    setting("script_timeout_ms", "10000", number(1, 30_000, "milliseconds"),
+        "How long a script may take that does not say itself.",
+        |config, given| given.number().map(|value| config.script_timeout_ms = value)),
+    setting("script_memory_bytes", "67108864", number(4 * 1024 * 1024, 1024 * 1024 * 1024, "bytes"),
+        "How much memory a script may use.",
+        |config, given| given.number().map(|value| config.script_memory_bytes = value)),
+    setting("max_running_scripts", "4", number(1, 64, ""),
+        "Scripts under way at once, each in a process of its own; further ones wait in order.",
+        |config, given| given.number().map(|value| config.max_running_scripts = value)),
 ];
 
 /// The README's table of settings.
@@ -271,6 +283,10 @@ mod tests {
             max_depth: 1,
             read_connections: 1,
             master_key: None,
+            script_program: Some("s".into()),
+            script_timeout_ms: 1,
+            script_memory_bytes: 1,
+            max_running_scripts: 1,
         }
     }
 

@@ -17,6 +17,7 @@ mod requested;
 mod retention;
 mod schedule;
 mod schema;
+pub mod script;
 pub mod secrets;
 mod start;
 mod start_trigger;
@@ -48,6 +49,7 @@ use admission::Admission;
 use approvals::Links;
 use children::Children;
 use retention::Sweeper;
+use script::{ScriptOptions, Scripts};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,6 +86,8 @@ pub struct EngineOptions {
     pub link_key: [u8; 32],
     /// What `{{env.NAME}}` may see.
     pub environment: BTreeMap<String, String>,
+    /// What scripts may use.
+    pub scripts: ScriptOptions,
 }
 
 /// Why the engine could not do what was asked.
@@ -141,6 +145,7 @@ struct Shared {
     outbound: Outbound,
     connections: Connections,
     secrets: Secrets,
+    scripts: Scripts,
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
@@ -175,6 +180,7 @@ impl Engine {
             children: Children::default(),
             links: Links::new(&options.link_key),
             stopping: signal::Sender::new(false),
+            scripts: Scripts::new(options.scripts.clone()),
             store,
             clock,
             options,

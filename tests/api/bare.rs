@@ -3,6 +3,7 @@
 use flowlatch::auth::{Keyring, KeyringOptions};
 use flowlatch::clock::Clock;
 use flowlatch::engine::outbound::{Outbound, OutboundOptions};
+use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::{Engine, EngineOptions, Workflows};
 use flowlatch::http::{
     self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Listen, ServeOptions, Table, Tls,
@@ -94,6 +95,13 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         link_key: [7; 32],
         max_input_bytes: 1024,
         environment: BTreeMap::new(),
+        scripts: ScriptOptions {
+            program: None,
+            max_running: 1,
+            timeout_ms: 1000,
+            memory_bytes: 1 << 26,
+            max_result_bytes: 1024,
+        },
     };
     let outbound = outbound.expect("a client");
     let engine = Engine::new(

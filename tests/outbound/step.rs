@@ -4,6 +4,7 @@ use crate::server::{Asked, Reply, Server, outbound};
 use flowlatch::clock::Clock;
 use flowlatch::engine::connections::Connections;
 use flowlatch::engine::redact::Redactor;
+use flowlatch::engine::script::{ScriptOptions, Scripts};
 use flowlatch::engine::step::{Behaviour, Effects, find};
 use flowlatch::model::run::StepError;
 use flowlatch::secret::MasterKey;
@@ -28,6 +29,13 @@ async fn call(config: Value) -> Result<Value, StepError> {
         connections: Connections::new(store, Clock::manual(NOW_MS), key, client.clone()),
         redactor: Redactor::default(),
         outbound: client,
+        scripts: Scripts::new(ScriptOptions {
+            program: None,
+            max_running: 1,
+            timeout_ms: 1_000,
+            memory_bytes: 1 << 26,
+            max_result_bytes: 1_024,
+        }),
         idempotency_key: "run_1:pay now[3]".into(),
         timeout_ms: None,
         now_ms: NOW_MS,

@@ -92,6 +92,7 @@ const FENCES: &[(&[&str], &[&str])] = &[
     (&["argon2::"], &["auth/hash.rs"]),
     (&["chrono_tz::", "croner::"], &["model/trigger/schedule"]),
     (&["chacha20poly1305::"], &["secret"]),
+    (&["rquickjs::"], &["engine/script"]),
     (
         &["reqwest::"],
         &["engine/outbound", "engine/outbound.rs", "cli/client.rs"],

@@ -3,6 +3,7 @@
 
 mod api_request;
 pub(super) mod approval;
+mod code;
 mod condition;
 mod field;
 mod loop_step;
@@ -16,6 +17,7 @@ use crate::engine::outbound::{Outbound, OutboundRequest, OutboundResponse};
 use crate::engine::redact::Redactor;
 pub(super) use condition::condition_holds;
 
+use crate::engine::script::Scripts;
 use crate::id::WorkflowId;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
@@ -23,9 +25,10 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// Every step type.
-const STEP_TYPES: [StepType; 8] = [
+const STEP_TYPES: [StepType; 9] = [
     api_request::STEP_TYPE,
     approval::STEP_TYPE,
+    code::STEP_TYPE,
     condition::STEP_TYPE,
     loop_step::STEP_TYPE,
     parallel::STEP_TYPE,
@@ -137,6 +140,8 @@ pub struct Effects {
     /// Knows the secrets that the attempt has used. What a step gives goes through it anyway; a step that cuts or encodes what
     /// it was answered asks it before.
     pub redactor: Redactor,
+    /// The processes that run scripts.
+    pub scripts: Scripts,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
     /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.
@@ -183,6 +188,7 @@ mod tests {
             [
                 "api.request",
                 "approval",
+                "code",
                 "condition",
                 "loop",
                 "parallel",
