@@ -77,6 +77,19 @@ id!(
     KeyId, "key_"
 );
 
+id!(
+    /// A data table: `tbl_` and a UUID.
+    TableId, "tbl_"
+);
+id!(
+    /// A row of a data table: `row_` and a UUID.
+    RowId, "row_"
+);
+id!(
+    /// A folder of data tables: `fld_` and a UUID.
+    FolderId, "fld_"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

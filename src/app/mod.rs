@@ -289,6 +289,7 @@ fn engine(config: &Config, store: &Store, clock: &Clock, outbound: &Outbound) ->
             max_output_bytes: config.max_output_bytes,
             max_input_bytes: config.max_input_bytes,
             environment: config.template_environment(),
+            table_limits: config.table_limits(),
         },
     )
 }

@@ -181,6 +181,18 @@ pub const SETTINGS: &[Setting] = &[
     setting("read_connections", "4", number(1, 64, ""),
         "Read connections to the database.",
         |config, given| given.number().map(|value| config.read_connections = value)),
+    setting("max_tables", "1000", number(1, 100_000, ""),
+        "Data tables, and as many folders of them.",
+        |config, given| given.number().map(|value| config.max_tables = value)),
+    setting("max_table_columns", "100", number(1, 1_000, ""),
+        "Columns of a data table; without columns, fields of a row.",
+        |config, given| given.number().map(|value| config.max_table_columns = value)),
+    setting("max_table_rows", "100000", number(1, 1_000_000, ""),
+        "Rows of a data table.",
+        |config, given| given.number().map(|value| config.max_table_rows = value)),
+    setting("max_row_bytes", "65536", number(1024, 1024 * 1024, "bytes"),
+        "Largest row of a data table.",
+        |config, given| given.number().map(|value| config.max_row_bytes = value)),
 ];
 
 /// The README's table of settings.
@@ -242,6 +254,10 @@ mod tests {
             max_sync_wait_ms: 1,
             max_running_runs: 1,
             read_connections: 1,
+            max_tables: 1,
+            max_table_columns: 1,
+            max_table_rows: 1,
+            max_row_bytes: 1,
         }
     }
 

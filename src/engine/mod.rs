@@ -8,6 +8,7 @@ pub mod outbound;
 mod schema;
 mod start;
 pub mod step;
+mod tables;
 mod timer;
 mod under_way;
 mod watch;
@@ -15,6 +16,7 @@ pub mod workflows;
 
 pub use logs::StepLog;
 pub use start::{Accepted, RunRequest, StartTrigger, Wait};
+pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
@@ -22,6 +24,7 @@ use crate::clock::Clock;
 use crate::engine::outbound::Outbound;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
+use crate::model::table::TableLimits;
 use crate::store::{Edit, Store, StoreError};
 use execution::Execution;
 use std::collections::BTreeMap;
@@ -50,6 +53,8 @@ pub struct EngineOptions {
     pub max_input_bytes: usize,
     /// What `{{env.NAME}}` may see.
     pub environment: BTreeMap<String, String>,
+    /// What tables may hold.
+    pub table_limits: TableLimits,
 }
 
 /// Why the engine could not do what was asked.
@@ -97,6 +102,7 @@ struct Shared {
     options: EngineOptions,
     workflows: Workflows,
     outbound: Outbound,
+    tables: Tables,
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
@@ -114,7 +120,11 @@ impl Engine {
         outbound: Outbound,
         options: EngineOptions,
     ) -> Engine {
+        // Of a longer output only the beginning is kept; a page of rows has ids and times beside them.
+        let max_page_bytes = options.max_output_bytes / 2;
+        let limits = options.table_limits;
         Engine(Arc::new(Shared {
+            tables: Tables::new(store.clone(), clock.clone(), limits, max_page_bytes),
             slots: Arc::new(Semaphore::new(options.max_running_runs)),
             timers: Timers::default(),
             keeps_time: AtomicBool::new(false),
@@ -132,6 +142,11 @@ impl Engine {
     /// The workflows, compiled.
     pub fn workflows(&self) -> &Workflows {
         &self.0.workflows
+    }
+
+    /// The data tables.
+    pub fn tables(&self) -> &Tables {
+        &self.0.tables
     }
 
     /// Starts the timers and goes on with every unfinished run. Gives their number.

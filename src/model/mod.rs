@@ -10,6 +10,7 @@ pub mod plan;
 pub mod run;
 pub mod schema_work;
 pub mod scope;
+pub mod table;
 pub mod template;
 pub mod trigger;
 pub mod workflow;

@@ -27,6 +27,7 @@ mod runs;
 mod runs_tests;
 mod schema;
 mod start;
+mod tables;
 mod triggers;
 mod workflow_edit;
 mod workflow_list;
@@ -39,6 +40,9 @@ mod writer_tests;
 
 pub use doctor::{Finding, inspect};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use tables::{
+    Changed, RowChoice, RowQuery, RowTest, RowsFound, TableChange, TableFilter, TableWrite,
+};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;

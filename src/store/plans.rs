@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::Fixture;
+use super::tables::sql as tables;
 use super::{audit, journal, keys, run_list, runs, start, workflow_edit, workflow_list, workflows};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -86,11 +87,56 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
             journal::REMOVE,
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
         ),
+        (tables::TABLE_BY_ID, "sqlite_autoindex_data_table_1 (id=?)"),
+        (
+            tables::TABLE_BY_NAME,
+            "sqlite_autoindex_data_table_2 (name=?)",
+        ),
+        (tables::ROW_BY_ID, "sqlite_autoindex_data_row_1 (id=?)"),
+        (
+            tables::ROW_BY_SEQUENCE,
+            "SEARCH r USING INTEGER PRIMARY KEY",
+        ),
+        (
+            tables::NEWEST,
+            "data_row_by_table (data_table=? AND rowid<?)",
+        ),
+        (
+            tables::FROM_OLDEST,
+            "data_row_by_table (data_table=? AND rowid>?)",
+        ),
+        (
+            tables::ROWS_OF_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=? AND digest=?)",
+        ),
+        (
+            tables::NEWEST_OF_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=? AND digest=? AND row<?)",
+        ),
+        (
+            tables::OLDEST_OF_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=? AND digest=? AND row>?)",
+        ),
+        (
+            tables::FORGET_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=?)",
+        ),
+        (tables::HIDDEN, "sqlite_autoindex_data_table_2 (name=?)"),
+        (tables::REMOVE_ROWS, "data_row_by_table (data_table=?)"),
+        (tables::REMOVE_KEYS, "PRIMARY KEY (data_table=?)"),
+        (tables::KNOWN, "sqlite_autoindex_data_operation_1 (key=?)"),
+        (tables::FORGET, "data_operation_by_time (at_ms<?)"),
     ]
 }
 
 /// Queries that walk a table in the order of its rows on purpose, newest first.
-const WALKS: &[&str] = &[audit::ROWS, workflow_list::OLDER, run_list::OLDER];
+const WALKS: &[&str] = &[
+    audit::ROWS,
+    workflow_list::OLDER,
+    run_list::OLDER,
+    tables::TABLES,
+    tables::FOLDERS,
+];
 
 #[test]
 fn queries_search_and_do_not_scan() {
@@ -161,6 +207,11 @@ fn every_index_is_used_and_none_repeats_another() {
         "journal",
         "idempotency",
         "audit",
+        "data_folder",
+        "data_table",
+        "data_row",
+        "data_key",
+        "data_operation",
     ] {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")

@@ -88,6 +88,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         max_output_bytes: 1024,
         max_input_bytes: 1024,
         environment: BTreeMap::new(),
+        table_limits: Config::new("").table_limits(),
     };
     let outbound = outbound.expect("a client");
     let engine = Engine::new(

@@ -94,6 +94,7 @@ impl Execution {
     fn effects(&self, node: NodeIndex, now_ms: i64) -> Effects {
         Effects {
             outbound: self.shared.outbound.clone(),
+            tables: self.shared.tables.clone(),
             idempotency_key: format!(
                 "{}:{}",
                 self.run.root_id, self.definition.plan.nodes[node].id

@@ -2,21 +2,24 @@
 //! May not know journals or plans beyond the shape of a step. Promise: a step type is added by one file and one line here.
 
 mod api_request;
-mod condition;
+pub(super) mod condition;
+mod data_table;
 mod field;
 mod transform;
 pub mod wait;
 
 use crate::engine::outbound::Outbound;
+use crate::engine::tables::Tables;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// Every step type.
-const STEP_TYPES: [StepType; 4] = [
+const STEP_TYPES: [StepType; 5] = [
     api_request::STEP_TYPE,
     condition::STEP_TYPE,
+    data_table::STEP_TYPE,
     transform::STEP_TYPE,
     wait::STEP_TYPE,
 ];
@@ -78,6 +81,8 @@ pub struct Done {
 pub struct Effects {
     /// The one HTTP client.
     pub outbound: Outbound,
+    /// The data tables.
+    pub tables: Tables,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
     /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.
@@ -106,7 +111,16 @@ mod tests {
             assert!(fits, "{}", rule.name);
         }
         let names: Vec<_> = rules().iter().map(|rule| rule.name).collect();
-        assert_eq!(names, ["api.request", "condition", "transform", "wait"]);
+        assert_eq!(
+            names,
+            [
+                "api.request",
+                "condition",
+                "data_table",
+                "transform",
+                "wait"
+            ]
+        );
         assert!(find("Condition").is_none() && find("").is_none());
     }
 }

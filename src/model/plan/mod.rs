@@ -17,6 +17,9 @@ mod tests;
 
 pub use next::next;
 pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems, in_words};
+pub(in crate::model) use problem::{
+    add as add_problem, capped, enough as enough_problems, hint, shown,
+};
 pub use retry::after_failure;
 pub use state::{JournalError, RunState, StepRecord, StepStatus};
 pub use steps::{DefinitionLimits, compile};
