@@ -29,6 +29,9 @@ const DRAIN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often expired idempotency keys are forgotten.
 const FORGET_EVERY_MS: u64 = 10 * 60 * 1_000;
+/// How long a change of a table by a step is remembered after its run has ended: a retry of a run that was cancelled in the
+/// middle of it still finds it.
+const OPERATIONS_KEPT_MS: i64 = 60 * 60 * 1_000;
 /// What is handed in beside the configuration.
 pub struct Options {
     /// The time.
@@ -253,6 +256,19 @@ impl App {
                     log::warn!("expired idempotency keys stay for now: {error}");
                 }
                 clock.sleep_ms(FORGET_EVERY_MS).await;
+            }
+        });
+        let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
+        background.spawn(async move {
+            if let Err(error) = store.remove_leftovers().await {
+                log::warn!("what is left of removed tables stays for now: {error}");
+            }
+            loop {
+                clock.sleep_ms(FORGET_EVERY_MS).await;
+                let before_ms = clock.now_ms() - OPERATIONS_KEPT_MS;
+                if let Err(error) = store.forget_operations_before(before_ms).await {
+                    log::warn!("old changes of tables stay for now: {error}");
+                }
             }
         });
         if let Some(tls) = tls {

@@ -2,6 +2,7 @@
 
 use flowlatch::auth::{Keyring, KeyringOptions};
 use flowlatch::clock::Clock;
+use flowlatch::config::Config;
 use flowlatch::engine::outbound::{Outbound, OutboundOptions};
 use flowlatch::engine::{Engine, EngineOptions, Workflows};
 use flowlatch::http::{

@@ -25,6 +25,7 @@ mod recovery;
 mod runs;
 mod streams;
 mod support;
+mod tables;
 mod tls;
 mod upstream;
 mod wire;

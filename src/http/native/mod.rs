@@ -5,7 +5,9 @@ mod audit;
 mod events;
 mod keys;
 mod refusal;
+mod rows;
 mod runs;
+mod tables;
 mod versions;
 mod workflow_body;
 mod workflows;
@@ -30,7 +32,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         audit::endpoints(),
         events::endpoints(),
         keys::endpoints(),
+        rows::endpoints(),
         runs::endpoints(),
+        tables::endpoints(),
         versions::endpoints(),
         workflows::endpoints(),
     ]

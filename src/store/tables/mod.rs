@@ -10,6 +10,7 @@ mod keys;
 mod list;
 mod operations;
 mod removal;
+mod row_sets;
 mod rows;
 mod scan;
 #[cfg(test)]

@@ -26,7 +26,13 @@ impl Store {
 
     /// Removes what is left of tables that were removed.
     pub async fn remove_leftovers(&self) -> Result<(), StoreError> {
-        while self.write(remove_slice).await? {}
+        // Nearly always there is nothing, and a look costs no commit.
+        while self
+            .read(|connection| number(connection, HIDDEN, []))?
+            .is_some()
+        {
+            self.write(remove_slice).await?;
+        }
         Ok(())
     }
 }
@@ -50,10 +56,10 @@ fn hide(connection: &Connection, id_or_name: &str) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Removes a slice of a hidden table. Gives whether there may be more.
-fn remove_slice(connection: &Connection) -> Result<bool, StoreError> {
+/// Removes a slice of a hidden table, or the table when it is empty.
+fn remove_slice(connection: &Connection) -> Result<(), StoreError> {
     let Some(table) = number(connection, HIDDEN, [])? else {
-        return Ok(false);
+        return Ok(());
     };
     let rows = connection
         .prepare_cached(REMOVE_ROWS)?
@@ -66,5 +72,5 @@ fn remove_slice(connection: &Connection) -> Result<bool, StoreError> {
             .prepare_cached("DELETE FROM data_table WHERE sequence = ?1")?
             .execute([table])?;
     }
-    Ok(true)
+    Ok(())
 }

@@ -1,11 +1,11 @@
-//! Rows: add, change, remove, by id, by key, or those that a test has found.
+//! One row: add, change, remove it, and write its places in the index.
 
-use super::{Changed, RowChoice, Stop, StoreError, forms, keys};
+use super::{Stop, StoreError, forms, keys};
 use crate::id::RowId;
 use crate::model::plan::DefinitionProblem;
 use crate::model::table::{
-    Fields, MAX_KEY_COLUMNS, MAX_ROWS_AT_ONCE, Row, Table, TableLimits, TableProblem, check_fields,
-    check_name, check_row, check_shape, key_value, without_nulls,
+    Fields, MAX_KEY_COLUMNS, Row, Table, TableLimits, TableProblem, check_name, check_row,
+    check_shape, key_value, without_nulls,
 };
 use crate::store::column;
 use rusqlite::Connection;
@@ -66,14 +66,11 @@ pub(super) fn by_sequence(
         .transpose()
 }
 
-/// What finds the mistakes of one row.
-type Check = fn(&Table, &Fields, &str, &TableLimits, &mut Vec<DefinitionProblem>);
-
 /// Work on the rows of one table within a job.
 pub(super) struct Work<'a> {
-    connection: &'a Connection,
-    table: Table,
-    limits: TableLimits,
+    pub(super) connection: &'a Connection,
+    pub(super) table: Table,
+    pub(super) limits: TableLimits,
     now_ms: i64,
     /// How many rows the table had when the work began.
     began_with: u64,
@@ -170,37 +167,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Refuses several rows with the mistakes of all of them. `check` looks at one.
-    fn check_all(&self, rows: &[Fields], check: Check) -> Result<(), Stop> {
-        let mut found = Vec::new();
-        for (index, data) in rows.iter().enumerate() {
-            let data = without_nulls(data.clone());
-            let place = format!("rows[{index}]");
-            check(&self.table, &data, &place, &self.limits, &mut found);
-        }
-        if found.is_empty() {
-            Ok(())
-        } else {
-            Err(TableProblem::invalid(found).into())
-        }
-    }
-
-    pub(super) fn insert_many(mut self, rows: Vec<Fields>) -> Result<Changed, Stop> {
-        self.check_all(&rows, check_row)?;
-        let mut ids = Vec::with_capacity(rows.len());
-        for (index, data) in rows.into_iter().enumerate() {
-            ids.push(self.insert(data, &format!("rows[{index}]"))?.id);
-        }
-        self.finish()?;
-        Ok(Changed::Rows {
-            inserted: ids.len() as u64,
-            updated: 0,
-            ids,
-        })
-    }
-
     /// Writes `data` over a row.
-    fn update(&self, mut row: Row, data: &Fields, place: &str) -> Result<Row, Stop> {
+    pub(super) fn update(&self, mut row: Row, data: &Fields, place: &str) -> Result<Row, Stop> {
         let old = row.data.clone();
         row.data.extend(data.clone());
         row.data = without_nulls(row.data);
@@ -222,7 +190,7 @@ impl<'a> Work<'a> {
         Ok(row)
     }
 
-    fn remove(&mut self, row: &Row) -> Result<(), Stop> {
+    pub(super) fn remove(&mut self, row: &Row) -> Result<(), Stop> {
         let nothing = Fields::new();
         keys::move_row(
             self.connection,
@@ -266,7 +234,7 @@ impl<'a> Work<'a> {
     }
 
     /// The value to look for in a key column.
-    fn sought(&self, column: &str, value: &Value, place: &str) -> Result<Value, Stop> {
+    pub(super) fn sought(&self, column: &str, value: &Value, place: &str) -> Result<Value, Stop> {
         key_value(self.table.kind(column), value)
             .map_err(|message| TableProblem::at(place, message).into())
     }
@@ -303,108 +271,6 @@ impl<'a> Work<'a> {
                 "{value_place}: several rows have this value in `{column}`; make the column unique, or update them by a filter"
             ))
             .into()),
-        }
-    }
-
-    pub(super) fn upsert_many(mut self, column: &str, rows: Vec<Fields>) -> Result<Changed, Stop> {
-        self.ensure_key(column, "matchKey")?;
-        self.check_all(&rows, check_fields)?;
-        let (mut inserted, mut updated, mut ids) = (0, 0, Vec::with_capacity(rows.len()));
-        for (index, data) in rows.into_iter().enumerate() {
-            let (row, created) = self.upsert(column, None, data, &format!("rows[{index}]"))?;
-            if created {
-                inserted += 1;
-            } else {
-                updated += 1;
-            }
-            ids.push(row.id);
-        }
-        self.finish()?;
-        Ok(Changed::Rows {
-            inserted,
-            updated,
-            ids,
-        })
-    }
-
-    pub(super) fn update_chosen(
-        mut self,
-        which: RowChoice,
-        data: &Fields,
-    ) -> Result<Changed, Stop> {
-        if let RowChoice::Id(id) = &which {
-            let row = by_id(self.connection, self.table.sequence, id)?
-                .ok_or_else(|| TableProblem::not_found("row", id))?;
-            let row = self.update(row, data, "data")?;
-            return Ok(Changed::Row {
-                row,
-                created: false,
-            });
-        }
-        let (rows, has_more) = self.choose(which, MAX_ROWS_AT_ONCE)?;
-        if has_more {
-            return Err(TableProblem::Conflict(format!(
-                "more than {MAX_ROWS_AT_ONCE} rows are meant; narrow the filter, so that no more are changed at once"
-            ))
-            .into());
-        }
-        let mut ids = Vec::with_capacity(rows.len());
-        for row in rows {
-            ids.push(self.update(row, data, "data")?.id);
-        }
-        Ok(Changed::Rows {
-            inserted: 0,
-            updated: ids.len() as u64,
-            ids,
-        })
-    }
-
-    pub(super) fn remove_chosen(mut self, which: RowChoice, limit: u32) -> Result<Changed, Stop> {
-        let (rows, has_more) = self.choose(which, limit)?;
-        for row in &rows {
-            self.remove(row)?;
-        }
-        self.finish()?;
-        Ok(Changed::Removed {
-            count: rows.len() as u64,
-            has_more,
-        })
-    }
-
-    /// The chosen rows as they are now, at most `limit`, and whether there are more.
-    fn choose(&mut self, which: RowChoice, limit: u32) -> Result<(Vec<Row>, bool), Stop> {
-        let table = self.table.sequence;
-        match which {
-            RowChoice::Id(id) => {
-                let row = by_id(self.connection, table, &id)?;
-                Ok((row.into_iter().collect(), false))
-            }
-            RowChoice::Key { column, value } => {
-                self.ensure_key(&column, "matchKey")?;
-                let value = self.sought(&column, &value, "matchValue")?;
-                let most = limit.saturating_add(1);
-                let found = keys::rows_of(self.connection, &self.table, &column, &value, most)?;
-                let (has_more, rows) = (found.len() > limit as usize, found.into_iter());
-                let rows = rows.take(limit as usize);
-                let rows = rows.map(|sequence| by_sequence(self.connection, table, sequence));
-                let rows = rows
-                    .filter_map(Result::transpose)
-                    .collect::<Result<_, _>>()?;
-                Ok((rows, has_more))
-            }
-            RowChoice::Found {
-                sequences,
-                test,
-                has_more,
-            } => {
-                let has_more = has_more || sequences.len() > limit as usize;
-                let mut rows = Vec::new();
-                for sequence in sequences.into_iter().take(limit as usize) {
-                    let row = by_sequence(self.connection, table, sequence)?;
-                    rows.extend(row.filter(|row| test(row)));
-                }
-                Ok((rows, has_more))
-            }
         }
     }
 }

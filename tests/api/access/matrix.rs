@@ -18,6 +18,8 @@ struct Fixtures {
     workflow: String,
     run: String,
     key: String,
+    table: String,
+    row: String,
 }
 
 /// Keys that let nobody in, each with the reason that is told.
@@ -58,7 +60,14 @@ impl Bench {
         assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
         let body = json!({ "name": "victim", "scopes": ["workflows:read"] });
         let (key, _) = self.server.with_key(body).await;
+        let admin = self.server.admin();
+        let table = json!({ "name": format!("of {workflow}") });
+        let table = text(&admin.post("/api/v1/tables", table).await.data()["id"]);
+        let rows = format!("/api/v1/tables/{table}/rows");
+        let row = admin.post(&rows, json!({ "data": { "a": 1 } })).await;
         Fixtures {
+            table,
+            row: text(&row.data()["id"]),
             workflow,
             run: text(&started.data()["runId"]),
             key: text(&key["id"]),
@@ -121,8 +130,10 @@ impl Bench {
             ("/workflows/:id", &fixtures.workflow),
             ("/runs/:id", &fixtures.run),
             ("/api-keys/:id", &fixtures.key),
+            ("/tables/:id", &fixtures.table),
+            ("/rows/:rowId", &fixtures.row),
         ] {
-            let kind = place.strip_suffix(":id").expect("a parameter");
+            let (kind, _) = place.split_once(':').expect("a parameter");
             path = path.replace(place, &format!("{kind}{id}"));
         }
         path = path.replace(":version", "1");
@@ -141,6 +152,7 @@ impl Bench {
             "/api/v1/workflows?status=archived",
             "/api/v1/runs",
             "/api/v1/auth/api-keys",
+            "/api/v1/tables",
             "/api/v1/audit?action=key.created",
             "/api/v1/audit?action=key.updated",
             "/api/v1/audit?action=key.rotated",
@@ -164,6 +176,11 @@ fn effective_body(endpoint: &Endpoint) -> Value {
         ("PUT", "/api/v1/workflows/:id") => json!({ "description": "changed" }),
         ("POST", "/api/v1/auth/api-keys") => json!({ "name": "made", "scopes": ["runs:read"] }),
         ("PATCH", "/api/v1/auth/api-keys/:id") => json!({ "name": "changed" }),
+        ("POST", "/api/v1/tables") => json!({ "name": "made" }),
+        ("PUT", "/api/v1/tables/:id") => json!({ "description": "changed" }),
+        ("POST", "/api/v1/tables/:id/rows") => json!({ "data": { "b": 1 } }),
+        ("PUT", "/api/v1/tables/:id/rows") => json!({ "matchKey": "a", "data": { "a": 2 } }),
+        ("PUT", "/api/v1/tables/:id/rows/:rowId") => json!({ "data": { "b": 1 } }),
         ("POST", _) => json!({}),
         _ => Value::Null,
     }
