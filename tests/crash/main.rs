@@ -12,5 +12,6 @@ mod server;
 mod soak;
 #[path = "../api/support.rs"]
 mod support;
+mod tables;
 #[path = "../api/upstream.rs"]
 mod upstream;

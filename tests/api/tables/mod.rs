@@ -1,7 +1,9 @@
 //! Data tables, through their endpoints and through steps.
 
+mod finding;
 mod hostile;
 mod requests;
+mod rows;
 mod steps;
 
 use crate::support::{Answer, Client};
@@ -57,4 +59,20 @@ fn problems(answer: &Answer) -> Vec<(String, String)> {
 
 async fn put(client: &Client, path: &str, body: Value) -> Answer {
     client.send(Method::PUT, path, body).await
+}
+
+/// A table of people, one column of each type.
+fn people() -> Value {
+    json!({
+        "name": "people",
+        "description": "who we know",
+        "columns": [
+            { "name": "email", "type": "text", "required": true },
+            { "name": "age", "type": "number" },
+            { "name": "vip", "type": "boolean" },
+            { "name": "born", "type": "date" },
+            { "name": "extra", "type": "json" },
+        ],
+        "uniqueColumns": ["email"],
+    })
 }

@@ -1,4 +1,4 @@
-//! The step `data_table` in workflows.
+//! The step `data_table` in workflows: what each operation gives.
 
 use super::{add, found, table};
 use crate::support::TestServer;
@@ -23,7 +23,12 @@ async fn output(server: &TestServer, config: Value) -> Value {
 async fn error(server: &TestServer, config: Value) -> (String, String) {
     let run = ran(server, config.clone(), json!({})).await;
     assert_eq!(run["status"], "failed", "{config}: {run}");
-    let word = |name: &str| run["error"][name].as_str().unwrap_or_default().to_owned();
+    let path = format!(
+        "/api/v1/runs/{}/logs",
+        run["runId"].as_str().expect("an id")
+    );
+    let error = server.admin().get(&path).await.data()[0]["error"].clone();
+    let word = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
     (word("code"), word("message"))
 }
 
@@ -34,15 +39,43 @@ async fn server() -> TestServer {
     .await
 }
 
+/// A table `stock` with the rows a, b and c; its id.
+async fn stock(server: &TestServer) -> String {
+    let columns = json!([
+        { "name": "sku", "required": true },
+        { "name": "count", "type": "number" },
+        { "name": "gone", "type": "boolean" },
+    ]);
+    let id = table(
+        &server.admin(),
+        json!({ "name": "stock", "columns": columns }),
+    )
+    .await;
+    let rows =
+        json!([{ "sku": "a", "count": 1 }, { "sku": "b", "count": 6 }, { "sku": "c", "count": 7 }]);
+    add(&server.admin(), &id, rows).await;
+    id
+}
+
+/// As [`output`], of an operation on the table `stock`.
+async fn on_stock(server: &TestServer, operation: &str, more: Value) -> Value {
+    let mut config = json!({ "operation": operation, "tableId": "stock" });
+    let fields = config.as_object_mut().expect("an object");
+    fields.extend(more.as_object().expect("an object").clone());
+    output(server, config).await
+}
+
 #[tokio::test]
-async fn tables_and_folders_are_made_found_and_moved() {
+async fn tables_are_made_once_and_listed() {
     let server = server().await;
     let columns = json!([{ "name": "sku", "type": "text", "required": true }]);
-    let made = output(&server, json!({ "operation": "createTable", "name": "stock", "columns": columns, "uniqueColumns": ["sku"] })).await;
-    assert_eq!(made["created"], true);
-    assert_eq!(made["result"]["name"], "stock");
-    let again = json!({ "operation": "createTable", "name": "stock" });
-    assert_eq!(error(&server, again).await.0, "CONFLICT");
+    let create = json!({ "operation": "createTable", "name": "stock", "columns": columns, "uniqueColumns": ["sku"] });
+    let made = output(&server, create.clone()).await;
+    assert_eq!(
+        (&made["created"], &made["result"]["name"]),
+        (&json!(true), &json!("stock"))
+    );
+    assert_eq!(error(&server, create).await.0, "CONFLICT");
     let ensured = output(
         &server,
         json!({ "operation": "ensureTable", "name": "stock" }),
@@ -52,6 +85,36 @@ async fn tables_and_folders_are_made_found_and_moved() {
         (&ensured["created"], &ensured["tableId"]),
         (&json!(false), &made["tableId"])
     );
+    output(
+        &server,
+        json!({ "operation": "ensureTable", "name": "orders" }),
+    )
+    .await;
+    let listed = output(
+        &server,
+        json!({ "operation": "listTables", "limit": 1, "offset": 1 }),
+    )
+    .await;
+    assert_eq!(
+        (&listed["tables"][0]["name"], &listed["hasMore"]),
+        (&json!("stock"), &json!(false))
+    );
+    let listed = output(
+        &server,
+        json!({ "operation": "listTables", "search": "ORD" }),
+    )
+    .await;
+    assert_eq!(
+        (&listed["result"][0]["name"], &listed["count"]),
+        (&json!("orders"), &json!(1))
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn tables_lie_in_folders() {
+    let server = server().await;
+    stock(&server).await;
     let folder = output(
         &server,
         json!({ "operation": "ensureFolder", "folderName": "shop" }),
@@ -72,12 +135,13 @@ async fn tables_and_folders_are_made_found_and_moved() {
         output(&server, inside).await["result"]["folderName"],
         "shop"
     );
-    let moved =
-        json!({ "operation": "assignTableToFolder", "tableId": "stock", "folderName": "shop" });
-    assert_eq!(
-        output(&server, moved).await["result"]["folderId"],
-        folder["folderId"]
-    );
+    let moved = on_stock(
+        &server,
+        "assignTableToFolder",
+        json!({ "folderName": "shop" }),
+    )
+    .await;
+    assert_eq!(moved["result"]["folderId"], folder["folderId"]);
     let listed = output(
         &server,
         json!({ "operation": "listTables", "folderName": "shop" }),
@@ -87,20 +151,8 @@ async fn tables_and_folders_are_made_found_and_moved() {
         (&listed["count"], &listed["tables"][0]["name"]),
         (&json!(2), &json!("orders"))
     );
-    let listed = output(
-        &server,
-        json!({ "operation": "listTables", "limit": 1, "offset": 1 }),
-    )
-    .await;
-    assert_eq!(
-        (&listed["tables"][0]["name"], &listed["hasMore"]),
-        (&json!("stock"), &json!(false))
-    );
-    let out = json!({ "operation": "assignTableToFolder", "tableId": "stock" });
-    assert_eq!(
-        output(&server, out).await["result"]["folderId"],
-        Value::Null
-    );
+    let out = on_stock(&server, "assignTableToFolder", json!({})).await;
+    assert_eq!(out["result"]["folderId"], Value::Null);
     let folders = output(&server, json!({ "operation": "listFolders" })).await;
     assert_eq!(
         (&folders["count"], &folders["folders"][0]["name"]),
@@ -113,207 +165,219 @@ async fn tables_and_folders_are_made_found_and_moved() {
 }
 
 #[tokio::test]
-async fn rows_are_added_changed_found_and_removed() {
+async fn rows_are_added_and_read() {
     let server = server().await;
-    let admin = server.admin();
-    let id = table(&admin, json!({ "name": "stock", "columns": [
-        { "name": "sku", "required": true }, { "name": "count", "type": "number" }, { "name": "gone", "type": "boolean" },
-    ] }))
-    .await;
-    let on = |more: Value| {
-        let mut config = json!({ "tableId": "stock" });
-        config
-            .as_object_mut()
-            .expect("an object")
-            .extend(more.as_object().expect("one").clone());
-        config
-    };
-    let one = output(
-        &server,
-        on(json!({ "operation": "insert", "data": { "sku": "a", "count": 1 } })),
-    )
-    .await;
+    stock(&server).await;
+    let one = on_stock(&server, "insert", json!({ "data": { "sku": "d" } })).await;
     assert_eq!(
         (&one["result"]["data"]["sku"], &one["count"]),
-        (&json!("a"), &json!(1))
+        (&json!("d"), &json!(1))
     );
-    let many = output(
-        &server,
-        on(json!({ "operation": "insert", "rows": "[{\"sku\": \"b\"}, {\"sku\": \"c\"}]" })),
-    )
-    .await;
+    let rows = json!({ "rows": "[{\"sku\": \"e\"}, {\"sku\": \"f\"}]" });
+    let many = on_stock(&server, "insert", rows).await;
     assert_eq!(
         (&many["count"], &many["result"]["inserted"]),
         (&json!(2), &json!(2))
     );
-    let row = one["rowId"].clone();
-    let read = output(&server, on(json!({ "operation": "getById", "rowId": row }))).await;
+    let read = on_stock(&server, "getById", json!({ "rowId": one["rowId"] })).await;
     assert_eq!(
         (&read["success"], &read["result"]),
         (&json!(true), &one["result"])
     );
-    let none = output(
-        &server,
-        on(json!({ "operation": "getById", "rowId": "row_none" })),
-    )
-    .await;
+    let none = on_stock(&server, "getById", json!({ "rowId": "row_none" })).await;
     assert_eq!(
         none,
         json!({ "result": null, "success": false, "count": 0 })
     );
-    let update = output(
+    let filter = json!([{ "field": "count", "operator": "gte", "value": "6" }]);
+    let found = on_stock(
         &server,
-        on(json!({ "operation": "update", "rowId": row, "data": { "count": 5 } })),
+        "find",
+        json!({ "filter": filter, "sort": "-count", "limit": 1 }),
     )
     .await;
-    assert_eq!(update["result"]["data"], json!({ "sku": "a", "count": 5 }));
-    let none = output(
-        &server,
-        on(json!({ "operation": "update", "rowId": "row_none", "data": {} })),
-    )
-    .await;
-    assert_eq!(none["success"], false);
-    let by_key = output(&server, on(json!({ "operation": "update", "matchKey": "sku", "matchValue": "b", "data": { "count": 6 } }))).await;
-    assert_eq!(by_key["count"], 1);
-    let upsert = output(&server, on(json!({ "operation": "upsert", "matchKey": "sku", "matchValue": "d", "data": { "count": 7 } }))).await;
+    assert_eq!(found["result"][0]["data"]["sku"], "c");
     assert_eq!(
-        (&upsert["created"], &upsert["result"]["data"]),
-        (&json!(true), &json!({ "sku": "d", "count": 7 }))
+        (&found["count"], &found["hasMore"]),
+        (&json!(1), &json!(true))
     );
-    let upsert = output(
+    let by_key = on_stock(
         &server,
-        on(json!({ "operation": "upsert", "matchKey": "sku", "data": { "sku": "d", "count": 8 } })),
+        "find",
+        json!({ "matchKey": "sku", "matchValue": "b" }),
     )
     .await;
-    assert_eq!(upsert["created"], false);
-    let many = output(&server, on(json!({ "operation": "upsertMany", "matchKey": "sku", "rows": [{ "sku": "d", "count": 9 }, { "sku": "e", "count": 10 }] }))).await;
+    assert_eq!(
+        by_key["result"][0]["data"],
+        json!({ "sku": "b", "count": 6 })
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn rows_are_changed_and_removed() {
+    let server = server().await;
+    let id = stock(&server).await;
+    let new = on_stock(
+        &server,
+        "upsert",
+        json!({ "matchKey": "sku", "matchValue": "d", "data": { "count": 8 } }),
+    )
+    .await;
+    assert_eq!(
+        (&new["created"], &new["result"]["data"]),
+        (&json!(true), &json!({ "sku": "d", "count": 8 }))
+    );
+    let again = on_stock(
+        &server,
+        "upsert",
+        json!({ "matchKey": "sku", "data": { "sku": "d", "count": 9 } }),
+    )
+    .await;
+    assert_eq!(
+        (&again["created"], &again["rowId"]),
+        (&json!(false), &new["rowId"])
+    );
+    let rows = json!([{ "sku": "d", "count": 10 }, { "sku": "e", "count": 11 }]);
+    let many = on_stock(
+        &server,
+        "upsertMany",
+        json!({ "matchKey": "sku", "rows": rows }),
+    )
+    .await;
     assert_eq!(
         (&many["result"]["inserted"], &many["result"]["updated"]),
         (&json!(1), &json!(1))
     );
-    let by_filter = output(&server, on(json!({
-        "operation": "update", "filter": [{ "field": "count", "operator": "gte", "value": "6" }], "data": { "gone": true },
-    })))
-    .await;
-    assert_eq!(by_filter["count"], 3);
-    let found = output(&server, on(json!({ "operation": "find", "filter": { "gone": true }, "sort": "-count", "limit": 2 }))).await;
-    assert_eq!(found["result"][0]["data"]["sku"], "e");
+    let row = json!({ "rowId": new["rowId"], "data": { "count": 12 } });
     assert_eq!(
-        (&found["count"], &found["hasMore"]),
-        (&json!(2), &json!(true))
+        on_stock(&server, "update", row).await["result"]["data"]["count"],
+        12
     );
-    let by_key = output(
+    let none = on_stock(
         &server,
-        on(json!({ "operation": "find", "matchKey": "sku", "matchValue": "c" })),
+        "update",
+        json!({ "rowId": "row_none", "data": {} }),
     )
     .await;
-    assert_eq!(by_key["result"][0]["data"], json!({ "sku": "c" }));
-    let gone = output(
+    assert_eq!(none["success"], false);
+    let by_key = json!({ "matchKey": "sku", "matchValue": "b", "data": { "count": 5 } });
+    assert_eq!(on_stock(&server, "update", by_key).await["count"], 1);
+    let filter = json!([{ "field": "count", "operator": "gt", "value": 6 }]);
+    let by_filter = json!({ "filter": filter, "data": { "gone": true } });
+    assert_eq!(on_stock(&server, "update", by_filter).await["count"], 3);
+    let gone = on_stock(
         &server,
-        on(json!({ "operation": "delete", "filter": { "gone": true }, "limit": 2 })),
+        "delete",
+        json!({ "filter": { "gone": true }, "limit": 2 }),
     )
     .await;
     assert_eq!(
         (&gone["count"], &gone["hasMore"]),
         (&json!(2), &json!(true))
     );
-    let gone = output(
+    let gone = on_stock(
         &server,
-        on(json!({ "operation": "delete", "matchKey": "sku", "matchValue": "c" })),
+        "delete",
+        json!({ "matchKey": "sku", "matchValue": "a" }),
     )
     .await;
     assert_eq!(gone["count"], 1);
-    let gone = output(&server, on(json!({ "operation": "delete", "rowId": row }))).await;
+    let row = json!({ "rowId": new["rowId"] });
+    for success in [false, false] {
+        // It was among the two.
+        assert_eq!(
+            on_stock(&server, "delete", row.clone()).await["success"],
+            success
+        );
+    }
+    let left = found(&server.admin(), &id, json!({})).await;
     assert_eq!(
-        (&gone["success"], &gone["count"]),
-        (&json!(true), &json!(1))
+        left,
+        [
+            json!({ "sku": "e", "count": 11, "gone": true }),
+            json!({ "sku": "b", "count": 5 })
+        ]
     );
-    let gone = output(&server, on(json!({ "operation": "delete", "rowId": row }))).await;
-    assert_eq!(gone["success"], false);
-    assert_eq!(super::found(&admin, &id, json!({})).await.len(), 1);
     server.stop().await;
 }
+
+/// What an operation on the table `t`, whose column `n` holds numbers, fails with: code and a piece of the message.
+const REFUSED: [(&str, &str, &str); 11] = [
+    (
+        r#"{"operation": "insert", "data": {"n": "x"}}"#,
+        "CONFIG",
+        "data.n: \"x\" is not a number",
+    ),
+    (
+        r#"{"operation": "insert", "data": {"m": 1}}"#,
+        "CONFIG",
+        "no column `m`",
+    ),
+    (
+        r#"{"operation": "insert", "data": "{{input.none}}"}"#,
+        "CONFIG",
+        "data",
+    ),
+    (
+        r#"{"operation": "delete", "filter": "{{input.none}}"}"#,
+        "CONFIG",
+        "say which rows",
+    ),
+    (
+        r#"{"operation": "delete", "filter": {}}"#,
+        "CONFIG",
+        "no condition",
+    ),
+    (
+        r#"{"operation": "delete", "matchKey": "n", "matchValue": "{{input.none}}"}"#,
+        "CONFIG",
+        "the key is empty",
+    ),
+    (
+        r#"{"operation": "upsert", "matchKey": "m", "data": {"n": 1}}"#,
+        "CONFIG",
+        "no column `m`",
+    ),
+    (
+        r#"{"operation": "upsert", "matchKey": "n", "matchValue": "abc", "data": {}}"#,
+        "CONFIG",
+        "is not a number",
+    ),
+    (
+        r#"{"operation": "find", "filter": {"m": 1}}"#,
+        "CONFIG",
+        "filter.m",
+    ),
+    (
+        r#"{"operation": "find", "limit": "{{input.limit | default('9999')}}"}"#,
+        "CONFIG",
+        "limit",
+    ),
+    (
+        r#"{"operation": "{{input.operation}}"}"#,
+        "CONFIG",
+        "operation",
+    ),
+];
 
 #[tokio::test]
 async fn what_a_table_does_not_allow_fails_the_step_and_changes_nothing() {
     let server = server().await;
     let admin = server.admin();
-    let id = table(
-        &admin,
-        json!({ "name": "t", "columns": [{ "name": "n", "type": "number" }] }),
-    )
-    .await;
+    let columns = json!([{ "name": "n", "type": "number" }]);
+    let id = table(&admin, json!({ "name": "t", "columns": columns })).await;
     add(&admin, &id, json!([{ "n": 1 }])).await;
-    for (config, code, piece) in [
-        (
-            json!({ "operation": "insert", "tableId": "t", "data": { "n": "x" } }),
-            "CONFIG",
-            "data.n: \"x\" is not a number",
-        ),
-        (
-            json!({ "operation": "insert", "tableId": "t", "data": { "m": 1 } }),
-            "CONFIG",
-            "no column `m`",
-        ),
-        (
-            json!({ "operation": "insert", "tableId": "none", "data": {} }),
-            "NOT_FOUND",
-            "there is no table `none`",
-        ),
-        (
-            json!({ "operation": "insert", "tableId": "{{input.none}}", "data": {} }),
-            "CONFIG",
-            "tableId",
-        ),
-        (
-            json!({ "operation": "insert", "tableId": "t", "data": "{{input.none}}" }),
-            "CONFIG",
-            "data",
-        ),
-        (
-            json!({ "operation": "delete", "tableId": "t", "filter": "{{input.none}}" }),
-            "CONFIG",
-            "say which rows",
-        ),
-        (
-            json!({ "operation": "delete", "tableId": "t", "filter": {} }),
-            "CONFIG",
-            "no condition",
-        ),
-        (
-            json!({ "operation": "delete", "tableId": "t", "matchKey": "n", "matchValue": "{{input.none}}" }),
-            "CONFIG",
-            "the key is empty",
-        ),
-        (
-            json!({ "operation": "upsert", "tableId": "t", "matchKey": "m", "data": { "n": 1 } }),
-            "CONFIG",
-            "no column `m`",
-        ),
-        (
-            json!({ "operation": "upsert", "tableId": "t", "matchKey": "n", "matchValue": "abc", "data": {} }),
-            "CONFIG",
-            "is not a number",
-        ),
-        (
-            json!({ "operation": "find", "tableId": "t", "filter": { "m": 1 } }),
-            "CONFIG",
-            "filter.m",
-        ),
-        (
-            json!({ "operation": "find", "tableId": "t", "limit": "{{input.limit | default('9999')}}" }),
-            "CONFIG",
-            "limit",
-        ),
-        (
-            json!({ "operation": "{{input.operation}}", "tableId": "t" }),
-            "CONFIG",
-            "operation",
-        ),
-    ] {
+    for (config, code, piece) in REFUSED {
+        let mut config: Value = serde_json::from_str(config).expect(config);
+        config["tableId"] = "t".into();
         let (told, message) = error(&server, config.clone()).await;
         assert_eq!(told, code, "{config}: {message}");
         assert!(message.contains(piece), "{config}: {message}");
+    }
+    for (name, code) in [("none", "NOT_FOUND"), ("{{input.none}}", "CONFIG")] {
+        let config = json!({ "operation": "insert", "tableId": name, "data": {} });
+        assert_eq!(error(&server, config).await.0, code);
     }
     assert_eq!(found(&admin, &id, json!({})).await, [json!({ "n": 1 })]);
     server.stop().await;
