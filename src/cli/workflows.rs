@@ -34,11 +34,13 @@ pub(super) async fn run(command: Workflows, client: &Client, output: &Output) ->
             search,
             limit,
         } => {
-            let query: Vec<(&str, String)> = [("status", status), ("search", search)]
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect();
-            list(&query, limit, client, output).await
+            let query = [("status", status), ("search", search)];
+            let workflows = client.list(PATH, &query, limit).await?;
+            let head = ["ID", "NAME", "STATUS", "VERSION", "UPDATED"];
+            output.list(workflows, &head, |workflow| {
+                let fields = ["id", "name", "status", "version", "updatedAt"];
+                fields.iter().map(|field| cell(workflow, field)).collect()
+            })
         }
         Workflows::Apply { files, activate } => {
             let mut applied = Vec::new();
@@ -96,25 +98,6 @@ pub(super) async fn run(command: Workflows, client: &Client, output: &Output) ->
             output.json(&exported(&workflow))
         }
     }
-}
-
-async fn list(
-    query: &[(&str, String)],
-    limit: usize,
-    client: &Client,
-    output: &Output,
-) -> Result<()> {
-    let workflows = client.list(PATH, query, limit).await?;
-    if output.json {
-        return output.json(&Value::Array(workflows));
-    }
-    let head = ["ID", "NAME", "STATUS", "VERSION", "UPDATED"];
-    let fields = ["id", "name", "status", "version", "updatedAt"];
-    let rows: Vec<Vec<String>> = workflows
-        .iter()
-        .map(|workflow| fields.iter().map(|field| cell(workflow, field)).collect())
-        .collect();
-    output.table(&head, &rows)
 }
 
 /// Creates or updates the workflow of one file, and activates it where that is wanted. Gives it as it stands then, and a
@@ -177,7 +160,7 @@ async fn update(
 
 /// The id of the workflow with exactly this name that is not archived.
 async fn find(name: &str, client: &Client) -> Result<Option<String>> {
-    let query = [("search", name.to_owned())];
+    let query = [("search", Some(name.to_owned()))];
     let found = client.list(PATH, &query, usize::MAX).await?;
     let mut ids = found
         .iter()

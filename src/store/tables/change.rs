@@ -217,7 +217,7 @@ fn make(connection: &Connection, write: TableWrite) -> Result<Changed, Stop> {
         }
         TableChange::Edit { table, form } => {
             let table = require(connection, &table)?;
-            forms::edit(connection, table, form, &limits, now_ms)
+            forms::edit(connection, &table, form, &limits, now_ms)
         }
         TableChange::EnsureFolder { name } => {
             let (_, folder, created) = folders::ensure(connection, &name, &limits, now_ms)?;

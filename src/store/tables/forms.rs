@@ -51,12 +51,12 @@ pub(super) fn create(
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
     };
-    save(connection, table, form, limits, now_ms).map(|table| changed(table, true))
+    save(connection, &table, form, limits, now_ms).map(|table| changed(table, true))
 }
 
 pub(super) fn edit(
     connection: &Connection,
-    table: Table,
+    table: &Table,
     form: TableForm,
     limits: &TableLimits,
     now_ms: i64,
@@ -88,7 +88,7 @@ fn require_free(connection: &Connection, name: &str) -> Result<(), Stop> {
 /// Writes what was said over the table; what was not said stays.
 fn save(
     connection: &Connection,
-    before: Table,
+    before: &Table,
     form: TableForm,
     limits: &TableLimits,
     now_ms: i64,
@@ -131,7 +131,7 @@ fn save(
     }
     table.updated_at_ms = now_ms;
     write(connection, &table)?;
-    keys::follow(connection, &before, &table)?;
+    keys::follow(connection, before, &table)?;
     Ok(table)
 }
 

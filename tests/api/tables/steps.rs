@@ -470,3 +470,21 @@ async fn rows_flow_from_step_to_step() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn the_readmes_example_does_what_it_says() {
+    let server = server().await;
+    let readme = include_str!("../../../README.md");
+    let (_, section) = readme
+        .split_once("\n## Data tables\n")
+        .expect("the section");
+    let (_, example) = section.split_once("```json\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("its end");
+    let example = serde_json::from_str(example).expect("JSON");
+    let workflow = server.workflow_with(example).await;
+    for (page, count) in [("/docs/a", 1), ("/", 1), ("/docs/a", 1), ("/docs/b", 2)] {
+        let run = server.admin().run(&workflow, json!({ "page": page })).await;
+        assert_eq!(run["output"]["count"], count, "{run}");
+    }
+    server.stop().await;
+}

@@ -44,8 +44,11 @@ const WHICH: (&str, &str) = (
 const NAME: (&str, &str) = ("name", "what the table is called");
 const FOLDER: (&str, &str) = ("folderName|folderId", "the folder, by name or id");
 
+/// A field that an operation cannot do without, and what it is.
+pub(super) type Need = (&'static str, &'static str);
+
 /// Every operation: its name and what it needs. `a|b` is one of them.
-const OPERATIONS: [(&str, Operation, &[(&str, &str)]); 14] = [
+const OPERATIONS: [(&str, Operation, &[Need]); 14] = [
     (
         "insert",
         Operation::Insert,
@@ -108,7 +111,7 @@ impl Operation {
     }
 
     /// The fields that it cannot do without.
-    pub(super) fn needs(self) -> &'static [(&'static str, &'static str)] {
+    pub(super) fn needs(self) -> &'static [Need] {
         OPERATIONS
             .iter()
             .find(|(_, known, _)| *known == self)
