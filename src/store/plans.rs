@@ -180,9 +180,8 @@ fn every_index_is_used_and_none_repeats_another() {
     let fixture = Fixture::new();
     let connection = fixture.raw();
     let points = point_queries().into_iter().chain(table_queries());
-    let mut queries: Vec<&str> = points.map(|(sql, _)| sql).collect();
-    queries.extend(run_list::all_list_sql());
-    let plans: Vec<String> = queries.iter().map(|sql| plan(&connection, sql)).collect();
+    let queries = points.map(|(sql, _)| sql).chain(run_list::all_list_sql());
+    let plans: Vec<String> = queries.map(|sql| plan(&connection, sql)).collect();
     let indexes: Vec<(String, String)> = connection
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")
         .unwrap()

@@ -2,6 +2,7 @@
 
 mod finding;
 mod hostile;
+mod refusals;
 mod requests;
 mod rows;
 mod steps;

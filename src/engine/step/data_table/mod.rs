@@ -16,6 +16,7 @@ use crate::model::table::{
     MAX_REMOVED_AT_ONCE, MAX_ROWS_AT_ONCE, Row, RowView, Table, TableProblem, TableView,
     check_name, read_fields, read_form, read_rows,
 };
+use crate::model::template::Template;
 use crate::store::{Changed, StoreError};
 use call::{Call, MAX_OFFSET};
 use futures_util::future::BoxFuture;
@@ -51,6 +52,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         name: "data_table",
         description: "Reads and changes rows of data tables; a change is made once.",
         kind: Kind::Effect,
+        raw: &[],
         check,
     },
     behaviour: Behaviour::Effect(run),
@@ -58,6 +60,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
     field::check_names(config, &KNOWN, problems);
+    check_secrets(config, problems);
     let operation = match field::present(config, "operation") {
         None => {
             let message = format!("`operation` is missing: one of {}", Operation::names());
@@ -115,6 +118,22 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
     }
     for problem in found {
         problems.add(&problem.place, problem.message);
+    }
+}
+
+/// A secret that is written into a table would lie there in clear.
+fn check_secrets(config: &Fields, problems: &mut Problems<'_>) {
+    let Ok(template) = Template::compile(&Value::Object(config.clone()), &[]) else {
+        // The compiler of definitions tells what is wrong with its templates.
+        return;
+    };
+    for reference in template.secret_references() {
+        let message = format!(
+            "`{{{{secrets.{}}}}}` cannot be used here: tables are kept in clear",
+            reference.name
+        );
+        let place = reference.pointer.trim_start_matches('/').replace('/', ".");
+        problems.add(&place, message);
     }
 }
 
