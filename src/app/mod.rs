@@ -27,11 +27,13 @@ use tokio::task::JoinSet;
 /// without its end.
 const DRAIN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often expired idempotency keys are forgotten.
+/// How often expired idempotency keys and old firings are forgotten.
 const FORGET_EVERY_MS: u64 = 10 * 60 * 1_000;
 /// How long a change of a table by a step is remembered after its run has ended: a retry of a run that was cancelled in the
 /// middle of it still finds it.
 const OPERATIONS_KEPT_MS: i64 = 60 * 60 * 1_000;
+/// How long the firings of schedules stay in their log: 90 days.
+const FIRINGS_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 /// What is handed in beside the configuration.
 pub struct Options {
     /// The time.
@@ -257,6 +259,10 @@ impl App {
             loop {
                 if let Err(error) = store.forget_idempotency_before(clock.now_ms()).await {
                     log::warn!("expired idempotency keys stay for now: {error}");
+                }
+                let old_ms = clock.now_ms() - FIRINGS_KEPT_MS;
+                if let Err(error) = store.forget_firings_before(old_ms).await {
+                    log::warn!("old firings of schedules stay for now: {error}");
                 }
                 clock.sleep_ms(FORGET_EVERY_MS).await;
             }

@@ -13,7 +13,14 @@ use std::path::Path;
 
 const PATH: &str = "/api/v1/workflows";
 /// What the server adds to a workflow; a file that was exported elsewhere may hold it, and it is not sent back.
-const SERVERS_OWN: [&str; 5] = ["id", "version", "status", "createdAt", "updatedAt"];
+const SERVERS_OWN: [&str; 6] = [
+    "id",
+    "version",
+    "status",
+    "schedule",
+    "createdAt",
+    "updatedAt",
+];
 /// The fields of a file that `apply` takes, in the order in which people read them.
 const EXPORTED: [&str; 9] = [
     "name",
@@ -35,12 +42,7 @@ pub(super) async fn run(command: Workflows, client: &Client, output: &Output) ->
             limit,
         } => {
             let query = [("status", status), ("search", search)];
-            let workflows = client.list(PATH, &query, limit).await?;
-            let head = ["ID", "NAME", "STATUS", "VERSION", "UPDATED"];
-            output.list(workflows, &head, |workflow| {
-                let fields = ["id", "name", "status", "version", "updatedAt"];
-                fields.iter().map(|field| cell(workflow, field)).collect()
-            })
+            list(&query, limit, client, output).await
         }
         Workflows::Apply { files, activate } => {
             let mut applied = Vec::new();
@@ -98,6 +100,23 @@ pub(super) async fn run(command: Workflows, client: &Client, output: &Output) ->
             output.json(&exported(&workflow))
         }
     }
+}
+
+async fn list(
+    query: &[(&str, Option<String>)],
+    limit: usize,
+    client: &Client,
+    output: &Output,
+) -> Result<()> {
+    let workflows = client.list(PATH, query, limit).await?;
+    let head = ["ID", "NAME", "STATUS", "VERSION", "UPDATED", "NEXT RUN"];
+    output.list(workflows, &head, |workflow| {
+        let fields = ["id", "name", "status", "version", "updatedAt"];
+        let cells = fields.iter().map(|field| cell(workflow, field));
+        cells
+            .chain([cell(&workflow["schedule"], "nextRunAt")])
+            .collect()
+    })
 }
 
 /// Creates or updates the workflow of one file, and activates it where that is wanted. Gives it as it stands then, and a

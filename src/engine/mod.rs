@@ -7,6 +7,7 @@ mod children;
 mod execution;
 mod logs;
 pub mod outbound;
+mod schedule;
 mod schema;
 mod start;
 pub mod step;
@@ -168,7 +169,7 @@ impl Engine {
         &self.0.tables
     }
 
-    /// Starts the timers and goes on with every unfinished run. Gives their number.
+    /// Starts the timers and the schedules, and goes on with every unfinished run. Gives their number.
     pub async fn resume(&self) -> Result<usize, EngineError> {
         self.0.keep_time();
         let open = self.0.store.open_runs().await?;
@@ -178,6 +179,7 @@ impl Engine {
                 _ => self.0.clone().go_on(run.sequence),
             }
         }
+        tokio::spawn(schedule::run(self.0.clone()));
         Ok(open.len())
     }
 

@@ -265,7 +265,7 @@ impl Engine {
         Ok(accepted.run)
     }
 
-    async fn launch(
+    pub(super) async fn launch(
         &self,
         run: Run,
         new_run: NewRun,
@@ -372,7 +372,7 @@ fn idempotency(request: &RunRequest, input: &Value, now_ms: i64) -> Option<Idemp
 }
 
 /// How a requested run looks before anything has happened.
-fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
+pub(super) fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
     let workflow = &request.workflow.workflow;
     let id = RunId::generate();
     Run {
@@ -408,7 +408,7 @@ fn require_active(status: WorkflowStatus) -> Result<(), EngineError> {
     }
 }
 
-fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
+pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
     NewRun {
         id: run.summary.id.clone(),
         workflow_sequence,
@@ -424,6 +424,7 @@ fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
         input: run.input.clone(),
         created_at_ms: run.summary.created_at_ms,
         idempotency: None,
+        fire: None,
         first: None,
     }
 }

@@ -26,6 +26,9 @@ mod run_list;
 mod runs;
 #[cfg(test)]
 mod runs_tests;
+mod schedules;
+#[cfg(test)]
+mod schedules_tests;
 mod schema;
 mod start;
 mod tables;
@@ -42,6 +45,7 @@ mod writer_tests;
 pub use answers::Answer;
 pub use doctor::{Finding, inspect};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use schedules::{DueSchedule, Fire};
 pub use tables::{
     Changed, RowChoice, RowQuery, RowTest, RowsFound, TableChange, TableFilter, TableWrite,
 };

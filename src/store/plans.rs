@@ -3,7 +3,9 @@
 
 use super::fixture::Fixture;
 use super::tables::sql as tables;
-use super::{audit, journal, keys, run_list, runs, start, workflow_edit, workflow_list, workflows};
+use super::{
+    audit, journal, keys, run_list, runs, schedules, start, workflow_edit, workflow_list, workflows,
+};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 
@@ -22,6 +24,10 @@ fn plan(connection: &Connection, sql: &str) -> String {
 
 /// Queries with what their plan has to hold.
 fn point_queries() -> Vec<(&'static str, &'static str)> {
+    [general_queries(), schedule_queries(), table_queries()].concat()
+}
+
+fn general_queries() -> Vec<(&'static str, &'static str)> {
     vec![
         (keys::DELETE_SECRETS, "api_key_secret_by_key"),
         (audit::ROWS_OF_ACTOR, "audit_by_actor"),
@@ -90,7 +96,6 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-/// Those of data tables.
 fn table_queries() -> Vec<(&'static str, &'static str)> {
     vec![
         (tables::TABLE_BY_ID, "sqlite_autoindex_data_table_1 (id=?)"),
@@ -135,6 +140,31 @@ fn table_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
+fn schedule_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            schedules::NEXT_FIRE,
+            "SEARCH schedule USING COVERING INDEX schedule_by_next_fire (next_fire_ms>?)",
+        ),
+        (schedules::DUE, "schedule_by_next_fire (next_fire_ms<?)"),
+        (schedules::LATER, "schedule_by_next_fire (next_fire_ms>?)"),
+        (
+            schedules::STATUS,
+            "SEARCH schedule USING INTEGER PRIMARY KEY",
+        ),
+        (
+            schedules::FIRINGS,
+            "firing_by_workflow (workflow=? AND rowid<?)",
+        ),
+        (
+            schedules::STARTED,
+            "firing_started (workflow=? AND scheduled_at_ms=?)",
+        ),
+        (schedules::FORGET_OLD, "firing_by_age (fired_at_ms<?)"),
+        (schedules::FORGET_MANY, "firing_by_workflow (workflow=?"),
+    ]
+}
+
 /// Queries that walk a table in the order of its rows on purpose, newest first.
 const WALKS: &[&str] = &[
     audit::ROWS,
@@ -148,7 +178,7 @@ const WALKS: &[&str] = &[
 fn queries_search_and_do_not_scan() {
     let fixture = Fixture::new();
     let connection = fixture.raw();
-    for (sql, expected) in point_queries().into_iter().chain(table_queries()) {
+    for (sql, expected) in point_queries() {
         let plan = plan(&connection, sql);
         assert!(plan.contains(expected), "{sql}\n{plan}");
         assert!(
@@ -179,7 +209,7 @@ fn pages_of_runs_come_in_order_from_an_index() {
 fn every_index_is_used_and_none_repeats_another() {
     let fixture = Fixture::new();
     let connection = fixture.raw();
-    let points = point_queries().into_iter().chain(table_queries());
+    let points = point_queries().into_iter();
     let queries = points.map(|(sql, _)| sql).chain(run_list::all_list_sql());
     let plans: Vec<String> = queries.map(|sql| plan(&connection, sql)).collect();
     let indexes: Vec<(String, String)> = connection
@@ -212,6 +242,8 @@ fn every_index_is_used_and_none_repeats_another() {
         "run",
         "journal",
         "idempotency",
+        "schedule",
+        "firing",
         "audit",
         "data_folder",
         "data_table",

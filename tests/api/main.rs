@@ -23,6 +23,7 @@ mod proxies;
 mod raw;
 mod recovery;
 mod runs;
+mod schedules;
 mod streams;
 mod support;
 mod tables;

@@ -13,6 +13,8 @@
 mod cancel_and_retry;
 mod every_commit;
 mod examine;
+mod nested;
+mod schedules;
 mod server;
 mod soak;
 #[path = "../api/support.rs"]

@@ -4,6 +4,7 @@
 mod approvals;
 mod audit;
 mod events;
+mod firings;
 mod keys;
 mod refusal;
 mod rows;
@@ -33,6 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         approvals::endpoints(),
         audit::endpoints(),
         events::endpoints(),
+        firings::endpoints(),
         keys::endpoints(),
         rows::endpoints(),
         runs::endpoints(),
