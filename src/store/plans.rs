@@ -209,8 +209,8 @@ fn pages_of_runs_come_in_order_from_an_index() {
 fn every_index_is_used_and_none_repeats_another() {
     let fixture = Fixture::new();
     let connection = fixture.raw();
-    let points = point_queries().into_iter();
-    let queries = points.map(|(sql, _)| sql).chain(run_list::all_list_sql());
+    let points = point_queries().into_iter().map(|(sql, _)| sql);
+    let queries = points.chain(run_list::all_list_sql());
     let plans: Vec<String> = queries.map(|sql| plan(&connection, sql)).collect();
     let indexes: Vec<(String, String)> = connection
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")
