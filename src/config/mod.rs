@@ -7,12 +7,13 @@ mod load;
 mod settings;
 mod value;
 
-pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, Sources, load};
+pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, Sources, load};
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
 use crate::model::limit::Limit;
 use crate::model::table::TableLimits;
+use crate::secret::MasterKey;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -76,6 +77,16 @@ pub struct Config {
     pub max_sync_wait_ms: u64,
     /// Runs under way at once; further ones wait in order.
     pub max_running_runs: usize,
+    /// Runs of one key that have begun and not ended; 0 is no limit.
+    pub max_running_runs_per_key: usize,
+    /// How many days finished runs are kept; 0 is for ever.
+    pub retention_days: u64,
+    /// How many finished runs are kept; 0 is any number.
+    pub retention_runs: u64,
+    /// How large the database may be before the oldest finished runs go, in bytes; 0 is any size.
+    pub retention_bytes: u64,
+    /// How many days the audit log goes back; 0 is for ever.
+    pub audit_days: u64,
     /// Iterations of a loop.
     pub max_iterations: u32,
     /// Runs that may stand above a run.
@@ -90,6 +101,9 @@ pub struct Config {
     pub max_table_rows: u64,
     /// The largest row of a data table, in bytes of JSON.
     pub max_row_bytes: usize,
+    /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
+    /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
+    pub master_key: Option<MasterKey>,
 }
 
 const KIB: usize = 1024;
@@ -127,6 +141,11 @@ impl Config {
             sync_wait_ms: 30_000,
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
+            max_running_runs_per_key: 0,
+            retention_days: 30,
+            retention_runs: 0,
+            retention_bytes: 5_000_000_000,
+            audit_days: 365,
             max_iterations: 10_000,
             max_depth: 10,
             read_connections: 4,
@@ -134,6 +153,7 @@ impl Config {
             max_table_columns: 100,
             max_table_rows: 100_000,
             max_row_bytes: 64 * KIB,
+            master_key: None,
         }
     }
 

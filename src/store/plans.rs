@@ -4,7 +4,8 @@
 use super::fixture::Fixture;
 use super::tables::sql as tables;
 use super::{
-    audit, journal, keys, run_list, runs, schedules, start, workflow_edit, workflow_list, workflows,
+    audit, connections, journal, keys, retention, run_list, runs, schedules, secrets, start,
+    workflow_edit, workflow_list, workflows,
 };
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -24,7 +25,13 @@ fn plan(connection: &Connection, sql: &str) -> String {
 
 /// Queries with what their plan has to hold.
 fn point_queries() -> Vec<(&'static str, &'static str)> {
-    [general_queries(), schedule_queries(), table_queries()].concat()
+    [
+        general_queries(),
+        schedule_queries(),
+        credential_queries(),
+        table_queries(),
+    ]
+    .concat()
 }
 
 fn general_queries() -> Vec<(&'static str, &'static str)> {
@@ -75,9 +82,34 @@ fn general_queries() -> Vec<(&'static str, &'static str)> {
         ),
         (runs::RUN_BY_SEQUENCE, "SEARCH r USING INTEGER PRIMARY KEY"),
         (runs::OPEN_RUNS, "run_unfinished"),
+        (runs::OPEN_RUN, "SEARCH r USING INTEGER PRIMARY KEY"),
+        (
+            runs::WORKFLOW_AND_PARENT,
+            "SEARCH run USING INTEGER PRIMARY KEY",
+        ),
         (
             runs::FORGET_IDEMPOTENCY,
             "idempotency_by_expiry (expires_at_ms<?)",
+        ),
+        (
+            retention::RUNS_AFTER,
+            "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)",
+        ),
+        (
+            retention::RUNS_OF_WORKFLOW_AFTER,
+            "run_by_workflow (workflow=? AND rowid>?)",
+        ),
+        (
+            retention::FINISHED_RUNS_OF_WORKFLOW,
+            "run_by_workflow (workflow=?)",
+        ),
+        (
+            retention::RUNS_WITH_KEYS,
+            "idempotency_by_expiry (expires_at_ms>?)",
+        ),
+        (
+            retention::REMOVE_FINISHED,
+            "SEARCH run USING INTEGER PRIMARY KEY",
         ),
         (start::KNOWN_KEY, "PRIMARY KEY (workflow=? AND key=?)"),
         (journal::ADVANCE, "SEARCH run USING INTEGER PRIMARY KEY"),
@@ -165,6 +197,33 @@ fn schedule_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
+/// The same, of connections and secrets.
+fn credential_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            connections::ONE,
+            "SEARCH connection USING INDEX sqlite_autoindex_connection_1 (id=?)",
+        ),
+        (connections::ACTIVE, "connection_by_provider (provider=?)"),
+        (
+            connections::LIST_OF_PROVIDER,
+            "connection_by_provider (provider=? AND rowid<?)",
+        ),
+        (
+            connections::FORMER_DEFAULT,
+            "connection_default (provider=?)",
+        ),
+        (
+            secrets::ONE,
+            "SEARCH s USING PRIMARY KEY (workflow=? AND name=?)",
+        ),
+        (
+            secrets::OF_WORKFLOW,
+            "SEARCH workflow_secret USING PRIMARY KEY (workflow=?)",
+        ),
+    ]
+}
+
 /// Queries that walk a table in the order of its rows on purpose, newest first.
 const WALKS: &[&str] = &[
     audit::ROWS,
@@ -172,6 +231,10 @@ const WALKS: &[&str] = &[
     run_list::OLDER,
     tables::TABLES,
     tables::FOLDERS,
+    connections::EVERY,
+    connections::LIST,
+    workflow_list::OLDER,
+    run_list::OLDER,
 ];
 
 #[test]
@@ -250,6 +313,8 @@ fn every_index_is_used_and_none_repeats_another() {
         "data_row",
         "data_key",
         "data_operation",
+        "connection",
+        "workflow_secret",
     ] {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")

@@ -10,7 +10,7 @@ const SLICE: i64 = 1_000;
 
 impl Store {
     /// Forgets the operations of finished runs that were made before this moment (milliseconds since the Unix epoch).
-    pub async fn forget_operations_before(&self, before_ms: i64) -> Result<(), StoreError> {
+    pub(super) async fn forget_operations_before(&self, before_ms: i64) -> Result<(), StoreError> {
         loop {
             let forgotten = self
                 .write(move |connection| {

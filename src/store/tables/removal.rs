@@ -24,8 +24,15 @@ impl Store {
         }
     }
 
+    /// Removes what is not needed any more: what is left of removed tables, and the operations of finished runs that were
+    /// made before this moment (milliseconds since the Unix epoch).
+    pub async fn sweep_tables(&self, before_ms: i64) -> Result<(), StoreError> {
+        self.remove_leftovers().await?;
+        self.forget_operations_before(before_ms).await
+    }
+
     /// Removes what is left of tables that were removed.
-    pub async fn remove_leftovers(&self) -> Result<(), StoreError> {
+    pub(super) async fn remove_leftovers(&self) -> Result<(), StoreError> {
         // Nearly always there is nothing, and a look costs no commit.
         while self
             .read(|connection| number(connection, HIDDEN, []))?

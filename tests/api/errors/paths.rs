@@ -15,6 +15,7 @@ fn filled(pattern: &str) -> String {
         .replace(":version", "1")
         .replace(":rowId", "row_0198c0de-0000-7000-8000-000000000001")
         .replace(":stepId", "step")
+        .replace(":name", "NAME")
         .replace(":id", ID)
 }
 
