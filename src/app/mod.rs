@@ -36,6 +36,9 @@ const DRAIN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often what need not be kept any more is removed.
 const SWEEP_EVERY_MS: u64 = 60 * 1_000;
+/// How long a change of a table by a step is remembered after its run has ended: a retry of a run that was cancelled in the
+/// middle of it still finds it.
+const OPERATIONS_KEPT_MS: i64 = 60 * 60 * 1_000;
 /// How long the firings of schedules stay in their log: 90 days.
 const FIRINGS_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 
@@ -276,6 +279,10 @@ impl App {
                 if let Err(error) = store.forget_firings_before(old_ms).await {
                     log::warn!("old firings of schedules stay for now: {error}");
                 }
+                let old_ms = clock.now_ms() - OPERATIONS_KEPT_MS;
+                if let Err(error) = store.sweep_tables(old_ms).await {
+                    log::warn!("what is left of tables stays for now: {error}");
+                }
             }
         });
         if let Some(tls) = tls {
@@ -352,6 +359,7 @@ fn engine(
                 memory_bytes: config.script_memory_bytes,
                 max_result_bytes: config.max_output_bytes,
             },
+            table_limits: config.table_limits(),
         },
     )
 }

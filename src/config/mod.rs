@@ -12,6 +12,7 @@ pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
 use crate::model::limit::Limit;
+use crate::model::table::TableLimits;
 use crate::secret::MasterKey;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -92,6 +93,14 @@ pub struct Config {
     pub max_depth: u32,
     /// Read connections to the database.
     pub read_connections: u32,
+    /// Data tables, and as many folders of them.
+    pub max_tables: u64,
+    /// Columns of a data table; without columns, fields of a row.
+    pub max_table_columns: usize,
+    /// Rows of a data table.
+    pub max_table_rows: u64,
+    /// The largest row of a data table, in bytes of JSON.
+    pub max_row_bytes: usize,
     /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
     /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
     pub master_key: Option<MasterKey>,
@@ -148,6 +157,10 @@ impl Config {
             max_iterations: 10_000,
             max_depth: 10,
             read_connections: 4,
+            max_tables: 1_000,
+            max_table_columns: 100,
+            max_table_rows: 100_000,
+            max_row_bytes: 64 * KIB,
             master_key: None,
             script_program: None,
             script_timeout_ms: 10_000,
@@ -162,5 +175,15 @@ impl Config {
             .iter()
             .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
             .collect()
+    }
+
+    /// What data tables may hold.
+    pub fn table_limits(&self) -> TableLimits {
+        TableLimits {
+            max_tables: self.max_tables,
+            max_columns: self.max_table_columns,
+            max_rows: self.max_table_rows,
+            max_row_bytes: self.max_row_bytes,
+        }
     }
 }

@@ -22,6 +22,7 @@ pub mod secrets;
 mod start;
 mod start_trigger;
 pub mod step;
+mod tables;
 mod timer;
 mod under_way;
 mod watch;
@@ -35,6 +36,7 @@ pub use retention::{Retention, Swept};
 pub use secrets::Secrets;
 pub use start::{Accepted, RunRequest, Wait};
 pub use start_trigger::StartTrigger;
+pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
@@ -43,6 +45,7 @@ use crate::engine::outbound::Outbound;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
+use crate::model::table::TableLimits;
 use crate::secret::MasterKey;
 use crate::store::{Store, StoreError};
 use admission::Admission;
@@ -88,6 +91,8 @@ pub struct EngineOptions {
     pub environment: BTreeMap<String, String>,
     /// What scripts may use.
     pub scripts: ScriptOptions,
+    /// What tables may hold.
+    pub table_limits: TableLimits,
 }
 
 /// Why the engine could not do what was asked.
@@ -143,6 +148,7 @@ struct Shared {
     options: EngineOptions,
     workflows: Workflows,
     outbound: Outbound,
+    tables: Tables,
     connections: Connections,
     secrets: Secrets,
     scripts: Scripts,
@@ -168,9 +174,13 @@ impl Engine {
         key: MasterKey,
         options: EngineOptions,
     ) -> Engine {
+        // Of a longer output only the beginning is kept; a page of rows has ids and times beside them.
+        let max_page_bytes = options.max_output_bytes / 2;
+        let limits = options.table_limits;
         let secrets = Secrets::new(store.clone(), clock.clone(), key.clone());
         let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
         Engine(Arc::new(Shared {
+            tables: Tables::new(store.clone(), clock.clone(), limits, max_page_bytes),
             admission: Admission::new(options.max_running_runs),
             timers: Timers::default(),
             keeps_time: AtomicBool::new(false),
@@ -194,6 +204,11 @@ impl Engine {
     /// The workflows, compiled.
     pub fn workflows(&self) -> &Workflows {
         &self.0.workflows
+    }
+
+    /// The data tables.
+    pub fn tables(&self) -> &Tables {
+        &self.0.tables
     }
 
     /// Starts the timers and the schedules, and goes on with every unfinished run. Gives their number.

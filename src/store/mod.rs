@@ -37,6 +37,7 @@ mod schema;
 mod sealed;
 mod secrets;
 mod start;
+mod tables;
 mod triggers;
 mod workflow_edit;
 mod workflow_list;
@@ -55,6 +56,9 @@ pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
 pub use schedules::{DueSchedule, Fire};
 pub use sealed::{KeyState, inspect_key, undecryptable};
 pub use secrets::SealedSecret;
+pub use tables::{
+    Changed, RowChoice, RowQuery, RowTest, RowsFound, TableChange, TableFilter, TableWrite,
+};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;

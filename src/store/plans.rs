@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::Fixture;
+use super::tables::sql as tables;
 use super::{
     audit, connections, journal, keys, retention, run_list, runs, schedules, secrets, start,
     workflow_edit, workflow_list, workflows,
@@ -24,7 +25,13 @@ fn plan(connection: &Connection, sql: &str) -> String {
 
 /// Queries with what their plan has to hold.
 fn point_queries() -> Vec<(&'static str, &'static str)> {
-    [general_queries(), schedule_queries(), credential_queries()].concat()
+    [
+        general_queries(),
+        schedule_queries(),
+        credential_queries(),
+        table_queries(),
+    ]
+    .concat()
 }
 
 fn general_queries() -> Vec<(&'static str, &'static str)> {
@@ -121,6 +128,50 @@ fn general_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
+fn table_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (tables::TABLE_BY_ID, "sqlite_autoindex_data_table_1 (id=?)"),
+        (
+            tables::TABLE_BY_NAME,
+            "sqlite_autoindex_data_table_2 (name=?)",
+        ),
+        (tables::ROW_BY_ID, "sqlite_autoindex_data_row_1 (id=?)"),
+        (
+            tables::ROW_BY_SEQUENCE,
+            "SEARCH r USING INTEGER PRIMARY KEY",
+        ),
+        (
+            tables::NEWEST,
+            "data_row_by_table (data_table=? AND rowid<?)",
+        ),
+        (
+            tables::FROM_OLDEST,
+            "data_row_by_table (data_table=? AND rowid>?)",
+        ),
+        (
+            tables::ROWS_OF_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=? AND digest=?)",
+        ),
+        (
+            tables::NEWEST_OF_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=? AND digest=? AND row<?)",
+        ),
+        (
+            tables::OLDEST_OF_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=? AND digest=? AND row>?)",
+        ),
+        (
+            tables::FORGET_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=?)",
+        ),
+        (tables::HIDDEN, "sqlite_autoindex_data_table_2 (name=?)"),
+        (tables::REMOVE_ROWS, "data_row_by_table (data_table=?)"),
+        (tables::REMOVE_KEYS, "PRIMARY KEY (data_table=?)"),
+        (tables::KNOWN, "sqlite_autoindex_data_operation_1 (key=?)"),
+        (tables::FORGET, "data_operation_by_time (at_ms<?)"),
+    ]
+}
+
 fn schedule_queries() -> Vec<(&'static str, &'static str)> {
     vec![
         (
@@ -176,6 +227,10 @@ fn credential_queries() -> Vec<(&'static str, &'static str)> {
 /// Queries that walk a table in the order of its rows on purpose, newest first.
 const WALKS: &[&str] = &[
     audit::ROWS,
+    workflow_list::OLDER,
+    run_list::OLDER,
+    tables::TABLES,
+    tables::FOLDERS,
     connections::EVERY,
     connections::LIST,
     workflow_list::OLDER,
@@ -215,10 +270,9 @@ fn pages_of_runs_come_in_order_from_an_index() {
 fn every_index_is_used_and_none_repeats_another() {
     let fixture = Fixture::new();
     let connection = fixture.raw();
-    let queries = point_queries();
-    let mut queries: Vec<&str> = queries.into_iter().map(|(sql, _)| sql).collect();
-    queries.extend(run_list::all_list_sql());
-    let plans: Vec<String> = queries.iter().map(|sql| plan(&connection, sql)).collect();
+    let points = point_queries().into_iter().map(|(sql, _)| sql);
+    let queries = points.chain(run_list::all_list_sql());
+    let plans: Vec<String> = queries.map(|sql| plan(&connection, sql)).collect();
     let indexes: Vec<(String, String)> = connection
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")
         .unwrap()
@@ -252,6 +306,11 @@ fn every_index_is_used_and_none_repeats_another() {
         "schedule",
         "firing",
         "audit",
+        "data_folder",
+        "data_table",
+        "data_row",
+        "data_key",
+        "data_operation",
         "connection",
         "workflow_secret",
     ] {

@@ -2,6 +2,7 @@
 
 use flowlatch::auth::{Keyring, KeyringOptions};
 use flowlatch::clock::Clock;
+use flowlatch::config::Config;
 use flowlatch::engine::outbound::{Outbound, OutboundOptions};
 use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::{Engine, EngineOptions, Workflows};
@@ -102,6 +103,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             memory_bytes: 1 << 26,
             max_result_bytes: 1024,
         },
+        table_limits: Config::new("").table_limits(),
     };
     let outbound = outbound.expect("a client");
     let engine = Engine::new(

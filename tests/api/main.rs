@@ -27,6 +27,7 @@ mod runs;
 mod schedules;
 mod streams;
 mod support;
+mod tables;
 mod tls;
 mod upstream;
 mod wire;

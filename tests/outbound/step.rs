@@ -2,6 +2,8 @@
 
 use crate::server::{Asked, Reply, Server, outbound};
 use flowlatch::clock::Clock;
+use flowlatch::config::Config;
+use flowlatch::engine::Tables;
 use flowlatch::engine::connections::Connections;
 use flowlatch::engine::redact::Redactor;
 use flowlatch::engine::script::{ScriptOptions, Scripts};
@@ -25,9 +27,12 @@ async fn call(config: Value) -> Result<Value, StepError> {
     let store = Store::open(&folder.path().join("test.db"), options).expect("a store");
     let key = MasterKey::generate().expect("random");
     let client = outbound(&["127.0.0.1"]);
+    let limits = Config::new(folder.path()).table_limits();
+    let tables = Tables::new(store.clone(), Clock::manual(NOW_MS), limits, 1024);
     let effects = Effects {
         connections: Connections::new(store, Clock::manual(NOW_MS), key, client.clone()),
         redactor: Redactor::default(),
+        tables,
         outbound: client,
         scripts: Scripts::new(ScriptOptions {
             program: None,

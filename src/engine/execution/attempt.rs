@@ -123,6 +123,7 @@ impl Execution {
         let (choice, learning) = (chosen_connection(&self.run), redactor.clone());
         Effects {
             outbound: self.shared.outbound.clone(),
+            tables: self.shared.tables.clone(),
             connections: self.shared.connections.for_attempt(choice, learning),
             redactor,
             scripts: self.shared.scripts.clone(),

@@ -9,8 +9,10 @@ mod firings;
 mod keys;
 mod refusal;
 mod retention;
+mod rows;
 mod runs;
 mod secrets;
+mod tables;
 mod versions;
 mod workflow_body;
 mod workflows;
@@ -39,8 +41,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         firings::endpoints(),
         keys::endpoints(),
         retention::endpoints(),
+        rows::endpoints(),
         runs::endpoints(),
         secrets::endpoints(),
+        tables::endpoints(),
         versions::endpoints(),
         workflows::endpoints(),
     ]
