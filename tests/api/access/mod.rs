@@ -45,6 +45,8 @@ fn the_whole_table() {
     DELETE /api/v1/connections/:id -> connections:write, write
     PUT    /api/v1/connections/:id -> connections:write, write
     POST   /api/v1/connections/:id/test -> connections:write, write
+    GET    /api/v1/retention -> admin, read
+    POST   /api/v1/retention/prune -> admin, write
     GET    /api/v1/runs -> runs:read, read
     GET    /api/v1/runs/:id -> runs:read, read
     GET    /api/v1/runs/:id/approvals -> workflows:execute, read
@@ -71,6 +73,7 @@ fn the_whole_table() {
     DELETE /api/v1/workflows/:id -> workflows:write, write
     PUT    /api/v1/workflows/:id -> workflows:write, write
     POST   /api/v1/workflows/:id/activate -> workflows:write, write
+    GET    /api/v1/workflows/:id/firings -> runs:read, read
     POST   /api/v1/workflows/:id/pause -> workflows:write, write
     POST   /api/v1/workflows/:id/run -> workflows:execute, execute
     GET    /api/v1/workflows/:id/secrets -> secrets:write, read
