@@ -22,6 +22,7 @@ mod panics;
 mod proxies;
 mod raw;
 mod recovery;
+mod retention;
 mod runs;
 mod streams;
 mod support;

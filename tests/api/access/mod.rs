@@ -39,6 +39,8 @@ fn the_whole_table() {
     GET    /api/v1/auth/api-keys/:id -> keys:read, read
     POST   /api/v1/auth/api-keys/:id/rotate -> apikeys:update, write
     GET    /api/v1/auth/api-keys/self -> any key, read
+    GET    /api/v1/retention -> admin, read
+    POST   /api/v1/retention/prune -> admin, write
     GET    /api/v1/runs -> runs:read, read
     GET    /api/v1/runs/:id -> runs:read, read
     GET    /api/v1/runs/:id/approvals -> workflows:execute, read
