@@ -137,7 +137,7 @@ impl Config {
             limit_write: Limit::PerMinute(100),
             limit_execute: Limit::PerMinute(500),
             max_connections: 1024,
-            max_body_bytes: MIB,
+            max_body_bytes: 2 * MIB,
             header_timeout_ms: 10_000,
             body_timeout_ms: 30_000,
             max_steps: 500,

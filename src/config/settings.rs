@@ -142,8 +142,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("max_connections", "1024", number(1, 100_000, ""),
         "Connections open at once; above it idle ones are closed first.",
         |config, given| given.number().map(|value| config.max_connections = value)),
-    setting("max_body_bytes", "1048576", BYTES,
-        "Largest request body.",
+    setting("max_body_bytes", "2097152", BYTES,
+        "Largest request body: an input or a definition and what stands around it.",
         |config, given| given.number().map(|value| config.max_body_bytes = value)),
     setting("header_timeout_ms", "10000", number(100, HOUR_MS, "milliseconds"),
         "How long the head of a request may take.",
@@ -322,7 +322,7 @@ mod tests {
         let table = table_markdown();
         assert_eq!(table.lines().count(), SETTINGS.len() + 2);
         assert!(table.contains(
-            "| `max_body_bytes` | `1048576` | Largest request body. 1024 to 268435456 bytes. |\n"
+            "| `max_body_bytes` | `2097152` | Largest request body: an input or a definition and what stands around it. 1024 to 268435456 bytes. |\n"
         ));
     }
 }

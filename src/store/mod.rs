@@ -79,6 +79,9 @@ pub enum StoreError {
     /// SQLite, or a row that is not what the schema promises.
     #[error("database error: {0}")]
     Database(String),
+    /// What is stored is not what was written: reading it again will not help.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
     /// The file cannot be opened: damaged, of another program, or made by a newer version. Only from [`Store::open`] and [`inspect`].
     #[error("{0}")]
     Unusable(String),

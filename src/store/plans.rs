@@ -27,6 +27,7 @@ fn plan(connection: &Connection, sql: &str) -> String {
 fn point_queries() -> Vec<(&'static str, &'static str)> {
     [
         general_queries(),
+        run_queries(),
         schedule_queries(),
         credential_queries(),
         table_queries(),
@@ -76,6 +77,11 @@ fn general_queries() -> Vec<(&'static str, &'static str)> {
             workflow_edit::RUNS_OF_WORKFLOW,
             "run_by_workflow (workflow=?)",
         ),
+    ]
+}
+
+fn run_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
         (
             runs::RUN_BY_ID,
             "SEARCH r USING INDEX sqlite_autoindex_run_1 (id=?)",

@@ -23,6 +23,7 @@ mod panics;
 mod proxies;
 mod raw;
 mod recovery;
+mod retention;
 mod runs;
 mod schedules;
 mod streams;
