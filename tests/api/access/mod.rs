@@ -53,6 +53,7 @@ fn the_whole_table() {
     DELETE /api/v1/workflows/:id -> workflows:write, write
     PUT    /api/v1/workflows/:id -> workflows:write, write
     POST   /api/v1/workflows/:id/activate -> workflows:write, write
+    GET    /api/v1/workflows/:id/firings -> runs:read, read
     POST   /api/v1/workflows/:id/pause -> workflows:write, write
     POST   /api/v1/workflows/:id/run -> workflows:execute, execute
     GET    /api/v1/workflows/:id/versions -> workflows:read, read
