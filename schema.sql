@@ -215,6 +215,99 @@ CREATE TABLE audit_chain (
     head_hash       TEXT NOT NULL
 ) STRICT;
 
+-- Folders of data tables.
+CREATE TABLE data_folder (
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    name          TEXT NOT NULL UNIQUE,
+    created_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Data tables. A table that is being removed has no name any more; its rows go in slices, itself last. `row_count` counts
+-- its rows, written in the same job as they are.
+CREATE TABLE data_table (
+    sequence        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id              TEXT NOT NULL UNIQUE,
+    name            TEXT UNIQUE,
+    description     TEXT,
+    folder          INTEGER,
+    columns         TEXT NOT NULL CHECK (json_valid(columns)),
+    unique_columns  TEXT NOT NULL CHECK (json_valid(unique_columns)),
+    indexed_columns TEXT NOT NULL CHECK (json_valid(indexed_columns)),
+    max_rows        INTEGER CHECK (max_rows > 0),
+    row_count       INTEGER NOT NULL CHECK (row_count >= 0),
+    created_at_ms   INTEGER NOT NULL,
+    updated_at_ms   INTEGER NOT NULL
+) STRICT;
+
+-- The rows of all data tables; `body` is a JSON object. No foreign key: a table goes after its rows.
+CREATE TABLE data_row (
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    data_table    INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL,
+    body          TEXT NOT NULL
+) STRICT;
+
+-- Serves: the rows of a table in the order of creation, and its removal.
+CREATE INDEX data_row_by_table ON data_row (data_table);
+
+-- Under which values the rows of a table are found: of each unique or indexed column the BLAKE3 of the value's canonical text.
+CREATE TABLE data_key (
+    data_table  INTEGER NOT NULL,
+    column_name TEXT NOT NULL,
+    digest      BLOB NOT NULL CHECK (length(digest) = 32),
+    row         INTEGER NOT NULL,
+    PRIMARY KEY (data_table, column_name, digest, row)
+) STRICT, WITHOUT ROWID;
+
+-- Changes that steps have made, by the step's idempotency key: an attempt that is made again finds its first result here.
+CREATE TABLE data_operation (
+    sequence INTEGER PRIMARY KEY,
+    key      TEXT NOT NULL UNIQUE,
+    run_root TEXT NOT NULL,
+    at_ms    INTEGER NOT NULL,
+    result   TEXT NOT NULL
+) STRICT;
+
+-- Serves: forgetting old ones.
+CREATE INDEX data_operation_by_time ON data_operation (at_ms);
+
+
+-- Credentials of outside services. `sealed` is encrypted under the master key, for this id, kind and hosts alone.
+CREATE TABLE connection (
+    sequence          INTEGER PRIMARY KEY AUTOINCREMENT,
+    id                TEXT NOT NULL UNIQUE,
+    name              TEXT NOT NULL,
+    provider          TEXT NOT NULL,
+    kind              TEXT NOT NULL CHECK (kind IN ('api-key', 'bearer', 'basic', 'smtp')),
+    hosts             TEXT NOT NULL CHECK (json_valid(hosts)),
+    is_default        INTEGER NOT NULL CHECK (is_default IN (0, 1)),
+    status            TEXT NOT NULL CHECK (status IN ('active', 'error')),
+    last_test         TEXT,
+    last_tested_at_ms INTEGER,
+    created_at_ms     INTEGER NOT NULL,
+    updated_at_ms     INTEGER NOT NULL,
+    sealed            BLOB NOT NULL
+) STRICT;
+
+-- Serves: the connections of a provider, for a step that names it and for the list.
+CREATE INDEX connection_by_provider ON connection (provider);
+
+-- Serves: that a provider has one default connection at most, and to find it when another takes its place.
+CREATE UNIQUE INDEX connection_default ON connection (provider) WHERE is_default = 1;
+
+-- Secrets of workflows. `sealed` is encrypted under the master key, for this workflow and name alone.
+CREATE TABLE workflow_secret (
+    workflow      INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    name          TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL,
+    sealed        BLOB NOT NULL,
+    PRIMARY KEY (workflow, name)
+) STRICT, WITHOUT ROWID;
+
 -- What people answered: an approval (attempt 0), or how an attempt ended whose outcome nobody knew. Kept with its run, so
 -- that an answer counts once; one that comes before the step waits is found when it does.
 CREATE TABLE answer (

@@ -41,10 +41,7 @@ pub(super) async fn run(command: Workflows, client: &Client, output: &Output) ->
             search,
             limit,
         } => {
-            let query: Vec<(&str, String)> = [("status", status), ("search", search)]
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect();
+            let query = [("status", status), ("search", search)];
             list(&query, limit, client, output).await
         }
         Workflows::Apply { files, activate } => {
@@ -106,25 +103,20 @@ pub(super) async fn run(command: Workflows, client: &Client, output: &Output) ->
 }
 
 async fn list(
-    query: &[(&str, String)],
+    query: &[(&str, Option<String>)],
     limit: usize,
     client: &Client,
     output: &Output,
 ) -> Result<()> {
     let workflows = client.list(PATH, query, limit).await?;
-    if output.json {
-        return output.json(&Value::Array(workflows));
-    }
     let head = ["ID", "NAME", "STATUS", "VERSION", "UPDATED", "NEXT RUN"];
-    let fields = ["id", "name", "status", "version", "updatedAt"];
-    let row = |workflow: &Value| {
+    output.list(workflows, &head, |workflow| {
+        let fields = ["id", "name", "status", "version", "updatedAt"];
         let cells = fields.iter().map(|field| cell(workflow, field));
         cells
             .chain([cell(&workflow["schedule"], "nextRunAt")])
             .collect()
-    };
-    let rows: Vec<Vec<String>> = workflows.iter().map(row).collect();
-    output.table(&head, &rows)
+    })
 }
 
 /// Creates or updates the workflow of one file, and activates it where that is wanted. Gives it as it stands then, and a
@@ -187,7 +179,7 @@ async fn update(
 
 /// The id of the workflow with exactly this name that is not archived.
 async fn find(name: &str, client: &Client) -> Result<Option<String>> {
-    let query = [("search", name.to_owned())];
+    let query = [("search", Some(name.to_owned()))];
     let found = client.list(PATH, &query, usize::MAX).await?;
     let mut ids = found
         .iter()

@@ -3,7 +3,11 @@
 //! schedule's next time and the run are one commit; a time is missed when it is found a minute late or later, and then it
 //! is as the schedule says: logged and skipped, or made up for by one run for all of them.
 
-use super::start::{RunRequest, StartTrigger, Wait, new_run, requested_run};
+use super::driving::Asking;
+use super::launch::Start;
+use super::requested::{new_run, requested_run};
+use super::start::{RunRequest, Wait};
+use super::start_trigger::StartTrigger;
 use super::{Engine, EngineError, Shared};
 use crate::clock::iso_utc;
 use crate::model::plan::in_words;
@@ -150,10 +154,15 @@ impl Engine {
         let run = requested_run(&request, fire.fired_at_ms);
         let mut new_run = new_run(&run, due.workflow_sequence);
         new_run.fire = Some(fire);
-        let definition = request.workflow.definition.clone();
-        self.launch(run, new_run, definition, input, &[], Wait::No)
-            .await
-            .map(drop)
+        let start = Start {
+            demand: self.0.demand(&Asking::of(&run), &request.workflow)?,
+            definition: request.workflow.definition.clone(),
+            finished_steps: Vec::new(),
+            input,
+            run,
+            new_run,
+        };
+        self.launch(start, Wait::No).await.map(drop)
     }
 }
 

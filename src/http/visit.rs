@@ -5,6 +5,7 @@ use super::door::Door;
 use super::problem::Problem;
 use super::{Api, RequestBody};
 use crate::auth::KeyEntry;
+use crate::engine::ChangedBy;
 use crate::id::{BadId, is_id};
 use crate::model::limit::LimitState;
 use std::net::IpAddr;
@@ -107,6 +108,14 @@ impl Ctx {
     /// The key that was let in.
     pub fn key(&self) -> &Arc<KeyEntry> {
         &self.key
+    }
+
+    /// Who changes something, for the audit log.
+    pub fn changed_by(&self) -> ChangedBy {
+        ChangedBy {
+            actor: self.key.label().to_owned(),
+            address: self.address(),
+        }
     }
 
     /// From where the request came, for the audit log.

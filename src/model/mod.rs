@@ -3,6 +3,7 @@
 //! Promise: everything here is a function of its arguments, so every rule can be tested without a server.
 
 pub mod audit;
+pub mod connection;
 pub mod key;
 pub mod limit;
 pub mod page;
@@ -10,6 +11,8 @@ pub mod plan;
 pub mod run;
 pub mod schema_work;
 pub mod scope;
+pub mod secret;
+pub mod table;
 pub mod template;
 pub mod trigger;
 pub mod workflow;

@@ -3,11 +3,16 @@
 
 mod approvals;
 mod audit;
+mod connections;
 mod events;
 mod firings;
 mod keys;
 mod refusal;
+mod retention;
+mod rows;
 mod runs;
+mod secrets;
+mod tables;
 mod versions;
 mod workflow_body;
 mod workflows;
@@ -31,10 +36,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     [
         approvals::endpoints(),
         audit::endpoints(),
+        connections::endpoints(),
         events::endpoints(),
         firings::endpoints(),
         keys::endpoints(),
+        retention::endpoints(),
+        rows::endpoints(),
         runs::endpoints(),
+        secrets::endpoints(),
+        tables::endpoints(),
         versions::endpoints(),
         workflows::endpoints(),
     ]

@@ -39,6 +39,12 @@ fn the_whole_table() {
     GET    /api/v1/auth/api-keys/:id -> keys:read, read
     POST   /api/v1/auth/api-keys/:id/rotate -> apikeys:update, write
     GET    /api/v1/auth/api-keys/self -> any key, read
+    GET    /api/v1/connections -> connections:read, read
+    POST   /api/v1/connections -> connections:write, write
+    GET    /api/v1/connections/:id -> connections:read, read
+    DELETE /api/v1/connections/:id -> connections:write, write
+    PUT    /api/v1/connections/:id -> connections:write, write
+    POST   /api/v1/connections/:id/test -> connections:write, write
     GET    /api/v1/runs -> runs:read, read
     GET    /api/v1/runs/:id -> runs:read, read
     GET    /api/v1/runs/:id/approvals -> workflows:execute, read
@@ -47,6 +53,18 @@ fn the_whole_table() {
     GET    /api/v1/runs/:id/events -> runs:read, read
     GET    /api/v1/runs/:id/logs -> runs:read, read
     POST   /api/v1/runs/:id/retry -> workflows:execute, execute
+    GET    /api/v1/tables -> tables:read, read
+    POST   /api/v1/tables -> tables:write, write
+    GET    /api/v1/tables/:id -> tables:read, read
+    DELETE /api/v1/tables/:id -> tables:write, write
+    PUT    /api/v1/tables/:id -> tables:write, write
+    GET    /api/v1/tables/:id/rows -> tables:read, read
+    POST   /api/v1/tables/:id/rows -> tables:write, write
+    PUT    /api/v1/tables/:id/rows -> tables:write, write
+    GET    /api/v1/tables/:id/rows/:rowId -> tables:read, read
+    DELETE /api/v1/tables/:id/rows/:rowId -> tables:write, write
+    PUT    /api/v1/tables/:id/rows/:rowId -> tables:write, write
+    POST   /api/v1/tables/:id/rows/query -> tables:read, read
     GET    /api/v1/workflows -> workflows:read, read
     POST   /api/v1/workflows -> workflows:write, write
     GET    /api/v1/workflows/:id -> workflows:read, read
@@ -56,6 +74,10 @@ fn the_whole_table() {
     GET    /api/v1/workflows/:id/firings -> runs:read, read
     POST   /api/v1/workflows/:id/pause -> workflows:write, write
     POST   /api/v1/workflows/:id/run -> workflows:execute, execute
+    GET    /api/v1/workflows/:id/secrets -> secrets:write, read
+    POST   /api/v1/workflows/:id/secrets -> secrets:write, write
+    DELETE /api/v1/workflows/:id/secrets/:name -> secrets:write, write
+    PUT    /api/v1/workflows/:id/secrets/:name -> secrets:write, write
     GET    /api/v1/workflows/:id/versions -> workflows:read, read
     GET    /api/v1/workflows/:id/versions/:version -> workflows:read, read
     POST   /api/v1/workflows/:id/versions/:version/restore -> workflows:write, write
