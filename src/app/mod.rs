@@ -12,7 +12,10 @@ use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::outbound::{Outbound, OutboundOptions};
 use crate::engine::{Engine, EngineOptions, Workflows};
 use crate::error::{Error, Result};
-use crate::http::{self, Api, ApiOptions, Front, Hosts, Listen, Peer, ServeOptions, Tls};
+use crate::http::{
+    self, Api, ApiOptions, Front, Hosts, Ingestion, Listen, Peer, ServeOptions, Tls,
+};
+use crate::model::event::EventRetention;
 use crate::model::plan::DefinitionLimits;
 use crate::store::{CommitHook, Store, StoreOptions};
 use serde_json::Value;
@@ -117,6 +120,7 @@ impl App {
             options: api_options(&config, store.instance_id()),
             stopping: stopping.subscribe(),
             requests: AtomicU64::new(0),
+            ingestion: Ingestion::default(),
         };
         let front = Arc::new(front(&config, Arc::new(api)));
         Ok(App(Arc::new(Parts {
@@ -236,7 +240,7 @@ impl App {
     ) {
         let (stopping, engine) = (self.0.stopping.clone(), self.0.engine.clone());
         let keyring = self.0.keyring.clone();
-        let keyring_stop = stop.clone();
+        let (keyring_stop, events_stop) = (stop.clone(), stop.clone());
         background.spawn(async move { keyring.housekeeping(keyring_stop).await });
         background.spawn(async move {
             // Event streams end as soon as the stop is asked for, so that draining can.
@@ -246,6 +250,8 @@ impl App {
                 engine.begin_stop();
             }
         });
+        let (engine, kept) = (self.0.engine.clone(), event_retention(&self.0.config));
+        background.spawn(async move { engine.keep_events(kept, events_stop).await });
         let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
         background.spawn(async move {
             loop {
@@ -293,6 +299,15 @@ fn engine(config: &Config, store: &Store, clock: &Clock, outbound: &Outbound) ->
     )
 }
 
+fn event_retention(config: &Config) -> EventRetention {
+    const DAY_MS: i64 = 86_400_000;
+    EventRetention {
+        age_ms: i64::from(config.webhook_events_days) * DAY_MS,
+        count: config.webhook_events_count,
+        bytes: config.webhook_events_bytes,
+    }
+}
+
 fn api_options(config: &Config, instance: &str) -> ApiOptions {
     ApiOptions {
         instance: instance
@@ -304,6 +319,9 @@ fn api_options(config: &Config, instance: &str) -> ApiOptions {
         body_timeout_ms: config.body_timeout_ms,
         sync_wait_ms: config.sync_wait_ms,
         max_sync_wait_ms: config.max_sync_wait_ms,
+        max_webhook_bytes: config.max_webhook_bytes,
+        limit_webhook: config.limit_webhook,
+        public_url: config.public_url.clone(),
     }
 }
 

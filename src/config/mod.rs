@@ -77,6 +77,16 @@ pub struct Config {
     pub max_running_runs: usize,
     /// Read connections to the database.
     pub read_connections: u32,
+    /// Webhooks a minute and address.
+    pub limit_webhook: Limit,
+    /// The largest body of a webhook, in bytes.
+    pub max_webhook_bytes: usize,
+    /// For how many days webhook events are kept.
+    pub webhook_events_days: u32,
+    /// How many webhook events are kept.
+    pub webhook_events_count: u64,
+    /// How many bytes the bodies of the kept webhook events have together.
+    pub webhook_events_bytes: u64,
 }
 
 const KIB: usize = 1024;
@@ -115,6 +125,11 @@ impl Config {
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
             read_connections: 4,
+            limit_webhook: Limit::PerMinute(10_000),
+            max_webhook_bytes: 5 * MIB,
+            webhook_events_days: 30,
+            webhook_events_count: 10_000,
+            webhook_events_bytes: 1 << 30,
         }
     }
 

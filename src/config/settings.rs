@@ -181,6 +181,21 @@ pub const SETTINGS: &[Setting] = &[
     setting("read_connections", "4", number(1, 64, ""),
         "Read connections to the database.",
         |config, given| given.number().map(|value| config.read_connections = value)),
+    setting("limit_webhook", "10000", Kind::Limit,
+        "Webhooks per minute and address, or `none`.",
+        |config, given| given.limit().map(|value| config.limit_webhook = value)),
+    setting("max_webhook_bytes", "5242880", BYTES,
+        "Largest body of a webhook; it may be larger than other inputs of runs.",
+        |config, given| given.number().map(|value| config.max_webhook_bytes = value)),
+    setting("webhook_events_days", "30", number(1, 3_650, "days"),
+        "For how long webhook events are kept.",
+        |config, given| given.number().map(|value| config.webhook_events_days = value)),
+    setting("webhook_events_count", "10000", number(0, 1_000_000, ""),
+        "How many webhook events are kept; older ones are forgotten first.",
+        |config, given| given.number().map(|value| config.webhook_events_count = value)),
+    setting("webhook_events_bytes", "1073741824", number(0, 1 << 40, "bytes"),
+        "How large the bodies of the kept webhook events are together.",
+        |config, given| given.number().map(|value| config.webhook_events_bytes = value)),
 ];
 
 /// The README's table of settings.
@@ -242,6 +257,11 @@ mod tests {
             max_sync_wait_ms: 1,
             max_running_runs: 1,
             read_connections: 1,
+            limit_webhook: Limit::Unlimited,
+            max_webhook_bytes: 1,
+            webhook_events_days: 1,
+            webhook_events_count: 1,
+            webhook_events_bytes: 1,
         }
     }
 

@@ -11,11 +11,13 @@ pub mod step;
 mod timer;
 mod under_way;
 mod watch;
+mod webhook;
 pub mod workflows;
 
 pub use logs::StepLog;
 pub use start::{Accepted, RunRequest, StartTrigger, Wait};
 pub use watch::Subscription;
+pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest};
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;

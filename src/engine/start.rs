@@ -307,7 +307,7 @@ impl Engine {
 }
 
 /// How a requested run looks before anything has happened.
-fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
+pub(super) fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
     let workflow = &request.workflow.workflow;
     let id = RunId::generate();
     Run {
@@ -343,7 +343,8 @@ fn require_active(status: WorkflowStatus) -> Result<(), EngineError> {
     }
 }
 
-fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
+/// The same as the store takes it.
+pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
     NewRun {
         id: run.summary.id.clone(),
         workflow_sequence,

@@ -3,7 +3,7 @@
 //! it happens and never kept here.
 
 use crate::auth::{KeyError, Refusal};
-use crate::engine::{EngineError, WorkflowProblem};
+use crate::engine::{EngineError, WebhookError, WorkflowProblem};
 use crate::model::limit::LimitState;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::store::StoreError;
@@ -13,6 +13,8 @@ use crate::store::StoreError;
 pub enum Problem {
     /// 401: nobody is let in.
     Unauthorized(Refusal),
+    /// 401: a webhook's signature is missing, wrong or old.
+    Disbelieved,
     /// 403: the key lacks these scopes.
     Forbidden(Vec<String>),
     /// 403: the key would hand on more than it holds.
@@ -111,6 +113,18 @@ impl From<EngineError> for Problem {
             }
             EngineError::Store(error) => error.into(),
             EngineError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Problem {
+        match error {
+            WebhookError::NotFound => Problem::NotFound("webhook"),
+            WebhookError::Disbelieved(_) => Problem::Disbelieved,
+            WebhookError::BadBody(message) => Problem::invalid(message),
+            WebhookError::Conflict(message) => Problem::Conflict(message),
+            WebhookError::Engine(error) => error.into(),
         }
     }
 }

@@ -28,6 +28,11 @@ mod runs_tests;
 mod schema;
 mod start;
 mod triggers;
+mod webhook_events;
+mod webhook_list;
+mod webhook_routes;
+#[cfg(test)]
+mod webhook_tests;
 mod workflow_edit;
 mod workflow_list;
 mod workflows;
@@ -39,6 +44,7 @@ mod writer_tests;
 
 pub use doctor::{Finding, inspect};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;

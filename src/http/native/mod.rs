@@ -10,7 +10,7 @@ mod versions;
 mod workflow_body;
 mod workflows;
 
-pub(super) use refusal::render;
+pub(super) use refusal::{message, render, status_and_code};
 
 use super::endpoint::Endpoint;
 use super::front::json_type;

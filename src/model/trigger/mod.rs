@@ -3,7 +3,7 @@
 //! every mistake is told with its place.
 
 mod schedule;
-mod webhook;
+pub mod webhook;
 
 pub use schedule::ScheduleTrigger;
 pub use webhook::WebhookTrigger;
