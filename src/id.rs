@@ -80,6 +80,10 @@ id!(
     /// The record of an API key: `key_` and a UUID. It stays when the key's text is rotated.
     KeyId, "key_"
 );
+id!(
+    /// A connection: `conn_` and a UUID.
+    ConnectionId, "conn_"
+);
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,9 @@
 
 mod first_start;
 mod listen;
+mod master_key;
+
+pub use master_key::{Rekeyed, rekey};
 
 use crate::auth::{KeyText, Keyring, KeyringOptions};
 use crate::clock::{Clock, iso_utc};
@@ -17,6 +20,7 @@ use crate::http::{
 };
 use crate::model::event::EventRetention;
 use crate::model::plan::DefinitionLimits;
+use crate::secret::MasterKey;
 use crate::store::{CommitHook, Store, StoreOptions};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
@@ -110,7 +114,8 @@ impl App {
             timeout_ms: config.http_timeout_ms,
         })
         .map_err(Error::new)?;
-        let engine = engine(&config, &store, &clock, &outbound);
+        let key = master_key::settle(&config, &folder, &store).await?;
+        let engine = engine(&config, &store, &clock, &outbound, key);
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -275,7 +280,13 @@ impl App {
     }
 }
 
-fn engine(config: &Config, store: &Store, clock: &Clock, outbound: &Outbound) -> Engine {
+fn engine(
+    config: &Config,
+    store: &Store,
+    clock: &Clock,
+    outbound: &Outbound,
+    key: MasterKey,
+) -> Engine {
     let definition_limits = DefinitionLimits {
         max_steps: config.max_steps,
     };
@@ -290,6 +301,7 @@ fn engine(config: &Config, store: &Store, clock: &Clock, outbound: &Outbound) ->
         clock.clone(),
         workflows,
         outbound.clone(),
+        key,
         EngineOptions {
             max_running_runs: config.max_running_runs,
             max_output_bytes: config.max_output_bytes,

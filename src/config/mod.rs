@@ -7,11 +7,12 @@ mod load;
 mod settings;
 mod value;
 
-pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, Sources, load};
+pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, Sources, load};
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
 use crate::model::limit::Limit;
+use crate::secret::MasterKey;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -87,6 +88,9 @@ pub struct Config {
     pub webhook_events_count: u64,
     /// How many bytes the bodies of the kept webhook events have together.
     pub webhook_events_bytes: u64,
+    /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
+    /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
+    pub master_key: Option<MasterKey>,
 }
 
 const KIB: usize = 1024;
@@ -130,6 +134,7 @@ impl Config {
             webhook_events_days: 30,
             webhook_events_count: 10_000,
             webhook_events_bytes: 1 << 30,
+            master_key: None,
         }
     }
 

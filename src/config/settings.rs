@@ -262,6 +262,7 @@ mod tests {
             webhook_events_days: 1,
             webhook_events_count: 1,
             webhook_events_bytes: 1,
+            master_key: None,
         }
     }
 

@@ -2,10 +2,14 @@
 //! May not know HTTP or keys. Promises: a recorded step is never run again; nothing is told before its commit; a finished
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
+mod changed_by;
+pub mod connections;
 mod execution;
 mod logs;
 pub mod outbound;
+pub mod redact;
 mod schema;
+pub mod secrets;
 mod start;
 pub mod step;
 mod timer;
@@ -14,7 +18,10 @@ mod watch;
 mod webhook;
 pub mod workflows;
 
+pub use changed_by::ChangedBy;
+pub use connections::Connections;
 pub use logs::StepLog;
+pub use secrets::Secrets;
 pub use start::{Accepted, RunRequest, StartTrigger, Wait};
 pub use watch::Subscription;
 pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest};
@@ -24,6 +31,7 @@ use crate::clock::Clock;
 use crate::engine::outbound::Outbound;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
+use crate::secret::MasterKey;
 use crate::store::{Edit, Store, StoreError};
 use execution::Execution;
 use std::collections::BTreeMap;
@@ -99,6 +107,8 @@ struct Shared {
     options: EngineOptions,
     workflows: Workflows,
     outbound: Outbound,
+    connections: Connections,
+    secrets: Secrets,
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
@@ -108,14 +118,18 @@ struct Shared {
 }
 
 impl Engine {
-    /// An engine at rest: nothing is resumed before [`Engine::resume`].
+    /// An engine at rest: nothing is resumed before [`Engine::resume`]. `key` is the one that the store's secrets are encrypted
+    /// with.
     pub fn new(
         store: Store,
         clock: Clock,
         workflows: Workflows,
         outbound: Outbound,
+        key: MasterKey,
         options: EngineOptions,
     ) -> Engine {
+        let secrets = Secrets::new(store.clone(), clock.clone(), key.clone());
+        let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
         Engine(Arc::new(Shared {
             slots: Arc::new(Semaphore::new(options.max_running_runs)),
             timers: Timers::default(),
@@ -128,12 +142,24 @@ impl Engine {
             options,
             workflows,
             outbound,
+            connections,
+            secrets,
         }))
     }
 
     /// The workflows, compiled.
     pub fn workflows(&self) -> &Workflows {
         &self.0.workflows
+    }
+
+    /// The connections.
+    pub fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    /// The secrets of workflows.
+    pub fn secrets(&self) -> &Secrets {
+        &self.0.secrets
     }
 
     /// Starts the timers and goes on with every unfinished run. Gives their number.

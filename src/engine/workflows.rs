@@ -4,6 +4,7 @@
 use crate::clock::Clock;
 use crate::engine::schema::{Misfit, Schema};
 use crate::engine::step;
+use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
 use crate::model::plan::{DefinitionLimits, DefinitionProblem, Plan, compile};
 use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
@@ -177,8 +178,11 @@ impl Workflows {
             by: by.to_owned(),
             now_ms: self.0.clock.now_ms(),
         };
-        self.check(&edit.draft.definition)
-            .map_err(WorkflowProblem::Invalid)?;
+        let compiled = self.compile(&edit.draft.definition, 0);
+        let compiled = compiled.map_err(WorkflowProblem::Invalid)?;
+        if before.workflow.status == WorkflowStatus::Active {
+            require_ready(&self.0.store, &before.workflow, &compiled)?;
+        }
         let edited = self.0.store.edit_workflow(id.clone(), edit).await;
         Ok(self.changed(id, edited.map_err(WorkflowProblem::Store)?)?)
     }
@@ -189,6 +193,13 @@ impl Workflows {
         id: &WorkflowId,
         status: WorkflowStatus,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
+        // An edit in between could take away what the trigger needs.
+        let _turn = self.0.edits.lock().await;
+        if status == WorkflowStatus::Active
+            && let Some(compiled) = self.get(id)?
+        {
+            require_ready(&self.0.store, &compiled.workflow, &compiled.definition)?;
+        }
         let now_ms = self.0.clock.now_ms();
         let moved = self
             .0

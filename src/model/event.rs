@@ -18,14 +18,17 @@ pub enum DeliveryOutcome {
     Filtered,
     /// The body does not fit the workflow's `inputSchema`.
     InputInvalid,
+    /// Steps of the workflow name secrets that are not set.
+    SecretMissing,
 }
 
 impl DeliveryOutcome {
-    const ALL: [DeliveryOutcome; 4] = [
+    const ALL: [DeliveryOutcome; 5] = [
         DeliveryOutcome::Started,
         DeliveryOutcome::Duplicate,
         DeliveryOutcome::Filtered,
         DeliveryOutcome::InputInvalid,
+        DeliveryOutcome::SecretMissing,
     ];
 
     /// The outcome as it is stored and sent.
@@ -35,6 +38,7 @@ impl DeliveryOutcome {
             DeliveryOutcome::Duplicate => "duplicate",
             DeliveryOutcome::Filtered => "filtered",
             DeliveryOutcome::InputInvalid => "input_invalid",
+            DeliveryOutcome::SecretMissing => "secret_missing",
         }
     }
 

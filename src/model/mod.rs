@@ -4,6 +4,7 @@
 
 pub mod address_limit;
 pub mod audit;
+pub mod connection;
 pub mod event;
 pub mod json;
 pub mod key;
@@ -13,6 +14,7 @@ pub mod plan;
 pub mod run;
 pub mod schema_work;
 pub mod scope;
+pub mod secret;
 pub mod template;
 pub mod trigger;
 pub mod workflow;

@@ -8,6 +8,7 @@ mod audit;
 #[cfg(test)]
 mod audit_tests;
 mod column;
+mod connections;
 mod cursor;
 mod doctor;
 #[cfg(test)]
@@ -26,6 +27,8 @@ mod runs;
 #[cfg(test)]
 mod runs_tests;
 mod schema;
+mod sealed;
+mod secrets;
 mod start;
 mod triggers;
 mod webhook_events;
@@ -42,8 +45,11 @@ mod writer;
 #[cfg(test)]
 mod writer_tests;
 
+pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use sealed::{KeyState, inspect_key, undecryptable};
+pub use secrets::SealedSecret;
 pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::Fixture;
-use super::{audit, journal, keys, run_list, runs, start, workflow_edit, workflow_list, workflows};
+use super::{
+    audit, connections, journal, keys, run_list, runs, secrets, start, workflow_edit,
+    workflow_list, workflows,
+};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 
@@ -83,6 +86,27 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
         ),
         (
+            connections::ONE,
+            "SEARCH connection USING INDEX sqlite_autoindex_connection_1 (id=?)",
+        ),
+        (connections::ACTIVE, "connection_by_provider (provider=?)"),
+        (
+            connections::LIST_OF_PROVIDER,
+            "connection_by_provider (provider=? AND rowid<?)",
+        ),
+        (
+            connections::FORMER_DEFAULT,
+            "connection_default (provider=?)",
+        ),
+        (
+            secrets::ONE,
+            "SEARCH s USING PRIMARY KEY (workflow=? AND name=?)",
+        ),
+        (
+            secrets::OF_WORKFLOW,
+            "SEARCH workflow_secret USING PRIMARY KEY (workflow=?)",
+        ),
+        (
             journal::REMOVE,
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
         ),
@@ -90,7 +114,13 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
 }
 
 /// Queries that walk a table in the order of its rows on purpose, newest first.
-const WALKS: &[&str] = &[audit::ROWS, workflow_list::OLDER, run_list::OLDER];
+const WALKS: &[&str] = &[
+    audit::ROWS,
+    connections::EVERY,
+    connections::LIST,
+    workflow_list::OLDER,
+    run_list::OLDER,
+];
 
 #[test]
 fn queries_search_and_do_not_scan() {
@@ -161,6 +191,8 @@ fn every_index_is_used_and_none_repeats_another() {
         "journal",
         "idempotency",
         "audit",
+        "connection",
+        "workflow_secret",
     ] {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")

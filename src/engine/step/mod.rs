@@ -7,7 +7,9 @@ mod field;
 mod transform;
 pub mod wait;
 
-use crate::engine::outbound::Outbound;
+use crate::engine::connections::Connections;
+use crate::engine::outbound::{Outbound, OutboundRequest, OutboundResponse};
+use crate::engine::redact::Redactor;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
 use futures_util::future::BoxFuture;
@@ -76,14 +78,29 @@ pub struct Done {
 
 /// What an attempt with effects may use.
 pub struct Effects {
-    /// The one HTTP client.
+    /// The one HTTP client; [`Effects::send`] calls it.
     pub outbound: Outbound,
+    /// Credentials of outside services.
+    pub connections: Connections,
+    /// Knows the secrets that the attempt has used. What a step gives goes through it anyway; a step that cuts or encodes what
+    /// it was answered asks it before.
+    pub redactor: Redactor,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
     /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.
     pub timeout_ms: Option<u64>,
     /// When the attempt began, in milliseconds since the Unix epoch: a `Retry-After` that names a date counts from here.
     pub now_ms: i64,
+}
+
+impl Effects {
+    /// Makes a call. The answer and the error have no secret of this attempt in them.
+    pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, StepError> {
+        match self.outbound.send(request).await {
+            Ok(response) => Ok(self.redactor.response(response)),
+            Err(error) => Err(self.redactor.error(error)),
+        }
+    }
 }
 
 #[cfg(test)]

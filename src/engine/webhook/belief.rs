@@ -1,7 +1,8 @@
 //! Which of the workflows behind a path believe a request. May not know what the request says. Promise: each decides by its
 //! own secret and its own rule alone.
 
-use super::{Shared, Target, WebhookError, WebhookRequest, secret, trigger_of};
+use super::{EngineError, Shared, Target, WebhookError, WebhookRequest, trigger_of};
+use crate::engine::secrets::SecretError;
 use crate::model::trigger::webhook::{Believed, Disbelief, Received, WebhookTrigger};
 
 /// A workflow that believes a request.
@@ -65,16 +66,28 @@ fn check(
         return Ok(Err(Disbelief::Unsigned));
     };
     let workflow = &target.workflow;
-    let Some(secret) = secret::secret_of(shared, workflow, &signature.secret)? else {
+    let secret = shared
+        .secrets
+        .value(&workflow.id, signature.secret.as_str());
+    let Some(secret) = secret.map_err(unreadable)? else {
         log::warn!(
             "webhook of workflow {}: its secret {} is not set, so no request is believed",
             workflow.id,
-            signature.secret
+            signature.secret.as_str()
         );
         return Ok(Err(Disbelief::Unsigned));
     };
-    let checked = signature.rule.check(received, secret.as_bytes(), now_ms);
+    let checked = signature
+        .rule
+        .check(received, secret.expose().as_bytes(), now_ms);
     Ok(checked.map(Some))
+}
+
+fn unreadable(error: SecretError) -> EngineError {
+    match error {
+        SecretError::Store(error) => error.into(),
+        other => EngineError::Internal(other.to_string()),
+    }
 }
 
 /// The reason that came nearer to belief.

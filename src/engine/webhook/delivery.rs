@@ -2,7 +2,7 @@
 //! Promise: a run sees the headers that its own trigger shows, and nothing else of the request's head.
 
 use super::belief::Believer;
-use super::{Target, WebhookRequest};
+use super::{EngineError, Shared, Target, WebhookRequest};
 use crate::clock::iso_utc;
 use crate::engine::start::{new_run, requested_run};
 use crate::engine::{RunRequest, StartTrigger};
@@ -62,16 +62,29 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// A request and what was found in it.
+pub(super) struct Seen<'a> {
+    pub(super) request: &'a WebhookRequest,
+    pub(super) headers: &'a [(&'a str, &'a [u8])],
+    pub(super) content: &'a Content,
+    pub(super) targets: &'a [Target],
+    pub(super) now_ms: i64,
+}
+
 /// Everything that is written of a request.
 pub(super) fn recordable(
-    request: &WebhookRequest,
-    headers: &[(&str, &[u8])],
-    content: &Content,
+    shared: &Shared,
+    seen: &Seen<'_>,
     believers: &[Believer<'_>],
-    targets: &[Target],
     id: EventId,
-    now_ms: i64,
-) -> Recordable {
+) -> Result<Recordable, EngineError> {
+    let Seen {
+        request,
+        headers,
+        content,
+        now_ms,
+        ..
+    } = *seen;
     let verified = believers.iter().any(|believer| believer.signed.is_some());
     let mut event = NewEvent {
         provider: request.provider.name.to_owned(),
@@ -84,7 +97,7 @@ pub(super) fn recordable(
             believers
                 .iter()
                 .any(|believer| believer.trigger.shows(name))
-                && !targets.iter().any(|target| signs_with(target, name))
+                && !seen.targets.iter().any(|target| signs_with(target, name))
         }),
         body: request.body.clone(),
         id,
@@ -114,9 +127,10 @@ pub(super) fn recordable(
             now_ms,
         };
         let memory = memory.map(|id| (id, until_ms));
-        deliveries.push(deliver(believer.target, &facts, content, &origin, memory));
+        let target = believer.target;
+        deliveries.push(deliver(shared, target, &facts, content, &origin, memory)?);
     }
-    Recordable { event, deliveries }
+    Ok(Recordable { event, deliveries })
 }
 
 fn signs_with(target: &Target, header: &str) -> bool {
@@ -125,27 +139,37 @@ fn signs_with(target: &Target, header: &str) -> bool {
 
 /// What becomes of an event at one workflow.
 pub(super) fn deliver(
+    shared: &Shared,
     target: &Target,
     facts: &Facts<'_>,
     content: &Content,
     origin: &Origin<'_>,
     memory: Option<(String, i64)>,
-) -> NewDelivery {
+) -> Result<NewDelivery, EngineError> {
     let workflow_sequence = target.workflow.sequence;
-    let drop = |outcome, detail| NewDelivery {
+    let drop = |outcome, detail: String| NewDelivery {
         workflow_sequence,
-        fate: Fate::Drop(outcome, detail),
+        fate: Fate::Drop(outcome, Some(detail)),
     };
     if !facts.trigger.wants(&facts.types) {
         let detail = match facts.types.first() {
             Some(word) => format!("the workflow does not want events of type {word}"),
             None => "the request does not say which event it is".to_owned(),
         };
-        return drop(DeliveryOutcome::Filtered, Some(detail));
+        return Ok(drop(DeliveryOutcome::Filtered, detail));
     }
     if let Err(problems) = target.definition.check_input(&content.value) {
         let detail = in_words(&problems).chars().take(MAX_DETAIL_CHARS).collect();
-        return drop(DeliveryOutcome::InputInvalid, Some(detail));
+        return Ok(drop(DeliveryOutcome::InputInvalid, detail));
+    }
+    let names = target.definition.plan.secret_names();
+    let unset = shared.secrets.missing(&target.workflow, names)?;
+    if !unset.is_empty() {
+        let detail = format!(
+            "the workflow's steps name secrets that are not set: {}",
+            unset.join(", ")
+        );
+        return Ok(drop(DeliveryOutcome::SecretMissing, detail));
     }
     let request = RunRequest {
         workflow: target.clone(),
@@ -170,13 +194,13 @@ pub(super) fn deliver(
         },
     };
     let run = new_run(&requested_run(&request, origin.now_ms), workflow_sequence);
-    NewDelivery {
+    Ok(NewDelivery {
         workflow_sequence,
         fate: Fate::Start {
             run: Box::new(run),
             memory,
         },
-    }
+    })
 }
 
 /// The headers that may be shown; one that was sent several times has its values joined.

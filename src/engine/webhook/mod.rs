@@ -4,7 +4,9 @@
 
 mod belief;
 mod delivery;
-mod secret;
+mod ready;
+
+pub(super) use ready::require_ready;
 
 use super::workflows::CompiledWorkflow;
 use super::{Engine, EngineError, Shared};
@@ -195,7 +197,7 @@ impl Engine {
             .map_err(EngineError::from)?;
         let body = body.ok_or(WebhookError::NotFound)?;
         let now_ms = self.0.clock.now_ms();
-        let (event, by) = (event.clone(), by.to_owned());
+        let (shared, event, by) = (self.0.clone(), event.clone(), by.to_owned());
         let sequence = event.sequence;
         let deliveries = off_the_workers(body.len(), move || {
             let content_type = event.headers.get("content-type").map(String::as_str);
@@ -214,11 +216,16 @@ impl Engine {
                 received_at_ms: event.received_at_ms,
                 now_ms,
             };
-            let deliver = |target: &Target| {
-                let facts = Facts::of(trigger_of(target)?, &headers, &content.value);
-                Some(delivery::deliver(target, &facts, &content, &origin, None))
-            };
-            Ok::<_, WebhookError>(targets.iter().filter_map(deliver).collect())
+            let mut deliveries = Vec::with_capacity(targets.len());
+            for target in &targets {
+                if let Some(trigger) = trigger_of(target) {
+                    let facts = Facts::of(trigger, &headers, &content.value);
+                    let delivery =
+                        delivery::deliver(&shared, target, &facts, &content, &origin, None);
+                    deliveries.push(delivery?);
+                }
+            }
+            Ok::<_, WebhookError>(deliveries)
         })
         .await??;
         let replayed = self
@@ -321,9 +328,14 @@ fn examine(
             text: text.chars().take(1_000).collect(),
         });
     }
-    let recordable = delivery::recordable(
-        request, &headers, &content, &believers, targets, event, now_ms,
-    );
+    let seen = delivery::Seen {
+        request,
+        headers: &headers,
+        content: &content,
+        targets,
+        now_ms,
+    };
+    let recordable = delivery::recordable(shared, &seen, &believers, event)?;
     Ok(Examined::Event(Box::new(recordable)))
 }
 

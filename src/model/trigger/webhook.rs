@@ -13,6 +13,7 @@ pub use verify::{Believed, Disbelief, Piece, Received, SignatureRule};
 
 use super::Trigger;
 use crate::model::plan::DefinitionProblem;
+use crate::model::secret::SecretName;
 use serde_json::Value;
 
 /// For how long an event id is remembered at least, in milliseconds: a day.
@@ -41,7 +42,7 @@ pub struct WebhookTrigger {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signature {
     /// The name of a secret of the workflow.
-    pub secret: String,
+    pub secret: SecretName,
     /// How it is used.
     pub rule: SignatureRule,
 }

@@ -7,6 +7,7 @@ use super::{EventNames, NEVER, Signature, WebhookTrigger};
 use crate::id::is_id;
 use crate::model::plan::DefinitionProblem;
 use crate::model::plan::problem::{self, hint, shown};
+use crate::model::secret::SecretName;
 use serde_json::{Map, Value};
 
 const FIELDS: [&str; 7] = [
@@ -367,20 +368,20 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// The name alone: a secret that stood in the definition would be shown to whoever may read it.
-    fn secret(&mut self) -> Option<String> {
+    fn secret(&mut self) -> Option<SecretName> {
         let value = self.get("secret")?;
         let name = value
             .as_str()
             .and_then(|text| text.trim().strip_prefix("{{")?.strip_suffix("}}"))
             .and_then(|inside| inside.trim().strip_prefix("secrets."))
-            .filter(|name| is_id(name));
+            .and_then(|name| name.parse::<SecretName>().ok());
         if name.is_none() {
             self.add(
                 "secret",
                 "it must be `{{secrets.NAME}}`: the secret itself is set beside the workflow and never stands in it",
             );
         }
-        name.map(str::to_owned)
+        name
     }
 
     /// The names in a header that is a list.
