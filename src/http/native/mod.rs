@@ -7,6 +7,7 @@ mod keys;
 mod refusal;
 mod runs;
 mod versions;
+mod webhook_events;
 mod workflow_body;
 mod workflows;
 
@@ -32,6 +33,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         keys::endpoints(),
         runs::endpoints(),
         versions::endpoints(),
+        webhook_events::endpoints(),
         workflows::endpoints(),
     ]
     .into_iter()
