@@ -2,10 +2,12 @@
 //! May not know other doors. Promise: every answer is in this envelope, dates are ISO 8601 UTC, names are camelCase.
 
 mod audit;
+mod connections;
 mod events;
 mod keys;
 mod refusal;
 mod runs;
+mod secrets;
 mod versions;
 mod webhook_events;
 mod workflow_body;
@@ -29,9 +31,11 @@ type Answer = Result<Response, Problem>;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     [
         audit::endpoints(),
+        connections::endpoints(),
         events::endpoints(),
         keys::endpoints(),
         runs::endpoints(),
+        secrets::endpoints(),
         versions::endpoints(),
         webhook_events::endpoints(),
         workflows::endpoints(),
