@@ -10,6 +10,7 @@ use flowlatch::http::{
 };
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
+use flowlatch::secret::MasterKey;
 use flowlatch::store::{Store, StoreOptions};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -96,6 +97,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         clock.clone(),
         workflows,
         outbound,
+        MasterKey::generate().expect("a key"),
         engine_options,
     );
     let api = Api {

@@ -27,5 +27,6 @@ mod streams;
 mod support;
 mod tls;
 mod upstream;
+mod webhooks;
 mod wire;
 mod workflows;
