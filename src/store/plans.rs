@@ -3,8 +3,8 @@
 
 use super::fixture::Fixture;
 use super::{
-    audit, connections, journal, keys, run_list, runs, secrets, start, workflow_edit,
-    workflow_list, workflows,
+    audit, connections, journal, keys, run_list, runs, secrets, start, webhook_events,
+    webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
 };
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -107,6 +107,55 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
             "SEARCH workflow_secret USING PRIMARY KEY (workflow=?)",
         ),
         (
+            webhook_routes::BEHIND,
+            "SEARCH r USING PRIMARY KEY (provider=? AND path=?)",
+        ),
+        (
+            webhook_routes::REMOVE,
+            "webhook_route_by_workflow (workflow=?)",
+        ),
+        (webhook_events::USED, "PRIMARY KEY (event=?)"),
+        (
+            webhook_events::REMEMBERED,
+            "SEARCH webhook_memory USING PRIMARY KEY (workflow=? AND external_id=?)",
+        ),
+        (
+            webhook_events::FORGET_MEMORY,
+            "webhook_memory_by_expiry (expires_at_ms<?)",
+        ),
+        (
+            webhook_list::EVENT,
+            "SEARCH e USING INDEX sqlite_autoindex_webhook_event_1 (id=?)",
+        ),
+        (
+            webhook_list::BODY,
+            "SEARCH webhook_body USING INTEGER PRIMARY KEY",
+        ),
+        (
+            webhook_list::ALL,
+            "SEARCH e USING INTEGER PRIMARY KEY (rowid<?)",
+        ),
+        (
+            webhook_list::OF_PROVIDER,
+            "webhook_event_by_provider (provider=? AND rowid<?)",
+        ),
+        (
+            webhook_list::OF_WORKFLOW,
+            "webhook_delivery_by_workflow (workflow=? AND event<?)",
+        ),
+        (
+            webhook_list::OF_PREFIX,
+            "webhook_delivery_by_workflow (workflow=? AND event<?)",
+        ),
+        (
+            webhook_list::DELIVERIES,
+            "SEARCH d USING PRIMARY KEY (event=?)",
+        ),
+        (
+            webhook_list::REMOVE_OLDEST,
+            "SEARCH webhook_event USING INTEGER PRIMARY KEY",
+        ),
+        (
             journal::REMOVE,
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
         ),
@@ -120,6 +169,8 @@ const WALKS: &[&str] = &[
     connections::LIST,
     workflow_list::OLDER,
     run_list::OLDER,
+    webhook_list::AGES,
+    webhook_list::OLDER,
 ];
 
 #[test]
@@ -193,6 +244,11 @@ fn every_index_is_used_and_none_repeats_another() {
         "audit",
         "connection",
         "workflow_secret",
+        "webhook_route",
+        "webhook_event",
+        "webhook_body",
+        "webhook_delivery",
+        "webhook_memory",
     ] {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")
