@@ -14,3 +14,4 @@ mod soak;
 mod support;
 #[path = "../api/upstream.rs"]
 mod upstream;
+mod webhooks;
