@@ -97,7 +97,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         clock.clone(),
         workflows,
         outbound,
-        MasterKey::generate().expect("a key"),
+        MasterKey::generate().expect("random"),
         engine_options,
     );
     let api = Api {

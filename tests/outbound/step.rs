@@ -1,8 +1,13 @@
 //! The step `api.request`, through the registry as the engine calls it.
 
 use crate::server::{Asked, Reply, Server, outbound};
+use flowlatch::clock::Clock;
+use flowlatch::engine::connections::Connections;
+use flowlatch::engine::redact::Redactor;
 use flowlatch::engine::step::{Behaviour, Effects, find};
 use flowlatch::model::run::StepError;
+use flowlatch::secret::MasterKey;
+use flowlatch::store::{Store, StoreOptions};
 use serde_json::{Value, json};
 
 const NOW_MS: i64 = 1_705_312_800_000;
@@ -11,8 +16,18 @@ async fn call(config: Value) -> Result<Value, StepError> {
     let Behaviour::Effect(run) = find("api.request").expect("a step type").behaviour else {
         panic!("api.request has effects");
     };
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = StoreOptions {
+        readers: 2,
+        commit_hook: None,
+    };
+    let store = Store::open(&folder.path().join("test.db"), options).expect("a store");
+    let key = MasterKey::generate().expect("random");
+    let client = outbound(&["127.0.0.1"]);
     let effects = Effects {
-        outbound: outbound(&["127.0.0.1"]),
+        connections: Connections::new(store, Clock::manual(NOW_MS), key, client.clone()),
+        redactor: Redactor::default(),
+        outbound: client,
         idempotency_key: "run_1:pay now[3]".into(),
         timeout_ms: None,
         now_ms: NOW_MS,

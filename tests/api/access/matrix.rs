@@ -18,6 +18,7 @@ struct Fixtures {
     workflow: String,
     run: String,
     key: String,
+    connection: String,
 }
 
 /// Keys that let nobody in, each with the reason that is told.
@@ -58,7 +59,15 @@ impl Bench {
         assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
         let body = json!({ "name": "victim", "scopes": ["workflows:read"] });
         let (key, _) = self.server.with_key(body).await;
+        let admin = self.server.admin();
+        let made = admin.post("/api/v1/connections", a_connection()).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        let secret = json!({ "key": "KEPT", "value": "a-value" });
+        let secrets = format!("/api/v1/workflows/{workflow}/secrets");
+        let kept = admin.post(&secrets, secret).await;
+        assert_eq!(kept.status, StatusCode::CREATED, "{}", kept.text);
         Fixtures {
+            connection: text(&made.data()["id"]),
             workflow,
             run: text(&started.data()["runId"]),
             key: text(&key["id"]),
@@ -121,11 +130,13 @@ impl Bench {
             ("/workflows/:id", &fixtures.workflow),
             ("/runs/:id", &fixtures.run),
             ("/api-keys/:id", &fixtures.key),
+            ("/connections/:id", &fixtures.connection),
         ] {
             let kind = place.strip_suffix(":id").expect("a parameter");
             path = path.replace(place, &format!("{kind}{id}"));
         }
         path = path.replace(":version", "1");
+        path = path.replace("/secrets/:name", "/secrets/KEPT");
         assert!(!path.contains(':'), "a parameter without a value: {path}");
         client
             .send(endpoint.method.clone(), &path, effective_body(endpoint))
@@ -140,8 +151,13 @@ impl Bench {
             "/api/v1/workflows",
             "/api/v1/workflows?status=archived",
             "/api/v1/runs",
+            "/api/v1/connections",
             "/api/v1/auth/api-keys",
             "/api/v1/audit?action=key.created",
+            "/api/v1/audit?action=connection.tested",
+            "/api/v1/audit?action=secret.created",
+            "/api/v1/audit?action=secret.updated",
+            "/api/v1/audit?action=secret.deleted",
             "/api/v1/audit?action=key.updated",
             "/api/v1/audit?action=key.rotated",
         ] {
@@ -163,10 +179,21 @@ fn effective_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/workflows" | "/api/v1/workflows/validate") => definition,
         ("PUT", "/api/v1/workflows/:id") => json!({ "description": "changed" }),
         ("POST", "/api/v1/auth/api-keys") => json!({ "name": "made", "scopes": ["runs:read"] }),
-        ("PATCH", "/api/v1/auth/api-keys/:id") => json!({ "name": "changed" }),
+        ("PATCH", "/api/v1/auth/api-keys/:id") | ("PUT", "/api/v1/connections/:id") => {
+            json!({ "name": "changed" })
+        }
+        ("POST", "/api/v1/connections") => a_connection(),
+        ("POST", "/api/v1/workflows/:id/secrets") => json!({ "key": "MADE", "value": "a-value" }),
+        ("PUT", "/api/v1/workflows/:id/secrets/:name") => json!({ "value": "another" }),
         ("POST", _) => json!({}),
         _ => Value::Null,
     }
+}
+
+/// For a host that is refused before anybody is called.
+fn a_connection() -> Value {
+    json!({ "name": "made", "provider": "crm", "type": "bearer", "credentials": { "token": "a-token" },
+        "hosts": ["127.0.0.1"] })
 }
 
 fn pure_step() -> Value {
