@@ -5,6 +5,7 @@
 mod content;
 mod provider;
 mod read;
+mod reader;
 mod verify;
 
 pub use content::{Content, EventNames};
@@ -148,5 +149,7 @@ impl WebhookTrigger {
     }
 }
 
+#[cfg(test)]
+mod definition_tests;
 #[cfg(test)]
 mod tests;

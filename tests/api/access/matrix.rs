@@ -15,6 +15,7 @@ const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 /// What the paths' parameters name.
 struct Fixtures {
+    event: String,
     workflow: String,
     run: String,
     key: String,
@@ -67,11 +68,23 @@ impl Bench {
         let kept = admin.post(&secrets, secret).await;
         assert_eq!(kept.status, StatusCode::CREATED, "{}", kept.text);
         Fixtures {
+            event: self.event().await,
             connection: text(&made.data()["id"]),
             workflow,
             run: text(&started.data()["runId"]),
             key: text(&key["id"]),
         }
+    }
+
+    /// An event that a webhook has brought; it can be replayed.
+    async fn event(&self) -> String {
+        let hooked =
+            json!({ "name": "hooked", "trigger": { "type": "webhook" }, "steps": pure_step() });
+        let workflow = self.server.workflow_with(hooked).await;
+        let path = format!("/webhooks/custom/{workflow}");
+        let received = self.server.anonymous().post(&path, json!({})).await;
+        assert_eq!(received.status, StatusCode::OK, "{}", received.text);
+        text(&received.json()["eventId"])
     }
 
     async fn strangers(&self) -> Strangers {
@@ -129,6 +142,7 @@ impl Bench {
         for (place, id) in [
             ("/workflows/:id", &fixtures.workflow),
             ("/runs/:id", &fixtures.run),
+            ("/events/:id", &fixtures.event),
             ("/api-keys/:id", &fixtures.key),
             ("/connections/:id", &fixtures.connection),
         ] {

@@ -8,9 +8,9 @@ use flowlatch::http::{Access, Endpoint, table};
 
 /// What is open without a key, and nothing else.
 const OPEN: [&str; 3] = [
-    "POST /webhooks/:provider/:id/:path",
     "GET /api/health",
     "POST /webhooks/:provider/:path",
+    "POST /webhooks/:provider/:id/:path",
 ];
 
 fn line(endpoint: &Endpoint) -> String {
@@ -55,6 +55,9 @@ fn the_whole_table() {
     GET    /api/v1/runs/:id/events -> runs:read, read
     GET    /api/v1/runs/:id/logs -> runs:read, read
     POST   /api/v1/runs/:id/retry -> workflows:execute, execute
+    GET    /api/v1/webhooks/events -> runs:read, read
+    GET    /api/v1/webhooks/events/:id -> runs:read, read
+    POST   /api/v1/webhooks/events/:id/replay -> workflows:execute, execute
     GET    /api/v1/workflows -> workflows:read, read
     POST   /api/v1/workflows -> workflows:write, write
     GET    /api/v1/workflows/:id -> workflows:read, read
@@ -71,6 +74,8 @@ fn the_whole_table() {
     GET    /api/v1/workflows/:id/versions/:version -> workflows:read, read
     POST   /api/v1/workflows/:id/versions/:version/restore -> workflows:write, write
     POST   /api/v1/workflows/validate -> workflows:write, write
+    POST   /webhooks/:provider/:id/:path -> open
+    POST   /webhooks/:provider/:path -> open
     ");
 }
 

@@ -142,11 +142,8 @@ async fn an_address_has_its_limit() {
 }
 
 #[tokio::test]
-async fn other_paths_and_methods_are_refused_in_bare_words() {
-    let server = TestServer::start_with(Clock::system(), |config| {
-        config.cors_origins = vec!["https://page.example".to_owned()];
-    })
-    .await;
+async fn other_paths_are_refused_in_bare_words() {
+    let server = TestServer::start().await;
     hooked(&server, open("door")).await;
     let (address, host) = (server.address(), server.address().to_string());
     let mut connection = raw::Connection::open(address).await;
@@ -186,6 +183,18 @@ async fn other_paths_and_methods_are_refused_in_bare_words() {
         );
         assert_eq!(connection.send(&request).await.status, status, "{target}");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn other_methods_are_refused_and_no_page_may_call() {
+    let server = TestServer::start_with(Clock::system(), |config| {
+        config.cors_origins = vec!["https://page.example".to_owned()];
+    })
+    .await;
+    hooked(&server, open("door")).await;
+    let (address, host) = (server.address(), server.address().to_string());
+    let mut connection = raw::Connection::open(address).await;
     for method in ["GET", "PUT", "OPTIONS", "DELETE"] {
         let headers = [
             ("Host", host.as_str()),

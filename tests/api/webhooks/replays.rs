@@ -104,13 +104,8 @@ async fn what_was_received_is_remembered_over_a_restart() {
     server.stop().await;
 }
 
-#[tokio::test]
-async fn an_event_is_replayed_for_those_who_match_now() {
-    let server = server().await;
-    let mut trigger = signed("github");
-    trigger["path"] = json!("repo");
-    trigger["events"] = json!(["push"]);
-    let first = hooked(&server, trigger.clone()).await;
+/// A push, as GitHub sends it.
+async fn push(server: &TestServer) -> Value {
     let body = b"{\"n\":1}";
     let signature = format!("sha256={}", hmac(&[body]));
     let headers = [
@@ -118,9 +113,19 @@ async fn an_event_is_replayed_for_those_who_match_now() {
         ("x-github-event", "push"),
         ("x-github-delivery", "d-1"),
     ];
-    let received = send(&server, "/webhooks/github/repo", &headers, body)
+    send(server, "/webhooks/github/repo", &headers, body)
         .await
-        .json();
+        .json()
+}
+
+#[tokio::test]
+async fn an_event_is_replayed_for_those_who_match_now() {
+    let server = server().await;
+    let mut trigger = signed("github");
+    trigger["path"] = json!("repo");
+    trigger["events"] = json!(["push"]);
+    let first = hooked(&server, trigger.clone()).await;
+    let received = push(&server).await;
     let event = received["eventId"].as_str().expect("an id").to_owned();
     let later = hooked(&server, trigger.clone()).await;
     trigger["events"] = json!(["pull_request"]);
@@ -161,9 +166,7 @@ async fn an_event_is_replayed_for_those_who_match_now() {
     assert_eq!(deliveries.as_array().map(Vec::len), Some(2));
 
     // The sender's own second attempt is still a duplicate for the first, and new for the one that came later.
-    let again = send(&server, "/webhooks/github/repo", &headers, body)
-        .await
-        .json();
+    let again = push(&server).await;
     assert_eq!(again["workflowsTriggered"], 1, "{again}");
     for workflow in [&first, &later] {
         let pause = format!("/api/v1/workflows/{workflow}/pause");

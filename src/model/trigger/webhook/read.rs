@@ -2,6 +2,7 @@
 //! requests. Promise: every mistake at once with its place; a setting that would not protect what it seems to is a mistake.
 
 use super::provider::{Algorithm, Encoding, PROVIDERS, Provider, TimestampFormat};
+use super::reader::{Reader, is_header_name};
 use super::verify::{Piece, SignatureRule};
 use super::{EventNames, NEVER, Signature, WebhookTrigger};
 use crate::id::is_id;
@@ -38,16 +39,8 @@ const VERIFY_FIELDS: [&str; 15] = [
 ];
 const MAX_EVENTS: usize = 100;
 const MAX_HEADERS: usize = 20;
-const MAX_TEXT_CHARS: usize = 200;
 const MAX_TOLERANCE_SECONDS: i64 = 86_400;
 const DEFAULT_TOLERANCE_SECONDS: i64 = 300;
-
-/// What is being read, and what was found wrong with it.
-struct Reader<'a, 'p> {
-    fields: &'a Map<String, Value>,
-    place: &'static str,
-    found: &'p mut Vec<DefinitionProblem>,
-}
 
 impl WebhookTrigger {
     pub(in crate::model::trigger) fn read(
@@ -60,12 +53,14 @@ impl WebhookTrigger {
             place: "trigger",
             found,
         };
-        trigger.near_misses();
-        let provider = trigger.provider()?;
+        trigger.near_misses(&FIELDS);
+        let provider = trigger.provider();
         let path = trigger.path();
         let events = trigger.list("events", MAX_EVENTS);
         let headers = trigger.headers();
         let explicit = trigger.flag("verifySignature");
+        // What the rest means depends on it.
+        let provider = provider?;
         let nothing = Map::new();
         let given = trigger.object("verify");
         let mut verify = Reader {
@@ -97,48 +92,6 @@ impl WebhookTrigger {
 }
 
 impl<'a> Reader<'a, '_> {
-    fn add(&mut self, name: &str, message: impl Into<String>) {
-        problem::add(self.found, format!("{}.{name}", self.place), message);
-    }
-
-    fn get(&self, name: &str) -> Option<&'a Value> {
-        self.fields.get(name).filter(|value| !value.is_null())
-    }
-
-    /// Other tools keep fields of their own in a trigger; only near misses of ours are mistakes.
-    fn near_misses(&mut self) {
-        let unknown = self
-            .fields
-            .keys()
-            .filter(|name| !FIELDS.contains(&name.as_str()));
-        let missed: Vec<(&String, &str)> = unknown
-            .filter_map(|name| Some((name, problem::nearest(name, FIELDS.into_iter())?)))
-            .collect();
-        for (name, meant) in missed {
-            let message = format!("a webhook trigger has no such field; did you mean `{meant}`?");
-            self.add(name, message);
-        }
-    }
-
-    fn only(&mut self, known: &[&'static str]) {
-        let unknown = self
-            .fields
-            .keys()
-            .filter(|name| !known.contains(&name.as_str()));
-        for name in unknown
-            .take(20)
-            .map(|name| problem::short(name))
-            .collect::<Vec<_>>()
-        {
-            let message = format!(
-                "there is no such setting{}; there are {}",
-                hint(&name, known.iter().copied()),
-                known.join(", ")
-            );
-            self.add(&name, message);
-        }
-    }
-
     fn provider(&mut self) -> Option<&'static Provider> {
         let names = || PROVIDERS.iter().map(|provider| provider.name);
         let Some(value) = self.get("provider") else {
@@ -175,35 +128,6 @@ impl<'a> Reader<'a, '_> {
         good
     }
 
-    /// Texts, each 1 to 200 characters.
-    fn list(&mut self, name: &str, max: usize) -> Vec<String> {
-        let Some(value) = self.get(name) else {
-            return Vec::new();
-        };
-        let texts = value
-            .as_array()
-            .filter(|items| items.len() <= max)
-            .map(|items| {
-                let good = |item: &Value| {
-                    item.as_str()
-                        .filter(|text| is_short(text))
-                        .map(str::to_owned)
-                };
-                items.iter().map(good).collect::<Option<Vec<String>>>()
-            });
-        match texts {
-            Some(Some(texts)) => texts,
-            _ => {
-                let message = format!(
-                    "it is {}; it must be an array of at most {max} texts, each 1 to {MAX_TEXT_CHARS} characters long",
-                    shown(value)
-                );
-                self.add(name, message);
-                Vec::new()
-            }
-        }
-    }
-
     fn headers(&mut self) -> Vec<String> {
         let names = self.list("headers", MAX_HEADERS);
         let names: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
@@ -218,71 +142,6 @@ impl<'a> Reader<'a, '_> {
             }
         }
         names
-    }
-
-    fn flag(&mut self, name: &str) -> Option<bool> {
-        let value = self.get(name)?;
-        let flag = value.as_bool();
-        if flag.is_none() {
-            self.add(
-                name,
-                format!("it is {}; it must be true or false", shown(value)),
-            );
-        }
-        flag
-    }
-
-    fn object(&mut self, name: &str) -> Option<&'a Map<String, Value>> {
-        let value = self.get(name)?;
-        let object = value.as_object();
-        if object.is_none() {
-            self.add(
-                name,
-                format!("it is {}; it must be an object", shown(value)),
-            );
-        }
-        object
-    }
-
-    fn text(&mut self, name: &str) -> Option<&'a str> {
-        let value = self.get(name)?;
-        let text = value.as_str().filter(|text| is_short(text));
-        if text.is_none() {
-            let message = format!(
-                "it is {}; it must be a text of 1 to {MAX_TEXT_CHARS} characters",
-                shown(value)
-            );
-            self.add(name, message);
-        }
-        text
-    }
-
-    fn header(&mut self, name: &str) -> Option<String> {
-        let text = self.text(name)?.to_ascii_lowercase();
-        let good = is_header_name(&text);
-        if !good {
-            self.add(name, format!("`{text}` is not the name of a header"));
-        }
-        good.then_some(text)
-    }
-
-    fn choice<T: Copy>(&mut self, name: &str, default: T, choices: &[(&str, T)]) -> T {
-        let Some(text) = self.text(name) else {
-            return default;
-        };
-        let chosen = choices.iter().find(|(word, _)| *word == text);
-        if chosen.is_none() {
-            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-            self.add(
-                name,
-                format!(
-                    "it is \"{}\"; use {}",
-                    problem::short(text),
-                    words.join(", ")
-                ),
-            );
-        }
-        chosen.map_or(default, |(_, value)| *value)
     }
 
     fn names(&mut self, provider: &Provider) -> EventNames {
@@ -487,13 +346,4 @@ fn pieces(text: &str) -> Result<Vec<Piece>, String> {
         pieces.push(Piece::Text(rest.to_owned()));
     }
     Ok(pieces)
-}
-
-fn is_short(text: &str) -> bool {
-    !text.is_empty() && text.chars().count() <= MAX_TEXT_CHARS
-}
-
-fn is_header_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.len() <= 64 && name.bytes().all(allowed)
 }
