@@ -3,6 +3,7 @@
 mod belief;
 mod bounds;
 mod events;
+mod readme;
 mod replays;
 
 use crate::support::{Answer, TestServer};
