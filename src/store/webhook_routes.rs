@@ -45,10 +45,9 @@ pub(super) fn follow(connection: &Connection, workflow: &Workflow) -> Result<(),
     let mut insert = connection.prepare_cached(
         "INSERT OR IGNORE INTO webhook_route (provider, path, workflow) VALUES (?1, ?2, ?3)",
     )?;
-    for path in [Some(workflow.id.as_str()), trigger.path.as_deref()] {
-        if let Some(path) = path {
-            insert.execute((trigger.provider.name, path, workflow.sequence))?;
-        }
+    let paths = [Some(workflow.id.as_str()), trigger.path.as_deref()];
+    for path in paths.into_iter().flatten() {
+        insert.execute((trigger.provider.name, path, workflow.sequence))?;
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ impl WebhookTrigger {
     /// The webhook trigger of a definition that was accepted once.
     pub fn of(definition: &Value) -> Option<WebhookTrigger> {
         match Trigger::read(definition.get("trigger"), &mut Vec::new())? {
-            Trigger::Webhook(trigger) => Some(trigger),
+            Trigger::Webhook(trigger) => Some(*trigger),
             Trigger::Api | Trigger::Schedule(_) => None,
         }
     }

@@ -13,7 +13,7 @@ fn problems(trigger: Value) -> Vec<String> {
         }
         other => other,
     };
-    match read(trigger) {
+    match read(&trigger) {
         Ok(trigger) => panic!("{trigger:?}"),
         Err(found) => found
             .iter()
@@ -88,7 +88,7 @@ fn settings_that_would_not_protect_are_refused() {
 
 #[test]
 fn a_preset_without_a_secret_is_not_ready() {
-    let missing = |trigger: Value| read(trigger).expect("a draft").missing();
+    let missing = |trigger: Value| read(&trigger).expect("a draft").missing();
     for provider in PROVIDERS.iter() {
         let trigger = json!({"type": "webhook", "provider": provider.name});
         assert_eq!(missing(trigger).is_some(), provider.header.is_some());
@@ -100,20 +100,21 @@ fn a_preset_without_a_secret_is_not_ready() {
             assert_eq!(signed_by(provider.name).missing(), None);
         }
     }
-    let open = read(json!({"type": "webhook", "path": "/memo"})).expect("a trigger");
+    let open = read(&json!({"type": "webhook", "path": "/memo"})).expect("a trigger");
     assert_eq!(
         (open.path.as_deref(), open.must_be_signed),
         (Some("memo"), false)
     );
     let verify = json!({"secret": "{{ secrets.HOOK }}", "header": "X-Signature"});
-    let own = read(json!({"type": "webhook", "verify": verify})).expect("a trigger");
+    let own = read(&json!({"type": "webhook", "verify": verify})).expect("a trigger");
     assert!(own.must_be_signed && own.missing().is_none());
 }
 
 #[test]
 fn events_match_whole_or_by_their_beginning() {
     let trigger = |events: Value| {
-        read(json!({"type": "webhook", "provider": "github", "events": events})).expect("a trigger")
+        read(&json!({"type": "webhook", "provider": "github", "events": events}))
+            .expect("a trigger")
     };
     let types = |words: &[&str]| {
         words

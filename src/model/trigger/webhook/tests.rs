@@ -13,10 +13,10 @@ const NOW_MS: i64 = 1_705_312_800_000;
 const SECRET: &[u8] = b"whsec_0123456789";
 const URL: &str = "https://hooks.example/webhooks/x/y?z=1";
 
-pub(super) fn read(trigger: Value) -> Result<WebhookTrigger, Vec<DefinitionProblem>> {
+pub(super) fn read(trigger: &Value) -> Result<WebhookTrigger, Vec<DefinitionProblem>> {
     let mut found = Vec::new();
-    match Trigger::read(Some(&trigger), &mut found) {
-        Some(Trigger::Webhook(trigger)) => Ok(trigger),
+    match Trigger::read(Some(trigger), &mut found) {
+        Some(Trigger::Webhook(trigger)) => Ok(*trigger),
         _ => Err(found),
     }
 }
@@ -24,7 +24,7 @@ pub(super) fn read(trigger: Value) -> Result<WebhookTrigger, Vec<DefinitionProbl
 pub(super) fn signed_by(provider: &str) -> WebhookTrigger {
     let verify = json!({"secret": "{{secrets.HOOK}}"});
     let trigger = json!({"type": "webhook", "provider": provider, "verify": verify});
-    read(trigger).expect("a trigger")
+    read(&trigger).expect("a trigger")
 }
 
 fn rule(trigger: &WebhookTrigger) -> &SignatureRule {
