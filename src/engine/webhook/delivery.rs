@@ -4,7 +4,7 @@
 use super::belief::Believer;
 use super::{EngineError, Shared, Target, WebhookRequest};
 use crate::clock::iso_utc;
-use crate::engine::start::{new_run, requested_run};
+use crate::engine::requested::{new_run, requested_run};
 use crate::engine::{RunRequest, StartTrigger};
 use crate::id::EventId;
 use crate::model::event::DeliveryOutcome;
