@@ -23,10 +23,16 @@ mod pages_tests;
 #[cfg(test)]
 mod plans;
 mod readers;
+mod retention;
+#[cfg(test)]
+mod retention_tests;
 mod run_list;
 mod runs;
 #[cfg(test)]
 mod runs_tests;
+mod schedules;
+#[cfg(test)]
+mod schedules_tests;
 mod schema;
 mod sealed;
 mod secrets;
@@ -49,7 +55,9 @@ mod writer_tests;
 pub use answers::Answer;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
+pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use schedules::{DueSchedule, Fire};
 pub use sealed::{KeyState, inspect_key, undecryptable};
 pub use secrets::SealedSecret;
 pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};

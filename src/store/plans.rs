@@ -3,8 +3,8 @@
 
 use super::fixture::Fixture;
 use super::{
-    audit, connections, journal, keys, run_list, runs, secrets, start, webhook_events,
-    webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
+    audit, connections, journal, keys, retention, run_list, runs, schedules, secrets, start,
+    webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
 };
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -24,6 +24,16 @@ fn plan(connection: &Connection, sql: &str) -> String {
 
 /// Queries with what their plan has to hold.
 fn point_queries() -> Vec<(&'static str, &'static str)> {
+    [
+        general_queries(),
+        schedule_queries(),
+        credential_queries(),
+        webhook_queries(),
+    ]
+    .concat()
+}
+
+fn general_queries() -> Vec<(&'static str, &'static str)> {
     vec![
         (keys::DELETE_SECRETS, "api_key_secret_by_key"),
         (audit::ROWS_OF_ACTOR, "audit_by_actor"),
@@ -71,9 +81,34 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
         ),
         (runs::RUN_BY_SEQUENCE, "SEARCH r USING INTEGER PRIMARY KEY"),
         (runs::OPEN_RUNS, "run_unfinished"),
+        (runs::OPEN_RUN, "SEARCH r USING INTEGER PRIMARY KEY"),
+        (
+            runs::WORKFLOW_AND_PARENT,
+            "SEARCH run USING INTEGER PRIMARY KEY",
+        ),
         (
             runs::FORGET_IDEMPOTENCY,
             "idempotency_by_expiry (expires_at_ms<?)",
+        ),
+        (
+            retention::RUNS_AFTER,
+            "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)",
+        ),
+        (
+            retention::RUNS_OF_WORKFLOW_AFTER,
+            "run_by_workflow (workflow=? AND rowid>?)",
+        ),
+        (
+            retention::FINISHED_RUNS_OF_WORKFLOW,
+            "run_by_workflow (workflow=?)",
+        ),
+        (
+            retention::RUNS_WITH_KEYS,
+            "idempotency_by_expiry (expires_at_ms>?)",
+        ),
+        (
+            retention::REMOVE_FINISHED,
+            "SEARCH run USING INTEGER PRIMARY KEY",
         ),
         (start::KNOWN_KEY, "PRIMARY KEY (workflow=? AND key=?)"),
         (journal::ADVANCE, "SEARCH run USING INTEGER PRIMARY KEY"),
@@ -89,6 +124,31 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
             journal::REMOVE,
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
         ),
+    ]
+}
+
+fn schedule_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            schedules::NEXT_FIRE,
+            "SEARCH schedule USING COVERING INDEX schedule_by_next_fire (next_fire_ms>?)",
+        ),
+        (schedules::DUE, "schedule_by_next_fire (next_fire_ms<?)"),
+        (schedules::LATER, "schedule_by_next_fire (next_fire_ms>?)"),
+        (
+            schedules::STATUS,
+            "SEARCH schedule USING INTEGER PRIMARY KEY",
+        ),
+        (
+            schedules::FIRINGS,
+            "firing_by_workflow (workflow=? AND rowid<?)",
+        ),
+        (
+            schedules::STARTED,
+            "firing_started (workflow=? AND scheduled_at_ms=?)",
+        ),
+        (schedules::FORGET_OLD, "firing_by_age (fired_at_ms<?)"),
+        (schedules::FORGET_MANY, "firing_by_workflow (workflow=?"),
     ]
 }
 
@@ -128,6 +188,8 @@ const TABLES: &[&str] = &[
     "run",
     "journal",
     "idempotency",
+    "schedule",
+    "firing",
     "audit",
     "connection",
     "workflow_secret",
@@ -193,12 +255,6 @@ fn webhook_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-/// All of them.
-fn searches() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let parts = [point_queries(), credential_queries(), webhook_queries()];
-    parts.into_iter().flatten()
-}
-
 /// Queries that walk a table in the order of its rows on purpose, newest first.
 const WALKS: &[&str] = &[
     audit::ROWS,
@@ -214,7 +270,7 @@ const WALKS: &[&str] = &[
 fn queries_search_and_do_not_scan() {
     let fixture = Fixture::new();
     let connection = fixture.raw();
-    for (sql, expected) in searches() {
+    for (sql, expected) in point_queries() {
         let plan = plan(&connection, sql);
         assert!(plan.contains(expected), "{sql}\n{plan}");
         assert!(
@@ -245,7 +301,8 @@ fn pages_of_runs_come_in_order_from_an_index() {
 fn every_index_is_used_and_none_repeats_another() {
     let fixture = Fixture::new();
     let connection = fixture.raw();
-    let mut queries: Vec<&str> = searches().map(|(sql, _)| sql).collect();
+    let queries = point_queries();
+    let mut queries: Vec<&str> = queries.into_iter().map(|(sql, _)| sql).collect();
     queries.extend(run_list::all_list_sql());
     let plans: Vec<String> = queries.iter().map(|sql| plan(&connection, sql)).collect();
     let indexes: Vec<(String, String)> = connection

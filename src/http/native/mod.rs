@@ -5,8 +5,10 @@ mod approvals;
 mod audit;
 mod connections;
 mod events;
+mod firings;
 mod keys;
 mod refusal;
+mod retention;
 mod runs;
 mod secrets;
 mod versions;
@@ -35,7 +37,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         audit::endpoints(),
         connections::endpoints(),
         events::endpoints(),
+        firings::endpoints(),
         keys::endpoints(),
+        retention::endpoints(),
         runs::endpoints(),
         secrets::endpoints(),
         versions::endpoints(),
