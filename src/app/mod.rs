@@ -18,7 +18,6 @@ use crate::error::{Error, Result};
 use crate::http::{
     self, Api, ApiOptions, Front, Hosts, Ingestion, Listen, Peer, ServeOptions, Tls,
 };
-use crate::model::event::EventRetention;
 use crate::model::plan::DefinitionLimits;
 use crate::secret::MasterKey;
 use crate::store::{CommitHook, Store, StoreOptions};
@@ -261,7 +260,7 @@ impl App {
                 engine.begin_stop();
             }
         });
-        let (engine, kept) = (self.0.engine.clone(), event_retention(&self.0.config));
+        let (engine, kept) = (self.0.engine.clone(), self.0.config.event_retention());
         background.spawn(async move { engine.keep_events(kept, events_stop).await });
         let (engine, clock) = (self.0.engine.clone(), self.0.clock.clone());
         let store = self.0.store.clone();
@@ -350,15 +349,6 @@ fn engine(
             environment: config.template_environment(),
         },
     )
-}
-
-fn event_retention(config: &Config) -> EventRetention {
-    const DAY_MS: i64 = 86_400_000;
-    EventRetention {
-        age_ms: i64::from(config.webhook_events_days) * DAY_MS,
-        count: config.webhook_events_count,
-        bytes: config.webhook_events_bytes,
-    }
 }
 
 /// Zero is no limit.

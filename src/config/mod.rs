@@ -11,6 +11,7 @@ pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, So
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
+use crate::model::event::EventRetention;
 use crate::model::limit::Limit;
 use crate::secret::MasterKey;
 use ipnet::IpNet;
@@ -111,6 +112,16 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 impl Config {
+    /// How many webhook events are kept.
+    pub fn event_retention(&self) -> EventRetention {
+        const DAY_MS: i64 = 86_400_000;
+        EventRetention {
+            age_ms: i64::from(self.webhook_events_days) * DAY_MS,
+            count: self.webhook_events_count,
+            bytes: self.webhook_events_bytes,
+        }
+    }
+
     /// The defaults, with this data folder: what a program that embeds the server starts from.
     pub fn new(data: impl Into<PathBuf>) -> Config {
         Config {

@@ -2,7 +2,7 @@
 //! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
 
 use crate::clock::Clock;
-use crate::engine::schema::{Misfit, Schema};
+use crate::engine::schema::{self, Misfit, Schema};
 use crate::engine::step;
 use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
@@ -342,8 +342,8 @@ fn compile_within(
 ) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
     let mut problems = Vec::new();
     let plan = compile(&definition.body, step::rules(), limits);
-    let input_schema = schema(&definition.body, "inputSchema", &mut problems);
-    let output_schema = schema(&definition.body, "outputSchema", &mut problems);
+    let input_schema = schema::of(&definition.body, "inputSchema", &mut problems);
+    let output_schema = schema::of(&definition.body, "outputSchema", &mut problems);
     match plan {
         Ok(plan) if problems.is_empty() => Ok(CompiledDefinition {
             sequence,
@@ -371,21 +371,6 @@ fn check(schema: Option<&Schema>, root: &str, value: &Value) -> Result<(), Vec<D
     schema
         .check(value)
         .map_err(|misfits| misfits.into_iter().map(say).collect())
-}
-
-fn schema(body: &Value, field: &str, problems: &mut Vec<DefinitionProblem>) -> Option<Schema> {
-    let source = body.get(field).filter(|source| !source.is_null())?;
-    match Schema::compile(source) {
-        Ok(schema) => Some(schema),
-        Err(error) => {
-            let message = format!("not a JSON Schema that can be used: {error}");
-            problems.push(DefinitionProblem {
-                place: field.to_owned(),
-                message,
-            });
-            None
-        }
-    }
 }
 
 fn done<T>(edit: Edit<T>) -> Result<T, WorkflowProblem> {

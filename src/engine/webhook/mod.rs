@@ -5,6 +5,7 @@
 mod belief;
 mod delivery;
 mod ready;
+mod turns;
 
 pub(super) use ready::require_ready;
 
@@ -20,6 +21,7 @@ use bytes::Bytes;
 use delivery::{Facts, Origin};
 use std::sync::Arc;
 use tokio::sync::watch;
+use turns::Turns;
 
 /// How many workflows may share a provider and a path: each checks the signature by itself.
 pub(super) const MAX_SHARING: usize = 16;
@@ -124,10 +126,10 @@ impl Engine {
         if targets.is_empty() {
             return Err(WebhookError::NotFound);
         }
-        let (event, id) = (EventId::generate(), request.path.clone());
-        let shared = self.0.clone();
+        let (event, path) = (EventId::generate(), request.path.clone());
+        let (shared, behind) = (self.0.clone(), targets.clone());
         let examined = off_the_workers(request.body.len(), move || {
-            examine(&shared, &request, &targets, event)
+            examine(&shared, &request, &behind, event)
         })
         .await??;
         let examined = match examined {
@@ -136,16 +138,21 @@ impl Engine {
             }
             Examined::Event(examined) => *examined,
         };
-        let event = examined.event.id.clone();
+        let delivery::Recordable {
+            event: record,
+            mut deliveries,
+        } = examined;
+        let turns = Turns::take(&self.0, &targets, &mut deliveries, record.received_at_ms)?;
+        let event = record.id.clone();
         let recorded = self
             .0
             .store
-            .record_event(examined.event, examined.deliveries)
+            .record_event(record, deliveries)
             .await
             .map_err(EngineError::from)?;
         Ok(match recorded {
             RecordedEvent::New(started) => {
-                self.go_on_with(&started);
+                turns.go(&self.0, &started);
                 let runs = started.len();
                 Some(WebhookAnswer::Received { event, runs })
             }
@@ -153,7 +160,7 @@ impl Engine {
             RecordedEvent::VersionChanged => None,
             RecordedEvent::Refused => {
                 return Err(WebhookError::Conflict(format!(
-                    "no event can be recorded at {id}"
+                    "no event can be recorded at {path}"
                 )));
             }
         })
@@ -199,7 +206,8 @@ impl Engine {
         let now_ms = self.0.clock.now_ms();
         let (shared, event, by) = (self.0.clone(), event.clone(), by.to_owned());
         let sequence = event.sequence;
-        let deliveries = off_the_workers(body.len(), move || {
+        let behind = targets.clone();
+        let mut deliveries = off_the_workers(body.len(), move || {
             let content_type = event.headers.get("content-type").map(String::as_str);
             let content =
                 Content::read(provider, content_type, &body).map_err(WebhookError::BadBody)?;
@@ -216,8 +224,8 @@ impl Engine {
                 received_at_ms: event.received_at_ms,
                 now_ms,
             };
-            let mut deliveries = Vec::with_capacity(targets.len());
-            for target in &targets {
+            let mut deliveries = Vec::with_capacity(behind.len());
+            for target in &behind {
                 if let Some(trigger) = trigger_of(target) {
                     let facts = Facts::of(trigger, &headers, &content.value);
                     let delivery =
@@ -228,6 +236,7 @@ impl Engine {
             Ok::<_, WebhookError>(deliveries)
         })
         .await??;
+        let turns = Turns::take(&self.0, &targets, &mut deliveries, now_ms)?;
         let replayed = self
             .0
             .store
@@ -235,20 +244,13 @@ impl Engine {
             .await;
         match replayed.map_err(EngineError::from)? {
             RecordedEvent::New(started) => {
-                self.go_on_with(&started);
+                turns.go(&self.0, &started);
                 Ok(Some(started.into_iter().map(|(id, _)| id).collect()))
             }
             RecordedEvent::VersionChanged => Ok(None),
             RecordedEvent::Duplicate(..) | RecordedEvent::Refused => Err(WebhookError::Conflict(
                 "the event is gone, or was replayed as often as it may be".to_owned(),
             )),
-        }
-    }
-
-    fn go_on_with(&self, started: &[(RunId, i64)]) {
-        self.0.keep_time();
-        for (_, sequence) in started {
-            self.0.clone().go_on(*sequence);
         }
     }
 

@@ -290,3 +290,59 @@ async fn old_events_are_forgotten_and_what_they_started_is_remembered() {
     while !events(&server, "").await.is_empty() {}
     server.stop().await;
 }
+
+#[tokio::test]
+async fn the_limits_of_a_workflow_hold_for_its_events() {
+    let server = server().await;
+    let hooked = |on_conflict: &str| {
+        let body = json!({
+            "name": on_conflict, "trigger": open(on_conflict),
+            "settings": { "maxConcurrentRuns": 1, "onConflict": on_conflict },
+            "steps": [{ "id": "rest", "type": "wait", "config": { "duration": 1_000 } }],
+        });
+        server.workflow_with(body)
+    };
+    let (queue, skip) = (hooked("queue").await, hooked("skip").await);
+    for path in ["queue", "skip"] {
+        for _ in 0..3 {
+            let path = format!("/webhooks/custom/{path}");
+            let answer = send(&server, &path, &[], b"{}").await;
+            assert_eq!(answer.json()["workflowsTriggered"], 1, "{}", answer.text);
+        }
+    }
+    let statuses = |workflow: String| {
+        let admin = server.admin();
+        async move {
+            let path = format!("/api/v1/runs?workflowId={workflow}");
+            let listed = admin.get(&path).await.data();
+            let status = |run: &Value| run["status"].as_str().expect("a status").to_owned();
+            listed
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(status)
+                .collect::<Vec<_>>()
+        }
+    };
+    while statuses(queue.clone()).await != ["pending", "pending", "running"] {}
+    while statuses(skip.clone()).await != ["cancelled", "cancelled", "running"] {}
+    for _ in 0..3 {
+        while statuses(queue.clone())
+            .await
+            .iter()
+            .all(|status| status != "running")
+        {
+            if statuses(queue.clone())
+                .await
+                .iter()
+                .all(|status| status == "completed")
+            {
+                break;
+            }
+        }
+        server.clock.advance_ms(1_000);
+    }
+    while statuses(queue.clone()).await != ["completed", "completed", "completed"] {}
+    while statuses(skip.clone()).await != ["cancelled", "cancelled", "completed"] {}
+    server.stop().await;
+}
