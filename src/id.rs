@@ -73,6 +73,10 @@ id!(
     RunId, "run_"
 );
 id!(
+    /// An event that another service sent: `evt_` and a UUID.
+    EventId, "evt_"
+);
+id!(
     /// The record of an API key: `key_` and a UUID. It stays when the key's text is rotated.
     KeyId, "key_"
 );

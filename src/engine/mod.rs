@@ -26,6 +26,7 @@ mod tables;
 mod timer;
 mod under_way;
 mod watch;
+mod webhook;
 pub mod workflows;
 
 pub use approvals::{Pending, Reply};
@@ -38,6 +39,7 @@ pub use start::{Accepted, RunRequest, Wait};
 pub use start_trigger::StartTrigger;
 pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
+pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest};
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;

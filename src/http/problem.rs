@@ -5,7 +5,7 @@
 use crate::auth::{KeyError, Refusal};
 use crate::engine::connections::ConnectionError;
 use crate::engine::secrets::SecretError;
-use crate::engine::{EngineError, WorkflowProblem};
+use crate::engine::{EngineError, WebhookError, WorkflowProblem};
 use crate::model::limit::LimitState;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::store::StoreError;
@@ -15,6 +15,8 @@ use crate::store::StoreError;
 pub enum Problem {
     /// 401: nobody is let in.
     Unauthorized(Refusal),
+    /// 401: a webhook's signature is missing, wrong or old.
+    Disbelieved,
     /// 403: the key lacks these scopes.
     Forbidden(Vec<String>),
     /// 403: the key would hand on more than it holds.
@@ -139,6 +141,18 @@ impl From<EngineError> for Problem {
             }
             EngineError::Store(error) => error.into(),
             EngineError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Problem {
+        match error {
+            WebhookError::NotFound => Problem::NotFound("webhook"),
+            WebhookError::Disbelieved(_) => Problem::Disbelieved,
+            WebhookError::BadBody(message) => Problem::invalid(message),
+            WebhookError::Conflict(message) => Problem::Conflict(message),
+            WebhookError::Engine(error) => error.into(),
         }
     }
 }

@@ -39,6 +39,11 @@ mod secrets;
 mod start;
 mod tables;
 mod triggers;
+mod webhook_events;
+mod webhook_list;
+mod webhook_routes;
+#[cfg(test)]
+mod webhook_tests;
 mod workflow_edit;
 mod workflow_list;
 mod workflows;
@@ -59,6 +64,7 @@ pub use secrets::SealedSecret;
 pub use tables::{
     Changed, RowChoice, RowQuery, RowTest, RowsFound, TableChange, TableFilter, TableWrite,
 };
+pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;

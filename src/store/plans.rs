@@ -5,7 +5,7 @@ use super::fixture::Fixture;
 use super::tables::sql as tables;
 use super::{
     audit, connections, journal, keys, retention, run_list, runs, schedules, secrets, start,
-    workflow_edit, workflow_list, workflows,
+    webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
 };
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -31,6 +31,7 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
         schedule_queries(),
         credential_queries(),
         table_queries(),
+        webhook_queries(),
     ]
     .concat()
 }
@@ -230,6 +231,87 @@ fn credential_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
+const TABLES: &[&str] = &[
+    "api_key",
+    "api_key_secret",
+    "definition",
+    "workflow",
+    "workflow_version",
+    "run",
+    "journal",
+    "idempotency",
+    "schedule",
+    "firing",
+    "audit",
+    "connection",
+    "workflow_secret",
+    "webhook_route",
+    "webhook_event",
+    "webhook_body",
+    "webhook_delivery",
+    "webhook_memory",
+    "data_folder",
+    "data_table",
+    "data_row",
+    "data_key",
+    "data_operation",
+];
+
+/// The same, of webhooks.
+fn webhook_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            webhook_routes::BEHIND,
+            "SEARCH r USING PRIMARY KEY (provider=? AND path=?)",
+        ),
+        (
+            webhook_routes::REMOVE,
+            "webhook_route_by_workflow (workflow=?)",
+        ),
+        (webhook_events::USED, "PRIMARY KEY (event=?)"),
+        (
+            webhook_events::REMEMBERED,
+            "SEARCH webhook_memory USING PRIMARY KEY (workflow=? AND external_id=?)",
+        ),
+        (
+            webhook_events::FORGET_MEMORY,
+            "webhook_memory_by_expiry (expires_at_ms<?)",
+        ),
+        (
+            webhook_list::EVENT,
+            "SEARCH e USING INDEX sqlite_autoindex_webhook_event_1 (id=?)",
+        ),
+        (
+            webhook_list::BODY,
+            "SEARCH webhook_body USING INTEGER PRIMARY KEY",
+        ),
+        (
+            webhook_list::ALL,
+            "SEARCH e USING INTEGER PRIMARY KEY (rowid<?)",
+        ),
+        (
+            webhook_list::OF_PROVIDER,
+            "webhook_event_by_provider (provider=? AND rowid<?)",
+        ),
+        (
+            webhook_list::OF_WORKFLOW,
+            "webhook_delivery_by_workflow (workflow=? AND event<?)",
+        ),
+        (
+            webhook_list::OF_PREFIX,
+            "webhook_delivery_by_workflow (workflow=? AND event<?)",
+        ),
+        (
+            webhook_list::DELIVERIES,
+            "SEARCH d USING PRIMARY KEY (event=?)",
+        ),
+        (
+            webhook_list::REMOVE_OLDEST,
+            "SEARCH webhook_event USING INTEGER PRIMARY KEY",
+        ),
+    ]
+}
+
 /// Queries that walk a table in the order of its rows on purpose, newest first.
 const WALKS: &[&str] = &[
     audit::ROWS,
@@ -241,6 +323,8 @@ const WALKS: &[&str] = &[
     connections::LIST,
     workflow_list::OLDER,
     run_list::OLDER,
+    webhook_list::AGES,
+    webhook_list::OLDER,
 ];
 
 #[test]
@@ -300,26 +384,7 @@ fn every_index_is_used_and_none_repeats_another() {
         assert!(comment.trim_start().starts_with("-- Serves: "), "{name}");
     }
     let mut shapes = BTreeSet::new();
-    for table in [
-        "api_key",
-        "api_key_secret",
-        "definition",
-        "workflow",
-        "workflow_version",
-        "run",
-        "journal",
-        "idempotency",
-        "schedule",
-        "firing",
-        "audit",
-        "data_folder",
-        "data_table",
-        "data_row",
-        "data_key",
-        "data_operation",
-        "connection",
-        "workflow_secret",
-    ] {
+    for table in TABLES {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")
             .unwrap()

@@ -7,7 +7,8 @@ use flowlatch::engine::outbound::{Outbound, OutboundOptions};
 use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::{Engine, EngineOptions, Workflows};
 use flowlatch::http::{
-    self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Listen, ServeOptions, Table, Tls,
+    self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Ingestion, Listen, ServeOptions, Table,
+    Tls,
 };
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
@@ -125,9 +126,13 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             body_timeout_ms: 1000,
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
+            max_webhook_bytes: 1024,
+            limit_webhook: Limit::Unlimited,
+            public_url: None,
         },
         stopping: watch::channel(false).1,
         requests: AtomicU64::new(0),
+        ingestion: Ingestion::default(),
     };
     endpoints.push(open("/api/health", Response::default));
     let table = Table::new(endpoints);

@@ -31,5 +31,6 @@ mod support;
 mod tables;
 mod tls;
 mod upstream;
+mod webhooks;
 mod wire;
 mod workflows;

@@ -14,10 +14,11 @@ mod runs;
 mod secrets;
 mod tables;
 mod versions;
+mod webhook_events;
 mod workflow_body;
 mod workflows;
 
-pub(super) use refusal::render;
+pub(super) use refusal::{message, render, status_and_code};
 
 use super::endpoint::Endpoint;
 use super::front::json_type;
@@ -46,6 +47,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         secrets::endpoints(),
         tables::endpoints(),
         versions::endpoints(),
+        webhook_events::endpoints(),
         workflows::endpoints(),
     ]
     .into_iter()

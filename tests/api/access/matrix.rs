@@ -15,6 +15,7 @@ const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 /// What the paths' parameters name.
 struct Fixtures {
+    event: String,
     workflow: String,
     run: String,
     key: String,
@@ -75,6 +76,7 @@ impl Bench {
         let rows = format!("/api/v1/tables/{table}/rows");
         let row = admin.post(&rows, json!({ "data": { "a": 1 } })).await;
         Fixtures {
+            event: self.event().await,
             connection: text(&made.data()["id"]),
             table,
             row: text(&row.data()["id"]),
@@ -82,6 +84,17 @@ impl Bench {
             run: text(&started.data()["runId"]),
             key: text(&key["id"]),
         }
+    }
+
+    /// An event that a webhook has brought; it can be replayed.
+    async fn event(&self) -> String {
+        let hooked =
+            json!({ "name": "hooked", "trigger": { "type": "webhook" }, "steps": pure_step() });
+        let workflow = self.server.workflow_with(hooked).await;
+        let path = format!("/webhooks/custom/{workflow}");
+        let received = self.server.anonymous().post(&path, json!({})).await;
+        assert_eq!(received.status, StatusCode::OK, "{}", received.text);
+        text(&received.json()["eventId"])
     }
 
     async fn strangers(&self) -> Strangers {
@@ -139,6 +152,7 @@ impl Bench {
         for (place, id) in [
             ("/workflows/:id", &fixtures.workflow),
             ("/runs/:id", &fixtures.run),
+            ("/events/:id", &fixtures.event),
             ("/api-keys/:id", &fixtures.key),
             ("/tables/:id", &fixtures.table),
             ("/rows/:rowId", &fixtures.row),

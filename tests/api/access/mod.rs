@@ -7,7 +7,11 @@ mod spellings;
 use flowlatch::http::{Access, Endpoint, table};
 
 /// What is open without a key, and nothing else.
-const OPEN: [&str; 1] = ["GET /api/health"];
+const OPEN: [&str; 3] = [
+    "GET /api/health",
+    "POST /webhooks/:provider/:path",
+    "POST /webhooks/:provider/:id/:path",
+];
 
 fn line(endpoint: &Endpoint) -> String {
     let access = match endpoint.access {
@@ -67,6 +71,9 @@ fn the_whole_table() {
     DELETE /api/v1/tables/:id/rows/:rowId -> tables:write, write
     PUT    /api/v1/tables/:id/rows/:rowId -> tables:write, write
     POST   /api/v1/tables/:id/rows/query -> tables:read, read
+    GET    /api/v1/webhooks/events -> runs:read, read
+    GET    /api/v1/webhooks/events/:id -> runs:read, read
+    POST   /api/v1/webhooks/events/:id/replay -> workflows:execute, execute
     GET    /api/v1/workflows -> workflows:read, read
     POST   /api/v1/workflows -> workflows:write, write
     GET    /api/v1/workflows/:id -> workflows:read, read
@@ -84,6 +91,8 @@ fn the_whole_table() {
     GET    /api/v1/workflows/:id/versions/:version -> workflows:read, read
     POST   /api/v1/workflows/:id/versions/:version/restore -> workflows:write, write
     POST   /api/v1/workflows/validate -> workflows:write, write
+    POST   /webhooks/:provider/:id/:path -> open
+    POST   /webhooks/:provider/:path -> open
     ");
 }
 
