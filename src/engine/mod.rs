@@ -4,6 +4,7 @@
 
 mod execution;
 mod logs;
+mod mail;
 pub mod outbound;
 mod schema;
 mod start;

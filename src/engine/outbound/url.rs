@@ -45,7 +45,7 @@ pub fn check_text(text: &str) -> Result<(), String> {
 }
 
 /// The host of a URL as it is compared: lower case, IDNA as ASCII, IPv6 without brackets.
-pub(super) fn host_of(text: &str) -> Result<String, String> {
+pub(in crate::engine) fn host_of(text: &str) -> Result<String, String> {
     Ok(bare_host(&parse(text)?).to_owned())
 }
 
