@@ -108,6 +108,10 @@ impl Execution {
         let step_output = |id: &str| self.state.output_of(plan, id);
         let scope = Scope {
             input: &self.input,
+            trigger: &Value::Null,
+            loops: &[],
+            secret: &|_| None,
+            approval_url: &|_| None,
             step_output: &step_output,
             variables: &plan.variables,
             env: &self.shared.options.environment,

@@ -25,7 +25,7 @@ use crate::model::run::RunError;
 use crate::model::template::Template;
 use crate::model::trigger::Trigger;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A step by its place in [`Plan::nodes`]. Only in memory; journals name steps by id.
@@ -123,6 +123,17 @@ impl Plan {
     /// The step with this id.
     pub fn index_of(&self, id: &str) -> Option<NodeIndex> {
         self.by_id.get(id).copied()
+    }
+
+    /// The secrets of the workflow that steps name, each once.
+    pub fn secret_names(&self) -> BTreeSet<&str> {
+        let references = self
+            .nodes
+            .iter()
+            .flat_map(|node| node.config.secret_references());
+        references
+            .map(|reference| reference.name.as_str())
+            .collect()
     }
 
     fn owners_of(&self, node: NodeIndex) -> &[(NodeIndex, u32)] {

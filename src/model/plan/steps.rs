@@ -187,7 +187,7 @@ impl<'a> Compiler<'a> {
                 self.branch(index, config, &place);
             }
         }
-        let template = self.template(index, config, &place);
+        let template = self.template(index, rule, config, &place);
         fields::near_misses(step, &place, &mut self.found);
         let request = rule
             .filter(|rule| rule.name == "api.request")
@@ -290,6 +290,7 @@ impl<'a> Compiler<'a> {
     fn template(
         &mut self,
         index: NodeIndex,
+        rule: Option<StepRule>,
         config: &Map<String, Value>,
         place: &str,
     ) -> Option<Template> {
@@ -330,6 +331,9 @@ impl<'a> Compiler<'a> {
                     let place = problem::below(&place, &reference.pointer);
                     problem::add(&mut self.found, place, message);
                 }
+                if !rule.is_some_and(|rule| rule.kind == Kind::Effect) {
+                    self.refuse_secrets(&template, &place);
+                }
                 Some(template)
             }
             Err(mistakes) => {
@@ -338,6 +342,17 @@ impl<'a> Compiler<'a> {
                 }
                 None
             }
+        }
+    }
+
+    /// A secret in a step that calls nothing outside would end up in an output.
+    fn refuse_secrets(&mut self, template: &Template, place: &str) {
+        for reference in template.secret_references() {
+            let message = format!(
+                "`{{{{secrets.{}}}}}` is only for steps that call outside; use it in the step that makes the call",
+                reference.name
+            );
+            self.add(problem::below(place, &reference.pointer), message);
         }
     }
 }

@@ -155,7 +155,7 @@ fn single_problems_of_a_step() {
         ),
         (
             step(json!({"config": {"a": "{{secrets.KEY}}"}})),
-            "steps[0].config.a: `{{secrets.KEY}}`: secrets are not available; hand the value in with the run's input",
+            "steps[0].config.a: `{{secrets.KEY}}` is only for steps that call outside; use it in the step that makes the call",
         ),
     ] {
         assert_eq!(problems_of(&steps), expected, "{steps}");

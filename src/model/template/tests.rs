@@ -29,8 +29,30 @@ fn render_with(source: &Value, input: &Value) -> Result<Value, String> {
             .collect();
         lines.join("\n")
     })?;
+    let (outer, inner) = (json!({"id": "o"}), json!({"id": "i"}));
+    let before = json!([7]);
+    let loops = [
+        LoopScope {
+            item_name: "order",
+            index_name: "index",
+            item: Some(&outer),
+            index: 4,
+            previous: None,
+        },
+        LoopScope {
+            item_name: "line",
+            index_name: "index",
+            item: Some(&inner),
+            index: 1,
+            previous: Some(&before),
+        },
+    ];
     let scope = Scope {
         input,
+        trigger: &json!({"headers": {"x-kind": "new"}}),
+        loops: &loops,
+        secret: &|name| (name == "KEY").then(|| "s3cret".to_owned()),
+        approval_url: &|step| (step == "pay").then(|| "http://h/approvals/t".to_owned()),
         step_output: &|id| steps.get(id),
         variables: &variables,
         env: &env,
@@ -78,6 +100,21 @@ fn paths_keep_their_types_and_unknown_ones_are_empty() {
         ("{{run.id}}", json!("run_1")),
         ("{{run.startedAt}}", json!("2024-01-15T09:59:59.000Z")),
         ("{{run.colour}}", json!(null)),
+        ("{{trigger.headers.x-kind}}", json!("new")),
+        ("{{trigger.headers.x-other}}", json!(null)),
+        ("{{order.id}}", json!("o")),
+        ("{{line.id}}", json!("i")),
+        ("{{line}}", json!({"id": "i"})),
+        ("{{index}}", json!(1)),
+        ("{{index.x}}", json!(null)),
+        ("{{index + 1}}", json!(2)),
+        ("{{loop.index}}", json!(1)),
+        ("{{loop.item.id}}", json!("i")),
+        ("{{loop.previous.0}}", json!(7)),
+        ("Bearer {{secrets.KEY}}", json!("Bearer s3cret")),
+        ("{{secrets.OTHER}}", json!(null)),
+        ("{{approvals.pay.url}}", json!("http://h/approvals/t")),
+        ("{{approvals.gone.url}}", json!(null)),
         ("{{env.REGION}}", json!("eu")),
         ("{{env.HOME}}", json!(null)),
         ("{{trigger.body.name}}", json!("Ada")),
@@ -161,7 +198,7 @@ fn filters_and_expressions() {
 #[test]
 fn mistakes_are_found_when_compiling() {
     let source = json!({
-        "a": "{{input.x", "b": ["ok", "{{}}"], "c/d": "{{input.x | lenght}}", "e": "{{secrets.KEY}}",
+        "a": "{{input.x", "b": ["ok", "{{}}"], "c/d": "{{input.x | lenght}}", "e": "{{secrets.KEY.part}}",
         "f": "{{steps}}", "g": "{{range(9)}}", "h": "{{1 +}}", "i": "{{input.x ; 1}}", "j": "{{'open}}",
         "k": "{{input.x is odder}}", "l": "{{ {{input.x}} }}"
     });
@@ -171,7 +208,7 @@ fn mistakes_are_found_when_compiling() {
 /c~1d: `{{input.x | lenght}}`: there is no filter `lenght`; did you mean `length`? There are: abs, bool, \
 capitalize, count, default, first, float, int, join, json, last, length, list, lower, map, max, min, number, \
 rejectattr, replace, reverse, round, selectattr, sort, split, sum, text, trim, upper
-/e: `{{secrets.KEY}}`: secrets are not available; hand the value in with the run's input
+/e: `{{secrets.KEY.part}}`: name one secret, as in `{{secrets.API_KEY}}`; a secret is a text and has no fields
 /f: `steps` alone has no value: name a step, as in `{{steps.<id>.<field>}}`
 /g: `{{range(9)}}`: `range(…)`: there are no functions in templates, only filters such as \
 `{{input.items | length}}`
