@@ -76,6 +76,10 @@ id!(
     /// The record of an API key: `key_` and a UUID. It stays when the key's text is rotated.
     KeyId, "key_"
 );
+id!(
+    /// An agent: `agent_` and a UUID; built-in ones have a word in its place.
+    AgentId, "agent_"
+);
 
 #[cfg(test)]
 mod tests {

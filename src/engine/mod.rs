@@ -2,9 +2,12 @@
 //! May not know HTTP or keys. Promises: a recorded step is never run again; nothing is told before its commit; a finished
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
+pub mod agents;
+pub mod connections;
 mod execution;
+pub mod llm;
 mod logs;
-mod mail;
+pub mod mail;
 pub mod outbound;
 mod schema;
 mod start;

@@ -2,6 +2,7 @@
 //! May not know: I/O, async, SQL, HTTP, or what time it is (a moment is always handed in).
 //! Promise: everything here is a function of its arguments, so every rule can be tested without a server.
 
+pub mod agent;
 pub mod audit;
 pub mod key;
 pub mod limit;

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::Fixture;
-use super::{audit, journal, keys, run_list, runs, start, workflow_edit, workflow_list, workflows};
+use super::{
+    agents, audit, journal, keys, run_list, runs, start, workflow_edit, workflow_list, workflows,
+};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 
@@ -22,6 +24,14 @@ fn plan(connection: &Connection, sql: &str) -> String {
 /// Queries with what their plan has to hold.
 fn point_queries() -> Vec<(&'static str, &'static str)> {
     vec![
+        (
+            agents::BY_ID,
+            "SEARCH agent USING INDEX sqlite_autoindex_agent_1 (id=?)",
+        ),
+        (
+            agents::NEWEST,
+            "SEARCH agent USING INTEGER PRIMARY KEY (rowid<?)",
+        ),
         (keys::DELETE_SECRETS, "api_key_secret_by_key"),
         (audit::ROWS_OF_ACTOR, "audit_by_actor"),
         (audit::ROWS_OF_ACTION, "audit_by_action"),
@@ -90,7 +100,12 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
 }
 
 /// Queries that walk a table in the order of its rows on purpose, newest first.
-const WALKS: &[&str] = &[audit::ROWS, workflow_list::OLDER, run_list::OLDER];
+const WALKS: &[&str] = &[
+    agents::OLDER,
+    audit::ROWS,
+    workflow_list::OLDER,
+    run_list::OLDER,
+];
 
 #[test]
 fn queries_search_and_do_not_scan() {
@@ -161,6 +176,7 @@ fn every_index_is_used_and_none_repeats_another() {
         "journal",
         "idempotency",
         "audit",
+        "agent",
     ] {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")

@@ -94,6 +94,9 @@ impl Execution {
     fn effects(&self, node: NodeIndex, now_ms: i64) -> Effects {
         Effects {
             outbound: self.shared.outbound.clone(),
+            connections: self.shared.connections.clone(),
+            mailer: self.shared.mailer.clone(),
+            agents: self.shared.agents.clone(),
             idempotency_key: format!(
                 "{}:{}",
                 self.run.root_id, self.definition.plan.nodes[node].id

@@ -4,10 +4,10 @@
 
 use super::stream::LineStream;
 use super::{
-    Login, Mail, MailServer, Rejection, SMTP_LOGIN, SMTP_STATUS, SMTP_UNSUPPORTED, Sent, TLS,
-    TlsMode,
+    Login, Mail, MailServer, Mailer, Rejection, SMTP_LOGIN, SMTP_STATUS, SMTP_UNSUPPORTED, Sent,
+    TLS, TlsMode,
 };
-use crate::engine::outbound::{self, Outbound, address};
+use crate::engine::outbound::{self, address};
 use crate::model::run::StepError;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -29,16 +29,17 @@ use tokio_rustls::rustls::pki_types::ServerName;
 const GOODBYE: Duration = Duration::from_millis(500);
 
 pub(super) async fn send(
-    outbound: &Outbound,
+    mailer: &Mailer,
     server: &MailServer,
     mail: &Mail,
     timeout_ms: u64,
 ) -> Result<Sent, StepError> {
     let dialogue = Dialogue {
+        mailer,
         server,
         handed_over: AtomicBool::new(false),
     };
-    let talk = Box::pin(dialogue.deliver(outbound, mail));
+    let talk = Box::pin(dialogue.deliver(mail));
     let delivered = tokio::time::timeout(Duration::from_millis(timeout_ms), talk).await;
     let (sent, mut connection) = delivered.unwrap_or_else(|_| Err(dialogue.late(timeout_ms)))?;
     // The message is delivered whatever becomes of the goodbye.
@@ -48,18 +49,15 @@ pub(super) async fn send(
 
 /// One conversation.
 struct Dialogue<'a> {
+    mailer: &'a Mailer,
     server: &'a MailServer,
     /// Whether the message itself was begun: from there on a missing answer leaves its fate unknown.
     handed_over: AtomicBool,
 }
 
 impl Dialogue<'_> {
-    async fn deliver(
-        &self,
-        outbound: &Outbound,
-        mail: &Mail,
-    ) -> Result<(Sent, AsyncSmtpConnection), StepError> {
-        let mut connection = self.connect(outbound).await?;
+    async fn deliver(&self, mail: &Mail) -> Result<(Sent, AsyncSmtpConnection), StepError> {
+        let mut connection = self.connect().await?;
         if let Some(login) = &self.server.login {
             self.sign_in(&mut connection, login).await?;
         }
@@ -81,11 +79,11 @@ impl Dialogue<'_> {
         Ok((sent, connection))
     }
 
-    async fn connect(&self, outbound: &Outbound) -> Result<AsyncSmtpConnection, StepError> {
+    async fn connect(&self) -> Result<AsyncSmtpConnection, StepError> {
         let MailServer {
             host, port, tls, ..
         } = self.server;
-        let stream = outbound.connect_named(host, *port).await?;
+        let stream = self.mailer.outbound.connect_named(host, *port).await?;
         let peer = stream
             .peer_addr()
             .map_err(|error| self.broken(&error.to_string()))?;
@@ -99,10 +97,7 @@ impl Dialogue<'_> {
             ));
         }
         let stream: Box<dyn AsyncTokioStream> = match tls {
-            TlsMode::Tls => Box::new(LineStream::new(
-                self.encrypted(outbound, stream).await?,
-                peer,
-            )),
+            TlsMode::Tls => Box::new(LineStream::new(self.encrypted(stream).await?, peer)),
             TlsMode::StartTls | TlsMode::None => Box::new(LineStream::new(stream, peer)),
         };
         let hello = ClientId::default();
@@ -130,11 +125,12 @@ impl Dialogue<'_> {
 
     async fn encrypted(
         &self,
-        outbound: &Outbound,
         stream: TcpStream,
     ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, StepError> {
-        let config = outbound
-            .tls_config(&self.server.roots)
+        let config = self
+            .mailer
+            .outbound
+            .tls_config(&self.mailer.roots)
             .map_err(|message| StepError::fatal(TLS, message))?;
         let name = ServerName::try_from(self.server.host.clone())
             .map_err(|error| StepError::fatal(TLS, format!("`{}`: {error}", self.server.host)))?;
@@ -148,7 +144,7 @@ impl Dialogue<'_> {
         let fatal = |error: Error| StepError::fatal(TLS, format!("TLS cannot be set up: {error}"));
         let mut builder = TlsParameters::builder(self.server.host.clone())
             .certificate_store(CertificateStore::WebpkiRoots);
-        for root in &self.server.roots {
+        for root in self.mailer.roots.iter() {
             let certificate = Certificate::from_der(root.clone()).map_err(fatal)?;
             builder = builder.add_root_certificate(certificate);
         }

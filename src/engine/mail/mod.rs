@@ -15,6 +15,7 @@ pub use message::{Address, Draft, MAX_RECIPIENTS, Mail, addresses, check_header_
 use crate::engine::outbound::Outbound;
 use crate::model::run::StepError;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The server refused the login.
@@ -65,8 +66,6 @@ pub struct MailServer {
     pub port: u16,
     /// How the connection is protected.
     pub tls: TlsMode,
-    /// Certificates (DER) that may sign the server's, beside those of the public web.
-    pub roots: Vec<Vec<u8>>,
     /// Who signs in, where the server wants that.
     pub login: Option<Login>,
 }
@@ -89,15 +88,37 @@ pub struct Sent {
     pub rejected: Vec<Rejection>,
 }
 
-/// Sends a message. Retryable is what surely delivered nothing and may be gone the next time: no connection, a 4xx answer, a
-/// time limit before the message was handed over. When the answer to the whole message is missing, nobody knows.
-pub async fn send(
-    outbound: &Outbound,
-    server: &MailServer,
-    mail: &Mail,
+/// What sends mail; clones share it.
+#[derive(Clone)]
+pub struct Mailer {
+    outbound: Outbound,
+    roots: Arc<Vec<Vec<u8>>>,
     timeout_ms: u64,
-) -> Result<Sent, StepError> {
-    dialogue::send(outbound, server, mail, timeout_ms).await
+}
+
+impl Mailer {
+    /// `roots` are certificates (DER) that may sign a mail server's, beside those of the public web. A message may take
+    /// `timeout_ms`.
+    pub fn new(outbound: Outbound, roots: Vec<Vec<u8>>, timeout_ms: u64) -> Mailer {
+        Mailer {
+            outbound,
+            roots: Arc::new(roots),
+            timeout_ms,
+        }
+    }
+
+    /// Sends a message within `timeout_ms`, if that is shorter than the mailer's own. Retryable is what surely delivered
+    /// nothing and may be gone the next time: no connection, a 4xx answer, a time limit before the message was handed over.
+    /// When the answer to the whole message is missing, nobody knows.
+    pub async fn send(
+        &self,
+        server: &MailServer,
+        mail: &Mail,
+        timeout_ms: Option<u64>,
+    ) -> Result<Sent, StepError> {
+        let timeout_ms = timeout_ms.map_or(self.timeout_ms, |asked| asked.min(self.timeout_ms));
+        dialogue::send(self, server, mail, timeout_ms).await
+    }
 }
 
 impl MailServer {

@@ -1,12 +1,18 @@
 //! The step types: one file a type, and the registry that lists them.
 //! May not know journals or plans beyond the shape of a step. Promise: a step type is added by one file and one line here.
 
+mod agent;
 mod api_request;
 mod condition;
+mod email;
 mod field;
+mod slack;
 mod transform;
 pub mod wait;
 
+use crate::engine::agents::Agents;
+use crate::engine::connections::Connections;
+use crate::engine::mail::Mailer;
 use crate::engine::outbound::Outbound;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
@@ -14,9 +20,14 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// Every step type.
-const STEP_TYPES: [StepType; 4] = [
+const STEP_TYPES: [StepType; 9] = [
+    agent::STEP_TYPE,
     api_request::STEP_TYPE,
     condition::STEP_TYPE,
+    email::STEP_TYPE,
+    email::ACTION,
+    slack::STEP_TYPE,
+    slack::ACTION,
     transform::STEP_TYPE,
     wait::STEP_TYPE,
 ];
@@ -78,6 +89,12 @@ pub struct Done {
 pub struct Effects {
     /// The one HTTP client.
     pub outbound: Outbound,
+    /// Connections by id, name or provider.
+    pub connections: Connections,
+    /// What sends mail.
+    pub mailer: Mailer,
+    /// Stored agents, and asking models.
+    pub agents: Agents,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
     /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.
