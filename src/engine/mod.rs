@@ -3,7 +3,6 @@
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
 pub mod agents;
-pub mod connections;
 mod execution;
 pub mod llm;
 mod logs;

@@ -199,8 +199,9 @@ impl Agents {
             now_ms: self.0.clock.now_ms(),
         };
         let redactor = Redactor::default();
-        let answer = self.ask(&question, draft.connection_id.as_deref(), &redactor).await;
-        match answer {
+        let connections = self.0.connections.for_attempt(None, redactor.clone());
+        let reference = draft.connection_id.as_deref();
+        match self.ask(&question, reference, &connections).await {
             Ok(answer) => Ok(answer.redacted(&redactor)),
             Err(error) => Err(redactor.error(error)),
         }
@@ -212,7 +213,7 @@ impl Agents {
         &self,
         question: &Question,
         connection: Option<&str>,
-        redactor: &Redactor,
+        connections: &Connections,
     ) -> Result<Answer, StepError> {
         let reference = match connection {
             Some(named) => Some(named),
@@ -220,10 +221,13 @@ impl Agents {
             None => Some(question.provider.as_str()),
         };
         let opened = match reference {
-            Some(reference) => Some(self.0.connections.open(reference, redactor)?),
+            Some(reference) => Some(connections.open(reference)?),
             None => None,
         };
-        self.0.llm.ask(question, opened.as_ref(), redactor).await
+        self.0
+            .llm
+            .ask(question, opened.as_ref(), connections.redactor())
+            .await
     }
 
     fn built_in(&self) -> impl Iterator<Item = Agent> {

@@ -7,8 +7,8 @@
 mod answer;
 
 use crate::engine::connections::OpenConnection;
-use crate::engine::redact::Redactor;
 use crate::engine::outbound::{Outbound, OutboundRequest, status::status_error, url};
+use crate::engine::redact::Redactor;
 use crate::engine::schema::Schema;
 use crate::model::agent::AgentProvider;
 use crate::model::run::StepError;
@@ -66,6 +66,18 @@ pub struct Answer {
     pub model: String,
     /// `stop`, `length`, …
     pub finish_reason: Option<String>,
+}
+
+impl Answer {
+    /// Without the secrets of the attempt, which a server may have echoed.
+    pub fn redacted(self, redactor: &Redactor) -> Answer {
+        Answer {
+            result: redactor.value(self.result),
+            text: redactor.text(&self.text).unwrap_or(self.text),
+            model: redactor.text(&self.model).unwrap_or(self.model),
+            ..self
+        }
+    }
 }
 
 /// A handle to the client; clones share it.

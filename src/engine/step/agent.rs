@@ -61,25 +61,42 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
     field::check_number(config, "temperature", TEMPERATURE, problems);
     field::check_number(config, "maxTokens", 1.0..=f64::from(MAX_TOKENS), problems);
     field::check_number(config, "timeout", 1.0..=DAY_MS, problems);
-    for name in ["agentId", "connection", "connectionId", "model", "systemPrompt"] {
+    for name in [
+        "agentId",
+        "connection",
+        "connectionId",
+        "model",
+        "systemPrompt",
+    ] {
         field::check_text(config, name, problems);
     }
     match field::reference(config, &["agentId"]) {
         Some(id) if !field::has_template(&Value::from(id)) && !crate::id::is_id(id) => {
-            problems.add("agentId", format!("`{}` is not the id of an agent", field::cut(id, 60)));
+            problems.add(
+                "agentId",
+                format!("`{}` is not the id of an agent", field::cut(id, 60)),
+            );
         }
         Some(_) => {}
         None => {
             if config.get("prompt").is_none_or(is_empty) {
                 problems.add("prompt", "`prompt` is missing: what the model is asked; or name a stored agent in `agentId`");
             }
-            if field::reference(config, &["model"]).is_none() && config.contains_key("model") {
-                problems.add("model", "`model` is empty; name one, or leave it out for the setting `llm_model`");
+            if config
+                .get("model")
+                .is_some_and(|model| model.is_string() && is_empty(model))
+            {
+                problems.add(
+                    "model",
+                    "`model` is empty; name one, or leave it out for the setting `llm_model`",
+                );
             }
         }
     }
-    if let Some(schema) = field::present(config, "outputSchema").filter(|schema| !field::has_template(schema))
-        && let Err(message) = read_schema(schema).and_then(|schema| Schema::compile(&schema).map(|_| ()))
+    if let Some(schema) =
+        field::present(config, "outputSchema").filter(|schema| !field::has_template(schema))
+        && let Err(message) =
+            read_schema(schema).and_then(|schema| Schema::compile(&schema).map(|_| ()))
     {
         problems.add("outputSchema", message);
     }
@@ -95,7 +112,10 @@ async fn ask(effects: &Effects, config: Value) -> Result<Value, StepError> {
     let question = question(config, agent.as_ref(), effects)?;
     let connection = field::reference(config, &["connection", "connectionId"])
         .or_else(|| agent.as_ref()?.draft.connection_id.as_deref());
-    let answer = effects.agents.ask(&question, connection, &effects.redactor).await?;
+    let answer = effects
+        .agents
+        .ask(&question, connection, &effects.connections)
+        .await?;
     Ok(json!({
         "result": answer.result,
         "text": answer.text,
@@ -114,13 +134,23 @@ fn stored_agent(config: &Fields, effects: &Effects) -> Result<Option<Agent>, Ste
         .map_err(|error| field::config_error(format!("`agentId`: {error}")))?;
     match effects.agents.get(&id) {
         Ok(Some(agent)) => Ok(Some(agent)),
-        Ok(None) => Err(StepError::fatal(AGENT_NOT_FOUND, format!("there is no agent {id}"))),
-        Err(error) => Err(StepError::transient("STORE", format!("the agent {id} cannot be read: {error}"))),
+        Ok(None) => Err(StepError::fatal(
+            AGENT_NOT_FOUND,
+            format!("there is no agent {id}"),
+        )),
+        Err(error) => Err(StepError::transient(
+            "STORE",
+            format!("the agent {id} cannot be read: {error}"),
+        )),
     }
 }
 
 /// What is asked: what the step says goes before what its agent says.
-fn question(config: &Fields, agent: Option<&Agent>, effects: &Effects) -> Result<Question, StepError> {
+fn question(
+    config: &Fields,
+    agent: Option<&Agent>,
+    effects: &Effects,
+) -> Result<Question, StepError> {
     let stored = agent.map(|agent| &agent.draft);
     let text = |name: &str| match field::present(config, name) {
         None => Ok(None),
@@ -132,13 +162,18 @@ fn question(config: &Fields, agent: Option<&Agent>, effects: &Effects) -> Result
         None => stored.map_or(AgentProvider::OpenAi, |draft| draft.provider),
         Some(word) => AgentProvider::parse(&word.to_ascii_lowercase()).ok_or_else(|| {
             let word = field::cut(&word, 40);
-            field::config_error(format!("`provider`: {word} is none of {}", PROVIDERS.join(", ")))
+            field::config_error(format!(
+                "`provider`: {word} is none of {}",
+                PROVIDERS.join(", ")
+            ))
         })?,
     };
     let model = text("model")?.filter(|model| !model.trim().is_empty());
     let max_tokens = field::whole_number(config, "maxTokens", 1.0..=f64::from(MAX_TOKENS))?;
     let timeout_ms = field::whole_number(config, "timeout", 1.0..=DAY_MS)?;
-    let schema = field::present(config, "outputSchema").map(read_schema).transpose();
+    let schema = field::present(config, "outputSchema")
+        .map(read_schema)
+        .transpose();
     Ok(Question {
         provider,
         model: model
@@ -169,7 +204,9 @@ fn question(config: &Fields, agent: Option<&Agent>, effects: &Effects) -> Result
 /// A schema, written as JSON or as its text.
 fn read_schema(value: &Value) -> Result<Value, String> {
     match value {
-        Value::String(text) => serde_json::from_str(text).map_err(|error| format!("the text is not JSON: {error}")),
+        Value::String(text) => {
+            serde_json::from_str(text).map_err(|error| format!("the text is not JSON: {error}"))
+        }
         other => Ok(other.clone()),
     }
 }

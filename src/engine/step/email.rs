@@ -54,8 +54,14 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
     field::check_names(config, &KNOWN, problems);
     field::check_word(config, "action", &["send", "email.send"], problems);
     field::check_number(config, "timeout", 1.0..=DAY_MS, problems);
-    if ["to", "cc", "bcc"].iter().all(|name| field::present(config, name).is_none()) {
-        problems.add("to", "`to` is missing: an address, several with commas between them, or an array");
+    if ["to", "cc", "bcc"]
+        .iter()
+        .all(|name| field::present(config, name).is_none())
+    {
+        problems.add(
+            "to",
+            "`to` is missing: an address, several with commas between them, or an array",
+        );
     }
     for name in ADDRESS_FIELDS {
         if let Err(message) = addresses(config, name) {
@@ -78,14 +84,20 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
     for name in ["text", "html"] {
         if let Some(value @ (Value::Array(_) | Value::Object(_))) = field::present(config, name) {
             let shown = field::shown(value);
-            problems.add(name, format!("{shown} is not a text; write `{{{{… | json}}}}` to send a value as JSON"));
+            problems.add(
+                name,
+                format!("{shown} is not a text; write `{{{{… | json}}}}` to send a value as JSON"),
+            );
         }
     }
     for name in ["connection", "connectionId", "provider"] {
         field::check_text(config, name, problems);
     }
     if field::reference(config, &["connection", "connectionId", "provider"]).is_none() {
-        problems.add("connection", "`connection` is missing: a connection of the type `smtp`, by id or name");
+        problems.add(
+            "connection",
+            "`connection` is missing: a connection of the type `smtp`, by id or name",
+        );
     }
 }
 
@@ -97,21 +109,22 @@ async fn send(effects: &Effects, config: Value) -> Result<Value, StepError> {
     let config = field::fields(&config)?;
     let reference = field::reference(config, &["connection", "connectionId", "provider"])
         .ok_or_else(|| field::config_error("`connection`: no connection is named"))?;
-    let connection = effects.connections.open(reference, &effects.redactor)?;
+    let connection = effects.connections.open(reference)?;
     let (server, sender) = server(&connection)?;
     let timeout_ms = field::whole_number(config, "timeout", 1.0..=DAY_MS)?;
     let mail = Mail::new(draft(config, sender, effects)?).map_err(field::config_error)?;
     let timeout_ms = [timeout_ms, effects.timeout_ms].into_iter().flatten().min();
-    let sent = effects
-        .mailer
-        .send(&server, &mail, timeout_ms)
-        .await?;
+    let sent = effects.mailer.send(&server, &mail, timeout_ms).await?;
     let rejections: Vec<Value> = sent
         .rejected
         .iter()
         .map(|one| json!({"address": one.address, "reason": one.reason}))
         .collect();
-    let rejected: Vec<&str> = sent.rejected.iter().map(|one| one.address.as_str()).collect();
+    let rejected: Vec<&str> = sent
+        .rejected
+        .iter()
+        .map(|one| one.address.as_str())
+        .collect();
     Ok(json!({
         "messageId": mail.message_id,
         "accepted": sent.accepted,
@@ -122,13 +135,23 @@ async fn send(effects: &Effects, config: Value) -> Result<Value, StepError> {
 
 /// The mail server of a connection, and the sender that it names.
 fn server(connection: &OpenConnection) -> Result<(MailServer, Option<String>), StepError> {
-    let text = |name: &str| connection.credential(name).map(SecretText::expose).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |name: &str| {
+        connection
+            .credential(name)
+            .map(SecretText::expose)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
     let wrong = |message: String| field::config_error(format!("the connection {message}"));
-    let host = text("host").ok_or_else(|| wrong("names no `host`; mail wants one of the type `smtp`".to_owned()))?;
+    let host = text("host")
+        .ok_or_else(|| wrong("names no `host`; mail wants one of the type `smtp`".to_owned()))?;
     let security = text("security").unwrap_or_else(|| "starttls".to_owned());
-    let tls = TlsMode::parse(&security).ok_or_else(|| wrong(format!("has the unknown `security` {security}")))?;
+    let tls = TlsMode::parse(&security)
+        .ok_or_else(|| wrong(format!("has the unknown `security` {security}")))?;
     let port = match text("port") {
-        Some(port) => port.parse().map_err(|_| wrong(format!("has the port {port}, which is none")))?,
+        Some(port) => port
+            .parse()
+            .map_err(|_| wrong(format!("has the port {port}, which is none")))?,
         None => match tls {
             TlsMode::Tls => 465,
             TlsMode::StartTls => 587,
@@ -142,20 +165,35 @@ fn server(connection: &OpenConnection) -> Result<(MailServer, Option<String>), S
         password: text("password").unwrap_or_default().into(),
     });
     connection.check_host(&host, port)?;
-    Ok((MailServer { host, port, tls, login }, sender))
+    Ok((
+        MailServer {
+            host,
+            port,
+            tls,
+            login,
+        },
+        sender,
+    ))
 }
 
 fn draft(config: &Fields, sender: Option<String>, effects: &Effects) -> Result<Draft, StepError> {
     let read = |name: &str| {
-        addresses(config, name).map_err(|message| field::config_error(format!("`{name}`: {message}")))
+        addresses(config, name)
+            .map_err(|message| field::config_error(format!("`{name}`: {message}")))
     };
     let from = match (read("from")?, sender) {
-        (found, Some(sender)) if found.is_empty() => mail::addresses(&sender)
-            .map_err(|message| field::config_error(format!("`from` of the connection: {message}")))?,
+        (found, Some(sender)) if found.is_empty() => {
+            mail::addresses(&sender).map_err(|message| {
+                field::config_error(format!("`from` of the connection: {message}"))
+            })?
+        }
         (found, _) => found,
     };
     let [from] = <[Address; 1]>::try_from(from).map_err(|found| {
-        field::config_error(format!("`from`: there are {} senders; name one, here or in the connection", found.len()))
+        field::config_error(format!(
+            "`from`: there are {} senders; name one, here or in the connection",
+            found.len()
+        ))
     })?;
     let body = |name: &str| match field::present(config, name) {
         None => Ok(None),
@@ -192,7 +230,10 @@ fn addresses(config: &Fields, name: &str) -> Result<Vec<Address>, String> {
         };
         found.extend(mail::addresses(text)?);
         if found.len() > mail::MAX_RECIPIENTS {
-            return Err(format!("there are more than {} addresses", mail::MAX_RECIPIENTS));
+            return Err(format!(
+                "there are more than {} addresses",
+                mail::MAX_RECIPIENTS
+            ));
         }
     }
     Ok(found)

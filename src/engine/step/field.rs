@@ -203,3 +203,21 @@ pub(super) fn reference<'a>(config: &'a Fields, names: &[&str]) -> Option<&'a st
     let texts = names.iter().filter_map(|name| config.get(*name)?.as_str());
     texts.map(str::trim).find(|text| !text.is_empty())
 }
+
+/// What `check` says of `config`: places and sentences.
+#[cfg(test)]
+pub(super) fn problems_of(
+    check: fn(&Fields, &mut Problems<'_>),
+    config: &Value,
+) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut problems = Problems {
+        place: "config".into(),
+        found: &mut found,
+    };
+    if let Some(config) = config.as_object() {
+        check(config, &mut problems);
+    }
+    let told = |problem: crate::model::plan::DefinitionProblem| (problem.place, problem.message);
+    found.into_iter().map(told).collect()
+}

@@ -21,7 +21,12 @@ const KNOWN: [&str; 9] = [
     "timeout",
     "webhookUrl",
 ];
-const ACTIONS: [&str; 4] = ["send_message", "sendMessage", "slack.send_message", "message"];
+const ACTIONS: [&str; 4] = [
+    "send_message",
+    "sendMessage",
+    "slack.send_message",
+    "message",
+];
 /// The longest text, in characters, and the most blocks that Slack takes.
 const MAX_TEXT_CHARS: usize = 40_000;
 const MAX_BLOCKS: usize = 50;
@@ -50,8 +55,14 @@ pub(super) const ACTION: StepType = StepType {
 };
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
-    let action = config.get("action").and_then(Value::as_str).unwrap_or_default();
-    let is_direct = action.to_ascii_lowercase().replace('_', "").contains("directmessage");
+    let action = config
+        .get("action")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let is_direct = action
+        .to_ascii_lowercase()
+        .replace('_', "")
+        .contains("directmessage");
     for name in ["userEmail", "userId", "user"] {
         if !is_direct && field::present(config, name).is_some() {
             problems.add(name, NO_DIRECT_MESSAGES);
@@ -64,7 +75,13 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
     }
     field::check_names(config, &KNOWN, problems);
     field::check_number(config, "timeout", 1.0..=DAY_MS, problems);
-    for name in ["channel", "connection", "connectionId", "provider", "webhookUrl"] {
+    for name in [
+        "channel",
+        "connection",
+        "connectionId",
+        "provider",
+        "webhookUrl",
+    ] {
         field::check_text(config, name, problems);
     }
     match field::present(config, "webhookUrl") {
@@ -78,9 +95,13 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
         _ => problems.add("webhookUrl", "`webhookUrl` is missing: `{{secrets.NAME}}`; or name a `connection` whose secret is the webhook's address"),
     }
     if field::present(config, "text").is_none() && field::present(config, "blocks").is_none() {
-        problems.add("text", "there is nothing to say: set `text`, `blocks` or both");
+        problems.add(
+            "text",
+            "there is nothing to say: set `text`, `blocks` or both",
+        );
     }
-    if let Some(blocks) = field::present(config, "blocks").filter(|value| !field::has_template(value))
+    if let Some(blocks) =
+        field::present(config, "blocks").filter(|value| !field::has_template(value))
         && let Err(message) = check_blocks(blocks)
     {
         problems.add("blocks", message);
@@ -88,9 +109,14 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
 }
 
 fn check_blocks(blocks: &Value) -> Result<(), String> {
-    let list = blocks.as_array().ok_or_else(|| format!("{} is not an array of blocks", field::shown(blocks)))?;
+    let list = blocks
+        .as_array()
+        .ok_or_else(|| format!("{} is not an array of blocks", field::shown(blocks)))?;
     if list.len() > MAX_BLOCKS || !list.iter().all(Value::is_object) {
-        return Err(format!("there are {} blocks; Slack takes {MAX_BLOCKS}, each an object", list.len()));
+        return Err(format!(
+            "there are {} blocks; Slack takes {MAX_BLOCKS}, each an object",
+            list.len()
+        ));
     }
     Ok(())
 }
@@ -107,8 +133,14 @@ async fn post(effects: &Effects, config: Value) -> Result<Value, StepError> {
         method: "POST".into(),
         url: address.clone(),
         headers: vec![
-            ("content-type".into(), "application/json; charset=utf-8".into()),
-            ("idempotency-key".into(), url::header_text(&effects.idempotency_key)),
+            (
+                "content-type".into(),
+                "application/json; charset=utf-8".into(),
+            ),
+            (
+                "idempotency-key".into(),
+                url::header_text(&effects.idempotency_key),
+            ),
         ],
         body: Some(message(config)?.to_string().into_bytes()),
         timeout_ms: [timeout_ms, effects.timeout_ms].into_iter().flatten().min(),
@@ -118,14 +150,13 @@ async fn post(effects: &Effects, config: Value) -> Result<Value, StepError> {
         message: url::without_path(&error.message, &address),
         ..error
     };
-    let response = effects
-        .outbound.send(request).await.map_err(|error| {
+    let response = effects.outbound.send(request).await.map_err(|error| {
         // Whether Slack has posted it is not known; another attempt could post it twice.
         let retryable = error.retryable && error.code == outbound::CONNECTION;
         without_address(StepError { retryable, ..error })
     })?;
     if !(200..300).contains(&response.status) {
-        let response = effects.redactor.response(response);
+        let response = effects.connections.redactor().response(response);
         let error = status_error("Slack's webhook", &response, false, effects.now_ms);
         return Err(without_address(error));
     }
@@ -135,13 +166,18 @@ async fn post(effects: &Effects, config: Value) -> Result<Value, StepError> {
 /// The webhook's address: the configuration's, or the secret of the connection.
 fn address(config: &Fields, effects: &Effects) -> Result<String, StepError> {
     if let Some(address) = field::reference(config, &["webhookUrl"]) {
-        url::check_text(address).map_err(|_| field::config_error("`webhookUrl` is not an http or https URL"))?;
+        url::check_text(address)
+            .map_err(|_| field::config_error("`webhookUrl` is not an http or https URL"))?;
         return Ok(address.to_owned());
     }
     let reference = field::reference(config, &["connection", "connectionId", "provider"])
-        .ok_or_else(|| field::config_error("`webhookUrl`: it is empty, and no `connection` is named"))?;
-    let connection = effects.connections.open(reference, &effects.redactor)?;
-    let secret = ["token", "key"].into_iter().find_map(|name| connection.credential(name));
+        .ok_or_else(|| {
+            field::config_error("`webhookUrl`: it is empty, and no `connection` is named")
+        })?;
+    let connection = effects.connections.open(reference)?;
+    let secret = ["token", "key"]
+        .into_iter()
+        .find_map(|name| connection.credential(name));
     let address = secret.map_or("", SecretText::expose).trim();
     let (host, port) = url::host_and_port(address).map_err(|_| {
         field::config_error("the secret of the connection is not a webhook's address: make one of the type `bearer` whose `token` is the whole URL")
@@ -155,7 +191,9 @@ fn message(config: &Fields) -> Result<Value, StepError> {
     if let Some(text) = field::present(config, "text") {
         let text = field::scalar_text(text).unwrap_or_else(|| text.to_string());
         if text.chars().count() > MAX_TEXT_CHARS {
-            return Err(field::config_error(format!("`text`: it has more than {MAX_TEXT_CHARS} characters")));
+            return Err(field::config_error(format!(
+                "`text`: it has more than {MAX_TEXT_CHARS} characters"
+            )));
         }
         message.insert("text".into(), text.into());
     }
@@ -171,7 +209,8 @@ fn message(config: &Fields) -> Result<Value, StepError> {
                     .map_err(|_| field::config_error("`blocks`: the text is not JSON"))?,
                 other => other.clone(),
             };
-            check_blocks(&blocks).map_err(|message| field::config_error(format!("`blocks`: {message}")))?;
+            check_blocks(&blocks)
+                .map_err(|message| field::config_error(format!("`blocks`: {message}")))?;
             message.insert("blocks".into(), blocks);
         }
     }
