@@ -213,6 +213,39 @@ CREATE TABLE audit_chain (
     head_hash       TEXT NOT NULL
 ) STRICT;
 
+-- Credentials of outside services. `sealed` is encrypted under the master key, for this id, kind and hosts alone.
+CREATE TABLE connection (
+    sequence          INTEGER PRIMARY KEY AUTOINCREMENT,
+    id                TEXT NOT NULL UNIQUE,
+    name              TEXT NOT NULL,
+    provider          TEXT NOT NULL,
+    kind              TEXT NOT NULL CHECK (kind IN ('api-key', 'bearer', 'basic', 'smtp')),
+    hosts             TEXT NOT NULL CHECK (json_valid(hosts)),
+    is_default        INTEGER NOT NULL CHECK (is_default IN (0, 1)),
+    status            TEXT NOT NULL CHECK (status IN ('active', 'error')),
+    last_test         TEXT,
+    last_tested_at_ms INTEGER,
+    created_at_ms     INTEGER NOT NULL,
+    updated_at_ms     INTEGER NOT NULL,
+    sealed            BLOB NOT NULL
+) STRICT;
+
+-- Serves: the connections of a provider, for a step that names it and for the list.
+CREATE INDEX connection_by_provider ON connection (provider);
+
+-- Serves: that a provider has one default connection at most, and to find it when another takes its place.
+CREATE UNIQUE INDEX connection_default ON connection (provider) WHERE is_default = 1;
+
+-- Secrets of workflows. `sealed` is encrypted under the master key, for this workflow and name alone.
+CREATE TABLE workflow_secret (
+    workflow      INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    name          TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL,
+    sealed        BLOB NOT NULL,
+    PRIMARY KEY (workflow, name)
+) STRICT, WITHOUT ROWID;
+
 -- Agents that clients made; those that come with the server are in the program. Lists walk the rows.
 CREATE TABLE agent (
     sequence      INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -80,6 +80,10 @@ id!(
     /// An agent: `agent_` and a UUID; built-in ones have a word in its place.
     AgentId, "agent_"
 );
+id!(
+    /// A connection: `conn_` and a UUID.
+    ConnectionId, "conn_"
+);
 
 #[cfg(test)]
 mod tests {

@@ -16,7 +16,7 @@
 //!               ↓
 //!             model           pure rules: no I/O, no async, no clock
 //!               ↓
-//!   error · id · clock · config · data_folder
+//!   error · id · clock · secret · config · data_folder
 //! ```
 //!
 //! (`config` takes the form of its limits from `model`, `data_folder` is known by `app` and `cli` alone.)
@@ -88,4 +88,5 @@ pub mod error;
 pub mod http;
 pub mod id;
 pub mod model;
+pub mod secret;
 pub mod store;

@@ -4,16 +4,21 @@
 
 mod first_start;
 mod listen;
+mod master_key;
+mod messengers;
+
+pub use master_key::{Rekeyed, rekey};
 
 use crate::auth::{KeyText, Keyring, KeyringOptions};
 use crate::clock::{Clock, iso_utc};
 use crate::config::Config;
 use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::outbound::{Outbound, OutboundOptions};
-use crate::engine::{Engine, EngineOptions, Workflows};
+use crate::engine::{Engine, EngineOptions, Messengers, Workflows};
 use crate::error::{Error, Result};
 use crate::http::{self, Api, ApiOptions, Front, Hosts, Listen, Peer, ServeOptions, Tls};
 use crate::model::plan::DefinitionLimits;
+use crate::secret::MasterKey;
 use crate::store::{CommitHook, Store, StoreOptions};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
@@ -107,7 +112,9 @@ impl App {
             timeout_ms: config.http_timeout_ms,
         })
         .map_err(Error::new)?;
-        let engine = engine(&config, &store, &clock, &outbound);
+        let key = master_key::settle(&config, &folder, &store).await?;
+        let messengers = messengers::of(&config, &outbound)?;
+        let engine = engine(&config, &store, &clock, &outbound, key, messengers);
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -269,7 +276,14 @@ impl App {
     }
 }
 
-fn engine(config: &Config, store: &Store, clock: &Clock, outbound: &Outbound) -> Engine {
+fn engine(
+    config: &Config,
+    store: &Store,
+    clock: &Clock,
+    outbound: &Outbound,
+    key: MasterKey,
+    messengers: Messengers,
+) -> Engine {
     let definition_limits = DefinitionLimits {
         max_steps: config.max_steps,
     };
@@ -284,6 +298,8 @@ fn engine(config: &Config, store: &Store, clock: &Clock, outbound: &Outbound) ->
         clock.clone(),
         workflows,
         outbound.clone(),
+        key,
+        messengers,
         EngineOptions {
             max_running_runs: config.max_running_runs,
             max_output_bytes: config.max_output_bytes,

@@ -7,11 +7,12 @@ mod load;
 mod settings;
 mod value;
 
-pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, Sources, load};
+pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, Sources, load};
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
 use crate::model::limit::Limit;
+use crate::secret::MasterKey;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -69,6 +70,14 @@ pub struct Config {
     pub max_response_bytes: usize,
     /// How long an outgoing call may take, in milliseconds.
     pub http_timeout_ms: u64,
+    /// Certificates (PEM) that may sign those of mail servers.
+    pub smtp_ca: Option<PathBuf>,
+    /// A server of language models that speaks OpenAI's protocol; without it providers are asked themselves.
+    pub llm_base_url: Option<String>,
+    /// The model of agents that name none.
+    pub llm_model: String,
+    /// How long a language model may take, in milliseconds.
+    pub llm_timeout_ms: u64,
     /// How long a synchronous start waits, in milliseconds.
     pub sync_wait_ms: u64,
     /// How long it waits at most when the caller says how long, in milliseconds.
@@ -77,6 +86,9 @@ pub struct Config {
     pub max_running_runs: usize,
     /// Read connections to the database.
     pub read_connections: u32,
+    /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
+    /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
+    pub master_key: Option<MasterKey>,
 }
 
 const KIB: usize = 1024;
@@ -111,10 +123,15 @@ impl Config {
             max_output_bytes: MIB,
             max_response_bytes: 5 * MIB,
             http_timeout_ms: 30_000,
+            smtp_ca: None,
+            llm_base_url: None,
+            llm_model: "gpt-4o".into(),
+            llm_timeout_ms: 120_000,
             sync_wait_ms: 30_000,
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
             read_connections: 4,
+            master_key: None,
         }
     }
 

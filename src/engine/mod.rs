@@ -3,12 +3,16 @@
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
 pub mod agents;
+mod changed_by;
+pub mod connections;
 mod execution;
 pub mod llm;
 mod logs;
 pub mod mail;
 pub mod outbound;
+pub mod redact;
 mod schema;
+pub mod secrets;
 mod start;
 pub mod step;
 mod timer;
@@ -16,15 +20,22 @@ mod under_way;
 mod watch;
 pub mod workflows;
 
+pub use changed_by::ChangedBy;
+pub use connections::Connections;
 pub use logs::StepLog;
+pub use secrets::Secrets;
 pub use start::{Accepted, RunRequest, StartTrigger, Wait};
 pub use watch::Subscription;
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;
+use crate::engine::agents::Agents;
+use crate::engine::llm::Llm;
+use crate::engine::mail::Mailer;
 use crate::engine::outbound::Outbound;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
+use crate::secret::MasterKey;
 use crate::store::{Edit, Store, StoreError};
 use execution::Execution;
 use std::collections::BTreeMap;
@@ -53,6 +64,16 @@ pub struct EngineOptions {
     pub max_input_bytes: usize,
     /// What `{{env.NAME}}` may see.
     pub environment: BTreeMap<String, String>,
+}
+
+/// What talks to people and models.
+pub struct Messengers {
+    /// What sends mail.
+    pub mailer: Mailer,
+    /// What asks language models.
+    pub llm: Llm,
+    /// The model of an agent or a step that names none.
+    pub llm_model: String,
 }
 
 /// Why the engine could not do what was asked.
@@ -100,6 +121,10 @@ struct Shared {
     options: EngineOptions,
     workflows: Workflows,
     outbound: Outbound,
+    connections: Connections,
+    secrets: Secrets,
+    mailer: Mailer,
+    agents: Agents,
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
@@ -109,14 +134,31 @@ struct Shared {
 }
 
 impl Engine {
-    /// An engine at rest: nothing is resumed before [`Engine::resume`].
+    /// An engine at rest: nothing is resumed before [`Engine::resume`]. `key` is the one that the store's secrets are encrypted
+    /// with.
     pub fn new(
         store: Store,
         clock: Clock,
         workflows: Workflows,
         outbound: Outbound,
+        key: MasterKey,
+        messengers: Messengers,
         options: EngineOptions,
     ) -> Engine {
+        let secrets = Secrets::new(store.clone(), clock.clone(), key.clone());
+        let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
+        let Messengers {
+            mailer,
+            llm,
+            llm_model,
+        } = messengers;
+        let agents = Agents::new(
+            store.clone(),
+            clock.clone(),
+            llm,
+            connections.clone(),
+            llm_model,
+        );
         Engine(Arc::new(Shared {
             slots: Arc::new(Semaphore::new(options.max_running_runs)),
             timers: Timers::default(),
@@ -129,12 +171,31 @@ impl Engine {
             options,
             workflows,
             outbound,
+            connections,
+            secrets,
+            mailer,
+            agents,
         }))
     }
 
     /// The workflows, compiled.
     pub fn workflows(&self) -> &Workflows {
         &self.0.workflows
+    }
+
+    /// The connections.
+    pub fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    /// The agents.
+    pub fn agents(&self) -> &Agents {
+        &self.0.agents
+    }
+
+    /// The secrets of workflows.
+    pub fn secrets(&self) -> &Secrets {
+        &self.0.secrets
     }
 
     /// Starts the timers and goes on with every unfinished run. Gives their number.

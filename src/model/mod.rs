@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod audit;
+pub mod connection;
 pub mod key;
 pub mod limit;
 pub mod page;
@@ -11,6 +12,7 @@ pub mod plan;
 pub mod run;
 pub mod schema_work;
 pub mod scope;
+pub mod secret;
 pub mod template;
 pub mod trigger;
 pub mod workflow;

@@ -9,6 +9,7 @@ mod audit;
 #[cfg(test)]
 mod audit_tests;
 mod column;
+mod connections;
 mod cursor;
 mod doctor;
 #[cfg(test)]
@@ -27,6 +28,8 @@ mod runs;
 #[cfg(test)]
 mod runs_tests;
 mod schema;
+mod sealed;
+mod secrets;
 mod start;
 mod triggers;
 mod workflow_edit;
@@ -39,8 +42,11 @@ mod writer;
 mod writer_tests;
 
 pub use agents::MAX_AGENTS;
+pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use sealed::{KeyState, inspect_key, undecryptable};
+pub use secrets::SealedSecret;
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;

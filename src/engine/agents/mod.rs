@@ -201,7 +201,10 @@ impl Agents {
         let redactor = Redactor::default();
         let connections = self.0.connections.for_attempt(None, redactor.clone());
         let reference = draft.connection_id.as_deref();
-        match self.ask(&question, reference, &connections).await {
+        match self
+            .ask(&question, reference, &connections, &redactor)
+            .await
+        {
             Ok(answer) => Ok(answer.redacted(&redactor)),
             Err(error) => Err(redactor.error(error)),
         }
@@ -214,6 +217,7 @@ impl Agents {
         question: &Question,
         connection: Option<&str>,
         connections: &Connections,
+        redactor: &Redactor,
     ) -> Result<Answer, StepError> {
         let reference = match connection {
             Some(named) => Some(named),
@@ -224,10 +228,7 @@ impl Agents {
             Some(reference) => Some(connections.open(reference)?),
             None => None,
         };
-        self.0
-            .llm
-            .ask(question, opened.as_ref(), connections.redactor())
-            .await
+        self.0.llm.ask(question, opened.as_ref(), redactor).await
     }
 
     fn built_in(&self) -> impl Iterator<Item = Agent> {

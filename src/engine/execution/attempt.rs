@@ -3,6 +3,8 @@
 //! code, or in the rendering of its configuration, fails that step and nothing else; what is noted can be read back.
 
 use super::{Execution, Halt};
+use crate::engine::redact::Redactor;
+use crate::engine::start;
 use crate::engine::step::{self, Behaviour, Done, Effects};
 use crate::model::plan::{NodeIndex, after_failure};
 use crate::model::run::{Event, RunStatus, StepError};
@@ -66,10 +68,13 @@ impl Execution {
                 })?;
                 self.commit(self.row(RunStatus::Running)).await?;
                 let effects = self.effects(node, now_ms);
-                let result = self.call_outside(call(&effects, config)).await?;
-                match result {
-                    Ok(output) => self.completed(node, Done { output, way: None }),
-                    Err(error) => self.failed(node, attempt, error),
+                let redactor = effects.redactor.clone();
+                match self.call_outside(call(&effects, config)).await? {
+                    Ok(output) => {
+                        let output = redactor.value(output);
+                        self.completed(node, Done { output, way: None })
+                    }
+                    Err(error) => self.failed(node, attempt, redactor.error(error)),
                 }
             }
         }
@@ -92,9 +97,15 @@ impl Execution {
     }
 
     fn effects(&self, node: NodeIndex, now_ms: i64) -> Effects {
+        let redactor = Redactor::default();
+        let choice = start::chosen_connection(&self.run);
         Effects {
             outbound: self.shared.outbound.clone(),
-            connections: self.shared.connections.clone(),
+            connections: self
+                .shared
+                .connections
+                .for_attempt(choice, redactor.clone()),
+            redactor,
             mailer: self.shared.mailer.clone(),
             agents: self.shared.agents.clone(),
             idempotency_key: format!(

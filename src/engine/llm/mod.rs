@@ -187,6 +187,7 @@ impl Llm {
             body: Some(body),
             timeout_ms: question.timeout_ms,
             max_response_bytes: Some(MAX_ANSWER_BYTES),
+            confined: None,
         })
     }
 

@@ -114,7 +114,12 @@ async fn ask(effects: &Effects, config: Value) -> Result<Value, StepError> {
         .or_else(|| agent.as_ref()?.draft.connection_id.as_deref());
     let answer = effects
         .agents
-        .ask(&question, connection, &effects.connections)
+        .ask(
+            &question,
+            connection,
+            &effects.connections,
+            &effects.redactor,
+        )
         .await?;
     Ok(json!({
         "result": answer.result,

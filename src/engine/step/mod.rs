@@ -13,7 +13,8 @@ pub mod wait;
 use crate::engine::agents::Agents;
 use crate::engine::connections::Connections;
 use crate::engine::mail::Mailer;
-use crate::engine::outbound::Outbound;
+use crate::engine::outbound::{Outbound, OutboundRequest, OutboundResponse};
+use crate::engine::redact::Redactor;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
 use futures_util::future::BoxFuture;
@@ -87,10 +88,13 @@ pub struct Done {
 
 /// What an attempt with effects may use.
 pub struct Effects {
-    /// The one HTTP client.
+    /// The one HTTP client; [`Effects::send`] calls it.
     pub outbound: Outbound,
-    /// Connections by id, name or provider.
+    /// Credentials of outside services.
     pub connections: Connections,
+    /// Knows the secrets that the attempt has used. What a step gives goes through it anyway; a step that cuts or encodes what
+    /// it was answered asks it before.
+    pub redactor: Redactor,
     /// What sends mail.
     pub mailer: Mailer,
     /// Stored agents, and asking models.
@@ -101,6 +105,16 @@ pub struct Effects {
     pub timeout_ms: Option<u64>,
     /// When the attempt began, in milliseconds since the Unix epoch: a `Retry-After` that names a date counts from here.
     pub now_ms: i64,
+}
+
+impl Effects {
+    /// Makes a call. The answer and the error have no secret of this attempt in them.
+    pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, StepError> {
+        match self.outbound.send(request).await {
+            Ok(response) => Ok(self.redactor.response(response)),
+            Err(error) => Err(self.redactor.error(error)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -123,7 +137,20 @@ mod tests {
             assert!(fits, "{}", rule.name);
         }
         let names: Vec<_> = rules().iter().map(|rule| rule.name).collect();
-        assert_eq!(names, ["api.request", "condition", "transform", "wait"]);
+        assert_eq!(
+            names,
+            [
+                "agent",
+                "api.request",
+                "condition",
+                "email",
+                "email.send",
+                "slack",
+                "slack.send_message",
+                "transform",
+                "wait"
+            ]
+        );
         assert!(find("Condition").is_none() && find("").is_none());
     }
 }

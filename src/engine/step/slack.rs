@@ -145,6 +145,7 @@ async fn post(effects: &Effects, config: Value) -> Result<Value, StepError> {
         body: Some(message(config)?.to_string().into_bytes()),
         timeout_ms: [timeout_ms, effects.timeout_ms].into_iter().flatten().min(),
         max_response_bytes: Some(MAX_ANSWER_BYTES),
+        confined: None,
     };
     let without_address = |error: StepError| StepError {
         message: url::without_path(&error.message, &address),
@@ -156,7 +157,7 @@ async fn post(effects: &Effects, config: Value) -> Result<Value, StepError> {
         without_address(StepError { retryable, ..error })
     })?;
     if !(200..300).contains(&response.status) {
-        let response = effects.connections.redactor().response(response);
+        let response = effects.redactor.response(response);
         let error = status_error("Slack's webhook", &response, false, effects.now_ms);
         return Err(without_address(error));
     }

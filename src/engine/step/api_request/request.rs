@@ -44,6 +44,7 @@ pub(super) fn read(config: &Fields, effects: &Effects) -> Result<OutboundRequest
         body,
         timeout_ms: [timeout_ms, effects.timeout_ms].into_iter().flatten().min(),
         max_response_bytes: max_response_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+        confined: None,
     })
 }
 
