@@ -151,13 +151,12 @@ async fn post(effects: &Effects, config: Value) -> Result<Value, StepError> {
         message: url::without_path(&error.message, &address),
         ..error
     };
-    let response = effects.outbound.send(request).await.map_err(|error| {
+    let response = effects.send(request).await.map_err(|error| {
         // Whether Slack has posted it is not known; another attempt could post it twice.
         let retryable = error.retryable && error.code == outbound::CONNECTION;
         without_address(StepError { retryable, ..error })
     })?;
     if !(200..300).contains(&response.status) {
-        let response = effects.redactor.response(response);
         let error = status_error("Slack's webhook", &response, false, effects.now_ms);
         return Err(without_address(error));
     }

@@ -114,6 +114,7 @@ fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
         }
         Problem::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
         Problem::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "MISDIRECTED_REQUEST"),
+        Problem::Upstream(_) => (StatusCode::BAD_GATEWAY, "UPSTREAM_ERROR"),
         Problem::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
         Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     }
@@ -144,6 +145,7 @@ fn message(problem: &Problem, visit: &Visit) -> String {
         Problem::NotHeld(message)
         | Problem::Conflict(message)
         | Problem::Invalid(message, _)
+        | Problem::Upstream(message)
         | Problem::Unavailable(message) => message,
         Problem::TooLarge(max_bytes) => {
             return format!(
