@@ -85,6 +85,11 @@ pub enum EngineError {
     /// The input does not fit: every problem with its place.
     #[error("{}", in_words(.0))]
     BadInput(Vec<DefinitionProblem>),
+    /// The workflow names secrets that it does not have.
+    #[error(
+        "the workflow has no secret `{0}`, which its steps use; POST /workflows/:id/secrets adds one"
+    )]
+    MissingSecrets(String),
     /// The idempotency key was used with another request.
     #[error(
         "this idempotency key was used with another request in the last 24 hours; send a new key, or the same body"

@@ -66,8 +66,12 @@ impl StartTrigger {
 
 /// The connection that a run was started with; `None` when its caller named none.
 pub(super) fn chosen_connection(run: &Run) -> Option<ConnectionId> {
-    let of_caller = matches!(run.summary.trigger, TriggerType::Api);
-    let data = run.trigger_data.as_ref().filter(|_| of_caller)?;
+    chosen_in(run.summary.trigger, run.trigger_data.as_deref())
+}
+
+/// Only a caller with a key chooses: what others send is data.
+fn chosen_in(trigger: TriggerType, data: Option<&RawValue>) -> Option<ConnectionId> {
+    let data = data.filter(|_| trigger == TriggerType::Api)?;
     let data: Value = serde_json::from_str(data.get()).ok()?;
     data.get(CONNECTION_CHOICE)?.as_str()?.parse().ok()
 }
@@ -139,7 +143,7 @@ impl Engine {
         let now_ms = self.0.clock.now_ms();
         let idempotency = request.idempotency_key.as_ref().map(|key| Idempotency {
             key: key.clone(),
-            request_digest: blake3::hash(input.to_string().as_bytes()).into(),
+            request_digest: digest(request, &input),
             expires_at_ms: now_ms.saturating_add(IDEMPOTENCY_MS),
         });
         if let Some(idempotency) = &idempotency
@@ -163,12 +167,29 @@ impl Engine {
             .definition
             .check_input(&input)
             .map_err(EngineError::BadInput)?;
+        self.check_secrets(request)?;
         let run = requested_run(request, now_ms);
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
         let definition = request.workflow.definition.clone();
         self.launch(run, new_run, definition, input, &[], wait)
             .await
+    }
+
+    /// A run that would stop for want of a secret does not begin.
+    fn check_secrets(&self, request: &RunRequest) -> Result<(), EngineError> {
+        let CompiledWorkflow {
+            workflow,
+            definition,
+            ..
+        } = &*request.workflow;
+        let names = definition.plan.secret_names();
+        let missing = self.0.secrets.missing(workflow, names)?;
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(EngineError::MissingSecrets(missing.join("`, `")))
+        }
     }
 
     fn read_input(&self, input: &RawValue) -> Result<Value, EngineError> {
@@ -325,6 +346,18 @@ impl Engine {
             replayed: accepted.replayed,
         })
     }
+}
+
+/// Tells requests apart that use the same idempotency key: by the input, and by the connection where the caller chose one.
+fn digest(request: &RunRequest, input: &Value) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(input.to_string().as_bytes());
+    let trigger = &request.trigger;
+    if let Some(choice) = chosen_in(trigger.kind, trigger.data.as_deref()) {
+        // No JSON text has a zero byte.
+        hasher.update(b"\0").update(choice.as_str().as_bytes());
+    }
+    hasher.finalize().into()
 }
 
 /// How a requested run looks before anything has happened.

@@ -4,6 +4,8 @@
 
 use crate::auth::{KeyError, Refusal};
 use crate::engine::agents::AgentProblem;
+use crate::engine::connections::ConnectionError;
+use crate::engine::secrets::SecretError;
 use crate::engine::{EngineError, WorkflowProblem};
 use crate::model::limit::LimitState;
 use crate::model::plan::{DefinitionProblem, in_words};
@@ -109,12 +111,37 @@ impl From<WorkflowProblem> for Problem {
     }
 }
 
+impl From<ConnectionError> for Problem {
+    fn from(error: ConnectionError) -> Problem {
+        match error {
+            ConnectionError::Invalid(details) => Problem::Invalid(in_words(&details), details),
+            ConnectionError::NotFound => Problem::NotFound("connection"),
+            ConnectionError::Conflict(message) => Problem::Conflict(message),
+            ConnectionError::Store(error) => error.into(),
+            ConnectionError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
+impl From<SecretError> for Problem {
+    fn from(error: SecretError) -> Problem {
+        match error {
+            SecretError::Invalid(message) => Problem::invalid(message),
+            SecretError::NotFound => Problem::NotFound("secret"),
+            SecretError::Conflict(message) => Problem::Conflict(message),
+            SecretError::Store(error) => error.into(),
+            SecretError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Problem {
         match error {
-            EngineError::NotActive(_) | EngineError::OtherRequest | EngineError::Conflict(_) => {
-                Problem::Conflict(error.to_string())
-            }
+            EngineError::NotActive(_)
+            | EngineError::MissingSecrets(_)
+            | EngineError::OtherRequest
+            | EngineError::Conflict(_) => Problem::Conflict(error.to_string()),
             EngineError::BadInput(problems) => Problem::Invalid(
                 format!("The input does not fit: {}", in_words(&problems)),
                 problems,

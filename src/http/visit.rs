@@ -5,6 +5,7 @@ use super::door::Door;
 use super::problem::Problem;
 use super::{Api, RequestBody};
 use crate::auth::KeyEntry;
+use crate::engine::ChangedBy;
 use crate::id::{BadId, is_id};
 use crate::model::limit::LimitState;
 use std::net::IpAddr;
@@ -109,6 +110,14 @@ impl Ctx {
         &self.key
     }
 
+    /// Who changes something, for the audit log.
+    pub fn changed_by(&self) -> ChangedBy {
+        ChangedBy {
+            actor: self.key.label().to_owned(),
+            address: self.address(),
+        }
+    }
+
     /// From where the request came, for the audit log.
     pub fn address(&self) -> String {
         if self.visit.peer.control {
@@ -141,6 +150,11 @@ impl Ctx {
             .parameter(index)
             .parse()
             .map_err(|_| Problem::NotFound(what))
+    }
+
+    /// A path parameter by its place, as it was written: letters, digits, `_` and `-`.
+    pub fn segment(&self, index: usize) -> &str {
+        self.visit.parameter(index)
     }
 
     /// A path parameter by its place, as a whole number from 1.

@@ -3,7 +3,8 @@
 
 use super::fixture::Fixture;
 use super::{
-    agents, audit, journal, keys, run_list, runs, start, workflow_edit, workflow_list, workflows,
+    agents, audit, connections, journal, keys, run_list, runs, secrets, start, workflow_edit,
+    workflow_list, workflows,
 };
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -93,6 +94,27 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
         ),
         (
+            connections::ONE,
+            "SEARCH connection USING INDEX sqlite_autoindex_connection_1 (id=?)",
+        ),
+        (connections::ACTIVE, "connection_by_provider (provider=?)"),
+        (
+            connections::LIST_OF_PROVIDER,
+            "connection_by_provider (provider=? AND rowid<?)",
+        ),
+        (
+            connections::FORMER_DEFAULT,
+            "connection_default (provider=?)",
+        ),
+        (
+            secrets::ONE,
+            "SEARCH s USING PRIMARY KEY (workflow=? AND name=?)",
+        ),
+        (
+            secrets::OF_WORKFLOW,
+            "SEARCH workflow_secret USING PRIMARY KEY (workflow=?)",
+        ),
+        (
             journal::REMOVE,
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
         ),
@@ -103,6 +125,8 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
 const WALKS: &[&str] = &[
     agents::OLDER,
     audit::ROWS,
+    connections::EVERY,
+    connections::LIST,
     workflow_list::OLDER,
     run_list::OLDER,
 ];
@@ -177,6 +201,8 @@ fn every_index_is_used_and_none_repeats_another() {
         "idempotency",
         "audit",
         "agent",
+        "connection",
+        "workflow_secret",
     ] {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")

@@ -90,11 +90,18 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         environment: BTreeMap::new(),
     };
     let outbound = outbound.expect("a client");
+    let messengers = Messengers {
+        mailer: Mailer::new(outbound.clone(), Vec::new(), 1000),
+        llm: Llm::new(&outbound, None, 1000).expect("no URL"),
+        llm_model: "none".to_owned(),
+    };
     let engine = Engine::new(
         store.clone(),
         clock.clone(),
         workflows,
         outbound,
+        MasterKey::generate().expect("randomness"),
+        messengers,
         engine_options,
     );
     let api = Api {

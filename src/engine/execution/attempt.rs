@@ -9,9 +9,11 @@ use crate::engine::step::{self, Behaviour, Done, Effects};
 use crate::model::plan::{NodeIndex, after_failure};
 use crate::model::run::{Event, RunStatus, StepError};
 use crate::model::template::Scope;
+use crate::secret::SecretText;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -35,9 +37,10 @@ impl Execution {
             );
             return self.failed(node, attempt, error);
         };
-        let config = match guarded(|| self.render(node, now_ms)) {
+        let redactor = Redactor::default();
+        let config = match guarded(|| self.render(node, now_ms, &redactor)) {
             Ok(config) => config,
-            Err(error) => return self.failed(node, attempt, error),
+            Err(error) => return self.failed(node, attempt, redactor.error(error)),
         };
         match step_type.behaviour {
             Behaviour::Pure(run) => match guarded(|| run(&config)) {
@@ -55,7 +58,7 @@ impl Execution {
                 Err(error) => self.failed(node, attempt, error),
             },
             Behaviour::Compute(call) => {
-                let effects = self.effects(node, now_ms);
+                let effects = self.effects(node, now_ms, redactor);
                 match self.call_outside(call(&effects, config)).await? {
                     Ok(output) => self.completed(node, Done { output, way: None }),
                     Err(error) => self.failed(node, attempt, error),
@@ -67,8 +70,7 @@ impl Execution {
                     attempt,
                 })?;
                 self.commit(self.row(RunStatus::Running)).await?;
-                let effects = self.effects(node, now_ms);
-                let redactor = effects.redactor.clone();
+                let effects = self.effects(node, now_ms, redactor.clone());
                 match self.call_outside(call(&effects, config)).await? {
                     Ok(output) => {
                         let output = redactor.value(output);
@@ -96,8 +98,7 @@ impl Execution {
         }
     }
 
-    fn effects(&self, node: NodeIndex, now_ms: i64) -> Effects {
-        let redactor = Redactor::default();
+    fn effects(&self, node: NodeIndex, now_ms: i64, redactor: Redactor) -> Effects {
         let choice = start::chosen_connection(&self.run);
         Effects {
             outbound: self.shared.outbound.clone(),
@@ -117,14 +118,31 @@ impl Execution {
         }
     }
 
-    fn render(&self, node: NodeIndex, now_ms: i64) -> Result<Value, StepError> {
+    /// The configuration of a step. `redactor` learns the secrets that it names.
+    fn render(
+        &self,
+        node: NodeIndex,
+        now_ms: i64,
+        redactor: &Redactor,
+    ) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
+        let unusable = RefCell::new(None);
+        let secret = |name: &str| match self.secret(name) {
+            Ok(value) => {
+                redactor.learn(value.expose());
+                Some(value.expose().to_owned())
+            }
+            Err(error) => {
+                unusable.replace(Some(error));
+                None
+            }
+        };
         let step_output = |id: &str| self.state.output_of(plan, id);
         let scope = Scope {
             input: &self.input,
             trigger: &Value::Null,
             loops: &[],
-            secret: &|_| None,
+            secret: &secret,
             approval_url: &|_| None,
             step_output: &step_output,
             variables: &plan.variables,
@@ -133,10 +151,29 @@ impl Execution {
             run_id: self.run.summary.id.as_str(),
             run_started_at_ms: self.run.summary.started_at_ms.unwrap_or(now_ms),
         };
-        plan.nodes[node]
-            .config
-            .render(&scope)
-            .map_err(|error| StepError::fatal("TEMPLATE", error.to_string()))
+        let rendered = plan.nodes[node].config.render(&scope);
+        // An empty text in place of a credential would be sent.
+        if let Some(error) = unusable.take() {
+            return Err(error);
+        }
+        rendered.map_err(|error| StepError::fatal("TEMPLATE", error.to_string()))
+    }
+
+    fn secret(&self, name: &str) -> Result<SecretText, StepError> {
+        let workflow = &self.run.summary.workflow_id;
+        match self.shared.secrets.value(workflow, name) {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(StepError::fatal(
+                "SECRET_MISSING",
+                format!("the workflow has no secret `{name}` any more"),
+            )),
+            Err(error) => {
+                log::error!("workflow {workflow}: {error}");
+                let message =
+                    format!("the secret `{name}` cannot be read; the server's log has the cause");
+                Err(StepError::transient("INTERNAL", message))
+            }
+        }
     }
 
     fn completed(&mut self, node: NodeIndex, done: Done) -> Result<(), Halt> {

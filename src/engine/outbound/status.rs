@@ -7,7 +7,7 @@ use crate::model::run::StepError;
 /// How much of a body an error shows, in characters.
 const SHOWN_BODY_CHARACTERS: usize = 200;
 /// The longest time that `Retry-After` is believed, in milliseconds.
-const MAX_RETRY_AFTER_MS: i64 = 24 * 3_600_000;
+pub(in crate::engine) const MAX_RETRY_AFTER_MS: i64 = 24 * 3_600_000;
 
 /// The error for an answer that is no success: code `HTTP_STATUS`, the status and the beginning of the body.
 ///

@@ -96,7 +96,7 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
     if field::reference(config, &["connection", "connectionId", "provider"]).is_none() {
         problems.add(
             "connection",
-            "`connection` is missing: a connection of the type `smtp`, by id or name",
+            "`connection` is missing: a connection of the type `smtp`, by id or provider",
         );
     }
 }

@@ -3,10 +3,12 @@
 
 mod agents;
 mod audit;
+mod connections;
 mod events;
 mod keys;
 mod refusal;
 mod runs;
+mod secrets;
 mod versions;
 mod workflow_body;
 mod workflows;
@@ -30,9 +32,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     [
         agents::endpoints(),
         audit::endpoints(),
+        connections::endpoints(),
         events::endpoints(),
         keys::endpoints(),
         runs::endpoints(),
+        secrets::endpoints(),
         versions::endpoints(),
         workflows::endpoints(),
     ]
