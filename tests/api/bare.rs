@@ -2,13 +2,16 @@
 
 use flowlatch::auth::{Keyring, KeyringOptions};
 use flowlatch::clock::Clock;
+use flowlatch::engine::llm::Llm;
+use flowlatch::engine::mail::Mailer;
 use flowlatch::engine::outbound::{Outbound, OutboundOptions};
-use flowlatch::engine::{Engine, EngineOptions, Workflows};
+use flowlatch::engine::{Engine, EngineOptions, Messengers, Workflows};
 use flowlatch::http::{
     self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Listen, ServeOptions, Table, Tls,
 };
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
+use flowlatch::secret::MasterKey;
 use flowlatch::store::{Store, StoreOptions};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

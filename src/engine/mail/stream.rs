@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use std::{fmt, io};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The most that is read of a server in one conversation, in bytes; a TLS handshake is a few thousand of them.
-const MAX_BYTES: usize = 1 << 20;
+/// The most that a server may say before it is spoken to again, in bytes. A TLS handshake is a few thousand of them; reading an
+/// answer of many lines takes time that grows with the square of its length.
+const MAX_ANSWER_BYTES: usize = 16 << 10;
 const READ_AHEAD_BYTES: usize = 4 << 10;
 
 /// A connection, line by line. TLS records cut at a byte that looks like a line's end are put together again above.
@@ -31,7 +32,7 @@ impl<S> LineStream<S> {
             buffer: Box::new([0; READ_AHEAD_BYTES]),
             from: 0,
             to: 0,
-            left_bytes: MAX_BYTES,
+            left_bytes: MAX_ANSWER_BYTES,
         }
     }
 
@@ -66,7 +67,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for LineStream<S> {
             this.left_bytes = match this.left_bytes.checked_sub(count) {
                 Some(left) => left,
                 None => {
-                    let message = format!("the server sent more than {MAX_BYTES} bytes");
+                    let message =
+                        format!("the server sent more than {MAX_ANSWER_BYTES} bytes at once");
                     return Poll::Ready(Err(io::Error::other(message)));
                 }
             };
@@ -82,7 +84,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for LineStream<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(context, bytes)
+        let this = self.get_mut();
+        this.left_bytes = MAX_ANSWER_BYTES;
+        Pin::new(&mut this.inner).poll_write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -164,6 +164,10 @@ fn server(connection: &OpenConnection) -> Result<(MailServer, Option<String>), S
         username,
         password: text("password").unwrap_or_default().into(),
     });
+    let host = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
     connection.check_host(&host, port)?;
     Ok((
         MailServer {
