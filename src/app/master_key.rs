@@ -7,8 +7,10 @@ use super::Options;
 use crate::config::Config;
 use crate::data_folder::{DATABASE, DataFolder, KeyFiles};
 use crate::error::{Error, Result};
+use crate::model::audit::AuditEntry;
 use crate::secret::MasterKey;
 use crate::store::{Store, StoreError, StoreOptions};
+use serde_json::Value;
 
 /// What a change of the key came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +38,8 @@ pub(super) async fn settle(
         .chain(&files.current)
         .find(|key| state.fits(key))
     {
-        if files.next.is_some() {
-            log::warn!(
-                "a change of the master key was interrupted before it took effect; the former key is in force"
-            );
-            folder.drop_next_key()?;
+        if config.master_key.is_none() && folder.drop_next_key()? {
+            log::warn!("a change of the master key was interrupted before it took effect");
         }
         return Ok(key.clone());
     }
@@ -107,7 +106,16 @@ pub async fn rekey(config: &Config, options: Options, new: Option<MasterKey>) ->
         commit_hook: options.commit_hook,
     };
     let store = Store::open(&folder.database(), store_options).map_err(unreadable)?;
-    let done = replace(config, &folder, &store, new).await;
+    let entry = AuditEntry {
+        at_ms: options.clock.now_ms(),
+        actor: "control".to_owned(),
+        action: "master_key.changed",
+        target: None,
+        address: Some("control".to_owned()),
+        result: "ok".to_owned(),
+        detail: Value::Null,
+    };
+    let done = replace(config, &folder, &store, new, entry).await;
     store.close().await;
     done.map(|values| Rekeyed {
         values,
@@ -120,6 +128,7 @@ async fn replace(
     folder: &DataFolder,
     store: &Store,
     new: MasterKey,
+    entry: AuditEntry,
 ) -> Result<u64> {
     let current = settle(config, folder, store).await?;
     if current == new {
@@ -130,7 +139,7 @@ async fn replace(
     if config.master_key.is_none() {
         folder.write_next_key(&new)?;
     }
-    let values = store.rekey(current, new).await;
+    let values = store.rekey(current, new, entry).await;
     let values = values.map_err(|error| Error::caused_by("nothing was changed", error))?;
     if config.master_key.is_none() {
         folder.promote_next_key()?;

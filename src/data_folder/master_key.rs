@@ -8,7 +8,7 @@
 use super::modes::private_options;
 use super::{CURRENT_KEY as CURRENT, DataFolder, NEXT_KEY as NEXT};
 use crate::error::{Error, Result};
-use crate::secret::MasterKey;
+use crate::secret::{BadMasterKey, MasterKey};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -27,16 +27,24 @@ pub struct KeyFiles {
 }
 
 impl KeyFiles {
-    /// Reads them. A file that holds no key is an error that names it.
+    /// Reads them. Where the one in force holds no key, that is an error that names it. A next one that holds none was being
+    /// written when that was interrupted: nothing has used it yet, and it is as good as absent.
     pub fn read(folder: &Path) -> Result<KeyFiles> {
+        let damaged = |path: &Path, error: BadMasterKey| {
+            Error::new(format!("{} is damaged: {error}", path.display())).hint(
+                "put the file back from a backup; what is encrypted cannot be read without it",
+            )
+        };
+        let path = folder.join(CURRENT);
+        let current = read(&path)?.transpose();
         Ok(KeyFiles {
-            current: read(&folder.join(CURRENT))?,
-            next: read(&folder.join(NEXT))?,
+            current: current.map_err(|error| damaged(&path, error))?,
+            next: read(&folder.join(NEXT))?.and_then(|next| next.ok()),
         })
     }
 }
 
-fn read(path: &Path) -> Result<Option<MasterKey>> {
+fn read(path: &Path) -> Result<Option<std::result::Result<MasterKey, BadMasterKey>>> {
     let failed = |error: io::Error| {
         Error::caused_by(
             format!("cannot read the master key {}", path.display()),
@@ -52,11 +60,7 @@ fn read(path: &Path) -> Result<Option<MasterKey>> {
     file.take(MAX_BYTES)
         .read_to_string(&mut text)
         .map_err(failed)?;
-    let key = MasterKey::parse(&text).map_err(|error| {
-        Error::new(format!("{} is damaged: {error}", path.display()))
-            .hint("put the file back from a backup; what is encrypted cannot be read without it")
-    })?;
-    Ok(Some(key))
+    Ok(Some(MasterKey::parse(&text)))
 }
 
 impl DataFolder {
@@ -87,15 +91,16 @@ impl DataFolder {
             .map_err(|error| Error::caused_by(format!("cannot replace {}", path.display()), error))
     }
 
-    /// Removes the next key, which never came into force.
-    pub fn drop_next_key(&self) -> Result<()> {
+    /// Removes the next key, which never came into force; false when there is none.
+    pub fn drop_next_key(&self) -> Result<bool> {
         let path = self.path().join(NEXT);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::caused_by(
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::caused_by(
                 format!("cannot remove {}", path.display()),
                 error,
             )),
-            _ => Ok(()),
         }
     }
 
@@ -125,8 +130,8 @@ mod tests {
         folder.promote_next_key().expect("moved");
         assert!(keys().current.as_ref() == Some(&second) && keys().next.is_none());
         folder.write_next_key(&first).expect("written");
-        folder.drop_next_key().expect("removed");
-        folder.drop_next_key().expect("nothing to remove");
+        assert!(folder.drop_next_key().expect("removed"));
+        assert!(!folder.drop_next_key().expect("nothing to remove"));
         assert!(keys().next.is_none());
         #[cfg(unix)]
         {
@@ -140,8 +145,12 @@ mod tests {
     fn a_damaged_file_is_told_without_its_text() {
         let root = tempfile::tempdir().expect("a folder");
         fs::write(root.path().join(CURRENT), "half-of-a-key").expect("written");
+        fs::write(root.path().join(NEXT), "also half-of-a-key").expect("written");
         let error = KeyFiles::read(root.path()).expect_err("no key");
         assert!(error.chain().contains("master.key is damaged"), "{error}");
         assert!(!error.chain().contains("half-of"), "{error}");
+        fs::remove_file(root.path().join(CURRENT)).expect("removed");
+        let keys = KeyFiles::read(root.path()).expect("readable");
+        assert!(keys.current.is_none() && keys.next.is_none());
     }
 }

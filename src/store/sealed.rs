@@ -3,8 +3,9 @@
 //! for everything or for nothing, in one commit.
 
 use super::connections::{EVERY as EVERY_CONNECTION, stored};
-use super::{Store, StoreError, meta, schema, set_meta, writer::BUSY_TIMEOUT};
+use super::{Store, StoreError, audit, meta, schema, set_meta, writer::BUSY_TIMEOUT};
 use crate::id::WorkflowId;
+use crate::model::audit::AuditEntry;
 use crate::model::secret::SecretName;
 use crate::secret::{MasterKey, SealError};
 use rusqlite::{Connection, OpenFlags};
@@ -84,8 +85,14 @@ impl Store {
         .await
     }
 
-    /// Encrypts everything anew, in one commit; gives how many values that were. An error changes nothing.
-    pub async fn rekey(&self, old: MasterKey, new: MasterKey) -> Result<u64, StoreError> {
+    /// Encrypts everything anew and adds the audit row, in one commit; gives how many values that were. An error changes
+    /// nothing.
+    pub async fn rekey(
+        &self,
+        old: MasterKey,
+        new: MasterKey,
+        entry: AuditEntry,
+    ) -> Result<u64, StoreError> {
         self.write(move |connection| {
             // What is replaced is overwritten in the file: the old key may be in wrong hands.
             connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
@@ -106,6 +113,7 @@ impl Store {
                 };
             }
             set_check(connection, &new)?;
+            audit::append(connection, &entry)?;
             Ok(values.len() as u64)
         })
         .await

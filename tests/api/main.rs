@@ -13,6 +13,7 @@ mod audit;
 mod bare;
 mod connections;
 mod cors;
+mod credentials;
 mod errors;
 mod events;
 mod keys;

@@ -25,7 +25,10 @@ fn subcommands(help: &str) -> Vec<String> {
 #[test]
 fn every_command_shows_an_example() {
     let all = subcommands(&help(&[]));
-    assert_eq!(all, ["serve", "keys", "workflows", "runs", "doctor"]);
+    assert_eq!(
+        all,
+        ["serve", "keys", "workflows", "runs", "rekey", "doctor"]
+    );
     let mut leaves = Vec::new();
     for group in &all {
         let inner = subcommands(&help(&[group]));

@@ -61,7 +61,17 @@ pub(in crate::cli) enum Command {
     /// Look at runs, cancel and retry them
     #[command(subcommand)]
     Runs(Runs),
-    /// Check the data folder: file modes, lock, SQLite version, integrity, schema, audit log
+    /// Encrypt everything secret with another master key, while no server holds the folder
+    #[command(
+        after_help = "Without --new-key-stdin a random key is made and put into the data folder.\n\n\
+        Examples:\n  flowlatch rekey --data ./data\n  openssl rand -base64 32 | tee new.key | flowlatch rekey --new-key-stdin"
+    )]
+    Rekey {
+        /// Read the new key from stdin: 32 bytes as base64 or in hexadecimal
+        #[arg(long)]
+        new_key_stdin: bool,
+    },
+    /// Check the data folder: file modes, lock, SQLite version, integrity, schema, audit log, master key
     #[command(after_help = "Example:\n  flowlatch doctor --data ./data")]
     Doctor,
 }

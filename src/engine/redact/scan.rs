@@ -7,8 +7,8 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::ops::Range;
 use zeroize::Zeroizing;
 
-/// Shorter pieces of base64 say too little to be taken for a secret.
-const MIN_BASE64_PIECE: usize = 6;
+/// Shorter pieces of base64 say too little to be taken for a secret; the shortest secret that is looked for has no shorter one.
+const MIN_BASE64_PIECE: usize = 4;
 
 /// One secret, prepared for being looked for.
 pub(super) struct Pattern {

@@ -6,6 +6,7 @@ use super::field::{self, Fields};
 use super::{Behaviour, Effects, StepType};
 use crate::engine::connections::OpenConnection;
 use crate::engine::mail::{self, Address, Draft, Login, Mail, MailServer, TlsMode};
+use crate::engine::outbound;
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
 use crate::secret::SecretText;
@@ -164,10 +165,15 @@ fn server(connection: &OpenConnection) -> Result<(MailServer, Option<String>), S
         username,
         password: text("password").unwrap_or_default().into(),
     });
-    let host = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned();
+    // The one form in which connections know hosts.
+    let is_bare_v6 = host.contains(':') && !host.starts_with('[');
+    let authority = if is_bare_v6 {
+        format!("[{host}]")
+    } else {
+        host
+    };
+    let (host, port) = outbound::url::host_and_port(&format!("http://{authority}:{port}/"))
+        .map_err(|_| wrong("has a `host` that is none".to_owned()))?;
     connection.check_host(&host, port)?;
     Ok((
         MailServer {

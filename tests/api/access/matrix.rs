@@ -2,6 +2,7 @@
 //! shows that it does, everybody else that it does not.
 
 use crate::support::{Answer, Client, TestServer};
+use crate::upstream::{Reply, Upstream};
 use flowlatch::clock::Clock;
 use flowlatch::http::{Access, Endpoint, table};
 use flowlatch::model::key::{KeyFormat, from_entropy};
@@ -11,13 +12,17 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
+/// Where agents' models are asked.
+const MODEL: &str = "/v1/chat/completions";
 const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// What the paths' parameters name.
 struct Fixtures {
+    agent: String,
     workflow: String,
     run: String,
     key: String,
+    connection: String,
 }
 
 /// Keys that let nobody in, each with the reason that is told.
@@ -30,6 +35,8 @@ struct Strangers {
 
 struct Bench {
     server: TestServer,
+    /// What agents ask.
+    models: Upstream,
     /// What stands between the server's URL and `/v1`.
     prefix: &'static str,
 }
@@ -37,12 +44,22 @@ struct Bench {
 impl Bench {
     async fn start(base_path: &str, prefix: &'static str) -> Bench {
         let clock = Clock::manual(crate::support::MONDAY_MS);
+        let models = Upstream::start().await;
+        models.answer(MODEL, |_, _| {
+            let message = json!({ "role": "assistant", "content": "Yes." });
+            Reply::json(200, &json!({ "choices": [{ "message": message }] }))
+        });
         let server = TestServer::start_with(clock, |config| {
+            config.llm_base_url = Some(models.url("/v1"));
             config.base_path = base_path.to_owned();
             config.limit_write = Limit::Unlimited;
         })
         .await;
-        Bench { server, prefix }
+        Bench {
+            server,
+            models,
+            prefix,
+        }
     }
 
     /// A workflow, a run of it that rests, and a key.
@@ -58,7 +75,18 @@ impl Bench {
         assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
         let body = json!({ "name": "victim", "scopes": ["workflows:read"] });
         let (key, _) = self.server.with_key(body).await;
+        let admin = self.server.admin();
+        let made = admin.post("/api/v1/connections", a_connection()).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        let secret = json!({ "key": "KEPT", "value": "a-value" });
+        let secrets = format!("/api/v1/workflows/{workflow}/secrets");
+        let kept = admin.post(&secrets, secret).await;
+        assert_eq!(kept.status, StatusCode::CREATED, "{}", kept.text);
+        let agent = admin.post("/api/v1/agents", an_agent()).await;
+        assert_eq!(agent.status, StatusCode::CREATED, "{}", agent.text);
         Fixtures {
+            agent: text(&agent.data()["id"]),
+            connection: text(&made.data()["id"]),
             workflow,
             run: text(&started.data()["runId"]),
             key: text(&key["id"]),
@@ -121,11 +149,14 @@ impl Bench {
             ("/workflows/:id", &fixtures.workflow),
             ("/runs/:id", &fixtures.run),
             ("/api-keys/:id", &fixtures.key),
+            ("/connections/:id", &fixtures.connection),
+            ("/agents/:id", &fixtures.agent),
         ] {
             let kind = place.strip_suffix(":id").expect("a parameter");
             path = path.replace(place, &format!("{kind}{id}"));
         }
         path = path.replace(":version", "1");
+        path = path.replace("/secrets/:name", "/secrets/KEPT");
         assert!(!path.contains(':'), "a parameter without a value: {path}");
         client
             .send(endpoint.method.clone(), &path, effective_body(endpoint))
@@ -140,8 +171,14 @@ impl Bench {
             "/api/v1/workflows",
             "/api/v1/workflows?status=archived",
             "/api/v1/runs",
+            "/api/v1/connections",
+            "/api/v1/agents",
             "/api/v1/auth/api-keys",
             "/api/v1/audit?action=key.created",
+            "/api/v1/audit?action=connection.tested",
+            "/api/v1/audit?action=secret.created",
+            "/api/v1/audit?action=secret.updated",
+            "/api/v1/audit?action=secret.deleted",
             "/api/v1/audit?action=key.updated",
             "/api/v1/audit?action=key.rotated",
         ] {
@@ -163,10 +200,28 @@ fn effective_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/workflows" | "/api/v1/workflows/validate") => definition,
         ("PUT", "/api/v1/workflows/:id") => json!({ "description": "changed" }),
         ("POST", "/api/v1/auth/api-keys") => json!({ "name": "made", "scopes": ["runs:read"] }),
-        ("PATCH", "/api/v1/auth/api-keys/:id") => json!({ "name": "changed" }),
+        ("PATCH", "/api/v1/auth/api-keys/:id")
+        | ("PUT", "/api/v1/connections/:id" | "/api/v1/agents/:id") => {
+            json!({ "name": "changed" })
+        }
+        ("POST", "/api/v1/connections") => a_connection(),
+        ("POST", "/api/v1/agents") => an_agent(),
+        ("POST", "/api/v1/agents/:id/execute") => json!({ "userMessage": "Well?" }),
+        ("POST", "/api/v1/workflows/:id/secrets") => json!({ "key": "MADE", "value": "a-value" }),
+        ("PUT", "/api/v1/workflows/:id/secrets/:name") => json!({ "value": "another" }),
         ("POST", _) => json!({}),
         _ => Value::Null,
     }
+}
+
+/// For a host that is refused before anybody is called.
+fn a_connection() -> Value {
+    json!({ "name": "made", "provider": "crm", "type": "bearer", "credentials": { "token": "a-token" },
+        "hosts": ["127.0.0.1"] })
+}
+
+fn an_agent() -> Value {
+    json!({ "name": "made", "type": "custom", "systemPrompt": "Say yes." })
 }
 
 fn pure_step() -> Value {
@@ -309,6 +364,7 @@ async fn walk(base_path: &str, prefix: &'static str) {
         bench.state().await,
         "a refused request has changed something"
     );
+    assert!(bench.models.calls(MODEL).is_empty());
     for endpoint in &guarded {
         let_in(&bench, endpoint).await;
     }

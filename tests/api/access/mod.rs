@@ -31,6 +31,12 @@ fn the_whole_table() {
     lines.sort_by_key(|line| (line.get(7..).map(str::to_owned), line.clone()));
     insta::assert_snapshot!(lines.join("\n"), @r"
     GET    /api/health -> open
+    GET    /api/v1/agents -> workflows:read, read
+    POST   /api/v1/agents -> workflows:write, write
+    DELETE /api/v1/agents/:id -> workflows:write, write
+    GET    /api/v1/agents/:id -> workflows:read, read
+    PUT    /api/v1/agents/:id -> workflows:write, write
+    POST   /api/v1/agents/:id/execute -> workflows:execute, execute
     GET    /api/v1/audit -> audit:read, read
     POST   /api/v1/auth/api-keys -> apikeys:create, write
     GET    /api/v1/auth/api-keys -> keys:read, read
@@ -39,6 +45,12 @@ fn the_whole_table() {
     GET    /api/v1/auth/api-keys/:id -> keys:read, read
     POST   /api/v1/auth/api-keys/:id/rotate -> apikeys:update, write
     GET    /api/v1/auth/api-keys/self -> any key, read
+    GET    /api/v1/connections -> connections:read, read
+    POST   /api/v1/connections -> connections:write, write
+    GET    /api/v1/connections/:id -> connections:read, read
+    DELETE /api/v1/connections/:id -> connections:write, write
+    PUT    /api/v1/connections/:id -> connections:write, write
+    POST   /api/v1/connections/:id/test -> connections:write, write
     GET    /api/v1/runs -> runs:read, read
     GET    /api/v1/runs/:id -> runs:read, read
     POST   /api/v1/runs/:id/cancel -> workflows:execute, execute
@@ -53,6 +65,10 @@ fn the_whole_table() {
     POST   /api/v1/workflows/:id/activate -> workflows:write, write
     POST   /api/v1/workflows/:id/pause -> workflows:write, write
     POST   /api/v1/workflows/:id/run -> workflows:execute, execute
+    GET    /api/v1/workflows/:id/secrets -> secrets:write, read
+    POST   /api/v1/workflows/:id/secrets -> secrets:write, write
+    DELETE /api/v1/workflows/:id/secrets/:name -> secrets:write, write
+    PUT    /api/v1/workflows/:id/secrets/:name -> secrets:write, write
     GET    /api/v1/workflows/:id/versions -> workflows:read, read
     GET    /api/v1/workflows/:id/versions/:version -> workflows:read, read
     POST   /api/v1/workflows/:id/versions/:version/restore -> workflows:write, write

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 const ID: &str = "0198c0de-0000-7000-8000-000000000001";
 
 fn filled(pattern: &str) -> String {
-    pattern.replace(":version", "1").replace(":id", ID)
+    let pattern = pattern.replace(":version", "1").replace(":name", "NAME");
+    pattern.replace(":id", ID)
 }
 
 #[tokio::test]
