@@ -8,6 +8,7 @@
 mod cancel_and_retry;
 mod every_commit;
 mod examine;
+mod rekey;
 mod server;
 mod soak;
 #[path = "../api/support.rs"]
