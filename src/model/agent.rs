@@ -180,24 +180,7 @@ impl AgentDraft {
                 "it is empty; say what the agent is to do".to_owned(),
             );
         }
-        let schema_bytes = self
-            .output_schema
-            .as_ref()
-            .map_or(0, |schema| schema.to_string().len());
-        for (place, bytes, most) in [
-            ("systemPrompt", self.system_prompt.len(), MAX_PROMPT_BYTES),
-            (
-                "description",
-                self.description.as_ref().map_or(0, String::len),
-                MAX_DESCRIPTION_BYTES,
-            ),
-            ("outputSchema", schema_bytes, MAX_SCHEMA_BYTES),
-            (
-                "connectionId",
-                self.connection_id.as_ref().map_or(0, String::len),
-                MAX_WORD_BYTES,
-            ),
-        ] {
+        for (place, bytes, most) in self.sizes() {
             if bytes > most {
                 add(place, format!("it has {bytes} bytes, more than {most}"));
             }
@@ -230,5 +213,22 @@ impl AgentDraft {
             );
         }
         found
+    }
+
+    /// What has a size: its place, its bytes, and the most that it may have.
+    fn sizes(&self) -> [(&'static str, usize, usize); 4] {
+        let bytes = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let schema = self.output_schema.as_ref();
+        let schema_bytes = schema.map_or(0, |schema| schema.to_string().len());
+        [
+            ("systemPrompt", self.system_prompt.len(), MAX_PROMPT_BYTES),
+            (
+                "description",
+                bytes(&self.description),
+                MAX_DESCRIPTION_BYTES,
+            ),
+            ("outputSchema", schema_bytes, MAX_SCHEMA_BYTES),
+            ("connectionId", bytes(&self.connection_id), MAX_WORD_BYTES),
+        ]
     }
 }

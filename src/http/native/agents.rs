@@ -298,7 +298,7 @@ async fn execute(ctx: Ctx, body: ExecuteBody) -> Answer {
             key.as_str().to_owned(),
         )
         .await
-        .map_err(problem)?;
+        .map_err(|error| problem(&error))?;
     ok(&ExecuteView {
         output: answer.result,
         text: answer.text,
@@ -311,7 +311,7 @@ async fn execute(ctx: Ctx, body: ExecuteBody) -> Answer {
 }
 
 /// What went wrong on this side is a 400; the rest is the other side's.
-fn problem(error: StepError) -> Problem {
+fn problem(error: &StepError) -> Problem {
     match error.code.as_str() {
         CONNECTION | outbound::CONFIG => {
             Problem::invalid(format!("The agent cannot be asked: {}.", error.message))

@@ -96,7 +96,7 @@ steps[6].errorHandling.fallback.a[0]: a fallback is taken as it is and holds no 
 `transform` step after this one
 steps[6].errorHandling.strategy: it is \"ignore\"; it must be `fail` or `continue`
 steps[6].name: it is 7; it must be a text
-steps[7].type: step `z` has no type; there are: action, condition, transform, wait
+steps[7].type: step `z` has no type; there are: action, agent, condition, email, slack, transform, wait
 steps[7].onUnknown: it is \"ask\"; it must be `retry` or `fail`
 inputSchema.properties.p.$ref: `https://example.com/s.json` refers outside the schema; only references that begin \
 with `#` are followed: copy the definition into `$defs`
@@ -119,7 +119,7 @@ fn single_problems_of_a_step() {
         (json!(null), "steps: it is null; it must be an array"),
         (
             json!([{"id": "s", "type": "loop"}]),
-            "steps[0].type: step `s` has the unknown type `loop`; there are: action, condition, transform, wait",
+            "steps[0].type: step `s` has the unknown type `loop`; there are: action, agent, condition, email, slack, transform, wait",
         ),
         (
             json!([{"id": "s", "type": "action"}]),

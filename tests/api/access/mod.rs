@@ -33,8 +33,8 @@ fn the_whole_table() {
     GET    /api/health -> open
     GET    /api/v1/agents -> workflows:read, read
     POST   /api/v1/agents -> workflows:write, write
-    DELETE /api/v1/agents/:id -> workflows:write, write
     GET    /api/v1/agents/:id -> workflows:read, read
+    DELETE /api/v1/agents/:id -> workflows:write, write
     PUT    /api/v1/agents/:id -> workflows:write, write
     POST   /api/v1/agents/:id/execute -> workflows:execute, execute
     GET    /api/v1/audit -> audit:read, read
