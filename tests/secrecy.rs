@@ -2,12 +2,13 @@
 //! credentials of connections and the secrets of workflows stand nowhere at all.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "secrecy/planted.rs"]
+mod planted;
 #[path = "api/support.rs"]
 mod support;
 #[path = "api/upstream.rs"]
 mod upstream;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use flowlatch::clock::Clock;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ impl Secret {
     }
 }
 
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+pub(crate) fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|part| part == wanted)
 }
 
@@ -141,7 +142,7 @@ async fn use_it(client: &Client, workflows: &[String]) {
 }
 
 /// Every answer to a GET that the admin can get.
-async fn every_answer(admin: &Client) -> Vec<Answer> {
+pub(crate) async fn every_answer(admin: &Client) -> Vec<Answer> {
     let mut paths: Vec<String> = [
         "/api/health",
         "/api/v1/audit?limit=100",
@@ -183,7 +184,7 @@ async fn every_answer(admin: &Client) -> Vec<Answer> {
 }
 
 /// Every file of the data folder, whole.
-fn files(data: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(data: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(data).expect("the folder") {
         let path = entry.expect("an entry").path();
@@ -292,110 +293,6 @@ fn no_file_has_any(secrets: &[Secret], server: &TestServer) {
     );
 }
 
-/// What is planted as the credentials of connections and as secrets of workflows.
-const PLANTED: [&str; 4] = [
-    "pl4nted-key-of-a-query-0123456789",
-    "pl4nted-bearer-token-0123456789",
-    "pl4nted-password-0123456789",
-    "pl4nted-secret-of-workflow-0123456789",
-];
-
-/// Everything in which a planted text could have been kept.
-fn planted_forms() -> Vec<String> {
-    let mut forms = Vec::new();
-    for text in PLANTED {
-        forms.push(text.to_owned());
-        forms.push(BASE64_STANDARD.encode(text));
-        // Whatever stands before it, a part of its base64 is the same.
-        for before in ["user:", "x", "xy"] {
-            let encoded = BASE64_STANDARD.encode(format!("{before}{text}"));
-            forms.push(encoded[8..32].to_owned());
-        }
-    }
-    forms
-}
-
-/// Searches every answer, every file and the log.
-async fn nothing_has_what_was_planted(server: &TestServer, lines: &str) {
-    let mut places = vec![("the log".to_owned(), lines.as_bytes().to_vec())];
-    places.extend(files(server.data()));
-    for answer in every_answer(&server.admin()).await {
-        places.push(("an answer".to_owned(), answer.text.into_bytes()));
-    }
-    for form in planted_forms() {
-        for (place, bytes) in &places {
-            assert!(!contains(bytes, form.as_bytes()), "{form} is in {place}");
-        }
-    }
-    // The search itself finds what is there.
-    let redacted = |(_, bytes): &(String, Vec<u8>)| contains(bytes, b"[redacted]");
-    assert!(places.iter().any(redacted), "nothing came back");
-}
-
-/// Connections of each kind and a secret, used in calls that fail and give back all that they were sent, tested, changed
-/// and deleted.
-async fn credentials_used(server: &TestServer, upstream: &Upstream) {
-    let admin = server.admin();
-    upstream.answer("/echoes", |call, _| {
-        let body = String::from_utf8_lossy(&call.body).into_owned();
-        let sent = call.headers.get("authorization");
-        let sent = sent
-            .map_or("", |value| value.to_str().expect("ASCII"))
-            .to_owned();
-        let text = format!("{} {sent} {body}", call.target);
-        let encoded = BASE64_STANDARD.encode(&text);
-        Reply::text(400, &format!("{text} {encoded}")).with("x-echo", sent)
-    });
-    let [key, token, password, secret] = PLANTED;
-    let credentials = [
-        ("api-key", json!({ "key": key, "name": "k", "in": "query" })),
-        ("bearer", json!({ "token": token })),
-        ("basic", json!({ "username": "user", "password": password })),
-    ];
-    for (kind, credentials) in credentials {
-        let body = json!({ "name": kind, "provider": kind, "type": kind, "credentials": credentials,
-            "hosts": ["127.0.0.1"] });
-        let made = admin.post("/api/v1/connections", body).await;
-        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
-        let one = format!(
-            "/api/v1/connections/{}",
-            made.data()["id"].as_str().expect("an id")
-        );
-        for fails in [true, false] {
-            let config = json!({ "url": upstream.url("/echoes"), "connection": kind, "failOnError": fails,
-                "method": "POST", "body": { "secret": "{{secrets.S}}" } });
-            let steps =
-                json!([{ "id": "c", "type": "action", "action": "api.request", "config": config }]);
-            let workflow = server.workflow(kind, steps).await;
-            let secrets = format!("/api/v1/workflows/{workflow}/secrets");
-            let kept = admin
-                .post(&secrets, json!({ "key": "S", "value": secret }))
-                .await;
-            assert_eq!(kept.status, StatusCode::CREATED, "{}", kept.text);
-            let run = admin.run(&workflow, json!({})).await;
-            assert_eq!(run["status"] == "failed", fails, "{run}");
-            admin.get(&secrets).await;
-        }
-        admin
-            .post(
-                &format!("{one}/test"),
-                json!({ "url": upstream.url("/echoes") }),
-            )
-            .await;
-        admin
-            .send(
-                Method::PUT,
-                &one,
-                json!({ "credentials": { "token": [token] } }),
-            )
-            .await;
-        admin.get(&one).await;
-        if kind == "bearer" {
-            admin.send(Method::DELETE, &one, Value::Null).await;
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_keys_text_is_only_in_the_answer_that_made_it() {
     log::set_logger(&LINES).expect("the first logger");
@@ -405,7 +302,7 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
         config.outbound_allow = vec!["127.0.0.1".to_owned()];
     })
     .await;
-    credentials_used(&server, &upstream).await;
+    planted::credentials_used(&server, &upstream).await;
     let workflows = workflows(&server, &upstream).await;
     let secrets = keys_made_and_used(&server, &workflows).await;
     assert_eq!(secrets.len(), 7);
@@ -429,6 +326,6 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
     assert!(lines.contains("hyper"), "the log was kept");
     found_nowhere(&secrets, "the log", lines.as_bytes());
     no_file_has_any(&secrets, &server);
-    nothing_has_what_was_planted(&server, &lines).await;
+    planted::nothing_has_what_was_planted(&server, &lines).await;
     server.begin_stop();
 }

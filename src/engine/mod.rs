@@ -14,6 +14,7 @@ pub mod redact;
 mod schema;
 pub mod secrets;
 mod start;
+mod start_trigger;
 pub mod step;
 mod timer;
 mod under_way;
@@ -24,7 +25,8 @@ pub use changed_by::ChangedBy;
 pub use connections::Connections;
 pub use logs::StepLog;
 pub use secrets::Secrets;
-pub use start::{Accepted, RunRequest, StartTrigger, Wait};
+pub use start::{Accepted, RunRequest, Wait};
+pub use start_trigger::StartTrigger;
 pub use watch::Subscription;
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 

@@ -3,21 +3,19 @@
 
 use super::execution::Execution;
 use super::logs::fold;
+use super::start_trigger::{StartTrigger, chosen_in};
 use super::workflows::{CompiledDefinition, CompiledWorkflow};
 use super::{Engine, EngineError, may_be_retried};
-use crate::id::{ConnectionId, RunId};
+use crate::id::RunId;
 use crate::model::plan::DefinitionProblem;
-use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
+use crate::model::run::{Event, Run, RunStatus, RunSummary};
 use crate::model::workflow::WorkflowStatus;
 use crate::store::{Idempotency, NewRun, Started};
-use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
+use serde_json::{Value, value::RawValue};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// The field of a run's trigger data that names the connection which its caller has chosen.
-const CONNECTION_CHOICE: &str = "connectionId";
 /// How often a start is tried again because its workflow was edited meanwhile.
 const MAX_STARTS: usize = 4;
 /// How long an idempotency key holds.
@@ -35,45 +33,6 @@ pub struct RunRequest {
     pub by: String,
     /// What starts it.
     pub trigger: StartTrigger,
-}
-
-/// What starts a run, and what it hands over beside the input.
-#[derive(Debug, Clone)]
-pub struct StartTrigger {
-    /// Which kind.
-    pub kind: TriggerType,
-    /// What `{{trigger}}` shows; JSON.
-    pub data: Option<Box<RawValue>>,
-}
-
-impl StartTrigger {
-    /// A request of somebody with a key.
-    pub const API: StartTrigger = StartTrigger {
-        kind: TriggerType::Api,
-        data: None,
-    };
-
-    /// The same, with the connection that is meant where a step names its provider.
-    pub fn api_with(connection: &ConnectionId) -> StartTrigger {
-        // What is built of an id alone always becomes JSON.
-        let data = to_raw_value(&json!({ CONNECTION_CHOICE: connection })).ok();
-        StartTrigger {
-            data,
-            ..StartTrigger::API
-        }
-    }
-}
-
-/// The connection that a run was started with; `None` when its caller named none.
-pub(super) fn chosen_connection(run: &Run) -> Option<ConnectionId> {
-    chosen_in(run.summary.trigger, run.trigger_data.as_deref())
-}
-
-/// Only a caller with a key chooses: what others send is data.
-fn chosen_in(trigger: TriggerType, data: Option<&RawValue>) -> Option<ConnectionId> {
-    let data = data.filter(|_| trigger == TriggerType::Api)?;
-    let data: Value = serde_json::from_str(data.get()).ok()?;
-    data.get(CONNECTION_CHOICE)?.as_str()?.parse().ok()
 }
 
 /// How long the caller waits for the end of a run.

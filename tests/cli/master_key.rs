@@ -84,7 +84,10 @@ fn the_first_start_makes_a_key_and_no_later_one_does_beside_what_is_encrypted() 
     folder.serve().stop();
     let second = key_text(&folder);
     assert_ne!(first, second);
+}
 
+#[test]
+fn no_server_starts_without_the_key_of_what_is_encrypted() {
     let again = Folder::new();
     with_a_credential(&again);
     let right = key_text(&again);
@@ -112,6 +115,7 @@ fn the_first_start_makes_a_key_and_no_later_one_does_beside_what_is_encrypted() 
     assert!(!key_file(&again).exists(), "no key was made");
     assert_eq!(doctor(&again, None).code, 1);
 
+    let first = "0d".repeat(32);
     fs::write(key_file(&again), &first).expect("written");
     let wrong = start_with_key(&again, None);
     assert_eq!(wrong.code, 1, "{wrong:#?}");

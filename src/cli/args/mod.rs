@@ -71,7 +71,7 @@ pub(in crate::cli) enum Command {
         #[arg(long)]
         new_key_stdin: bool,
     },
-    /// Check the data folder: file modes, lock, SQLite version, integrity, schema, audit log, master key
+    /// Check the data folder: file modes, lock, SQLite version, integrity, schema, audit log, key
     #[command(after_help = "Example:\n  flowlatch doctor --data ./data")]
     Doctor,
 }

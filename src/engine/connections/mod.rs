@@ -116,7 +116,11 @@ impl Connections {
 
     fn by_id(&self, reference: &str) -> Result<StoredConnection, StepError> {
         let found = match reference.parse() {
-            Ok(id) => self.shared.store.connection(&id).map_err(unreadable)?,
+            Ok(id) => self
+                .shared
+                .store
+                .connection(&id)
+                .map_err(|error| unreadable(&error))?,
             Err(_) => None,
         };
         found.ok_or_else(|| {
@@ -127,13 +131,17 @@ impl Connections {
 
     fn of_provider(&self, provider: &str) -> Result<StoredConnection, StepError> {
         if let Some(choice) = &self.choice
-            && let Some(chosen) = self.shared.store.connection(choice).map_err(unreadable)?
+            && let Some(chosen) = self
+                .shared
+                .store
+                .connection(choice)
+                .map_err(|error| unreadable(&error))?
             && chosen.connection.provider == provider
         {
             return Ok(chosen);
         }
         let active = self.shared.store.active_connections(provider);
-        let active = active.map_err(unreadable)?;
+        let active = active.map_err(|error| unreadable(&error))?;
         let is_alone = active.len() == 1;
         let shown: String = provider.chars().take(80).collect();
         match active.into_iter().next() {
@@ -179,7 +187,7 @@ impl Connections {
     }
 }
 
-fn unreadable(error: StoreError) -> StepError {
+fn unreadable(error: &StoreError) -> StepError {
     log::error!("a connection cannot be read: {error}");
     StepError::transient(
         "INTERNAL",

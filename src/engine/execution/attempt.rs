@@ -4,7 +4,7 @@
 
 use super::{Execution, Halt};
 use crate::engine::redact::Redactor;
-use crate::engine::start;
+use crate::engine::start_trigger::chosen_connection;
 use crate::engine::step::{self, Behaviour, Done, Effects};
 use crate::model::plan::{NodeIndex, after_failure};
 use crate::model::run::{Event, RunStatus, StepError};
@@ -99,7 +99,7 @@ impl Execution {
     }
 
     fn effects(&self, node: NodeIndex, now_ms: i64, redactor: Redactor) -> Effects {
-        let choice = start::chosen_connection(&self.run);
+        let choice = chosen_connection(&self.run);
         Effects {
             outbound: self.shared.outbound.clone(),
             connections: self
