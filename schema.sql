@@ -120,6 +120,8 @@ CREATE TABLE run (
     created_at_ms    INTEGER NOT NULL,
     started_at_ms    INTEGER,
     due_at_ms        INTEGER,
+    -- Whether it waits for an answer or the end of another run too.
+    awaits_others    INTEGER NOT NULL DEFAULT 0 CHECK (awaits_others IN (0, 1)),
     finished_at_ms   INTEGER,
     started_by       TEXT,
     root_id          TEXT NOT NULL,
@@ -244,6 +246,18 @@ CREATE TABLE workflow_secret (
     updated_at_ms INTEGER NOT NULL,
     sealed        BLOB NOT NULL,
     PRIMARY KEY (workflow, name)
+) STRICT, WITHOUT ROWID;
+
+-- What people answered: an approval (attempt 0), or how an attempt ended whose outcome nobody knew. Kept with its run, so
+-- that an answer counts once; one that comes before the step waits is found when it does.
+CREATE TABLE answer (
+    run         INTEGER NOT NULL REFERENCES run (sequence) ON DELETE CASCADE,
+    step        TEXT NOT NULL,
+    attempt     INTEGER NOT NULL CHECK (attempt >= 0),
+    answered_by TEXT NOT NULL,
+    answered_at_ms INTEGER NOT NULL,
+    body        TEXT NOT NULL CHECK (json_valid(body)),
+    PRIMARY KEY (run, step, attempt)
 ) STRICT, WITHOUT ROWID;
 
 -- Agents that clients made; those that come with the server are in the program. Lists walk the rows.

@@ -114,7 +114,10 @@ impl App {
         .map_err(Error::new)?;
         let key = master_key::settle(&config, &folder, &store).await?;
         let messengers = messengers::of(&config, &outbound)?;
-        let engine = engine(&config, &store, &clock, &outbound, key, messengers);
+        let link_key = link_key(&store).await?;
+        let engine = engine(
+            &config, &store, &clock, &outbound, key, link_key, messengers,
+        );
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -168,6 +171,8 @@ impl App {
             ports.extend(listener.local_addr().map(|address| address.port()));
         }
         self.0.outbound.set_own_ports(&ports);
+        let seen = self.0.config.public_url.as_deref().unwrap_or(&url);
+        self.0.engine.set_base_url(&format!("{seen}{base_path}"));
         self.0.folder.announce(&ServerFile {
             pid: std::process::id(),
             url: url.clone(),
@@ -276,12 +281,32 @@ impl App {
     }
 }
 
+/// What the links of approvals are signed with: made once, kept in the database, so that a link outlives a restart.
+async fn link_key(store: &Store) -> Result<[u8; 32]> {
+    const NAME: &str = "link_key";
+    let failed = |error| Error::caused_by("cannot read the key of approval links", error);
+    if let Some(known) = store.meta(NAME).map_err(failed)?
+        && let Ok(key) = hex::decode(known)
+        && let Ok(key) = key.try_into()
+    {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| Error::caused_by("no random bytes", error))?;
+    store
+        .set_meta(NAME, hex::encode(key))
+        .await
+        .map_err(failed)?;
+    Ok(key)
+}
+
 fn engine(
     config: &Config,
     store: &Store,
     clock: &Clock,
     outbound: &Outbound,
     key: MasterKey,
+    link_key: [u8; 32],
     messengers: Messengers,
 ) -> Engine {
     let definition_limits = DefinitionLimits {
@@ -304,6 +329,9 @@ fn engine(
             max_running_runs: config.max_running_runs,
             max_output_bytes: config.max_output_bytes,
             max_input_bytes: config.max_input_bytes,
+            max_iterations: config.max_iterations,
+            max_depth: config.max_depth,
+            link_key,
             environment: config.template_environment(),
         },
     )

@@ -2,24 +2,24 @@
 //! Promise: a run's task belongs to the server, not to the request, so a caller who goes away harms nothing.
 
 use super::execution::Execution;
-use super::logs::fold;
-use super::start_trigger::{StartTrigger, chosen_in};
+use super::requested::{idempotency, new_run, requested_run};
+use super::start_trigger::StartTrigger;
 use super::workflows::{CompiledDefinition, CompiledWorkflow};
 use super::{Engine, EngineError, may_be_retried};
+use crate::engine::step::ChildRequest;
 use crate::id::RunId;
-use crate::model::plan::DefinitionProblem;
-use crate::model::run::{Event, Run, RunStatus, RunSummary};
-use crate::model::workflow::WorkflowStatus;
-use crate::store::{Idempotency, NewRun, Started};
-use serde_json::{Value, value::RawValue};
+use crate::model::plan::{DefinitionProblem, settled_events};
+use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
+use crate::model::workflow::{Workflow, WorkflowStatus};
+use crate::store::{NewRun, Started};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How often a start is tried again because its workflow was edited meanwhile.
 const MAX_STARTS: usize = 4;
-/// How long an idempotency key holds.
-const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// A run that somebody asks for.
 pub struct RunRequest {
@@ -33,6 +33,18 @@ pub struct RunRequest {
     pub by: String,
     /// What starts it.
     pub trigger: StartTrigger,
+}
+
+/// A run that a step of another run starts.
+pub(super) struct ChildRun {
+    /// Its id: it is named before it is started.
+    pub(super) id: RunId,
+    /// The stable half of the keys that its steps send: the same for every attempt to start it.
+    pub(super) root_id: RunId,
+    pub(super) parent_sequence: i64,
+    pub(super) depth: u32,
+    /// Who started the parent.
+    pub(super) by: String,
 }
 
 /// How long the caller waits for the end of a run.
@@ -100,11 +112,7 @@ impl Engine {
         let workflow = &request.workflow.workflow;
         let input = self.read_input(&request.input)?;
         let now_ms = self.0.clock.now_ms();
-        let idempotency = request.idempotency_key.as_ref().map(|key| Idempotency {
-            key: key.clone(),
-            request_digest: digest(request, &input),
-            expires_at_ms: now_ms.saturating_add(IDEMPOTENCY_MS),
-        });
+        let idempotency = idempotency(request, &input, now_ms);
         if let Some(idempotency) = &idempotency
             && let Some(known) = self
                 .0
@@ -126,7 +134,7 @@ impl Engine {
             .definition
             .check_input(&input)
             .map_err(EngineError::BadInput)?;
-        self.check_secrets(request)?;
+        self.check_secrets(workflow, &request.workflow.definition)?;
         let run = requested_run(request, now_ms);
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
@@ -136,12 +144,11 @@ impl Engine {
     }
 
     /// A run that would stop for want of a secret does not begin.
-    fn check_secrets(&self, request: &RunRequest) -> Result<(), EngineError> {
-        let CompiledWorkflow {
-            workflow,
-            definition,
-            ..
-        } = &*request.workflow;
+    fn check_secrets(
+        &self,
+        workflow: &Workflow,
+        definition: &CompiledDefinition,
+    ) -> Result<(), EngineError> {
         let names = definition.plan.secret_names();
         let missing = self.0.secrets.missing(workflow, names)?;
         if missing.is_empty() {
@@ -184,11 +191,12 @@ impl Engine {
             .0
             .workflows
             .pinned(&of.summary.workflow_id, of.definition_sequence)?;
+        self.check_secrets(&workflow.workflow, &definition)?;
         let input: Value = serde_json::from_str(of.input.get()).map_err(|error| {
             EngineError::Internal(format!("the input of the former run is not JSON: {error}"))
         })?;
         let journal = self.0.store.journal(of.summary.sequence, 0)?;
-        let finished = fold(&definition, &journal)?.settled_events(&definition.plan);
+        let finished = settled_events(&definition.plan, &journal);
 
         let mut run = of.clone();
         run.summary = RunSummary {
@@ -207,6 +215,55 @@ impl Engine {
         let new_run = new_run(&run, workflow.workflow.sequence);
         self.launch(run, new_run, definition, input, &finished, Wait::No)
             .await
+    }
+
+    /// Starts the run of a step, or finds the one that its idempotency key names.
+    pub(super) async fn start_child(
+        &self,
+        child: ChildRun,
+        request: &ChildRequest,
+    ) -> Result<Run, EngineError> {
+        let workflow = self.0.workflows.get(&request.workflow_id)?;
+        let workflow = workflow.ok_or(EngineError::NoWorkflow)?;
+        require_active(workflow.workflow.status)?;
+        workflow
+            .definition
+            .check_input(&request.input)
+            .map_err(EngineError::BadInput)?;
+        self.check_secrets(&workflow.workflow, &workflow.definition)?;
+        let input = to_raw_value(&request.input)
+            .map_err(|error| EngineError::Internal(error.to_string()))?;
+        let definition = workflow.definition.clone();
+        let sequence = workflow.workflow.sequence;
+        let asked = RunRequest {
+            workflow,
+            input,
+            idempotency_key: request.idempotency_key.clone(),
+            by: child.by,
+            trigger: StartTrigger {
+                kind: TriggerType::Subworkflow,
+                data: None,
+            },
+        };
+        let now_ms = self.0.clock.now_ms();
+        let mut run = requested_run(&asked, now_ms);
+        run.summary.id = child.id;
+        run.root_id = child.root_id;
+        run.parent_sequence = request.waits.then_some(child.parent_sequence);
+        run.depth = child.depth;
+        let mut new_run = new_run(&run, sequence);
+        new_run.idempotency = idempotency(&asked, &request.input, now_ms);
+        let accepted = self
+            .launch(
+                run,
+                new_run,
+                definition,
+                request.input.clone(),
+                &[],
+                Wait::No,
+            )
+            .await?;
+        Ok(accepted.run)
     }
 
     async fn launch(
@@ -307,71 +364,9 @@ impl Engine {
     }
 }
 
-/// Tells requests apart that use the same idempotency key: by the input, and by the connection where the caller chose one.
-fn digest(request: &RunRequest, input: &Value) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(input.to_string().as_bytes());
-    let trigger = &request.trigger;
-    if let Some(choice) = chosen_in(trigger.kind, trigger.data.as_deref()) {
-        // No JSON text has a zero byte.
-        hasher.update(b"\0").update(choice.as_str().as_bytes());
-    }
-    hasher.finalize().into()
-}
-
-/// How a requested run looks before anything has happened.
-fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
-    let workflow = &request.workflow.workflow;
-    let id = RunId::generate();
-    Run {
-        summary: RunSummary {
-            sequence: 0,
-            id: id.clone(),
-            workflow_id: workflow.id.clone(),
-            workflow_version: workflow.version,
-            status: RunStatus::Pending,
-            trigger: request.trigger.kind,
-            error: None,
-            retry_of: None,
-            created_at_ms: now_ms,
-            started_at_ms: None,
-            finished_at_ms: None,
-        },
-        workflow_name: workflow.name.clone(),
-        definition_sequence: workflow.definition_sequence,
-        root_id: id,
-        started_by: Some(request.by.clone()),
-        parent_sequence: None,
-        depth: 0,
-        trigger_data: request.trigger.data.clone(),
-        input: request.input.clone(),
-        output: None,
-    }
-}
-
 fn require_active(status: WorkflowStatus) -> Result<(), EngineError> {
     match status {
         WorkflowStatus::Active => Ok(()),
         other => Err(EngineError::NotActive(other.as_str())),
-    }
-}
-
-fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
-    NewRun {
-        id: run.summary.id.clone(),
-        workflow_sequence,
-        workflow_version: run.summary.workflow_version,
-        definition_sequence: run.definition_sequence,
-        trigger: run.summary.trigger,
-        started_by: run.started_by.clone(),
-        root_id: run.root_id.clone(),
-        retry_of: run.summary.retry_of.clone(),
-        parent_sequence: run.parent_sequence,
-        depth: run.depth,
-        trigger_data: run.trigger_data.clone(),
-        input: run.input.clone(),
-        created_at_ms: run.summary.created_at_ms,
-        idempotency: None,
-        first: None,
     }
 }

@@ -152,8 +152,8 @@ impl Ctx {
             .map_err(|_| Problem::NotFound(what))
     }
 
-    /// A path parameter by its place, as it was written: letters, digits, `_` and `-`.
-    pub fn segment(&self, index: usize) -> &str {
+    /// A path parameter by its place, as it stands: 1 to 64 characters out of `A-Za-z0-9_-`.
+    pub fn text(&self, index: usize) -> &str {
         self.visit.parameter(index)
     }
 

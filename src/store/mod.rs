@@ -5,6 +5,7 @@
 //! on an async worker; lists and scans are `async` and run on the blocking pool.
 
 mod agents;
+mod answers;
 mod audit;
 #[cfg(test)]
 mod audit_tests;
@@ -42,6 +43,7 @@ mod writer;
 mod writer_tests;
 
 pub use agents::MAX_AGENTS;
+pub use answers::Answer;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};

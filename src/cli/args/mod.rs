@@ -61,7 +61,7 @@ pub(in crate::cli) enum Command {
     /// Look at runs, cancel and retry them
     #[command(subcommand)]
     Runs(Runs),
-    /// Encrypt everything secret with another master key, while no server holds the folder
+    /// Encrypt all secrets with another master key, while no server runs
     #[command(
         after_help = "Without --new-key-stdin a random key is made and put into the data folder.\n\n\
         Examples:\n  flowlatch rekey --data ./data\n  openssl rand -base64 32 | tee new.key | flowlatch rekey --new-key-stdin"
@@ -71,7 +71,7 @@ pub(in crate::cli) enum Command {
         #[arg(long)]
         new_key_stdin: bool,
     },
-    /// Check the data folder: file modes, lock, SQLite version, integrity, schema, audit log, key
+    /// Check the data folder: file modes, lock, SQLite, integrity, schema, audit log, key
     #[command(after_help = "Example:\n  flowlatch doctor --data ./data")]
     Doctor,
 }

@@ -2,18 +2,17 @@
 //! May not know when results are committed, but for the start of an attempt with effects. Promise: a panic in a step's own
 //! code, or in the rendering of its configuration, fails that step and nothing else; what is noted can be read back.
 
+use super::flights::{Flight, Landed};
 use super::{Execution, Halt};
 use crate::engine::redact::Redactor;
 use crate::engine::start_trigger::chosen_connection;
 use crate::engine::step::{self, Behaviour, Done, Effects};
-use crate::model::plan::{NodeIndex, after_failure};
+use crate::model::plan::{Activation, FrameId};
 use crate::model::run::{Event, RunStatus, StepError};
-use crate::model::template::Scope;
-use crate::secret::SecretText;
+use crate::model::template::{LoopScope, Scope, Template};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -25,181 +24,182 @@ const MAX_OUTPUT_LEVELS: usize = 100;
 impl Execution {
     pub(super) async fn attempt(
         &mut self,
-        node: NodeIndex,
+        step: Activation,
         attempt: u32,
         now_ms: i64,
     ) -> Result<(), Halt> {
-        let plan_node = &self.definition.plan.nodes[node];
+        let plan_node = &self.definition.plan.nodes[step.node];
         let Some(step_type) = step::find(plan_node.step_type) else {
-            let error = StepError::fatal(
-                "INTERNAL",
-                format!("there is no step type `{}`", plan_node.step_type),
-            );
-            return self.failed(node, attempt, error);
+            let message = format!("there is no step type `{}`", plan_node.step_type);
+            return self.failed(step, attempt, StepError::fatal("INTERNAL", message));
         };
         let redactor = Redactor::default();
-        let config = match guarded(|| self.render(node, now_ms, &redactor)) {
+        let config = match self.config_with_secrets(step, now_ms, &redactor) {
             Ok(config) => config,
-            Err(error) => return self.failed(node, attempt, redactor.error(error)),
+            Err(error) => return self.failed(step, attempt, redactor.error(error)),
         };
-        match step_type.behaviour {
-            Behaviour::Pure(run) => match guarded(|| run(&config)) {
-                Ok(done) => self.completed(node, done),
-                Err(error) => self.failed(node, attempt, error),
-            },
-            Behaviour::Wait(duration) => match guarded(|| duration(&config)) {
-                Ok(wait_ms) => {
-                    let until_ms = now_ms.saturating_add(wait_ms);
-                    self.note(&Event::StepWaiting {
-                        step: self.name_of(node),
-                        until_ms,
-                    })
-                }
-                Err(error) => self.failed(node, attempt, error),
+        let noted = match step_type.behaviour {
+            Behaviour::Pure(run) => guarded(|| run(&config)).map(|done| self.completed(step, done)),
+            Behaviour::Wait(duration) => guarded(|| duration(&config)).map(|wait_ms| {
+                self.note(&Event::StepWaiting {
+                    step: self.name_of(step),
+                    until_ms: now_ms.saturating_add(wait_ms),
+                })
+            }),
+            Behaviour::Ask(question) => {
+                guarded(|| question(&config)).map(|question| self.ask(step, question, now_ms))
+            }
+            Behaviour::Iterate(round) => {
+                let round = guarded(|| round(&config)).and_then(|round| self.checked(step, round));
+                round.map(|round| self.iterate(step, round, now_ms))
+            }
+            Behaviour::Child(request) => match guarded(|| request(&config)) {
+                Ok(request) => return self.begin_child(step, attempt, request, now_ms).await,
+                Err(error) => Err(error),
             },
             Behaviour::Compute(call) => {
-                let effects = self.effects(node, now_ms, redactor);
-                match self.call_outside(call(&effects, config)).await? {
-                    Ok(output) => self.completed(node, Done { output, way: None }),
-                    Err(error) => self.failed(node, attempt, error),
-                }
+                let flight = flight(call, self.effects(step, now_ms, redactor), config);
+                self.flights.take_off(step, attempt, flight);
+                Ok(Ok(()))
             }
             Behaviour::Effect(call) => {
-                self.note(&Event::StepStarted {
-                    step: self.name_of(node),
+                let started = self.note(&Event::StepStarted {
+                    step: self.name_of(step),
                     attempt,
-                })?;
-                self.commit(self.row(RunStatus::Running)).await?;
-                let effects = self.effects(node, now_ms, redactor.clone());
-                match self.call_outside(call(&effects, config)).await? {
-                    Ok(output) => {
-                        let output = redactor.value(output);
-                        self.completed(node, Done { output, way: None })
-                    }
-                    Err(error) => self.failed(node, attempt, redactor.error(error)),
-                }
+                });
+                let flight = flight(call, self.effects(step, now_ms, redactor), config);
+                self.flights.will_depart(step, attempt, flight);
+                Ok(started)
             }
-        }
-    }
-
-    /// Waits for a call, which keeps to its timeout itself, or for the run's cancel, which drops it.
-    async fn call_outside(
-        &mut self,
-        call: BoxFuture<'_, Result<Value, StepError>>,
-    ) -> Result<Result<Value, StepError>, Halt> {
-        let call = AssertUnwindSafe(call).catch_unwind();
-        let call = async { call.await.unwrap_or_else(|_| Err(panicked())) };
-        let Some(claim) = self.claim.as_mut() else {
-            return Ok(call.await);
         };
-        tokio::select! {
-            result = call => Ok(result),
-            () = claim.cancelled() => Err(Halt::Over),
+        match noted {
+            Ok(noted) => noted,
+            Err(error) => self.failed(step, attempt, error),
         }
     }
 
-    fn effects(&self, node: NodeIndex, now_ms: i64, redactor: Redactor) -> Effects {
-        let choice = chosen_connection(&self.run);
+    /// Commits the starts of what is about to be done outside, and does it.
+    pub(super) async fn depart(&mut self) -> Result<(), Halt> {
+        if self.flights.has_departing() {
+            self.commit(self.row(RunStatus::Running)).await?;
+            self.flights.depart();
+        }
+        Ok(())
+    }
+
+    /// Notes how an attempt ended. Of a step that was dropped meanwhile nothing is noted.
+    pub(super) fn land(&mut self, landed: Landed) -> Result<(), Halt> {
+        let Landed {
+            step,
+            attempt,
+            result,
+        } = landed;
+        if !self.state.is_open(&self.definition.plan, step) {
+            return Ok(());
+        }
+        match result {
+            Ok(output) => self.completed(step, Done { output, way: None })?,
+            Err(error) => self.failed(step, attempt, error)?,
+        }
+        self.drop_closed();
+        Ok(())
+    }
+
+    /// Drops what is being done for steps that are not open any more.
+    pub(super) fn drop_closed(&mut self) {
+        let (plan, state) = (&self.definition.plan, &self.state);
+        self.flights.keep(|step| state.is_open(plan, step));
+    }
+
+    fn effects(&self, step: Activation, now_ms: i64, redactor: Redactor) -> Effects {
+        let (choice, learning) = (chosen_connection(&self.run), redactor.clone());
         Effects {
             outbound: self.shared.outbound.clone(),
-            connections: self
-                .shared
-                .connections
-                .for_attempt(choice, redactor.clone()),
+            connections: self.shared.connections.for_attempt(choice, learning),
             redactor,
             mailer: self.shared.mailer.clone(),
             agents: self.shared.agents.clone(),
-            idempotency_key: format!(
-                "{}:{}",
-                self.run.root_id, self.definition.plan.nodes[node].id
-            ),
-            timeout_ms: self.definition.plan.nodes[node].timeout_ms,
+            idempotency_key: format!("{}:{}", self.run.root_id, self.name_of(step)),
+            timeout_ms: self.definition.plan.nodes[step.node].timeout_ms,
             now_ms,
         }
     }
 
-    /// The configuration of a step. `redactor` learns the secrets that it names.
-    fn render(
+    /// The step's configuration with its templates replaced.
+    pub(super) fn config_of(&self, step: Activation, now_ms: i64) -> Result<Value, StepError> {
+        let plan = &self.definition.plan;
+        let loops = self.state.loops_around(plan, step.frame);
+        let none = |_: &str| None;
+        self.render(
+            &plan.nodes[step.node].config,
+            step.frame,
+            &loops,
+            &none,
+            now_ms,
+        )
+    }
+
+    /// A template as the steps of a frame see it.
+    pub(super) fn render(
         &self,
-        node: NodeIndex,
+        template: &Template,
+        frame: FrameId,
+        loops: &[LoopScope<'_>],
+        secret: &dyn Fn(&str) -> Option<String>,
         now_ms: i64,
-        redactor: &Redactor,
     ) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
-        let unusable = RefCell::new(None);
-        let secret = |name: &str| match self.secret(name) {
-            Ok(value) => {
-                redactor.learn(value.expose());
-                Some(value.expose().to_owned())
-            }
-            Err(error) => {
-                unusable.replace(Some(error));
-                None
-            }
-        };
-        let step_output = |id: &str| self.state.output_of(plan, id);
         let scope = Scope {
             input: &self.input,
-            trigger: &Value::Null,
-            loops: &[],
-            secret: &secret,
-            approval_url: &|_| None,
-            step_output: &step_output,
+            trigger: &self.trigger,
+            loops,
+            step_output: &|id| self.state.output_of(plan, frame, id),
+            secret,
+            approval_url: &|id| {
+                let node = plan.index_of(id)?;
+                let name = self.state.name_of(plan, Activation { frame, node });
+                Some(self.shared.links.url(&self.run.summary.id, &name))
+            },
             variables: &plan.variables,
             env: &self.shared.options.environment,
             now_ms,
             run_id: self.run.summary.id.as_str(),
             run_started_at_ms: self.run.summary.started_at_ms.unwrap_or(now_ms),
         };
-        let rendered = plan.nodes[node].config.render(&scope);
-        // An empty text in place of a credential would be sent.
-        if let Some(error) = unusable.take() {
-            return Err(error);
-        }
-        rendered.map_err(|error| StepError::fatal("TEMPLATE", error.to_string()))
+        guarded(|| {
+            template
+                .render(&scope)
+                .map_err(|error| StepError::fatal("TEMPLATE", error.to_string()))
+        })
     }
 
-    fn secret(&self, name: &str) -> Result<SecretText, StepError> {
-        let workflow = &self.run.summary.workflow_id;
-        match self.shared.secrets.value(workflow, name) {
-            Ok(Some(value)) => Ok(value),
-            Ok(None) => Err(StepError::fatal(
-                "SECRET_MISSING",
-                format!("the workflow has no secret `{name}` any more"),
-            )),
-            Err(error) => {
-                log::error!("workflow {workflow}: {error}");
-                let message =
-                    format!("the secret `{name}` cannot be read; the server's log has the cause");
-                Err(StepError::transient("INTERNAL", message))
-            }
-        }
-    }
-
-    fn completed(&mut self, node: NodeIndex, done: Done) -> Result<(), Halt> {
+    pub(super) fn completed(&mut self, step: Activation, done: Done) -> Result<(), Halt> {
         let max_bytes = self.shared.options.max_output_bytes;
         let output = Arc::new(cut_to(done.output, max_bytes));
         self.note(&Event::StepCompleted {
-            step: self.name_of(node),
+            step: self.name_of(step),
             output,
             way: done.way,
         })
     }
+}
 
-    fn failed(&mut self, node: NodeIndex, attempt: u32, error: StepError) -> Result<(), Halt> {
-        let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / (f64::from(u32::MAX) + 1.0);
-        let failed_before = self.state.record(node).map_or(0, |record| record.failures);
-        let plan_node = &self.definition.plan.nodes[node];
-        let event = after_failure(
-            plan_node,
-            attempt,
-            failed_before,
-            error,
-            self.shared.clock.now_ms(),
-            random,
-        );
-        self.note(&event)
-    }
+/// A step's own work, which keeps to its timeout itself. A panic in it fails the step. What it gives holds no secret that it
+/// has used.
+fn flight(
+    call: for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>,
+    effects: Effects,
+    config: Value,
+) -> Flight {
+    let redactor = effects.redactor.clone();
+    let work = async move { call(&effects, config).await };
+    let work = AssertUnwindSafe(work).catch_unwind();
+    Box::pin(async move {
+        match work.await.unwrap_or_else(|_| Err(panicked())) {
+            Ok(output) => Ok(redactor.value(output)),
+            Err(error) => Err(redactor.error(error)),
+        }
+    })
 }
 
 /// Runs a step's own code so that a panic in it fails the step and nothing else.

@@ -39,6 +39,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Asks a language model, and checks its answer against a schema.",
         kind: Kind::Effect,
         check,
+        raw: &[],
     },
     behaviour: Behaviour::Effect(run),
 };

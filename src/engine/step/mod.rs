@@ -3,10 +3,14 @@
 
 mod agent;
 mod api_request;
+pub(super) mod approval;
 mod condition;
 mod email;
 mod field;
+mod loop_step;
+mod parallel;
 mod slack;
+mod subworkflow;
 mod transform;
 pub mod wait;
 
@@ -15,20 +19,27 @@ use crate::engine::connections::Connections;
 use crate::engine::mail::Mailer;
 use crate::engine::outbound::{Outbound, OutboundRequest, OutboundResponse};
 use crate::engine::redact::Redactor;
+pub(super) use condition::condition_holds;
+
+use crate::id::WorkflowId;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// Every step type.
-const STEP_TYPES: [StepType; 9] = [
+const STEP_TYPES: [StepType; 13] = [
     agent::STEP_TYPE,
     api_request::STEP_TYPE,
+    approval::STEP_TYPE,
     condition::STEP_TYPE,
     email::STEP_TYPE,
     email::ACTION,
+    loop_step::STEP_TYPE,
+    parallel::STEP_TYPE,
     slack::STEP_TYPE,
     slack::ACTION,
+    subworkflow::STEP_TYPE,
     transform::STEP_TYPE,
     wait::STEP_TYPE,
 ];
@@ -75,6 +86,47 @@ pub enum Behaviour {
     Effect(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>),
     /// How long to wait, in milliseconds.
     Wait(fn(&Value) -> Result<i64, StepError>),
+    /// What to ask.
+    Ask(fn(&Value) -> Result<Question, StepError>),
+    /// What to go over.
+    Iterate(fn(&Value) -> Result<Round, StepError>),
+    /// Which run to start.
+    Child(fn(&Value) -> Result<ChildRequest, StepError>),
+}
+
+/// What an approval asks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// What is shown to whom it may concern.
+    pub request: Value,
+    /// How long to wait for the answer, in milliseconds.
+    pub timeout_ms: Option<i64>,
+}
+
+/// What a loop or a parallel step goes over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Round {
+    /// One item for each iteration.
+    pub items: Option<Vec<Value>>,
+    /// How many iterations or branches there are, or at most are where conditions decide.
+    pub count: u32,
+    /// How long all of it may take, in milliseconds.
+    pub timeout_ms: Option<i64>,
+}
+
+/// Another run that a step starts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChildRequest {
+    /// Which workflow.
+    pub workflow_id: WorkflowId,
+    /// The run's input.
+    pub input: Value,
+    /// Whether the step ends with the run, and not with its start.
+    pub waits: bool,
+    /// How long the run may take, in milliseconds.
+    pub timeout_ms: Option<i64>,
+    /// The same key within 24 hours is the same run.
+    pub idempotency_key: Option<String>,
 }
 
 /// The result of a pure step.
@@ -133,6 +185,9 @@ mod tests {
                 Behaviour::Compute(_) => rule.kind == Kind::Pure,
                 Behaviour::Effect(_) => rule.kind == Kind::Effect,
                 Behaviour::Wait(_) => rule.kind == Kind::Wait,
+                Behaviour::Ask(_) => rule.kind == Kind::Ask,
+                Behaviour::Iterate(_) => rule.kind.is_composite(),
+                Behaviour::Child(_) => rule.kind == Kind::Child,
             };
             assert!(fits, "{}", rule.name);
         }
@@ -142,11 +197,15 @@ mod tests {
             [
                 "agent",
                 "api.request",
+                "approval",
                 "condition",
                 "email",
                 "email.send",
+                "loop",
+                "parallel",
                 "slack",
                 "slack.send_message",
+                "subworkflow",
                 "transform",
                 "wait"
             ]

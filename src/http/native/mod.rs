@@ -2,6 +2,7 @@
 //! May not know other doors. Promise: every answer is in this envelope, dates are ISO 8601 UTC, names are camelCase.
 
 mod agents;
+mod approvals;
 mod audit;
 mod connections;
 mod events;
@@ -31,6 +32,7 @@ type Answer = Result<Response, Problem>;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     [
         agents::endpoints(),
+        approvals::endpoints(),
         audit::endpoints(),
         connections::endpoints(),
         events::endpoints(),

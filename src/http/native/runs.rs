@@ -135,6 +135,7 @@ struct RunView<'a> {
 #[serde(rename_all = "camelCase")]
 struct LogView<'a> {
     step_id: &'a str,
+    activation: &'a str,
     step_name: Option<&'a str>,
     step_type: &'a str,
     status: &'static str,
@@ -334,6 +335,7 @@ fn log_view(step: &StepLog) -> LogView<'_> {
     let record = &step.record;
     LogView {
         step_id: &step.id,
+        activation: &step.activation,
         step_name: step.name.as_deref(),
         step_type: step.step_type,
         status: record.status.as_str(),

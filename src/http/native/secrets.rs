@@ -107,7 +107,7 @@ async fn delete(ctx: Ctx) -> Answer {
 }
 
 fn named(ctx: &Ctx) -> Result<SecretName, Problem> {
-    let text = ctx.segment(1);
+    let text = ctx.text(1);
     text.parse().map_err(|_| Problem::NotFound("secret"))
 }
 

@@ -164,9 +164,16 @@ enum Filter {
 }
 
 impl Template {
-    /// Compiles every string in `source`; all mistakes at once, each with its JSON pointer inside `source`.
-    pub fn compile(source: &Value) -> Result<Template, Vec<(String, TemplateError)>> {
-        let mut compiler = Compiler::default();
+    /// Compiles every string in `source`, but those in the fields `raw` of its outermost object, which are taken as they
+    /// are; all mistakes at once, each with its JSON pointer inside `source`.
+    pub fn compile(
+        source: &Value,
+        raw: &'static [&'static str],
+    ) -> Result<Template, Vec<(String, TemplateError)>> {
+        let mut compiler = Compiler {
+            raw,
+            ..Compiler::default()
+        };
         let shape = compiler.shape(source, 0);
         if compiler.mistakes.is_empty() {
             Ok(Template {
@@ -219,6 +226,7 @@ impl Template {
 
 #[derive(Default)]
 struct Compiler {
+    raw: &'static [&'static str],
     pointer: String,
     formulas: usize,
     expressions: usize,
@@ -248,6 +256,9 @@ impl Compiler {
                 let shapes = fields.iter();
                 let shapes = shapes
                     .map(|(name, field)| {
+                        if depth == 0 && self.raw.contains(&name.as_str()) {
+                            return Shape::Constant;
+                        }
                         self.below(&name.replace('~', "~0").replace('/', "~1"), field, depth)
                     })
                     .collect();

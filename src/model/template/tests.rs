@@ -20,9 +20,17 @@ fn data() -> (Value, Value, BTreeMap<String, String>) {
 }
 
 fn render_with(source: &Value, input: &Value) -> Result<Value, String> {
+    render_but(source, &[], input)
+}
+
+fn render_but(
+    source: &Value,
+    raw: &'static [&'static str],
+    input: &Value,
+) -> Result<Value, String> {
     let (_, steps, env) = data();
     let variables = json!({"billing_channel": "#bill", "rate": 2, "odd key": 7});
-    let template = Template::compile(source).map_err(|mistakes| {
+    let template = Template::compile(source, raw).map_err(|mistakes| {
         let lines: Vec<String> = mistakes
             .iter()
             .map(|(at, error)| format!("{at}: {error}"))
@@ -313,7 +321,7 @@ fn rendered_text_is_never_a_template_again() {
 #[test]
 fn steps_are_named_with_their_places_and_constants_stay() {
     let source = json!({"a": "{{steps.x-1.y}} {{steps.z}}", "b": [{"c": "{{1 if steps.w.ok else input.n}}"}]});
-    let template = Template::compile(&source).unwrap();
+    let template = Template::compile(&source, &[]).unwrap();
     let named: Vec<String> = template
         .step_references()
         .iter()
@@ -322,8 +330,20 @@ fn steps_are_named_with_their_places_and_constants_stay() {
     assert_eq!(named, ["/a x-1", "/a z", "/b/0/c w"]);
     assert_eq!(template.source(), &source);
     let constant = json!({"{{input.name}}": 1, "b": [null, "no template }}"]});
-    assert!(Template::compile(&constant).unwrap().is_constant());
+    assert!(Template::compile(&constant, &[]).unwrap().is_constant());
     assert_eq!(render_with(&constant, &json!({})), Ok(constant));
+}
+
+#[test]
+fn a_raw_field_is_taken_as_it_is_but_only_at_the_top() {
+    let code = "return {{a: 1}}; // {{ steps.nobody.x | nothing( }}";
+    let source = json!({"code": code, "input": {"code": "{{input.name}}"}});
+    let rendered = render_but(&source, &["code"], &data().0);
+    assert_eq!(
+        rendered,
+        Ok(json!({"code": code, "input": {"code": "Ada"}}))
+    );
+    assert!(Template::compile(&source, &[]).is_err());
 }
 
 proptest::proptest! {

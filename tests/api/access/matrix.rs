@@ -64,8 +64,10 @@ impl Bench {
 
     /// A workflow, a run of it that rests, and a key.
     async fn fixtures(&self) -> Fixtures {
-        let steps =
-            json!([{ "id": "rest", "type": "wait", "config": { "duration": 10, "unit": "days" } }]);
+        let steps = json!([
+            { "id": "rest", "type": "wait", "config": { "duration": 10, "unit": "days" } },
+            { "id": "ask", "type": "approval", "config": { "approvers": [] } },
+        ]);
         let workflow = self.server.workflow("subject", steps).await;
         let started = self
             .server
@@ -155,8 +157,8 @@ impl Bench {
             let kind = place.strip_suffix(":id").expect("a parameter");
             path = path.replace(place, &format!("{kind}{id}"));
         }
-        path = path.replace(":version", "1");
         path = path.replace("/secrets/:name", "/secrets/KEPT");
+        path = path.replace(":version", "1").replace(":stepId", "ask");
         assert!(!path.contains(':'), "a parameter without a value: {path}");
         client
             .send(endpoint.method.clone(), &path, effective_body(endpoint))
@@ -209,6 +211,7 @@ fn effective_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/agents/:id/execute") => json!({ "userMessage": "Well?" }),
         ("POST", "/api/v1/workflows/:id/secrets") => json!({ "key": "MADE", "value": "a-value" }),
         ("PUT", "/api/v1/workflows/:id/secrets/:name") => json!({ "value": "another" }),
+        ("POST", "/api/v1/runs/:id/approvals/:stepId") => json!({ "approved": true }),
         ("POST", _) => json!({}),
         _ => Value::Null,
     }
@@ -317,8 +320,12 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
 async fn let_in(bench: &Bench, endpoint: &Endpoint) {
     let what = format!("{} {}", endpoint.method, endpoint.pattern);
     let fixtures = bench.fixtures().await;
-    // Only a run that is over can be retried, and only one that is not can be cancelled.
-    if endpoint.pattern != "/api/v1/runs/:id/cancel" {
+    // Only a run that is over can be retried, and only one that is not can be cancelled or answered.
+    let needs_open_run = [
+        "/api/v1/runs/:id/cancel",
+        "/api/v1/runs/:id/approvals/:stepId",
+    ];
+    if !needs_open_run.contains(&endpoint.pattern) {
         let cancel = format!("/api/v1/runs/{}/cancel", fixtures.run);
         let cancelled = bench.server.admin().post(&cancel, Value::Null).await;
         assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);

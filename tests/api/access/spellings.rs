@@ -10,6 +10,7 @@ fn filled(pattern: &str) -> String {
     pattern
         .replace(":version", "1")
         .replace(":name", "NAME")
+        .replace(":stepId", "step")
         .replace(":id", "0198c0de-0000-7000-8000-000000000001")
 }
 

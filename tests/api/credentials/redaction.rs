@@ -124,7 +124,8 @@ async fn what_an_other_side_gives_back_is_not_kept() {
             seen += usize::from(told.contains("[redacted]"));
         }
     }
-    assert_eq!(seen, 16, "the other side did echo");
+    // In one of the errors the shown part holds nothing that the attempt has used.
+    assert_eq!(seen, 15, "the other side did echo");
 }
 
 /// Every long base64 text in there, decoded.

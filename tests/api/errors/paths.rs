@@ -11,8 +11,11 @@ use std::collections::BTreeMap;
 const ID: &str = "0198c0de-0000-7000-8000-000000000001";
 
 fn filled(pattern: &str) -> String {
-    let pattern = pattern.replace(":version", "1").replace(":name", "NAME");
-    pattern.replace(":id", ID)
+    pattern
+        .replace(":version", "1")
+        .replace(":stepId", "step")
+        .replace(":name", "NAME")
+        .replace(":id", ID)
 }
 
 #[tokio::test]
