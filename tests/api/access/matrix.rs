@@ -1,11 +1,11 @@
 //! Every endpoint × every kind of key. Every request is one that would have an effect if it were let in: the right key
 //! shows that it does, everybody else that it does not.
 
+use super::forged::{made_up, with_another_checksum, with_another_secret};
 use crate::support::{Answer, Client, TestServer};
 use crate::upstream::{Reply, Upstream};
 use flowlatch::clock::Clock;
 use flowlatch::http::{Access, Endpoint, table};
-use flowlatch::model::key::{KeyFormat, from_entropy};
 use flowlatch::model::limit::Limit;
 use flowlatch::model::scope::{Permission, all_words, parse_scope};
 use reqwest::{Method, StatusCode};
@@ -14,7 +14,6 @@ use std::collections::HashMap;
 
 /// Where agents' models are asked.
 const MODEL: &str = "/v1/chat/completions";
-const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// What the paths' parameters name.
 struct Fixtures {
@@ -45,10 +44,8 @@ impl Bench {
     async fn start(base_path: &str, prefix: &'static str) -> Bench {
         let clock = Clock::manual(crate::support::MONDAY_MS);
         let models = Upstream::start().await;
-        models.answer(MODEL, |_, _| {
-            let message = json!({ "role": "assistant", "content": "Yes." });
-            Reply::json(200, &json!({ "choices": [{ "message": message }] }))
-        });
+        let says_yes = json!({ "choices": [{ "message": { "content": "Yes." } }] });
+        models.answer(MODEL, move |_, _| Reply::json(200, &says_yes));
         let server = TestServer::start_with(clock, |config| {
             config.llm_base_url = Some(models.url("/v1"));
             config.base_path = base_path.to_owned();
@@ -84,10 +81,9 @@ impl Bench {
         let secrets = format!("/api/v1/workflows/{workflow}/secrets");
         let kept = admin.post(&secrets, secret).await;
         assert_eq!(kept.status, StatusCode::CREATED, "{}", kept.text);
-        let agent = admin.post("/api/v1/agents", an_agent()).await;
-        assert_eq!(agent.status, StatusCode::CREATED, "{}", agent.text);
+        let agent = admin.post("/api/v1/agents", an_agent()).await.data();
         Fixtures {
-            agent: text(&agent.data()["id"]),
+            agent: text(&agent["id"]),
             connection: text(&made.data()["id"]),
             workflow,
             run: text(&started.data()["runId"]),
@@ -233,27 +229,6 @@ fn pure_step() -> Value {
 
 fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
-}
-
-/// A key of the right form that nobody made.
-fn made_up(entropy: &[u8]) -> String {
-    from_entropy(KeyFormat::Wfk, entropy).expect("enough entropy")
-}
-
-/// The public part of a key, another secret, and the checksum that fits.
-fn with_another_secret(key: &str) -> String {
-    let public = key.get(4..12).expect("a public part");
-    let digit = |character| BASE62.find(character).expect("base 62") as u8;
-    let entropy: Vec<u8> = public.chars().map(digit).chain([1; 64]).collect();
-    let text = made_up(&entropy);
-    assert!(text.starts_with(&format!("wfk_{public}")) && text != key);
-    text
-}
-
-fn with_another_checksum(key: &str) -> String {
-    let (start, last) = key.split_at(key.len() - 1);
-    let other = if last == "0" { "1" } else { "0" };
-    format!("{start}{other}")
 }
 
 /// Every scope word that does not give this permission.

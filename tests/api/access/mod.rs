@@ -1,6 +1,7 @@
 //! Who may do what: every endpoint of the table with every kind of key, under every prefix. A route that is added without
 //! its place here fails a snapshot, so that its access is looked at.
 
+mod forged;
 mod matrix;
 mod spellings;
 
