@@ -228,7 +228,6 @@ fn effective_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/tables/:id/rows") => json!({ "data": { "b": 1 } }),
         ("PUT", "/api/v1/tables/:id/rows") => json!({ "matchKey": "a", "data": { "a": 2 } }),
         ("PUT", "/api/v1/tables/:id/rows/:rowId") => json!({ "data": { "b": 1 } }),
-        ("PATCH", "/api/v1/auth/api-keys/:id") | ("PUT", "/api/v1/connections/:id") => {
         ("PATCH", "/api/v1/auth/api-keys/:id")
         | ("PUT", "/api/v1/connections/:id" | "/api/v1/agents/:id") => {
             json!({ "name": "changed" })
