@@ -2,9 +2,11 @@
 
 use flowlatch::auth::{Keyring, KeyringOptions};
 use flowlatch::clock::Clock;
+use flowlatch::config::Config;
 use flowlatch::engine::llm::Llm;
 use flowlatch::engine::mail::Mailer;
 use flowlatch::engine::outbound::{Outbound, OutboundOptions};
+use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::{Engine, EngineOptions, Messengers, Workflows};
 use flowlatch::http::{
     self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Listen, ServeOptions, Table, Tls,
@@ -88,12 +90,22 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);
     let engine_options = EngineOptions {
         max_running_runs: 1,
+        max_running_runs_per_key: None,
+        retention: flowlatch::engine::Retention::default(),
         max_output_bytes: 1024,
         max_iterations: 100,
         max_depth: 10,
         link_key: [7; 32],
         max_input_bytes: 1024,
         environment: BTreeMap::new(),
+        scripts: ScriptOptions {
+            program: None,
+            max_running: 1,
+            timeout_ms: 1000,
+            memory_bytes: 1 << 26,
+            max_result_bytes: 1024,
+        },
+        table_limits: Config::new("").table_limits(),
     };
     let outbound = outbound.expect("a client");
     let messengers = Messengers {

@@ -40,8 +40,16 @@ impl Pattern {
 
     /// Adds the places where the secret stands.
     pub(super) fn find(&self, bytes: &[u8], found: &mut Vec<Range<usize>>) {
+        let first = self.plain.as_bytes().first().copied().unwrap_or_default();
+        let may_begin = |byte: &u8| *byte == first || b"%+\\&".contains(byte);
         let mut at = 0;
-        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = bytes.get(at..) {
+            // Most places are passed over here.
+            let Some(offset) = rest.iter().position(may_begin) else {
+                break;
+            };
+            at += offset;
+            let rest = rest.get(offset..).unwrap_or_default();
             match self.length_at(rest) {
                 Some(length) => {
                     found.push(at..at + length);

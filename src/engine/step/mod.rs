@@ -4,7 +4,9 @@
 mod agent;
 mod api_request;
 pub(super) mod approval;
-mod condition;
+mod code;
+pub(super) mod condition;
+mod data_table;
 mod email;
 mod field;
 mod loop_step;
@@ -19,20 +21,23 @@ use crate::engine::connections::Connections;
 use crate::engine::mail::Mailer;
 use crate::engine::outbound::{Outbound, OutboundRequest, OutboundResponse};
 use crate::engine::redact::Redactor;
-pub(super) use condition::condition_holds;
-
+use crate::engine::script::Scripts;
+use crate::engine::tables::Tables;
 use crate::id::WorkflowId;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
+pub(super) use condition::condition_holds;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// Every step type.
-const STEP_TYPES: [StepType; 13] = [
+const STEP_TYPES: [StepType; 15] = [
     agent::STEP_TYPE,
     api_request::STEP_TYPE,
     approval::STEP_TYPE,
+    code::STEP_TYPE,
     condition::STEP_TYPE,
+    data_table::STEP_TYPE,
     email::STEP_TYPE,
     email::ACTION,
     loop_step::STEP_TYPE,
@@ -142,6 +147,8 @@ pub struct Done {
 pub struct Effects {
     /// The one HTTP client; [`Effects::send`] calls it.
     pub outbound: Outbound,
+    /// The data tables.
+    pub tables: Tables,
     /// Credentials of outside services.
     pub connections: Connections,
     /// Knows the secrets that the attempt has used. What a step gives goes through it anyway; a step that cuts or encodes what
@@ -151,6 +158,8 @@ pub struct Effects {
     pub mailer: Mailer,
     /// Stored agents, and asking models.
     pub agents: Agents,
+    /// The processes that run scripts.
+    pub scripts: Scripts,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
     /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.
@@ -198,7 +207,9 @@ mod tests {
                 "agent",
                 "api.request",
                 "approval",
+                "code",
                 "condition",
+                "data_table",
                 "email",
                 "email.send",
                 "loop",
