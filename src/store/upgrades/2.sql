@@ -255,6 +255,7 @@ CREATE INDEX firing_by_age ON firing (fired_at_ms);
 
 -- Serves: that a time of a schedule starts one run at most, also when the clock was set back.
 CREATE UNIQUE INDEX firing_started ON firing (workflow, scheduled_at_ms) WHERE outcome = 'started';
+
 -- Agents that clients made; those that come with the server are in the program. Lists walk the rows.
 CREATE TABLE agent (
     sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
