@@ -11,6 +11,7 @@ mod keys;
 mod mistakes;
 mod places;
 mod runs;
+mod scripts;
 mod serve;
 mod stopping;
 mod support;
