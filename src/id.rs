@@ -73,8 +73,29 @@ id!(
     RunId, "run_"
 );
 id!(
+    /// An event that another service sent: `evt_` and a UUID.
+    EventId, "evt_"
+);
+id!(
     /// The record of an API key: `key_` and a UUID. It stays when the key's text is rotated.
     KeyId, "key_"
+);
+id!(
+    /// A connection: `conn_` and a UUID.
+    ConnectionId, "conn_"
+);
+
+id!(
+    /// A data table: `tbl_` and a UUID.
+    TableId, "tbl_"
+);
+id!(
+    /// A row of a data table: `row_` and a UUID.
+    RowId, "row_"
+);
+id!(
+    /// A folder of data tables: `fld_` and a UUID.
+    FolderId, "fld_"
 );
 
 impl RunId {

@@ -16,7 +16,7 @@
 //!               ↓
 //!             model           pure rules: no I/O, no async, no clock
 //!               ↓
-//!   error · id · clock · config · data_folder
+//!   error · id · clock · secret · config · data_folder
 //! ```
 //!
 //! (`config` takes the form of its limits from `model`, `data_folder` is known by `app` and `cli` alone.)
@@ -27,6 +27,7 @@
 //! | how a limit counts | [`model::limit`] |
 //! | how a definition becomes a plan | [`model::plan::steps`] |
 //! | what a run does next | [`model::plan::next`], a pure function; then [`engine`] |
+//! | when a schedule fires | [`model::trigger::ScheduleTrigger`] |
 //! | what a step type is | [`engine::step`]: one file a type |
 //! | how a script is kept within its bounds | [`engine::script`] |
 //! | which endpoints there are | [`http::table`] |
@@ -90,4 +91,5 @@ pub mod error;
 pub mod http;
 pub mod id;
 pub mod model;
+pub mod secret;
 pub mod store;

@@ -4,6 +4,9 @@
 
 mod first_start;
 mod listen;
+mod master_key;
+
+pub use master_key::{Rekeyed, rekey};
 
 pub use crate::engine::script::serve as serve_scripts;
 
@@ -13,10 +16,13 @@ use crate::config::Config;
 use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::outbound::{Outbound, OutboundOptions};
 use crate::engine::script::ScriptOptions;
-use crate::engine::{Engine, EngineOptions, Workflows};
+use crate::engine::{Engine, EngineOptions, Retention, Workflows};
 use crate::error::{Error, Result};
-use crate::http::{self, Api, ApiOptions, Front, Hosts, Listen, Peer, ServeOptions, Tls};
+use crate::http::{
+    self, Api, ApiOptions, Front, Hosts, Ingestion, Listen, Peer, ServeOptions, Tls,
+};
 use crate::model::plan::DefinitionLimits;
+use crate::secret::MasterKey;
 use crate::store::{CommitHook, Store, StoreOptions};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,8 +36,14 @@ use tokio::task::JoinSet;
 /// without its end.
 const DRAIN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often expired idempotency keys are forgotten.
-const FORGET_EVERY_MS: u64 = 10 * 60 * 1_000;
+/// How often what need not be kept any more is removed.
+const SWEEP_EVERY_MS: u64 = 60 * 1_000;
+/// How long a change of a table by a step is remembered after its run has ended: a retry of a run that was cancelled in the
+/// middle of it still finds it.
+const OPERATIONS_KEPT_MS: i64 = 60 * 60 * 1_000;
+/// How long the firings of schedules stay in their log: 90 days.
+const FIRINGS_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
+
 /// What is handed in beside the configuration.
 pub struct Options {
     /// The time.
@@ -110,8 +122,9 @@ impl App {
             timeout_ms: config.http_timeout_ms,
         })
         .map_err(Error::new)?;
+        let key = master_key::settle(&config, &folder, &store).await?;
         let link_key = link_key(&store).await?;
-        let engine = engine(&config, &store, &clock, &outbound, link_key);
+        let engine = engine(&config, &store, &clock, &outbound, key, link_key);
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -121,6 +134,7 @@ impl App {
             options: api_options(&config, store.instance_id()),
             stopping: stopping.subscribe(),
             requests: AtomicU64::new(0),
+            ingestion: Ingestion::default(),
         };
         let front = Arc::new(front(&config, Arc::new(api)));
         Ok(App(Arc::new(Parts {
@@ -242,7 +256,7 @@ impl App {
     ) {
         let (stopping, engine) = (self.0.stopping.clone(), self.0.engine.clone());
         let keyring = self.0.keyring.clone();
-        let keyring_stop = stop.clone();
+        let (keyring_stop, events_stop) = (stop.clone(), stop.clone());
         background.spawn(async move { keyring.housekeeping(keyring_stop).await });
         background.spawn(async move {
             // Event streams end as soon as the stop is asked for, so that draining can.
@@ -252,13 +266,28 @@ impl App {
                 engine.begin_stop();
             }
         });
-        let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
+        let (engine, kept) = (self.0.engine.clone(), self.0.config.event_retention());
+        background.spawn(async move { engine.keep_events(kept, events_stop).await });
+        let (engine, clock) = (self.0.engine.clone(), self.0.clock.clone());
+        let store = self.0.store.clone();
         background.spawn(async move {
             loop {
-                if let Err(error) = store.forget_idempotency_before(clock.now_ms()).await {
-                    log::warn!("expired idempotency keys stay for now: {error}");
+                clock.sleep_ms(SWEEP_EVERY_MS).await;
+                match engine.sweep().await {
+                    Ok(swept) if swept.runs > 0 => {
+                        log::info!("{} old runs are removed", swept.runs)
+                    }
+                    Ok(_) => {}
+                    Err(error) => log::warn!("old runs stay for now: {error}"),
                 }
-                clock.sleep_ms(FORGET_EVERY_MS).await;
+                let old_ms = clock.now_ms() - FIRINGS_KEPT_MS;
+                if let Err(error) = store.forget_firings_before(old_ms).await {
+                    log::warn!("old firings of schedules stay for now: {error}");
+                }
+                let old_ms = clock.now_ms() - OPERATIONS_KEPT_MS;
+                if let Err(error) = store.sweep_tables(old_ms).await {
+                    log::warn!("what is left of tables stays for now: {error}");
+                }
             }
         });
         if let Some(tls) = tls {
@@ -299,6 +328,7 @@ fn engine(
     store: &Store,
     clock: &Clock,
     outbound: &Outbound,
+    key: MasterKey,
     link_key: [u8; 32],
 ) -> Engine {
     let definition_limits = DefinitionLimits {
@@ -315,10 +345,14 @@ fn engine(
         clock.clone(),
         workflows,
         outbound.clone(),
+        key,
         EngineOptions {
             max_running_runs: config.max_running_runs,
+            max_running_runs_per_key: Some(config.max_running_runs_per_key)
+                .filter(|limit| *limit > 0),
             max_output_bytes: config.max_output_bytes,
             max_input_bytes: config.max_input_bytes,
+            retention: retention(config),
             max_iterations: config.max_iterations,
             max_depth: config.max_depth,
             link_key,
@@ -330,8 +364,20 @@ fn engine(
                 memory_bytes: config.script_memory_bytes,
                 max_result_bytes: config.max_output_bytes,
             },
+            table_limits: config.table_limits(),
         },
     )
+}
+
+/// Zero is no limit.
+fn retention(config: &Config) -> Retention {
+    let limit = |number: u64| Some(number).filter(|number| *number > 0);
+    Retention {
+        max_age_days: limit(config.retention_days),
+        max_runs: limit(config.retention_runs),
+        max_bytes: limit(config.retention_bytes),
+        audit_days: limit(config.audit_days),
+    }
 }
 
 fn api_options(config: &Config, instance: &str) -> ApiOptions {
@@ -345,6 +391,9 @@ fn api_options(config: &Config, instance: &str) -> ApiOptions {
         body_timeout_ms: config.body_timeout_ms,
         sync_wait_ms: config.sync_wait_ms,
         max_sync_wait_ms: config.max_sync_wait_ms,
+        max_webhook_bytes: config.max_webhook_bytes,
+        limit_webhook: config.limit_webhook,
+        public_url: config.public_url.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ mod flags;
 mod keys;
 mod output;
 mod parent;
+mod rekey;
 mod runs;
 mod serve;
 mod workflows;
@@ -100,6 +101,12 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Doctor if global.url.is_some() => Err(Failure::Usage(Error::new(
             "`doctor` looks at the files of a folder: it takes no --url",
         ))),
+        Command::Rekey { .. } if global.url.is_some() => Err(Failure::Usage(Error::new(
+            "`rekey` changes the files of a folder: it takes no --url",
+        ))),
+        Command::Rekey { new_key_stdin } => {
+            rekey::run(&local_config(&global)?, new_key_stdin, &output).await
+        }
         Command::Doctor => doctor::run(&local_config(&global)?, &output),
         Command::Keys(args::Keys::Check { text }) => Ok(keys::check(&text, &output)?),
         Command::Keys(command) => {

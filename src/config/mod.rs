@@ -7,11 +7,14 @@ mod load;
 mod settings;
 mod value;
 
-pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, Sources, load};
+pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, Sources, load};
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
+use crate::model::event::EventRetention;
 use crate::model::limit::Limit;
+use crate::model::table::TableLimits;
+use crate::secret::MasterKey;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -75,12 +78,43 @@ pub struct Config {
     pub max_sync_wait_ms: u64,
     /// Runs under way at once; further ones wait in order.
     pub max_running_runs: usize,
+    /// Runs of one key that have begun and not ended; 0 is no limit.
+    pub max_running_runs_per_key: usize,
+    /// How many days finished runs are kept; 0 is for ever.
+    pub retention_days: u64,
+    /// How many finished runs are kept; 0 is any number.
+    pub retention_runs: u64,
+    /// How large the database may be before the oldest finished runs go, in bytes; 0 is any size.
+    pub retention_bytes: u64,
+    /// How many days the audit log goes back; 0 is for ever.
+    pub audit_days: u64,
     /// Iterations of a loop.
     pub max_iterations: u32,
     /// Runs that may stand above a run.
     pub max_depth: u32,
     /// Read connections to the database.
     pub read_connections: u32,
+    /// Data tables, and as many folders of them.
+    pub max_tables: u64,
+    /// Columns of a data table; without columns, fields of a row.
+    pub max_table_columns: usize,
+    /// Rows of a data table.
+    pub max_table_rows: u64,
+    /// The largest row of a data table, in bytes of JSON.
+    pub max_row_bytes: usize,
+    /// Webhooks a minute and address.
+    pub limit_webhook: Limit,
+    /// The largest body of a webhook, in bytes.
+    pub max_webhook_bytes: usize,
+    /// For how many days webhook events are kept.
+    pub webhook_events_days: u32,
+    /// How many webhook events are kept.
+    pub webhook_events_count: u64,
+    /// How many bytes the bodies of the kept webhook events have together.
+    pub webhook_events_bytes: u64,
+    /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
+    /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
+    pub master_key: Option<MasterKey>,
     /// The program that runs scripts: the `flowlatch` binary, or one that runs it with the arguments that it is given.
     pub script_program: Option<PathBuf>,
     /// How long a script may take that does not say itself, in milliseconds.
@@ -95,6 +129,16 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 impl Config {
+    /// How many webhook events are kept.
+    pub fn event_retention(&self) -> EventRetention {
+        const DAY_MS: i64 = 86_400_000;
+        EventRetention {
+            age_ms: i64::from(self.webhook_events_days) * DAY_MS,
+            count: self.webhook_events_count,
+            bytes: self.webhook_events_bytes,
+        }
+    }
+
     /// The defaults, with this data folder: what a program that embeds the server starts from.
     pub fn new(data: impl Into<PathBuf>) -> Config {
         Config {
@@ -114,7 +158,7 @@ impl Config {
             limit_write: Limit::PerMinute(100),
             limit_execute: Limit::PerMinute(500),
             max_connections: 1024,
-            max_body_bytes: MIB,
+            max_body_bytes: 2 * MIB,
             header_timeout_ms: 10_000,
             body_timeout_ms: 30_000,
             max_steps: 500,
@@ -126,9 +170,24 @@ impl Config {
             sync_wait_ms: 30_000,
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
+            max_running_runs_per_key: 0,
+            retention_days: 30,
+            retention_runs: 0,
+            retention_bytes: 5_000_000_000,
+            audit_days: 365,
             max_iterations: 10_000,
             max_depth: 10,
             read_connections: 4,
+            max_tables: 1_000,
+            max_table_columns: 100,
+            max_table_rows: 100_000,
+            max_row_bytes: 64 * KIB,
+            limit_webhook: Limit::PerMinute(10_000),
+            max_webhook_bytes: 5 * MIB,
+            webhook_events_days: 30,
+            webhook_events_count: 10_000,
+            webhook_events_bytes: 1 << 30,
+            master_key: None,
             script_program: None,
             script_timeout_ms: 10_000,
             script_memory_bytes: 64 * MIB,
@@ -142,5 +201,15 @@ impl Config {
             .iter()
             .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
             .collect()
+    }
+
+    /// What data tables may hold.
+    pub fn table_limits(&self) -> TableLimits {
+        TableLimits {
+            max_tables: self.max_tables,
+            max_columns: self.max_table_columns,
+            max_rows: self.max_table_rows,
+            max_row_bytes: self.max_row_bytes,
+        }
     }
 }

@@ -1,15 +1,18 @@
 //! How runs begin: by a request, or as the retry of a run that failed or was cancelled.
 //! Promise: a run's task belongs to the server, not to the request, so a caller who goes away harms nothing.
 
-use super::execution::Execution;
+use super::driving::Asking;
+use super::launch::Start;
+use super::requested::{idempotency, new_run, requested_run};
+use super::start_trigger::StartTrigger;
 use super::workflows::{CompiledDefinition, CompiledWorkflow};
 use super::{Engine, EngineError, may_be_retried};
 use crate::engine::step::ChildRequest;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, settled_events};
-use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
-use crate::model::workflow::WorkflowStatus;
-use crate::store::{Idempotency, NewRun, Started};
+use crate::model::run::{Run, RunStatus, RunSummary, TriggerType};
+use crate::model::workflow::{Workflow, WorkflowStatus};
+use crate::store::Started;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
@@ -18,8 +21,6 @@ use tokio::sync::oneshot;
 
 /// How often a start is tried again because its workflow was edited meanwhile.
 const MAX_STARTS: usize = 4;
-/// How long an idempotency key holds.
-const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// A run that somebody asks for.
 pub struct RunRequest {
@@ -33,23 +34,6 @@ pub struct RunRequest {
     pub by: String,
     /// What starts it.
     pub trigger: StartTrigger,
-}
-
-/// What starts a run, and what it hands over beside the input.
-#[derive(Debug, Clone)]
-pub struct StartTrigger {
-    /// Which kind.
-    pub kind: TriggerType,
-    /// What `{{trigger}}` shows; JSON.
-    pub data: Option<Box<RawValue>>,
-}
-
-impl StartTrigger {
-    /// A request of somebody with a key.
-    pub const API: StartTrigger = StartTrigger {
-        kind: TriggerType::Api,
-        data: None,
-    };
 }
 
 /// A run that a step of another run starts.
@@ -85,8 +69,8 @@ pub struct Accepted {
 /// Whom to tell how a run goes: once when it is recorded, once when it has ended.
 #[derive(Default)]
 pub(super) struct Telling {
-    accepted: Option<oneshot::Sender<Result<Accepted, EngineError>>>,
-    finished: Option<oneshot::Sender<Run>>,
+    pub(super) accepted: Option<oneshot::Sender<Result<Accepted, EngineError>>>,
+    pub(super) finished: Option<oneshot::Sender<Run>>,
 }
 
 impl Telling {
@@ -151,12 +135,34 @@ impl Engine {
             .definition
             .check_input(&input)
             .map_err(EngineError::BadInput)?;
+        self.check_secrets(workflow, &request.workflow.definition)?;
         let run = requested_run(request, now_ms);
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
-        let definition = request.workflow.definition.clone();
-        self.launch(run, new_run, definition, input, &[], wait)
-            .await
+        let start = Start {
+            demand: self.0.demand(&Asking::of(&run), &request.workflow)?,
+            definition: request.workflow.definition.clone(),
+            finished_steps: Vec::new(),
+            run,
+            new_run,
+            input,
+        };
+        self.launch(start, wait).await
+    }
+
+    /// A run that would stop for want of a secret does not begin.
+    fn check_secrets(
+        &self,
+        workflow: &Workflow,
+        definition: &CompiledDefinition,
+    ) -> Result<(), EngineError> {
+        let names = definition.plan.secret_names();
+        let missing = self.0.secrets.missing(workflow, names)?;
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(EngineError::MissingSecrets(missing.join("`, `")))
+        }
     }
 
     fn read_input(&self, input: &RawValue) -> Result<Value, EngineError> {
@@ -192,6 +198,7 @@ impl Engine {
             .0
             .workflows
             .pinned(&of.summary.workflow_id, of.definition_sequence)?;
+        self.check_secrets(&workflow.workflow, &definition)?;
         let input: Value = serde_json::from_str(of.input.get()).map_err(|error| {
             EngineError::Internal(format!("the input of the former run is not JSON: {error}"))
         })?;
@@ -212,9 +219,15 @@ impl Engine {
         };
         run.output = None;
         run.started_by = Some(by.to_owned());
-        let new_run = new_run(&run, workflow.workflow.sequence);
-        self.launch(run, new_run, definition, input, &finished, Wait::No)
-            .await
+        let start = Start {
+            demand: self.0.demand(&Asking::of(&run), &workflow)?,
+            new_run: new_run(&run, workflow.workflow.sequence),
+            finished_steps: finished,
+            run,
+            definition,
+            input,
+        };
+        self.launch(start, Wait::No).await
     }
 
     /// Starts the run of a step, or finds the one that its idempotency key names.
@@ -230,12 +243,11 @@ impl Engine {
             .definition
             .check_input(&request.input)
             .map_err(EngineError::BadInput)?;
+        self.check_secrets(&workflow.workflow, &workflow.definition)?;
         let input = to_raw_value(&request.input)
             .map_err(|error| EngineError::Internal(error.to_string()))?;
-        let definition = workflow.definition.clone();
-        let sequence = workflow.workflow.sequence;
         let asked = RunRequest {
-            workflow,
+            workflow: workflow.clone(),
             input,
             idempotency_key: request.idempotency_key.clone(),
             by: child.by,
@@ -250,75 +262,22 @@ impl Engine {
         run.root_id = child.root_id;
         run.parent_sequence = request.waits.then_some(child.parent_sequence);
         run.depth = child.depth;
-        let mut new_run = new_run(&run, sequence);
+        let mut new_run = new_run(&run, workflow.workflow.sequence);
         new_run.idempotency = idempotency(&asked, &request.input, now_ms);
-        let accepted = self
-            .launch(
-                run,
-                new_run,
-                definition,
-                request.input.clone(),
-                &[],
-                Wait::No,
-            )
-            .await?;
-        Ok(accepted.run)
-    }
-
-    async fn launch(
-        &self,
-        run: Run,
-        new_run: NewRun,
-        definition: Arc<CompiledDefinition>,
-        input: Value,
-        finished_steps: &[Event],
-        wait: Wait,
-    ) -> Result<Accepted, EngineError> {
-        if self.0.is_stopping() {
-            return Err(EngineError::Stopping);
-        }
-        let (accepted, told_accepted) = oneshot::channel();
-        let (finished, told_finished) = oneshot::channel();
-        let telling = Telling {
-            accepted: Some(accepted),
-            finished: Some(finished),
+        let start = Start {
+            demand: self.0.demand(&Asking::of(&run), &workflow)?,
+            definition: workflow.definition.clone(),
+            finished_steps: Vec::new(),
+            input: request.input.clone(),
+            run,
+            new_run,
         };
-        let mut execution =
-            Execution::fresh(self.0.clone(), run, new_run, definition, input, telling);
-        execution.copy(finished_steps)?;
-        // A command that starts a run on the files resumes no other, but this one may have to wait for its time too.
-        self.0.keep_time();
-        let slot = match wait {
-            Wait::No => None,
-            Wait::UpToMs(_) => self.0.slots.clone().try_acquire_owned().ok(),
-        };
-        let shared = self.0.clone();
-        tokio::spawn(async move {
-            // With a slot at once, the first pure stretch shares the commit of the start itself.
-            let (execution, _slot) = match slot {
-                Some(slot) => (execution, slot),
-                None => {
-                    let Some(execution) = execution.record().await else {
-                        return;
-                    };
-                    let Ok(slot) = shared.slots.clone().acquire_owned().await else {
-                        return;
-                    };
-                    (execution, slot)
-                }
-            };
-            execution.drive().await;
-        });
-        let stopped = |_| {
-            EngineError::Internal("the run's task ended before the run was recorded".to_owned())
-        };
-        let accepted = told_accepted.await.map_err(stopped)??;
-        self.awaited(accepted, Some(told_finished), wait).await
+        Ok(self.launch(start, Wait::No).await?.run)
     }
 
     /// The accepted run as it is when it has ended, or when the caller has waited for long enough. `finished` is told by
     /// the execution, where there is one; else, and once it was parked, the journal tells.
-    async fn awaited(
+    pub(super) async fn awaited(
         &self,
         accepted: Accepted,
         finished: Option<oneshot::Receiver<Run>>,
@@ -363,67 +322,9 @@ impl Engine {
     }
 }
 
-fn idempotency(request: &RunRequest, input: &Value, now_ms: i64) -> Option<Idempotency> {
-    request.idempotency_key.as_ref().map(|key| Idempotency {
-        key: key.clone(),
-        request_digest: blake3::hash(input.to_string().as_bytes()).into(),
-        expires_at_ms: now_ms.saturating_add(IDEMPOTENCY_MS),
-    })
-}
-
-/// How a requested run looks before anything has happened.
-fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
-    let workflow = &request.workflow.workflow;
-    let id = RunId::generate();
-    Run {
-        summary: RunSummary {
-            sequence: 0,
-            id: id.clone(),
-            workflow_id: workflow.id.clone(),
-            workflow_version: workflow.version,
-            status: RunStatus::Pending,
-            trigger: request.trigger.kind,
-            error: None,
-            retry_of: None,
-            created_at_ms: now_ms,
-            started_at_ms: None,
-            finished_at_ms: None,
-        },
-        workflow_name: workflow.name.clone(),
-        definition_sequence: workflow.definition_sequence,
-        root_id: id,
-        started_by: Some(request.by.clone()),
-        parent_sequence: None,
-        depth: 0,
-        trigger_data: request.trigger.data.clone(),
-        input: request.input.clone(),
-        output: None,
-    }
-}
-
 fn require_active(status: WorkflowStatus) -> Result<(), EngineError> {
     match status {
         WorkflowStatus::Active => Ok(()),
         other => Err(EngineError::NotActive(other.as_str())),
-    }
-}
-
-fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
-    NewRun {
-        id: run.summary.id.clone(),
-        workflow_sequence,
-        workflow_version: run.summary.workflow_version,
-        definition_sequence: run.definition_sequence,
-        trigger: run.summary.trigger,
-        started_by: run.started_by.clone(),
-        root_id: run.root_id.clone(),
-        retry_of: run.summary.retry_of.clone(),
-        parent_sequence: run.parent_sequence,
-        depth: run.depth,
-        trigger_data: run.trigger_data.clone(),
-        input: run.input.clone(),
-        created_at_ms: run.summary.created_at_ms,
-        idempotency: None,
-        first: None,
     }
 }

@@ -3,7 +3,9 @@
 //! it happens and never kept here.
 
 use crate::auth::{KeyError, Refusal};
-use crate::engine::{EngineError, WorkflowProblem};
+use crate::engine::connections::ConnectionError;
+use crate::engine::secrets::SecretError;
+use crate::engine::{EngineError, WebhookError, WorkflowProblem};
 use crate::model::limit::LimitState;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::store::StoreError;
@@ -13,6 +15,8 @@ use crate::store::StoreError;
 pub enum Problem {
     /// 401: nobody is let in.
     Unauthorized(Refusal),
+    /// 401: a webhook's signature is missing, wrong or old.
+    Disbelieved,
     /// 403: the key lacks these scopes.
     Forbidden(Vec<String>),
     /// 403: the key would hand on more than it holds.
@@ -95,12 +99,37 @@ impl From<WorkflowProblem> for Problem {
     }
 }
 
+impl From<ConnectionError> for Problem {
+    fn from(error: ConnectionError) -> Problem {
+        match error {
+            ConnectionError::Invalid(details) => Problem::Invalid(in_words(&details), details),
+            ConnectionError::NotFound => Problem::NotFound("connection"),
+            ConnectionError::Conflict(message) => Problem::Conflict(message),
+            ConnectionError::Store(error) => error.into(),
+            ConnectionError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
+impl From<SecretError> for Problem {
+    fn from(error: SecretError) -> Problem {
+        match error {
+            SecretError::Invalid(message) => Problem::invalid(message),
+            SecretError::NotFound => Problem::NotFound("secret"),
+            SecretError::Conflict(message) => Problem::Conflict(message),
+            SecretError::Store(error) => error.into(),
+            SecretError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Problem {
         match error {
-            EngineError::NotActive(_) | EngineError::OtherRequest | EngineError::Conflict(_) => {
-                Problem::Conflict(error.to_string())
-            }
+            EngineError::NotActive(_)
+            | EngineError::MissingSecrets(_)
+            | EngineError::OtherRequest
+            | EngineError::Conflict(_) => Problem::Conflict(error.to_string()),
             EngineError::BadInput(problems) => Problem::Invalid(
                 format!("The input does not fit: {}", in_words(&problems)),
                 problems,
@@ -112,6 +141,18 @@ impl From<EngineError> for Problem {
             }
             EngineError::Store(error) => error.into(),
             EngineError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Problem {
+        match error {
+            WebhookError::NotFound => Problem::NotFound("webhook"),
+            WebhookError::Disbelieved(_) => Problem::Disbelieved,
+            WebhookError::BadBody(message) => Problem::invalid(message),
+            WebhookError::Conflict(message) => Problem::Conflict(message),
+            WebhookError::Engine(error) => error.into(),
         }
     }
 }

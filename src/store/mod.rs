@@ -9,6 +9,7 @@ mod audit;
 #[cfg(test)]
 mod audit_tests;
 mod column;
+mod connections;
 mod cursor;
 mod doctor;
 #[cfg(test)]
@@ -22,13 +23,27 @@ mod pages_tests;
 #[cfg(test)]
 mod plans;
 mod readers;
+mod retention;
+#[cfg(test)]
+mod retention_tests;
 mod run_list;
 mod runs;
 #[cfg(test)]
 mod runs_tests;
+mod schedules;
+#[cfg(test)]
+mod schedules_tests;
 mod schema;
+mod sealed;
+mod secrets;
 mod start;
+mod tables;
 mod triggers;
+mod webhook_events;
+mod webhook_list;
+mod webhook_routes;
+#[cfg(test)]
+mod webhook_tests;
 mod workflow_edit;
 mod workflow_list;
 mod workflows;
@@ -39,8 +54,17 @@ mod writer;
 mod writer_tests;
 
 pub use answers::Answer;
+pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
+pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use schedules::{DueSchedule, Fire};
+pub use sealed::{KeyState, inspect_key, undecryptable};
+pub use secrets::SealedSecret;
+pub use tables::{
+    Changed, RowChoice, RowQuery, RowTest, RowsFound, TableChange, TableFilter, TableWrite,
+};
+pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;
@@ -61,6 +85,9 @@ pub enum StoreError {
     /// SQLite, or a row that is not what the schema promises.
     #[error("database error: {0}")]
     Database(String),
+    /// What is stored is not what was written: reading it again will not help.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
     /// The file cannot be opened: damaged, of another program, or made by a newer version. Only from [`Store::open`] and [`inspect`].
     #[error("{0}")]
     Unusable(String),

@@ -2,14 +2,17 @@
 
 use flowlatch::auth::{Keyring, KeyringOptions};
 use flowlatch::clock::Clock;
+use flowlatch::config::Config;
 use flowlatch::engine::outbound::{Outbound, OutboundOptions};
 use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::{Engine, EngineOptions, Workflows};
 use flowlatch::http::{
-    self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Listen, ServeOptions, Table, Tls,
+    self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Ingestion, Listen, ServeOptions, Table,
+    Tls,
 };
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
+use flowlatch::secret::MasterKey;
 use flowlatch::store::{Store, StoreOptions};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -86,6 +89,8 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);
     let engine_options = EngineOptions {
         max_running_runs: 1,
+        max_running_runs_per_key: None,
+        retention: flowlatch::engine::Retention::default(),
         max_output_bytes: 1024,
         max_iterations: 100,
         max_depth: 10,
@@ -99,6 +104,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             memory_bytes: 1 << 26,
             max_result_bytes: 1024,
         },
+        table_limits: Config::new("").table_limits(),
     };
     let outbound = outbound.expect("a client");
     let engine = Engine::new(
@@ -106,6 +112,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         clock.clone(),
         workflows,
         outbound,
+        MasterKey::generate().expect("random"),
         engine_options,
     );
     let api = Api {
@@ -119,9 +126,13 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             body_timeout_ms: 1000,
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
+            max_webhook_bytes: 1024,
+            limit_webhook: Limit::Unlimited,
+            public_url: None,
         },
         stopping: watch::channel(false).1,
         requests: AtomicU64::new(0),
+        ingestion: Ingestion::default(),
     };
     endpoints.push(open("/api/health", Response::default));
     let table = Table::new(endpoints);

@@ -1,6 +1,8 @@
 //! Runs over a stop and a start of the server, in one process: what waited waits on, what was under way is tried again or
 //! fails as its step says, and nothing is driven twice. Kills are in `tests/crash`.
 
+mod outcomes;
+
 use crate::events::Events;
 use crate::runs::{call, set, wait_ms, with};
 use crate::support::{Client, MONDAY_MS, TestServer};
@@ -284,4 +286,63 @@ async fn opened(data: &Path) -> App {
     config.outbound_allow = vec!["127.0.0.1".to_owned()];
     let options = Options::default();
     App::open(config, options).await.expect("the app opens")
+}
+
+#[tokio::test]
+async fn a_run_whose_journal_is_damaged_ends_as_failed_and_harms_no_other() {
+    let mut scene = Scene::new().await;
+    let server = scene.server(|_| {}).await;
+    let workflow = server
+        .workflow_with(json!({
+            "name": "resting", "trigger": { "type": "api" },
+            "steps": [set("before", json!(1)), wait_ms("rest", 1_000)],
+            "settings": { "maxConcurrentRuns": 2 },
+        }))
+        .await;
+    let admin = server.admin();
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(start(&admin, &workflow).await);
+    }
+    for run in &runs[..2] {
+        let mut events = Events::open(&admin, run, None).await;
+        events.until("step.waiting").await;
+    }
+    server.stop().await;
+
+    let file = scene.folder.path().join("flowlatch.db");
+    let database = rusqlite::Connection::open(file).expect("it opens");
+    let damage = "DELETE FROM journal WHERE position >> 24 = 1;
+        INSERT INTO journal (position, event_count, at_ms, events) VALUES (1 << 24, 1, 0, '[{\"type\":\"sand\"}]')";
+    database.execute_batch(damage).expect("it is damaged");
+    drop(database);
+
+    let server = scene.server(|_| {}).await;
+    let admin = server.admin();
+    scene.clock.advance_ms(1_000);
+    let run_of = async |run: &str| admin.get(&format!("/api/v1/runs/{run}")).await.data();
+    let damaged = loop {
+        let run = run_of(&runs[0]).await;
+        if run["status"] == "failed" {
+            break run;
+        }
+        assert_eq!(run["status"], "running");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(damaged["error"]["code"], "JOURNAL_DAMAGED");
+    let message = damaged["error"]["message"].as_str().expect("a text");
+    assert!(message.contains("unknown variant `sand`"), "{message}");
+    // Its place is free, and the others go on.
+    assert_eq!(
+        names(&admin, &runs[1]).await.last().map(String::as_str),
+        Some("run.completed")
+    );
+    let mut events = Events::open(&admin, &runs[2], None).await;
+    events.until("step.waiting").await;
+    scene.clock.advance_ms(1_000);
+    assert_eq!(
+        names(&admin, &runs[2]).await.last().map(String::as_str),
+        Some("run.completed")
+    );
+    server.stop().await;
 }

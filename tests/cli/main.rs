@@ -8,6 +8,7 @@ mod descriptors;
 mod doctor;
 mod files;
 mod keys;
+mod master_key;
 mod mistakes;
 mod places;
 mod runs;

@@ -1,9 +1,16 @@
 //! The step `api.request`, through the registry as the engine calls it.
 
 use crate::server::{Asked, Reply, Server, outbound};
+use flowlatch::clock::Clock;
+use flowlatch::config::Config;
+use flowlatch::engine::Tables;
+use flowlatch::engine::connections::Connections;
+use flowlatch::engine::redact::Redactor;
 use flowlatch::engine::script::{ScriptOptions, Scripts};
 use flowlatch::engine::step::{Behaviour, Effects, find};
 use flowlatch::model::run::StepError;
+use flowlatch::secret::MasterKey;
+use flowlatch::store::{Store, StoreOptions};
 use serde_json::{Value, json};
 
 const NOW_MS: i64 = 1_705_312_800_000;
@@ -12,8 +19,21 @@ async fn call(config: Value) -> Result<Value, StepError> {
     let Behaviour::Effect(run) = find("api.request").expect("a step type").behaviour else {
         panic!("api.request has effects");
     };
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = StoreOptions {
+        readers: 2,
+        commit_hook: None,
+    };
+    let store = Store::open(&folder.path().join("test.db"), options).expect("a store");
+    let key = MasterKey::generate().expect("random");
+    let client = outbound(&["127.0.0.1"]);
+    let limits = Config::new(folder.path()).table_limits();
+    let tables = Tables::new(store.clone(), Clock::manual(NOW_MS), limits, 1024);
     let effects = Effects {
-        outbound: outbound(&["127.0.0.1"]),
+        connections: Connections::new(store, Clock::manual(NOW_MS), key, client.clone()),
+        redactor: Redactor::default(),
+        tables,
+        outbound: client,
         scripts: Scripts::new(ScriptOptions {
             program: None,
             max_running: 1,

@@ -17,23 +17,27 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("id", &[]),
     ("clock", &[]),
-    ("data_folder", &["error"]),
+    ("secret", &[]),
+    ("data_folder", &["error", "secret"]),
     ("model", &["id", "error", "clock"]),
     // Its limits are the model's, so that they are written and read in one way.
-    ("config", &["error", "model"]),
-    ("store", &["model", "id", "clock", "config", "error"]),
+    ("config", &["error", "model", "secret"]),
+    (
+        "store",
+        &["model", "id", "clock", "config", "secret", "error"],
+    ),
     (
         "auth",
-        &["store", "model", "id", "clock", "config", "error"],
+        &["store", "model", "id", "clock", "config", "secret", "error"],
     ),
     (
         "engine",
-        &["store", "model", "id", "clock", "config", "error"],
+        &["store", "model", "id", "clock", "config", "secret", "error"],
     ),
     (
         "http",
         &[
-            "engine", "auth", "store", "model", "id", "clock", "config", "error",
+            "engine", "auth", "store", "model", "id", "clock", "config", "secret", "error",
         ],
     ),
     (
@@ -48,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "data_folder",
+            "secret",
             "error",
         ],
     ),
@@ -62,6 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "data_folder",
+            "secret",
             "error",
         ],
     ),
@@ -84,6 +90,8 @@ const FENCES: &[(&[&str], &[&str])] = &[
     ),
     (&["rusqlite::", "r2d2::", "r2d2_sqlite::"], &["store"]),
     (&["argon2::"], &["auth/hash.rs"]),
+    (&["chrono_tz::", "croner::"], &["model/trigger/schedule"]),
+    (&["chacha20poly1305::"], &["secret"]),
     (&["rquickjs::"], &["engine/script"]),
     (
         &["reqwest::"],

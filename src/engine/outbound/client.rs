@@ -229,11 +229,13 @@ fn first_hop(request: OutboundRequest) -> Result<Hop, String> {
                 "the header `{header}` is written by the client; leave it out"
             ));
         }
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+        let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
             format!(
                 "the value of the header `{header}` holds a line break or another control character"
             )
         })?;
+        // Any of them may be a credential: no library below shows it.
+        value.set_sensitive(true);
         headers.append(header, value);
     }
     if bytes > MAX_REQUEST_HEADER_BYTES {
@@ -246,7 +248,21 @@ fn first_hop(request: OutboundRequest) -> Result<Hop, String> {
         url,
         headers,
         body: request.body.map(Into::into),
+        confined: request.confined.map(Arc::new),
     })
+}
+
+/// Whether a credential can be sent in this header; if not, a sentence that says why. Those that the client writes cannot be,
+/// and those that follow a redirect anywhere must not be.
+pub fn check_credential_header(name: &str) -> Result<(), String> {
+    let header = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| "it is not a name of a header".to_owned())?;
+    if OWN_HEADERS.contains(&header.as_str()) || redirect::is_harmless(&header) {
+        return Err(format!(
+            "the header `{header}` is no place for a credential"
+        ));
+    }
+    Ok(())
 }
 
 /// Reads the body, no further than `max_bytes`.

@@ -13,8 +13,11 @@ mod client;
 mod redirect;
 pub mod url;
 
+use super::redact::Redactor;
+use crate::model::connection::BoundHost;
 use crate::model::run::StepError;
 use client::Client;
+pub use client::check_credential_header;
 use std::{fmt, sync::Arc};
 
 /// No connection was made on the first hop: nothing of the call reached the other side.
@@ -67,6 +70,17 @@ pub struct OutboundRequest {
     pub timeout_ms: Option<u64>,
     /// Smaller than the option's, in bytes.
     pub max_response_bytes: Option<usize>,
+    /// What of the call may reach only some hosts; `None` for nothing. A connection sets it when it authorizes the call.
+    pub confined: Option<Confined>,
+}
+
+/// Secrets in a call, and the hosts that may see them: no redirect takes them elsewhere.
+#[derive(Debug, Clone)]
+pub struct Confined {
+    /// Who may see them.
+    pub hosts: Vec<BoundHost>,
+    /// Finds them.
+    pub secrets: Redactor,
 }
 
 /// Shows where the call goes, not what it carries.

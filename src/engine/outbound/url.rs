@@ -66,6 +66,28 @@ pub fn with_params(text: &str, params: &[(String, String)]) -> Result<String, St
     Ok(url.into())
 }
 
+/// `text` with the parameter `name` in its query once, with this value.
+pub fn with_param(text: &str, name: &str, value: &str) -> Result<String, StepError> {
+    let mut url = parse(text).map_err(|message| StepError::fatal(CONFIG, message))?;
+    let others: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(known, _)| known != name)
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(others)
+        .append_pair(name, value);
+    Ok(url.into())
+}
+
+/// Host (lower case, IDNA as ASCII, IPv6 without brackets) and port of a URL that can be called.
+pub fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let url = parse(text)?;
+    let port = url.port_or_known_default().unwrap_or_default();
+    Ok((bare_host(&url).to_owned(), port))
+}
+
 /// `pairs` as `application/x-www-form-urlencoded`.
 pub fn form_encoded(pairs: &[(String, String)]) -> String {
     // The query of a URL is encoded by the same rules as a form.

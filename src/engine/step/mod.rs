@@ -4,7 +4,8 @@
 mod api_request;
 pub(super) mod approval;
 mod code;
-mod condition;
+pub(super) mod condition;
+mod data_table;
 mod field;
 mod loop_step;
 mod parallel;
@@ -14,8 +15,11 @@ pub mod wait;
 
 pub(super) use condition::condition_holds;
 
-use crate::engine::outbound::Outbound;
+use crate::engine::connections::Connections;
+use crate::engine::outbound::{Outbound, OutboundRequest, OutboundResponse};
+use crate::engine::redact::Redactor;
 use crate::engine::script::Scripts;
+use crate::engine::tables::Tables;
 use crate::id::WorkflowId;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
@@ -23,11 +27,12 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// Every step type.
-const STEP_TYPES: [StepType; 9] = [
+const STEP_TYPES: [StepType; 10] = [
     api_request::STEP_TYPE,
     approval::STEP_TYPE,
     code::STEP_TYPE,
     condition::STEP_TYPE,
+    data_table::STEP_TYPE,
     loop_step::STEP_TYPE,
     parallel::STEP_TYPE,
     subworkflow::STEP_TYPE,
@@ -131,8 +136,15 @@ pub struct Done {
 
 /// What an attempt with effects may use.
 pub struct Effects {
-    /// The one HTTP client.
+    /// The one HTTP client; [`Effects::send`] calls it.
     pub outbound: Outbound,
+    /// The data tables.
+    pub tables: Tables,
+    /// Credentials of outside services.
+    pub connections: Connections,
+    /// Knows the secrets that the attempt has used. What a step gives goes through it anyway; a step that cuts or encodes what
+    /// it was answered asks it before.
+    pub redactor: Redactor,
     /// The processes that run scripts.
     pub scripts: Scripts,
     /// Stable over attempts: `<root run id>:<step path>`.
@@ -141,6 +153,16 @@ pub struct Effects {
     pub timeout_ms: Option<u64>,
     /// When the attempt began, in milliseconds since the Unix epoch: a `Retry-After` that names a date counts from here.
     pub now_ms: i64,
+}
+
+impl Effects {
+    /// Makes a call. The answer and the error have no secret of this attempt in them.
+    pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, StepError> {
+        match self.outbound.send(request).await {
+            Ok(response) => Ok(self.redactor.response(response)),
+            Err(error) => Err(self.redactor.error(error)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -173,6 +195,7 @@ mod tests {
                 "approval",
                 "code",
                 "condition",
+                "data_table",
                 "loop",
                 "parallel",
                 "subworkflow",

@@ -3,15 +3,22 @@
 
 mod approvals;
 mod audit;
+mod connections;
 mod events;
+mod firings;
 mod keys;
 mod refusal;
+mod retention;
+mod rows;
 mod runs;
+mod secrets;
+mod tables;
 mod versions;
+mod webhook_events;
 mod workflow_body;
 mod workflows;
 
-pub(super) use refusal::render;
+pub(super) use refusal::{message, render, status_and_code};
 
 use super::endpoint::Endpoint;
 use super::front::json_type;
@@ -30,10 +37,17 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     [
         approvals::endpoints(),
         audit::endpoints(),
+        connections::endpoints(),
         events::endpoints(),
+        firings::endpoints(),
         keys::endpoints(),
+        retention::endpoints(),
+        rows::endpoints(),
         runs::endpoints(),
+        secrets::endpoints(),
+        tables::endpoints(),
         versions::endpoints(),
+        webhook_events::endpoints(),
         workflows::endpoints(),
     ]
     .into_iter()

@@ -9,10 +9,11 @@ use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
-use crate::id::{RunId, WorkflowId};
+use crate::id::{ConnectionId, RunId, WorkflowId};
 use crate::model::limit::Category;
 use crate::model::run::{Run, RunError, RunFilter, RunStatus, RunSummary, StepError, TriggerType};
 use crate::model::scope::Permission;
+use crate::model::workflow::Reach;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -150,11 +151,10 @@ struct LogView<'a> {
 
 async fn start(ctx: Ctx, body: StartBody) -> Answer {
     let workflow = reachable(&ctx)?;
-    if body.connection_id.is_some() {
-        return Err(Problem::invalid(
-            "`connectionId`: this version of the server has no connections; leave it out.",
-        ));
-    }
+    let trigger = match &body.connection_id {
+        None => StartTrigger::API,
+        Some(id) => StartTrigger::api_with(&chosen_connection(&ctx, id)?),
+    };
     let options = &ctx.api().options;
     let wait = match (body.mode, body.max_execution_time_ms) {
         (Some(Mode::Sync), None) => Wait::UpToMs(options.sync_wait_ms),
@@ -185,7 +185,7 @@ async fn start(ctx: Ctx, body: StartBody) -> Answer {
         input,
         idempotency_key: idempotency_key(body.idempotency_key, ctx.header("idempotency-key")?)?,
         by: ctx.key().label().to_owned(),
-        trigger: StartTrigger::API,
+        trigger,
     };
     started(&ctx.api().engine.start(request, wait).await?)
 }
@@ -234,6 +234,23 @@ pub(super) fn reachable_run(ctx: &Ctx) -> Result<Run, Problem> {
             .covers(&run.summary.workflow_id, &run.workflow_name)
     })
     .ok_or(Problem::NotFound("run"))
+}
+
+/// The connection that a caller chooses. A key that is bound to workflows sees no connections, and so chooses none.
+fn chosen_connection(ctx: &Ctx, id: &str) -> Result<ConnectionId, Problem> {
+    let known = match id.parse::<ConnectionId>() {
+        Ok(known) if *ctx.key().reach() == Reach::All => {
+            let found = ctx.api().engine.connections().get(&known)?;
+            found.map(|connection| connection.id)
+        }
+        _ => None,
+    };
+    known.ok_or_else(|| {
+        let shown: String = id.chars().take(80).collect();
+        Problem::invalid(format!(
+            "`connectionId`: there is no connection `{shown}` that this key reaches."
+        ))
+    })
 }
 
 fn idempotency_key(body: Option<String>, header: Option<&str>) -> Result<Option<String>, Problem> {

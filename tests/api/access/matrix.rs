@@ -15,9 +15,13 @@ const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 /// What the paths' parameters name.
 struct Fixtures {
+    event: String,
     workflow: String,
     run: String,
     key: String,
+    table: String,
+    row: String,
+    connection: String,
 }
 
 /// Keys that let nobody in, each with the reason that is told.
@@ -60,11 +64,37 @@ impl Bench {
         assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
         let body = json!({ "name": "victim", "scopes": ["workflows:read"] });
         let (key, _) = self.server.with_key(body).await;
+        let admin = self.server.admin();
+        let made = admin.post("/api/v1/connections", a_connection()).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        let secret = json!({ "key": "KEPT", "value": "a-value" });
+        let secrets = format!("/api/v1/workflows/{workflow}/secrets");
+        let kept = admin.post(&secrets, secret).await;
+        assert_eq!(kept.status, StatusCode::CREATED, "{}", kept.text);
+        let table = json!({ "name": format!("of {workflow}") });
+        let table = text(&admin.post("/api/v1/tables", table).await.data()["id"]);
+        let rows = format!("/api/v1/tables/{table}/rows");
+        let row = admin.post(&rows, json!({ "data": { "a": 1 } })).await;
         Fixtures {
+            event: self.event().await,
+            connection: text(&made.data()["id"]),
+            table,
+            row: text(&row.data()["id"]),
             workflow,
             run: text(&started.data()["runId"]),
             key: text(&key["id"]),
         }
+    }
+
+    /// An event that a webhook has brought; it can be replayed.
+    async fn event(&self) -> String {
+        let hooked =
+            json!({ "name": "hooked", "trigger": { "type": "webhook" }, "steps": pure_step() });
+        let workflow = self.server.workflow_with(hooked).await;
+        let path = format!("/webhooks/custom/{workflow}");
+        let received = self.server.anonymous().post(&path, json!({})).await;
+        assert_eq!(received.status, StatusCode::OK, "{}", received.text);
+        text(&received.json()["eventId"])
     }
 
     async fn strangers(&self) -> Strangers {
@@ -122,11 +152,16 @@ impl Bench {
         for (place, id) in [
             ("/workflows/:id", &fixtures.workflow),
             ("/runs/:id", &fixtures.run),
+            ("/events/:id", &fixtures.event),
             ("/api-keys/:id", &fixtures.key),
+            ("/tables/:id", &fixtures.table),
+            ("/rows/:rowId", &fixtures.row),
+            ("/connections/:id", &fixtures.connection),
         ] {
-            let kind = place.strip_suffix(":id").expect("a parameter");
+            let (kind, _) = place.split_once(':').expect("a parameter");
             path = path.replace(place, &format!("{kind}{id}"));
         }
+        path = path.replace("/secrets/:name", "/secrets/KEPT");
         path = path.replace(":version", "1").replace(":stepId", "ask");
         assert!(!path.contains(':'), "a parameter without a value: {path}");
         client
@@ -142,8 +177,14 @@ impl Bench {
             "/api/v1/workflows",
             "/api/v1/workflows?status=archived",
             "/api/v1/runs",
+            "/api/v1/connections",
             "/api/v1/auth/api-keys",
+            "/api/v1/tables",
             "/api/v1/audit?action=key.created",
+            "/api/v1/audit?action=connection.tested",
+            "/api/v1/audit?action=secret.created",
+            "/api/v1/audit?action=secret.updated",
+            "/api/v1/audit?action=secret.deleted",
             "/api/v1/audit?action=key.updated",
             "/api/v1/audit?action=key.rotated",
         ] {
@@ -165,11 +206,27 @@ fn effective_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/workflows" | "/api/v1/workflows/validate") => definition,
         ("PUT", "/api/v1/workflows/:id") => json!({ "description": "changed" }),
         ("POST", "/api/v1/auth/api-keys") => json!({ "name": "made", "scopes": ["runs:read"] }),
-        ("PATCH", "/api/v1/auth/api-keys/:id") => json!({ "name": "changed" }),
+        ("POST", "/api/v1/tables") => json!({ "name": "made" }),
+        ("PUT", "/api/v1/tables/:id") => json!({ "description": "changed" }),
+        ("POST", "/api/v1/tables/:id/rows") => json!({ "data": { "b": 1 } }),
+        ("PUT", "/api/v1/tables/:id/rows") => json!({ "matchKey": "a", "data": { "a": 2 } }),
+        ("PUT", "/api/v1/tables/:id/rows/:rowId") => json!({ "data": { "b": 1 } }),
+        ("PATCH", "/api/v1/auth/api-keys/:id") | ("PUT", "/api/v1/connections/:id") => {
+            json!({ "name": "changed" })
+        }
+        ("POST", "/api/v1/connections") => a_connection(),
+        ("POST", "/api/v1/workflows/:id/secrets") => json!({ "key": "MADE", "value": "a-value" }),
+        ("PUT", "/api/v1/workflows/:id/secrets/:name") => json!({ "value": "another" }),
         ("POST", "/api/v1/runs/:id/approvals/:stepId") => json!({ "approved": true }),
         ("POST", _) => json!({}),
         _ => Value::Null,
     }
+}
+
+/// For a host that is refused before anybody is called.
+fn a_connection() -> Value {
+    json!({ "name": "made", "provider": "crm", "type": "bearer", "credentials": { "token": "a-token" },
+        "hosts": ["127.0.0.1"] })
 }
 
 fn pure_step() -> Value {

@@ -22,8 +22,10 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 16] = [
     "body",
+    "connection",
+    "connectionId",
     "csvDelimiter",
     "failOnError",
     "headers",
@@ -56,13 +58,8 @@ pub(super) const STEP_TYPE: StepType = StepType {
 };
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
-    for name in ["connection", "connectionId"] {
-        if field::present(config, name).is_some_and(|value| value.as_str() != Some("")) {
-            problems.add(
-                name,
-                "connections are not available in this version; send the credential in `headers`",
-            );
-        }
+    if let Err((name, message)) = request::connection(config) {
+        problems.add(name, message);
     }
     field::check_names(config, &KNOWN, problems);
     match field::present(config, "url") {
@@ -102,20 +99,24 @@ fn run(effects: &Effects, config: Value) -> BoxFuture<'_, Result<Value, StepErro
 
 async fn call(effects: &Effects, config: Value) -> Result<Value, StepError> {
     let config = field::fields(&config)?;
-    let request = request::read(config, effects)?;
+    let mut request = request::read(config, effects)?;
+    let connection = request::connection(config)
+        .map_err(|(name, message)| field::config_error(format!("`{name}`: {message}")))?;
+    if let Some(reference) = connection {
+        effects
+            .connections
+            .open(reference)?
+            .authorize(&mut request)?;
+    }
     let format = Format::read(config)?;
     let is_repeatable = !matches!(request.method.as_str(), "POST" | "PATCH")
         || field::flag(config, "retryNonIdempotent", false)?;
     let fails_on_error = field::flag(config, "failOnError", true)?;
     let what = format!("{} {}", request.method, outbound::url::shown(&request.url));
-    let response = effects
-        .outbound
-        .send(request)
-        .await
-        .map_err(|error| StepError {
-            retryable: error.retryable && (is_repeatable || error.code == outbound::CONNECTION),
-            ..error
-        })?;
+    let response = effects.send(request).await.map_err(|error| StepError {
+        retryable: error.retryable && (is_repeatable || error.code == outbound::CONNECTION),
+        ..error
+    })?;
     if fails_on_error && !(200..300).contains(&response.status) {
         return Err(status_error(
             &what,
