@@ -425,3 +425,22 @@ CREATE INDEX firing_by_age ON firing (fired_at_ms);
 
 -- Serves: that a time of a schedule starts one run at most, also when the clock was set back.
 CREATE UNIQUE INDEX firing_started ON firing (workflow, scheduled_at_ms) WHERE outcome = 'started';
+-- Agents that clients made; those that come with the server are in the program. Lists walk the rows.
+CREATE TABLE agent (
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    name          TEXT NOT NULL,
+    description   TEXT,
+    type          TEXT NOT NULL CHECK (type IN ('extraction', 'content', 'transform', 'decision', 'code', 'classification', 'custom')),
+    status        TEXT NOT NULL CHECK (status IN ('active', 'deprecated')),
+    provider      TEXT NOT NULL CHECK (provider IN ('openai', 'anthropic')),
+    model         TEXT NOT NULL,
+    system_prompt TEXT NOT NULL,
+    output_schema TEXT CHECK (json_valid(output_schema)),
+    temperature   REAL CHECK (temperature BETWEEN 0 AND 2),
+    max_tokens    INTEGER CHECK (max_tokens BETWEEN 1 AND 1000000),
+    -- The connection with the provider's key, as the client named it; it may be made later, or be gone.
+    connection    TEXT,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+) STRICT;

@@ -81,6 +81,10 @@ id!(
     KeyId, "key_"
 );
 id!(
+    /// An agent: `agent_` and a UUID; built-in ones have a word in its place.
+    AgentId, "agent_"
+);
+id!(
     /// A connection: `conn_` and a UUID.
     ConnectionId, "conn_"
 );

@@ -5,6 +5,7 @@
 mod first_start;
 mod listen;
 mod master_key;
+mod messengers;
 
 pub use master_key::{Rekeyed, rekey};
 
@@ -16,7 +17,7 @@ use crate::config::Config;
 use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::outbound::{Outbound, OutboundOptions};
 use crate::engine::script::ScriptOptions;
-use crate::engine::{Engine, EngineOptions, Retention, Workflows};
+use crate::engine::{Engine, EngineOptions, Messengers, Retention, Workflows};
 use crate::error::{Error, Result};
 use crate::http::{
     self, Api, ApiOptions, Front, Hosts, Ingestion, Listen, Peer, ServeOptions, Tls,
@@ -123,8 +124,11 @@ impl App {
         })
         .map_err(Error::new)?;
         let key = master_key::settle(&config, &folder, &store).await?;
+        let messengers = messengers::of(&config, &outbound)?;
         let link_key = link_key(&store).await?;
-        let engine = engine(&config, &store, &clock, &outbound, key, link_key);
+        let engine = engine(
+            &config, &store, &clock, &outbound, key, link_key, messengers,
+        );
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -330,6 +334,7 @@ fn engine(
     outbound: &Outbound,
     key: MasterKey,
     link_key: [u8; 32],
+    messengers: Messengers,
 ) -> Engine {
     let definition_limits = DefinitionLimits {
         max_steps: config.max_steps,
@@ -346,6 +351,7 @@ fn engine(
         workflows,
         outbound.clone(),
         key,
+        messengers,
         EngineOptions {
             max_running_runs: config.max_running_runs,
             max_running_runs_per_key: Some(config.max_running_runs_per_key)

@@ -72,6 +72,14 @@ pub struct Config {
     pub max_response_bytes: usize,
     /// How long an outgoing call may take, in milliseconds.
     pub http_timeout_ms: u64,
+    /// Certificates (PEM) that may sign those of mail servers.
+    pub smtp_ca: Option<PathBuf>,
+    /// A server of language models that speaks OpenAI's protocol; without it providers are asked themselves.
+    pub llm_base_url: Option<String>,
+    /// The model of agents that name none.
+    pub llm_model: String,
+    /// How long a language model may take, in milliseconds.
+    pub llm_timeout_ms: u64,
     /// How long a synchronous start waits, in milliseconds.
     pub sync_wait_ms: u64,
     /// How long it waits at most when the caller says how long, in milliseconds.
@@ -167,6 +175,10 @@ impl Config {
             max_output_bytes: MIB,
             max_response_bytes: 5 * MIB,
             http_timeout_ms: 30_000,
+            smtp_ca: None,
+            llm_base_url: None,
+            llm_model: "gpt-4o".into(),
+            llm_timeout_ms: 120_000,
             sync_wait_ms: 30_000,
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,

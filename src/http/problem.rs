@@ -3,6 +3,7 @@
 //! it happens and never kept here.
 
 use crate::auth::{KeyError, Refusal};
+use crate::engine::agents::AgentProblem;
 use crate::engine::connections::ConnectionError;
 use crate::engine::secrets::SecretError;
 use crate::engine::{EngineError, WebhookError, WorkflowProblem};
@@ -41,6 +42,8 @@ pub enum Problem {
     Limited(LimitState),
     /// 429: the key has as many event streams open as it may.
     TooManyStreams(u32),
+    /// 502: a service that the answer needs did not do its part; why, in words.
+    Upstream(String),
     /// 503: nothing was written, and it may work again soon.
     Unavailable(String),
     /// 500: the log has the cause under the request's id.
@@ -82,6 +85,17 @@ impl From<KeyError> for Problem {
             KeyError::NotFound => Problem::NotFound("API key"),
             KeyError::Conflict(message) => Problem::Conflict(message),
             KeyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AgentProblem> for Problem {
+    fn from(problem: AgentProblem) -> Problem {
+        match problem {
+            AgentProblem::Invalid(details) => Problem::Invalid("Invalid agent".to_owned(), details),
+            AgentProblem::NotFound => Problem::NotFound("agent"),
+            AgentProblem::Conflict(message) => Problem::Conflict(message),
+            AgentProblem::Store(error) => error.into(),
         }
     }
 }

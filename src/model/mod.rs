@@ -3,6 +3,7 @@
 //! Promise: everything here is a function of its arguments, so every rule can be tested without a server.
 
 pub mod address_limit;
+pub mod agent;
 pub mod audit;
 pub mod connection;
 pub mod event;

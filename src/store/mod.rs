@@ -4,6 +4,7 @@
 //! One thread writes (`writer`), a pool of connections reads (`readers`). Point reads are plain functions and may be called
 //! on an async worker; lists and scans are `async` and run on the blocking pool.
 
+mod agents;
 mod answers;
 mod audit;
 #[cfg(test)]
@@ -53,6 +54,7 @@ mod writer;
 #[cfg(test)]
 mod writer_tests;
 
+pub use agents::MAX_AGENTS;
 pub use answers::Answer;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};

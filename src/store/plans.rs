@@ -4,8 +4,8 @@
 use super::fixture::Fixture;
 use super::tables::sql as tables;
 use super::{
-    audit, connections, journal, keys, retention, run_list, runs, schedules, secrets, start,
-    webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
+    agents, audit, connections, journal, keys, retention, run_list, runs, schedules, secrets,
+    start, webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
 };
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -32,6 +32,7 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
         credential_queries(),
         table_queries(),
         webhook_queries(),
+        AGENT_QUERIES.to_vec(),
     ]
     .concat()
 }
@@ -250,6 +251,7 @@ const TABLES: &[&str] = &[
     "webhook_body",
     "webhook_delivery",
     "webhook_memory",
+    "agent",
     "data_folder",
     "data_table",
     "data_row",
@@ -312,8 +314,21 @@ fn webhook_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
+/// Those of agents.
+const AGENT_QUERIES: [(&str, &str); 2] = [
+    (
+        agents::BY_ID,
+        "SEARCH agent USING INDEX sqlite_autoindex_agent_1 (id=?)",
+    ),
+    (
+        agents::NEWEST,
+        "SEARCH agent USING INTEGER PRIMARY KEY (rowid<?)",
+    ),
+];
+
 /// Queries that walk a table in the order of its rows on purpose, newest first.
 const WALKS: &[&str] = &[
+    agents::OLDER,
     audit::ROWS,
     workflow_list::OLDER,
     run_list::OLDER,

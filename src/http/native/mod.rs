@@ -1,6 +1,7 @@
 //! The native door, the Workflows API: `{"success":true,"data":…}` and `{"success":false,"error":{"code","message"}}`.
 //! May not know other doors. Promise: every answer is in this envelope, dates are ISO 8601 UTC, names are camelCase.
 
+mod agents;
 mod approvals;
 mod audit;
 mod connections;
@@ -35,6 +36,7 @@ type Answer = Result<Response, Problem>;
 /// Every endpoint of the native door.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     [
+        agents::endpoints(),
         approvals::endpoints(),
         audit::endpoints(),
         connections::endpoints(),

@@ -117,6 +117,7 @@ pub(in crate::http) fn status_and_code(problem: &Problem) -> (StatusCode, &'stat
         }
         Problem::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
         Problem::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "MISDIRECTED_REQUEST"),
+        Problem::Upstream(_) => (StatusCode::BAD_GATEWAY, "UPSTREAM_ERROR"),
         Problem::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
         Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     }
@@ -148,6 +149,7 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
         Problem::NotHeld(message)
         | Problem::Conflict(message)
         | Problem::Invalid(message, _)
+        | Problem::Upstream(message)
         | Problem::Unavailable(message) => message,
         Problem::TooLarge(max_bytes) => {
             let setting = match visit.door {

@@ -1,6 +1,7 @@
 //! Who may do what: every endpoint of the table with every kind of key, under every prefix. A route that is added without
 //! its place here fails a snapshot, so that its access is looked at.
 
+mod forged;
 mod matrix;
 mod spellings;
 
@@ -35,6 +36,12 @@ fn the_whole_table() {
     lines.sort_by_key(|line| (line.get(7..).map(str::to_owned), line.clone()));
     insta::assert_snapshot!(lines.join("\n"), @r"
     GET    /api/health -> open
+    GET    /api/v1/agents -> workflows:read, read
+    POST   /api/v1/agents -> workflows:write, write
+    GET    /api/v1/agents/:id -> workflows:read, read
+    DELETE /api/v1/agents/:id -> workflows:write, write
+    PUT    /api/v1/agents/:id -> workflows:write, write
+    POST   /api/v1/agents/:id/execute -> workflows:execute, execute
     GET    /api/v1/audit -> audit:read, read
     POST   /api/v1/auth/api-keys -> apikeys:create, write
     GET    /api/v1/auth/api-keys -> keys:read, read
