@@ -74,6 +74,9 @@ pub(in crate::cli) enum Command {
     /// Check the data folder: file modes, lock, SQLite, integrity, schema, audit log, key
     #[command(after_help = "Example:\n  flowlatch doctor --data ./data")]
     Doctor,
+    /// Run the scripts that stdin holds: what the server starts for the JavaScript of steps
+    #[command(hide = true)]
+    ScriptWorker,
 }
 
 #[derive(Debug, clap::Args)]
