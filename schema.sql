@@ -215,6 +215,66 @@ CREATE TABLE audit_chain (
     head_hash       TEXT NOT NULL
 ) STRICT;
 
+-- Folders of data tables.
+CREATE TABLE data_folder (
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    name          TEXT NOT NULL UNIQUE,
+    created_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Data tables. A table that is being removed has no name any more; its rows go in slices, itself last. `row_count` counts
+-- its rows, written in the same job as they are.
+CREATE TABLE data_table (
+    sequence        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id              TEXT NOT NULL UNIQUE,
+    name            TEXT UNIQUE,
+    description     TEXT,
+    folder          INTEGER,
+    columns         TEXT NOT NULL CHECK (json_valid(columns)),
+    unique_columns  TEXT NOT NULL CHECK (json_valid(unique_columns)),
+    indexed_columns TEXT NOT NULL CHECK (json_valid(indexed_columns)),
+    max_rows        INTEGER CHECK (max_rows > 0),
+    row_count       INTEGER NOT NULL CHECK (row_count >= 0),
+    created_at_ms   INTEGER NOT NULL,
+    updated_at_ms   INTEGER NOT NULL
+) STRICT;
+
+-- The rows of all data tables; `body` is a JSON object. No foreign key: a table goes after its rows.
+CREATE TABLE data_row (
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    data_table    INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL,
+    body          TEXT NOT NULL
+) STRICT;
+
+-- Serves: the rows of a table in the order of creation, and its removal.
+CREATE INDEX data_row_by_table ON data_row (data_table);
+
+-- Under which values the rows of a table are found: of each unique or indexed column the BLAKE3 of the value's canonical text.
+CREATE TABLE data_key (
+    data_table  INTEGER NOT NULL,
+    column_name TEXT NOT NULL,
+    digest      BLOB NOT NULL CHECK (length(digest) = 32),
+    row         INTEGER NOT NULL,
+    PRIMARY KEY (data_table, column_name, digest, row)
+) STRICT, WITHOUT ROWID;
+
+-- Changes that steps have made, by the step's idempotency key: an attempt that is made again finds its first result here.
+CREATE TABLE data_operation (
+    sequence INTEGER PRIMARY KEY,
+    key      TEXT NOT NULL UNIQUE,
+    run_root TEXT NOT NULL,
+    at_ms    INTEGER NOT NULL,
+    result   TEXT NOT NULL
+) STRICT;
+
+-- Serves: forgetting old ones.
+CREATE INDEX data_operation_by_time ON data_operation (at_ms);
+
+
 -- Credentials of outside services. `sealed` is encrypted under the master key, for this id, kind and hosts alone.
 CREATE TABLE connection (
     sequence          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -259,3 +319,45 @@ CREATE TABLE answer (
     body        TEXT NOT NULL CHECK (json_valid(body)),
     PRIMARY KEY (run, step, attempt)
 ) STRICT, WITHOUT ROWID;
+
+-- When the clock starts a workflow: a row for each that was ever active with a schedule. It stays while the workflow is
+-- paused, so that what it has fired is not forgotten.
+CREATE TABLE schedule (
+    workflow       INTEGER PRIMARY KEY REFERENCES workflow (sequence) ON DELETE CASCADE,
+    -- The trigger that the times below were made from; JSON.
+    trigger        TEXT NOT NULL,
+    -- From when an interval counts.
+    anchor_ms      INTEGER NOT NULL,
+    -- NULL: it does not fire (paused, disabled, archived).
+    next_fire_ms   INTEGER,
+    last_run_at_ms INTEGER,
+    last_outcome   TEXT CHECK (last_outcome IN ('started', 'skipped_missed', 'failed')),
+    run_count      INTEGER NOT NULL DEFAULT 0 CHECK (run_count >= 0)
+) STRICT;
+
+-- Serves: which schedules are due, and when the next one is.
+CREATE INDEX schedule_by_next_fire ON schedule (next_fire_ms) WHERE next_fire_ms IS NOT NULL;
+
+-- What became of the times of schedules. It outlives the runs, and so knows them by their ids.
+CREATE TABLE firing (
+    sequence        INTEGER PRIMARY KEY AUTOINCREMENT,
+    workflow        INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    scheduled_at_ms INTEGER NOT NULL,
+    fired_at_ms     INTEGER NOT NULL,
+    outcome         TEXT NOT NULL CHECK (outcome IN ('started', 'skipped_missed', 'failed')),
+    -- How many times of the schedule had passed unserved when this was decided.
+    missed          INTEGER NOT NULL CHECK (missed >= 0),
+    run_id          TEXT,
+    error           TEXT,
+    CHECK ((run_id IS NOT NULL) = (outcome = 'started')),
+    CHECK ((error IS NOT NULL) = (outcome = 'failed'))
+) STRICT;
+
+-- Serves: the firing log of a workflow, newest first, and what it forgets.
+CREATE INDEX firing_by_workflow ON firing (workflow);
+
+-- Serves: forgetting old firings.
+CREATE INDEX firing_by_age ON firing (fired_at_ms);
+
+-- Serves: that a time of a schedule starts one run at most, also when the clock was set back.
+CREATE UNIQUE INDEX firing_started ON firing (workflow, scheduled_at_ms) WHERE outcome = 'started';

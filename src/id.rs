@@ -81,6 +81,19 @@ id!(
     ConnectionId, "conn_"
 );
 
+id!(
+    /// A data table: `tbl_` and a UUID.
+    TableId, "tbl_"
+);
+id!(
+    /// A row of a data table: `row_` and a UUID.
+    RowId, "row_"
+);
+id!(
+    /// A folder of data tables: `fld_` and a UUID.
+    FolderId, "fld_"
+);
+
 impl RunId {
     /// The same id for the same text: that of a run which stands for another one.
     pub fn derived(text: &str) -> RunId {

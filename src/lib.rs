@@ -28,6 +28,7 @@
 //! | how a definition becomes a plan | [`model::plan::steps`] |
 //! | what a run does next | [`model::plan::next`], a pure function; then [`engine`] |
 //! | what a step type is | [`engine::step`]: one file a type |
+//! | how a script is kept within its bounds | [`engine::script`] |
 //! | which endpoints there are | [`http::table`] |
 //! | what is on disk | `schema.sql`, then [`store`] |
 //! | what can be set | [`config::SETTINGS`] |
@@ -67,6 +68,7 @@
 //! - A limit is exact: never more in any 60 seconds, never a refusal below it.
 //! - Everything that comes from outside is bounded in size, depth, number and time.
 //! - A moment is absolute and handed in; only `clock` reads the machine's clocks, so that tests can move time.
+//! - A user's script reaches nothing of the host and runs in a process of its own, which it may break without harm.
 //! - Outgoing calls go through one client, which checks the address at connect and on every redirect, and never calls the
 //!   server itself.
 //!

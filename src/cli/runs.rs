@@ -1,4 +1,4 @@
-//! `flowlatch runs`: list, show, follow, cancel, retry.
+//! `flowlatch runs`: list, show, follow, cancel, retry, prune.
 //! May not know how runs are done. Promise: following a run ends when the run does, and the exit code tells how.
 
 use super::args::Runs;
@@ -21,11 +21,15 @@ pub(super) async fn run(command: Runs, client: &Client, output: &Output) -> Resu
             status,
             limit,
         } => {
-            let query: Vec<(&str, String)> = [("workflowId", workflow), ("status", status)]
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect();
-            list(&query, limit, client, output).await
+            let query = [("workflowId", workflow), ("status", status)];
+            let runs = client.list(PATH, &query, limit).await?;
+            let head = ["ID", "WORKFLOW", "STATUS", "CREATED", "MS", "ERROR"];
+            output.list(runs, &head, |run| {
+                let fields = ["id", "workflowId", "status", "createdAt", "durationMs"];
+                let mut row: Vec<String> = fields.iter().map(|field| cell(run, field)).collect();
+                row.push(cell(&run["error"], "message"));
+                row
+            })
         }
         Runs::Show { id } => {
             let run = client.data("GET", &format!("{PATH}/{id}"), None).await?;
@@ -58,6 +62,7 @@ pub(super) async fn run(command: Runs, client: &Client, output: &Output) -> Resu
             }
             output.line(&[&id, &cell(&run, "status")])
         }
+        Runs::Prune { dry_run } => prune(dry_run, client, output).await,
         Runs::Retry { id, watch } => {
             let started = client
                 .data("POST", &format!("{PATH}/{id}/retry"), None)
@@ -67,27 +72,30 @@ pub(super) async fn run(command: Runs, client: &Client, output: &Output) -> Resu
     }
 }
 
-async fn list(
-    query: &[(&str, String)],
-    limit: usize,
-    client: &Client,
-    output: &Output,
-) -> Result<()> {
-    let runs = client.list(PATH, query, limit).await?;
+async fn prune(dry_run: bool, client: &Client, output: &Output) -> Result<()> {
+    let report = if dry_run {
+        client.data("GET", "/api/v1/retention", None).await?
+    } else {
+        client.data("POST", "/api/v1/retention/prune", None).await?
+    };
     if output.json {
-        return output.json(&Value::Array(runs));
+        return output.json(&report);
     }
-    let head = ["ID", "WORKFLOW", "STATUS", "CREATED", "MS", "ERROR"];
-    let rows: Vec<Vec<String>> = runs
-        .iter()
-        .map(|run| {
-            let fields = ["id", "workflowId", "status", "createdAt", "durationMs"];
-            let mut row: Vec<String> = fields.iter().map(|field| cell(run, field)).collect();
-            row.push(cell(&run["error"], "message"));
-            row
-        })
-        .collect();
-    output.table(&head, &rows)
+    let database = &report["database"];
+    let (runs, bytes) = (cell(&report, "runs"), cell(&report, "bytes"));
+    output.fields(&[
+        (
+            if dry_run {
+                "runs that would go"
+            } else {
+                "runs removed"
+            },
+            runs,
+        ),
+        ("bytes in them", bytes),
+        ("bytes of the database", cell(database, "bytes")),
+        ("of them in use", cell(database, "usedBytes")),
+    ])
 }
 
 /// Shows a run that was just started, or follows it. On the files a run moves only while this process lives, so there

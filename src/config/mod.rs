@@ -12,6 +12,7 @@ pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
 use crate::model::limit::Limit;
+use crate::model::table::TableLimits;
 use crate::secret::MasterKey;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -76,15 +77,41 @@ pub struct Config {
     pub max_sync_wait_ms: u64,
     /// Runs under way at once; further ones wait in order.
     pub max_running_runs: usize,
+    /// Runs of one key that have begun and not ended; 0 is no limit.
+    pub max_running_runs_per_key: usize,
+    /// How many days finished runs are kept; 0 is for ever.
+    pub retention_days: u64,
+    /// How many finished runs are kept; 0 is any number.
+    pub retention_runs: u64,
+    /// How large the database may be before the oldest finished runs go, in bytes; 0 is any size.
+    pub retention_bytes: u64,
+    /// How many days the audit log goes back; 0 is for ever.
+    pub audit_days: u64,
     /// Iterations of a loop.
     pub max_iterations: u32,
     /// Runs that may stand above a run.
     pub max_depth: u32,
     /// Read connections to the database.
     pub read_connections: u32,
+    /// Data tables, and as many folders of them.
+    pub max_tables: u64,
+    /// Columns of a data table; without columns, fields of a row.
+    pub max_table_columns: usize,
+    /// Rows of a data table.
+    pub max_table_rows: u64,
+    /// The largest row of a data table, in bytes of JSON.
+    pub max_row_bytes: usize,
     /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
     /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
     pub master_key: Option<MasterKey>,
+    /// The program that runs scripts: the `flowlatch` binary, or one that runs it with the arguments that it is given.
+    pub script_program: Option<PathBuf>,
+    /// How long a script may take that does not say itself, in milliseconds.
+    pub script_timeout_ms: u64,
+    /// How much memory a script may use, in bytes.
+    pub script_memory_bytes: usize,
+    /// Scripts under way at once; further ones wait in order.
+    pub max_running_scripts: usize,
 }
 
 const KIB: usize = 1024;
@@ -122,10 +149,23 @@ impl Config {
             sync_wait_ms: 30_000,
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
+            max_running_runs_per_key: 0,
+            retention_days: 30,
+            retention_runs: 0,
+            retention_bytes: 5_000_000_000,
+            audit_days: 365,
             max_iterations: 10_000,
             max_depth: 10,
             read_connections: 4,
+            max_tables: 1_000,
+            max_table_columns: 100,
+            max_table_rows: 100_000,
+            max_row_bytes: 64 * KIB,
             master_key: None,
+            script_program: None,
+            script_timeout_ms: 10_000,
+            script_memory_bytes: 64 * MIB,
+            max_running_scripts: 4,
         }
     }
 
@@ -135,5 +175,15 @@ impl Config {
             .iter()
             .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
             .collect()
+    }
+
+    /// What data tables may hold.
+    pub fn table_limits(&self) -> TableLimits {
+        TableLimits {
+            max_tables: self.max_tables,
+            max_columns: self.max_table_columns,
+            max_rows: self.max_table_rows,
+            max_row_bytes: self.max_row_bytes,
+        }
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
         input: run.input.clone(),
         created_at_ms: run.summary.created_at_ms,
         idempotency: None,
+        fire: None,
         first: None,
     }
 }

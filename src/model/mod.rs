@@ -12,6 +12,7 @@ pub mod run;
 pub mod schema_work;
 pub mod scope;
 pub mod secret;
+pub mod table;
 pub mod template;
 pub mod trigger;
 pub mod workflow;

@@ -23,14 +23,21 @@ mod pages_tests;
 #[cfg(test)]
 mod plans;
 mod readers;
+mod retention;
+#[cfg(test)]
+mod retention_tests;
 mod run_list;
 mod runs;
 #[cfg(test)]
 mod runs_tests;
+mod schedules;
+#[cfg(test)]
+mod schedules_tests;
 mod schema;
 mod sealed;
 mod secrets;
 mod start;
+mod tables;
 mod triggers;
 mod workflow_edit;
 mod workflow_list;
@@ -44,9 +51,14 @@ mod writer_tests;
 pub use answers::Answer;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
+pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use schedules::{DueSchedule, Fire};
 pub use sealed::{KeyState, inspect_key, undecryptable};
 pub use secrets::SealedSecret;
+pub use tables::{
+    Changed, RowChoice, RowQuery, RowTest, RowsFound, TableChange, TableFilter, TableWrite,
+};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;

@@ -2,7 +2,9 @@
 
 use flowlatch::auth::{Keyring, KeyringOptions};
 use flowlatch::clock::Clock;
+use flowlatch::config::Config;
 use flowlatch::engine::outbound::{Outbound, OutboundOptions};
+use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::{Engine, EngineOptions, Workflows};
 use flowlatch::http::{
     self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Listen, ServeOptions, Table, Tls,
@@ -86,12 +88,22 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);
     let engine_options = EngineOptions {
         max_running_runs: 1,
+        max_running_runs_per_key: None,
+        retention: flowlatch::engine::Retention::default(),
         max_output_bytes: 1024,
         max_iterations: 100,
         max_depth: 10,
         link_key: [7; 32],
         max_input_bytes: 1024,
         environment: BTreeMap::new(),
+        scripts: ScriptOptions {
+            program: None,
+            max_running: 1,
+            timeout_ms: 1000,
+            memory_bytes: 1 << 26,
+            max_result_bytes: 1024,
+        },
+        table_limits: Config::new("").table_limits(),
     };
     let outbound = outbound.expect("a client");
     let engine = Engine::new(

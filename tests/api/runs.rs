@@ -4,12 +4,14 @@
 mod approvals;
 mod cancel;
 mod children;
+mod concurrency;
 mod idempotency;
 mod listing;
 mod loops;
 mod parallel;
 mod retries;
 mod retry;
+mod scripts;
 mod start;
 mod steps;
 mod versions;

@@ -85,6 +85,7 @@ impl TestServer {
     ) -> TestServer {
         let mut config = Config::new(data);
         config.port = 0;
+        config.script_program = Some(env!("CARGO_BIN_EXE_flowlatch").into());
         configure(&mut config);
         let clock = options.clock.clone();
         let app = App::open(config, options).await.expect("the app opens");

@@ -2,8 +2,11 @@
 
 use crate::server::{Asked, Reply, Server, outbound};
 use flowlatch::clock::Clock;
+use flowlatch::config::Config;
+use flowlatch::engine::Tables;
 use flowlatch::engine::connections::Connections;
 use flowlatch::engine::redact::Redactor;
+use flowlatch::engine::script::{ScriptOptions, Scripts};
 use flowlatch::engine::step::{Behaviour, Effects, find};
 use flowlatch::model::run::StepError;
 use flowlatch::secret::MasterKey;
@@ -24,10 +27,20 @@ async fn call(config: Value) -> Result<Value, StepError> {
     let store = Store::open(&folder.path().join("test.db"), options).expect("a store");
     let key = MasterKey::generate().expect("random");
     let client = outbound(&["127.0.0.1"]);
+    let limits = Config::new(folder.path()).table_limits();
+    let tables = Tables::new(store.clone(), Clock::manual(NOW_MS), limits, 1024);
     let effects = Effects {
         connections: Connections::new(store, Clock::manual(NOW_MS), key, client.clone()),
         redactor: Redactor::default(),
+        tables,
         outbound: client,
+        scripts: Scripts::new(ScriptOptions {
+            program: None,
+            max_running: 1,
+            timeout_ms: 1_000,
+            memory_bytes: 1 << 26,
+            max_result_bytes: 1_024,
+        }),
         idempotency_key: "run_1:pay now[3]".into(),
         timeout_ms: None,
         now_ms: NOW_MS,

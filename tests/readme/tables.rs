@@ -83,8 +83,8 @@ fn the_scopes_that_open_something_come_first() {
         .map(|row| row[0].trim_matches('`'))
         .collect();
     assert_eq!(first, opening);
-    assert_eq!(opening.len(), 10);
-    assert!(section.contains("The first ten open everything"));
+    assert_eq!(opening.len(), 12);
+    assert!(section.contains("The first twelve open everything"));
 }
 
 #[test]

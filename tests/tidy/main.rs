@@ -90,7 +90,9 @@ const FENCES: &[(&[&str], &[&str])] = &[
     ),
     (&["rusqlite::", "r2d2::", "r2d2_sqlite::"], &["store"]),
     (&["argon2::"], &["auth/hash.rs"]),
+    (&["chrono_tz::", "croner::"], &["model/trigger/schedule"]),
     (&["chacha20poly1305::"], &["secret"]),
+    (&["rquickjs::"], &["engine/script"]),
     (
         &["reqwest::"],
         &["engine/outbound", "engine/outbound.rs", "cli/client.rs"],

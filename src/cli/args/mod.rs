@@ -74,6 +74,9 @@ pub(in crate::cli) enum Command {
     /// Check the data folder: file modes, lock, SQLite, integrity, schema, audit log, key
     #[command(after_help = "Example:\n  flowlatch doctor --data ./data")]
     Doctor,
+    /// Run the scripts that stdin holds: what the server starts for the JavaScript of steps
+    #[command(hide = true)]
+    ScriptWorker,
 }
 
 #[derive(Debug, clap::Args)]
@@ -191,6 +194,16 @@ pub(in crate::cli) enum Runs {
         /// Follow the new run to its end
         #[arg(long)]
         watch: bool,
+    },
+    /// Remove the finished runs that need not be kept, now instead of within a minute
+    #[command(
+        after_help = "What is kept say the settings retention_days, retention_runs and retention_bytes, and `settings.retention` \
+        of workflows.\n\nExample:\n  flowlatch runs prune --dry-run"
+    )]
+    Prune {
+        /// Say how many runs and bytes would go, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

@@ -58,9 +58,17 @@ impl Execution {
                 Err(error) => Err(error),
             },
             Behaviour::Compute(call) => {
-                let flight = flight(call, self.effects(step, now_ms, redactor), config);
-                self.flights.take_off(step, attempt, flight);
-                Ok(Ok(()))
+                let mut flight = flight(call, self.effects(step, now_ms, redactor), config);
+                // What is there at once shares the next commit, as what pure steps do.
+                match (&mut flight).now_or_never() {
+                    Some(result) => {
+                        result.map(|output| self.completed(step, Done { output, way: None }))
+                    }
+                    None => {
+                        self.flights.take_off(step, attempt, flight);
+                        Ok(Ok(()))
+                    }
+                }
             }
             Behaviour::Effect(call) => {
                 let started = self.note(&Event::StepStarted {
@@ -115,8 +123,10 @@ impl Execution {
         let (choice, learning) = (chosen_connection(&self.run), redactor.clone());
         Effects {
             outbound: self.shared.outbound.clone(),
+            tables: self.shared.tables.clone(),
             connections: self.shared.connections.for_attempt(choice, learning),
             redactor,
+            scripts: self.shared.scripts.clone(),
             idempotency_key: format!("{}:{}", self.run.root_id, self.name_of(step)),
             timeout_ms: self.definition.plan.nodes[step.node].timeout_ms,
             now_ms,

@@ -3,7 +3,9 @@
 
 mod api_request;
 pub(super) mod approval;
-mod condition;
+mod code;
+pub(super) mod condition;
+mod data_table;
 mod field;
 mod loop_step;
 mod parallel;
@@ -11,11 +13,13 @@ mod subworkflow;
 mod transform;
 pub mod wait;
 
+pub(super) use condition::condition_holds;
+
 use crate::engine::connections::Connections;
 use crate::engine::outbound::{Outbound, OutboundRequest, OutboundResponse};
 use crate::engine::redact::Redactor;
-pub(super) use condition::condition_holds;
-
+use crate::engine::script::Scripts;
+use crate::engine::tables::Tables;
 use crate::id::WorkflowId;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
@@ -23,10 +27,12 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// Every step type.
-const STEP_TYPES: [StepType; 8] = [
+const STEP_TYPES: [StepType; 10] = [
     api_request::STEP_TYPE,
     approval::STEP_TYPE,
+    code::STEP_TYPE,
     condition::STEP_TYPE,
+    data_table::STEP_TYPE,
     loop_step::STEP_TYPE,
     parallel::STEP_TYPE,
     subworkflow::STEP_TYPE,
@@ -132,11 +138,15 @@ pub struct Done {
 pub struct Effects {
     /// The one HTTP client; [`Effects::send`] calls it.
     pub outbound: Outbound,
+    /// The data tables.
+    pub tables: Tables,
     /// Credentials of outside services.
     pub connections: Connections,
     /// Knows the secrets that the attempt has used. What a step gives goes through it anyway; a step that cuts or encodes what
     /// it was answered asks it before.
     pub redactor: Redactor,
+    /// The processes that run scripts.
+    pub scripts: Scripts,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
     /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.
@@ -183,7 +193,9 @@ mod tests {
             [
                 "api.request",
                 "approval",
+                "code",
                 "condition",
+                "data_table",
                 "loop",
                 "parallel",
                 "subworkflow",

@@ -5,10 +5,14 @@ mod approvals;
 mod audit;
 mod connections;
 mod events;
+mod firings;
 mod keys;
 mod refusal;
+mod retention;
+mod rows;
 mod runs;
 mod secrets;
+mod tables;
 mod versions;
 mod workflow_body;
 mod workflows;
@@ -34,9 +38,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         audit::endpoints(),
         connections::endpoints(),
         events::endpoints(),
+        firings::endpoints(),
         keys::endpoints(),
+        retention::endpoints(),
+        rows::endpoints(),
         runs::endpoints(),
         secrets::endpoints(),
+        tables::endpoints(),
         versions::endpoints(),
         workflows::endpoints(),
     ]

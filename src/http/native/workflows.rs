@@ -13,6 +13,7 @@ use crate::id::WorkflowId;
 use crate::model::limit::Category;
 use crate::model::plan::DefinitionProblem;
 use crate::model::scope::Permission;
+use crate::model::trigger::{FiringOutcome, ScheduleStatus, Trigger};
 use crate::model::workflow::{
     Definition, Reach, Workflow, WorkflowFilter, WorkflowStatus, WorkflowSummary,
 };
@@ -91,6 +92,8 @@ struct SummaryView<'a> {
     status: WorkflowStatus,
     version: i64,
     trigger: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<ScheduleView>,
     created_at: String,
     updated_at: String,
 }
@@ -105,6 +108,8 @@ pub(super) struct WorkflowView<'a> {
     version: i64,
     #[serde(flatten)]
     definition: DefinitionView<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<ScheduleView>,
     created_at: String,
     updated_at: String,
 }
@@ -134,6 +139,28 @@ impl<'a> DefinitionView<'a> {
     }
 }
 
+/// Where a schedule stands.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ScheduleView {
+    /// When it fires next; `null` while it does not.
+    next_run_at: Option<String>,
+    /// When it last started a run.
+    last_run_at: Option<String>,
+    /// What became of the last of its times: `started`, `skipped_missed` or `failed`.
+    last_outcome: Option<FiringOutcome>,
+}
+
+impl ScheduleView {
+    fn of(status: &ScheduleStatus) -> ScheduleView {
+        ScheduleView {
+            next_run_at: status.next_fire_ms.map(iso_utc),
+            last_run_at: status.last_run_at_ms.map(iso_utc),
+            last_outcome: status.last_outcome,
+        }
+    }
+}
+
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
     let request = page_request(asked.limit, asked.cursor.as_deref())?;
     let filter = WorkflowFilter {
@@ -151,7 +178,13 @@ async fn get(ctx: Ctx) -> Answer {
     if let Some(ready) = compiled.rendering.get() {
         return Ok(rendered(ready.clone(), &compiled.workflow));
     }
-    let body = render(&compiled.workflow)?;
+    let view = view(&ctx, &compiled)?;
+    // Where a schedule stands changes without the workflow, so it is read each time.
+    let is_lasting = view.schedule.is_none();
+    let body = render(view)?;
+    if !is_lasting {
+        return Ok(rendered(body, &compiled.workflow));
+    }
     Ok(rendered(
         compiled.rendering.get_or_init(|| body).clone(),
         &compiled.workflow,
@@ -167,7 +200,7 @@ async fn create(ctx: Ctx, body: Fields) -> Answer {
         .workflows()
         .create(draft, ctx.key().label())
         .await?;
-    created(&view(&compiled.workflow))
+    created(&view(&ctx, &compiled)?)
 }
 
 async fn edit(ctx: Ctx, body: Fields) -> Answer {
@@ -194,7 +227,7 @@ async fn edit(ctx: Ctx, body: Fields) -> Answer {
     let edited = workflows
         .edit(id, draft, change_summary, expected, by)
         .await?;
-    ok(&view(&edited.workflow))
+    ok(&view(&ctx, &edited)?)
 }
 
 async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
@@ -210,13 +243,13 @@ async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
         .workflows()
         .set_status(&id, WorkflowStatus::Archived)
         .await?;
-    ok(&view(&archived.workflow))
+    ok(&view(&ctx, &archived)?)
 }
 
 async fn set_status(ctx: Ctx, status: WorkflowStatus) -> Answer {
     let id = reachable(&ctx)?.workflow.id.clone();
     let moved = ctx.api().engine.workflows().set_status(&id, status).await?;
-    ok(&view(&moved.workflow))
+    ok(&view(&ctx, &moved)?)
 }
 
 /// Says whether a definition would be accepted. Stores and runs nothing.
@@ -266,10 +299,10 @@ fn rendered(body: Bytes, workflow: &Workflow) -> Response {
     response
 }
 
-fn render(workflow: &Workflow) -> Result<Bytes, Problem> {
+fn render(view: WorkflowView<'_>) -> Result<Bytes, Problem> {
     let envelope = super::Envelope {
         success: true,
-        data: view(workflow),
+        data: view,
         meta: None,
     };
     Ok(serde_json::to_vec(&envelope)
@@ -277,17 +310,27 @@ fn render(workflow: &Workflow) -> Result<Bytes, Problem> {
         .into())
 }
 
-pub(super) fn view(workflow: &Workflow) -> WorkflowView<'_> {
-    WorkflowView {
+/// A workflow as it is answered; with a schedule, also where that stands.
+pub(super) fn view<'a>(
+    ctx: &Ctx,
+    compiled: &'a CompiledWorkflow,
+) -> Result<WorkflowView<'a>, Problem> {
+    let workflow = &compiled.workflow;
+    let schedule = match &compiled.definition.plan.trigger {
+        Trigger::Schedule(_) => Some(ctx.api().store.schedule_status(workflow.sequence)?),
+        _ => None,
+    };
+    Ok(WorkflowView {
         id: &workflow.id,
         name: &workflow.name,
         description: workflow.description.as_deref(),
         status: workflow.status,
         version: workflow.version,
         definition: DefinitionView::of(&workflow.definition.body),
+        schedule: schedule.as_ref().map(ScheduleView::of),
         created_at: iso_utc(workflow.created_at_ms),
         updated_at: iso_utc(workflow.updated_at_ms),
-    }
+    })
 }
 
 fn summary(workflow: &WorkflowSummary) -> SummaryView<'_> {
@@ -298,6 +341,7 @@ fn summary(workflow: &WorkflowSummary) -> SummaryView<'_> {
         status: workflow.status,
         version: workflow.version,
         trigger: &workflow.trigger,
+        schedule: workflow.schedule.as_ref().map(ScheduleView::of),
         created_at: iso_utc(workflow.created_at_ms),
         updated_at: iso_utc(workflow.updated_at_ms),
     }

@@ -18,6 +18,8 @@ struct Fixtures {
     workflow: String,
     run: String,
     key: String,
+    table: String,
+    row: String,
     connection: String,
 }
 
@@ -68,8 +70,14 @@ impl Bench {
         let secrets = format!("/api/v1/workflows/{workflow}/secrets");
         let kept = admin.post(&secrets, secret).await;
         assert_eq!(kept.status, StatusCode::CREATED, "{}", kept.text);
+        let table = json!({ "name": format!("of {workflow}") });
+        let table = text(&admin.post("/api/v1/tables", table).await.data()["id"]);
+        let rows = format!("/api/v1/tables/{table}/rows");
+        let row = admin.post(&rows, json!({ "data": { "a": 1 } })).await;
         Fixtures {
             connection: text(&made.data()["id"]),
+            table,
+            row: text(&row.data()["id"]),
             workflow,
             run: text(&started.data()["runId"]),
             key: text(&key["id"]),
@@ -132,9 +140,11 @@ impl Bench {
             ("/workflows/:id", &fixtures.workflow),
             ("/runs/:id", &fixtures.run),
             ("/api-keys/:id", &fixtures.key),
+            ("/tables/:id", &fixtures.table),
+            ("/rows/:rowId", &fixtures.row),
             ("/connections/:id", &fixtures.connection),
         ] {
-            let kind = place.strip_suffix(":id").expect("a parameter");
+            let (kind, _) = place.split_once(':').expect("a parameter");
             path = path.replace(place, &format!("{kind}{id}"));
         }
         path = path.replace("/secrets/:name", "/secrets/KEPT");
@@ -155,6 +165,7 @@ impl Bench {
             "/api/v1/runs",
             "/api/v1/connections",
             "/api/v1/auth/api-keys",
+            "/api/v1/tables",
             "/api/v1/audit?action=key.created",
             "/api/v1/audit?action=connection.tested",
             "/api/v1/audit?action=secret.created",
@@ -181,6 +192,11 @@ fn effective_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/workflows" | "/api/v1/workflows/validate") => definition,
         ("PUT", "/api/v1/workflows/:id") => json!({ "description": "changed" }),
         ("POST", "/api/v1/auth/api-keys") => json!({ "name": "made", "scopes": ["runs:read"] }),
+        ("POST", "/api/v1/tables") => json!({ "name": "made" }),
+        ("PUT", "/api/v1/tables/:id") => json!({ "description": "changed" }),
+        ("POST", "/api/v1/tables/:id/rows") => json!({ "data": { "b": 1 } }),
+        ("PUT", "/api/v1/tables/:id/rows") => json!({ "matchKey": "a", "data": { "a": 2 } }),
+        ("PUT", "/api/v1/tables/:id/rows/:rowId") => json!({ "data": { "b": 1 } }),
         ("PATCH", "/api/v1/auth/api-keys/:id") | ("PUT", "/api/v1/connections/:id") => {
             json!({ "name": "changed" })
         }

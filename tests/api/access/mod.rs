@@ -53,6 +53,18 @@ fn the_whole_table() {
     GET    /api/v1/runs/:id/events -> runs:read, read
     GET    /api/v1/runs/:id/logs -> runs:read, read
     POST   /api/v1/runs/:id/retry -> workflows:execute, execute
+    GET    /api/v1/tables -> tables:read, read
+    POST   /api/v1/tables -> tables:write, write
+    GET    /api/v1/tables/:id -> tables:read, read
+    DELETE /api/v1/tables/:id -> tables:write, write
+    PUT    /api/v1/tables/:id -> tables:write, write
+    GET    /api/v1/tables/:id/rows -> tables:read, read
+    POST   /api/v1/tables/:id/rows -> tables:write, write
+    PUT    /api/v1/tables/:id/rows -> tables:write, write
+    GET    /api/v1/tables/:id/rows/:rowId -> tables:read, read
+    DELETE /api/v1/tables/:id/rows/:rowId -> tables:write, write
+    PUT    /api/v1/tables/:id/rows/:rowId -> tables:write, write
+    POST   /api/v1/tables/:id/rows/query -> tables:read, read
     GET    /api/v1/workflows -> workflows:read, read
     POST   /api/v1/workflows -> workflows:write, write
     GET    /api/v1/workflows/:id -> workflows:read, read

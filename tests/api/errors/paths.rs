@@ -13,6 +13,7 @@ const ID: &str = "0198c0de-0000-7000-8000-000000000001";
 fn filled(pattern: &str) -> String {
     pattern
         .replace(":version", "1")
+        .replace(":rowId", "row_0198c0de-0000-7000-8000-000000000001")
         .replace(":stepId", "step")
         .replace(":name", "NAME")
         .replace(":id", ID)
