@@ -2,6 +2,7 @@
 //! May not know any particular endpoint. Promise: 404 and 405 (with `Allow`) are known from the table alone, and no request
 //! wanders through a chain of routes.
 
+use super::describe::Description;
 use super::door::Door;
 use super::guard::{Guard, guard};
 use super::problem::Problem;
@@ -37,6 +38,8 @@ pub struct Endpoint {
     pub pattern: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// What it takes and gives, for the OpenAPI document. A test sees to it that every endpoint has one.
+    pub description: Option<Description>,
     segments: Vec<&'static str>,
     route: BoxedFilter<(Response,)>,
 }
@@ -62,6 +65,7 @@ impl Endpoint {
             method,
             pattern,
             access,
+            description: None,
             segments: pattern.split('/').skip(1).collect(),
             route: build(guard(access)).map(answer).boxed(),
         }
@@ -79,9 +83,22 @@ impl Endpoint {
             method,
             pattern,
             access: Access::Open,
+            description: None,
             segments,
             route,
         }
+    }
+
+    /// The endpoint with its description.
+    #[must_use]
+    pub fn described(mut self, description: Description) -> Endpoint {
+        self.description = Some(description);
+        self
+    }
+
+    /// The parts of its path, parameters written `:id`.
+    pub(super) fn segments(&self) -> &[&'static str] {
+        &self.segments
     }
 
     pub(super) fn route(&self) -> BoxedFilter<(Response,)> {

@@ -5,6 +5,7 @@
 mod body;
 mod connection;
 mod cors;
+mod describe;
 mod door;
 mod endpoint;
 mod finish;
@@ -13,15 +14,18 @@ mod guard;
 mod health;
 mod host;
 mod native;
+mod openapi;
 mod problem;
 mod serve;
 mod tls;
 mod visit;
 
+pub use describe::Description;
 pub use door::Door;
 pub use endpoint::{Access, Endpoint, Table};
 pub use front::Front;
 pub use host::Hosts;
+pub use openapi::{Rendered, document};
 pub use problem::Problem;
 pub use serve::{Listen, ServeOptions, serve};
 pub use tls::Tls;
@@ -33,6 +37,7 @@ use crate::engine::Engine;
 use crate::store::Store;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use tokio::sync::watch;
 
@@ -55,6 +60,8 @@ pub struct Api {
     pub stopping: watch::Receiver<bool>,
     /// Numbers requests.
     pub requests: AtomicU64,
+    /// The OpenAPI document, made when it is first asked for.
+    pub openapi: OnceLock<Rendered>,
 }
 
 /// What the doors take from the configuration.
@@ -70,6 +77,8 @@ pub struct ApiOptions {
     pub sync_wait_ms: u64,
     /// How long it waits at most, in milliseconds.
     pub max_sync_wait_ms: u64,
+    /// What stands before every path: empty, or a slash and no slash at its end.
+    pub base_path: String,
 }
 
 /// Every endpoint of every door.
@@ -78,6 +87,7 @@ pub fn table() -> Table {
         native::endpoints()
             .into_iter()
             .chain(health::endpoints())
+            .chain(openapi::endpoints())
             .collect(),
     )
 }

@@ -10,13 +10,14 @@ mod versions;
 mod workflow_body;
 mod workflows;
 
-pub(super) use refusal::render;
+pub(super) use refusal::{ErrorEnvelope, render};
 
 use super::endpoint::Endpoint;
 use super::front::json_type;
 use super::problem::Problem;
 use crate::model::page::{Cursor, DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT, PageRequest};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 use warp::http::{StatusCode, header};
 use warp::reply::Response;
@@ -48,11 +49,14 @@ struct Envelope<T> {
 }
 
 /// What a list says of its next page.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Meta {
+#[schemars(rename = "PageMeta")]
+pub(super) struct Meta {
+    /// Where the next page starts: send it as `cursor`. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
+    /// Whether there is a next page.
     has_more: bool,
 }
 

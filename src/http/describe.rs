@@ -1,0 +1,166 @@
+//! What an endpoint takes and gives, as data beside it: the OpenAPI document is made from this and the table, and from
+//! nothing else. May not know any endpoint. Promise: schemas are those of the very types that are read and written.
+//!
+//! ```text
+//! Endpoint::new(Door::Native, Method::POST, "/api/v1/things/:id", access, |guard| json(guard).then(change)).described(
+//!     about("Things", "Change a thing")
+//!         .path::<ThingId>()                          // one for each `:parameter`, in order
+//!         .body::<ChangeBody>(json!({"name": "b"}))   // the type that `json(guard)` reads, and an example of it
+//!         .gives::<ThingView<'_>>(200)                // the type that `ok(&view)` writes, without its envelope
+//!         .may(409, "The thing is in use."),          // what the access and the form of the request do not already mean
+//! )
+//! ```
+//!
+//! 400, 401, 403, 404, 408, 413, 415, 421, 429, 500 and 503 need no mention: they follow from the access, the path and the
+//! body. Types derive `schemars::JsonSchema`; their doc comments are the document's texts. Dates that are kept as strings
+//! have `#[schemars(extend("format" = "date-time"))]`; a name that another type has too is changed with
+//! `#[schemars(rename = "…")]`.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
+
+/// Gives a type's schema, as a reference where the type has a name.
+pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What an endpoint takes and gives.
+pub struct Description {
+    pub(super) tag: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) text: Option<&'static str>,
+    /// Of each path parameter, in order.
+    pub(super) path: Vec<SchemaOf>,
+    pub(super) query: Option<SchemaOf>,
+    pub(super) request_headers: Vec<(&'static str, &'static str)>,
+    pub(super) body: Option<BodyDescription>,
+    pub(super) answers: Vec<AnswerDescription>,
+    /// Headers of its own that a good answer may have.
+    pub(super) answer_headers: Vec<(&'static str, &'static str)>,
+    pub(super) refusals: Vec<(u16, &'static str)>,
+}
+
+/// A request body.
+pub(super) struct BodyDescription {
+    pub(super) schema: SchemaOf,
+    pub(super) example: Value,
+}
+
+/// A good answer.
+pub(super) struct AnswerDescription {
+    pub(super) status: u16,
+    pub(super) shape: Shape,
+}
+
+/// What the body of a good answer is.
+pub(super) enum Shape {
+    /// Data in the door's envelope.
+    Data(SchemaOf),
+    /// A list in the door's envelope, with the place of its next page.
+    Page(SchemaOf),
+    /// JSON without an envelope.
+    Bare(SchemaOf),
+    /// Something else than JSON, of this media type.
+    Other(&'static str),
+    /// No body.
+    Nothing(&'static str),
+}
+
+/// Begins a description: the group it belongs to, and in a few words what it does.
+pub(super) fn about(tag: &'static str, summary: &'static str) -> Description {
+    Description {
+        tag,
+        summary,
+        text: None,
+        path: Vec::new(),
+        query: None,
+        request_headers: Vec::new(),
+        body: None,
+        answers: Vec::new(),
+        answer_headers: Vec::new(),
+        refusals: Vec::new(),
+    }
+}
+
+impl Description {
+    /// What else there is to say.
+    pub(super) fn says(mut self, text: &'static str) -> Description {
+        self.text = Some(text);
+        self
+    }
+
+    /// The type of the next path parameter.
+    pub(super) fn path<T: JsonSchema>(mut self) -> Description {
+        self.path.push(named::<T>);
+        self
+    }
+
+    /// The type that the query string is read into.
+    pub(super) fn query<T: JsonSchema>(mut self) -> Description {
+        self.query = Some(T::json_schema);
+        self
+    }
+
+    /// A request header that it heeds, and what for.
+    pub(super) fn heeds(mut self, header: &'static str, what_for: &'static str) -> Description {
+        self.request_headers.push((header, what_for));
+        self
+    }
+
+    /// The type that the body is read into, with an example.
+    pub(super) fn body<T: JsonSchema>(mut self, example: Value) -> Description {
+        self.body = Some(BodyDescription {
+            schema: named::<T>,
+            example,
+        });
+        self
+    }
+
+    /// Data in the door's envelope, with this status.
+    pub(super) fn gives<T: JsonSchema>(self, status: u16) -> Description {
+        self.answers(status, Shape::Data(named::<T>))
+    }
+
+    /// 200 with a page of such items.
+    pub(super) fn lists<T: JsonSchema>(self) -> Description {
+        self.answers(200, Shape::Page(named::<T>))
+    }
+
+    /// JSON without an envelope, with this status.
+    pub(super) fn gives_bare<T: JsonSchema>(self, status: u16) -> Description {
+        self.answers(status, Shape::Bare(named::<T>))
+    }
+
+    /// 200 with something else than JSON.
+    pub(super) fn gives_other(self, media_type: &'static str) -> Description {
+        self.answers(200, Shape::Other(media_type))
+    }
+
+    /// A status without a body, and what it means.
+    pub(super) fn gives_nothing(self, status: u16, meaning: &'static str) -> Description {
+        self.answers(status, Shape::Nothing(meaning))
+    }
+
+    fn answers(mut self, status: u16, shape: Shape) -> Description {
+        self.answers.push(AnswerDescription { status, shape });
+        self
+    }
+
+    /// A header of its own that a good answer may have.
+    pub(super) fn with_header(
+        mut self,
+        header: &'static str,
+        meaning: &'static str,
+    ) -> Description {
+        self.answer_headers.push((header, meaning));
+        self
+    }
+
+    /// A refusal of its own, and when it comes.
+    pub(super) fn may(mut self, status: u16, when: &'static str) -> Description {
+        self.refusals.push((status, when));
+        self
+    }
+}
+
+fn named<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
