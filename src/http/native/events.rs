@@ -8,6 +8,7 @@ use crate::auth::{KeyEntry, MAX_STREAMS, StreamSeat};
 use crate::clock::iso_utc;
 use crate::engine::Subscription;
 use crate::http::Api;
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
@@ -36,13 +37,27 @@ const ENOUGH_BYTES: usize = 64 << 10;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let access = Access::Needs(Permission::RunsRead, Category::Read);
-    vec![Endpoint::new(
-        Door::Native,
-        Method::GET,
-        "/api/v1/runs/:id/events",
-        access,
-        |guard| guard.then(events),
-    )]
+    vec![
+        Endpoint::new(
+            Door::Native,
+            Method::GET,
+            "/api/v1/runs/:id/events",
+            access,
+            |guard| guard.then(events),
+        )
+        .described(
+            about("Runs", "Follow a run")
+                .says(
+                    "Server-sent events: the run's journal from its beginning, until the run ends.",
+                )
+                .path::<RunId>()
+                .heeds(
+                    "Last-Event-ID",
+                    "The `id` of the last event that the client has.",
+                )
+                .gives_other("text/event-stream"),
+        ),
+    ]
 }
 
 async fn events(ctx: Ctx) -> Answer {

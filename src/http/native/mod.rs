@@ -3,11 +3,14 @@
 
 mod audit;
 mod events;
+mod key_view;
 mod keys;
 mod refusal;
+mod run_view;
 mod runs;
 mod versions;
 mod workflow_body;
+mod workflow_view;
 mod workflows;
 
 pub(super) use refusal::{ErrorEnvelope, render};
