@@ -18,6 +18,7 @@ mod events;
 mod keys;
 mod limits;
 mod numbers;
+mod openapi;
 mod panics;
 mod proxies;
 mod raw;

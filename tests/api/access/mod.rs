@@ -7,7 +7,7 @@ mod spellings;
 use flowlatch::http::{Access, Endpoint, table};
 
 /// What is open without a key, and nothing else.
-const OPEN: [&str; 1] = ["GET /api/health"];
+const OPEN: [&str; 2] = ["GET /api/health", "GET /api/openapi.json"];
 
 fn line(endpoint: &Endpoint) -> String {
     let access = match endpoint.access {
@@ -31,6 +31,7 @@ fn the_whole_table() {
     lines.sort_by_key(|line| (line.get(7..).map(str::to_owned), line.clone()));
     insta::assert_snapshot!(lines.join("\n"), @r"
     GET    /api/health -> open
+    GET    /api/openapi.json -> open
     GET    /api/v1/audit -> audit:read, read
     POST   /api/v1/auth/api-keys -> apikeys:create, write
     GET    /api/v1/auth/api-keys -> keys:read, read
