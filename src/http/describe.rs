@@ -30,12 +30,20 @@ pub struct Description {
     /// Of each path parameter, in order.
     pub(super) path: Vec<SchemaOf>,
     pub(super) query: Option<SchemaOf>,
-    pub(super) request_headers: Vec<(&'static str, &'static str)>,
+    pub(super) request_headers: Vec<HeaderDescription>,
     pub(super) body: Option<BodyDescription>,
     pub(super) answers: Vec<AnswerDescription>,
     /// Headers of its own that a good answer may have.
     pub(super) answer_headers: Vec<(&'static str, &'static str)>,
     pub(super) refusals: Vec<(u16, &'static str)>,
+}
+
+/// A request header.
+pub(super) struct HeaderDescription {
+    pub(super) name: &'static str,
+    pub(super) what_for: &'static str,
+    /// What its text is like, a regular expression; `None` where every text has a meaning.
+    pub(super) pattern: Option<&'static str>,
 }
 
 /// A request body.
@@ -58,8 +66,8 @@ pub(super) enum Shape {
     Page(SchemaOf),
     /// JSON without an envelope.
     Bare(SchemaOf),
-    /// Something else than JSON, of this media type.
-    Other(&'static str),
+    /// Server-sent events.
+    Events,
     /// No body.
     Nothing(&'static str),
 }
@@ -99,9 +107,18 @@ impl Description {
         self
     }
 
-    /// A request header that it heeds, and what for.
-    pub(super) fn heeds(mut self, header: &'static str, what_for: &'static str) -> Description {
-        self.request_headers.push((header, what_for));
+    /// A request header that it heeds, what for, and what its text is like.
+    pub(super) fn heeds(
+        mut self,
+        name: &'static str,
+        what_for: &'static str,
+        pattern: Option<&'static str>,
+    ) -> Description {
+        self.request_headers.push(HeaderDescription {
+            name,
+            what_for,
+            pattern,
+        });
         self
     }
 
@@ -129,9 +146,9 @@ impl Description {
         self.answers(status, Shape::Bare(named::<T>))
     }
 
-    /// 200 with something else than JSON.
-    pub(super) fn gives_other(self, media_type: &'static str) -> Description {
-        self.answers(200, Shape::Other(media_type))
+    /// 200 with server-sent events.
+    pub(super) fn gives_events(self) -> Description {
+        self.answers(200, Shape::Events)
     }
 
     /// A status without a body, and what it means.

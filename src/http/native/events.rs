@@ -54,8 +54,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .heeds(
                     "Last-Event-ID",
                     "The `id` of the last event that the client has.",
+                    Some("^[0-9]{0,18}$"),
                 )
-                .gives_other("text/event-stream"),
+                .gives_events(),
         ),
     ]
 }
@@ -63,7 +64,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 async fn events(ctx: Ctx) -> Answer {
     let run = reachable_run(&ctx)?;
     let from = match ctx.header("last-event-id")? {
-        None => 0,
+        // An empty one is none: so HTML has it.
+        None | Some("") => 0,
         Some(text) => text.trim().parse::<u64>().map(|last| last.saturating_add(1)).map_err(|_| {
             Problem::invalid("`Last-Event-ID` is not the id of an event of this stream; leave it out to start at 0.")
         })?,

@@ -6,9 +6,11 @@ use crate::http::visit::Ctx;
 use crate::id::{KeyId, WorkflowId};
 use crate::model::key::{KeyFormat, KeyRecord, KeySecret, Standing};
 use crate::model::limit::{KeyLimits, Limit};
+use crate::model::scope::all_words;
 use crate::model::workflow::Reach;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 /// Which keys to list.
 #[derive(Deserialize, JsonSchema)]
@@ -46,7 +48,7 @@ pub(super) struct CreateBody {
     #[schemars(length(min = 1, max = 255))]
     pub(super) name: String,
     /// What the key may do: words like `runs:read`, at least one; none that the calling key lacks.
-    #[schemars(length(min = 1))]
+    #[schemars(schema_with = "scope_words")]
     pub(super) scopes: Vec<String>,
     /// How its text is made; default `wfk`.
     pub(super) format: Option<KeyFormat>,
@@ -74,7 +76,8 @@ pub(super) struct UpdateBody {
     #[schemars(length(min = 1, max = 255))]
     pub(super) name: Option<String>,
     /// What the key may do from now on.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
+    #[schemars(schema_with = "scope_words_or_null")]
     pub(super) scopes: Option<Vec<String>>,
     /// When it ends; `null` for never.
     #[serde(default, deserialize_with = "sent")]
@@ -94,6 +97,17 @@ pub(super) struct RotateBody {
     /// For how long the old text works on once the new one was used; default 3600.
     #[schemars(range(max = 86_400))]
     pub(super) grace_seconds: Option<u32>,
+}
+
+fn scope_words(_: &mut SchemaGenerator) -> Schema {
+    let words: Vec<&str> = all_words().collect();
+    json_schema!({ "type": "array", "minItems": 1, "items": { "enum": words } })
+}
+
+fn scope_words_or_null(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = scope_words(generator);
+    schema.insert("type".to_owned(), json!(["array", "null"]));
+    schema
 }
 
 /// Tells a field that was sent as `null` from one that was not sent.

@@ -42,7 +42,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             about("Runs", "Start a run")
                 .says("With `mode: sync` the answer waits for the end; 202 says that it was not awaited.")
                 .path::<WorkflowId>()
-                .heeds("Idempotency-Key", "As `idempotencyKey` in the body.")
+                .heeds("Idempotency-Key", "As `idempotencyKey` in the body.", Some("^[!-~]{1,255}$"))
                 .body::<StartBody>(example!({ "input": { "name": "Ada" }, "mode": "sync" }))
                 .gives::<StartedView<'_>>(200)
                 .gives::<StartedView<'_>>(202)

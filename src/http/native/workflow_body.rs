@@ -74,7 +74,25 @@ impl JsonSchema for NewWorkflow {
     }
 }
 
-/// The body of an edit, and of a definition to check: every field may be absent.
+/// A definition to check: whatever is wrong with it is the answer.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct AnyWorkflow(pub(super) Fields);
+
+impl JsonSchema for AnyWorkflow {
+    fn schema_name() -> Cow<'static, str> {
+        "AnyWorkflow".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "As the body of a new workflow; whatever is wrong with it is told in the answer.",
+        })
+    }
+}
+
+/// The body of an edit: every field may be absent.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(super) struct WorkflowFields(pub(super) Fields);

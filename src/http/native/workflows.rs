@@ -1,6 +1,6 @@
 //! `/workflows`: list, create, read, edit, archive, activate, pause, validate.
 
-use super::workflow_body::{NewWorkflow, WorkflowBody, WorkflowFields};
+use super::workflow_body::{AnyWorkflow, NewWorkflow, WorkflowBody, WorkflowFields};
 use super::workflow_view::{
     ArchivedView, DeleteQuery, ListQuery, SummaryView, ValidityView, WorkflowView, summary, view,
 };
@@ -28,11 +28,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     const LIST: &str = "/api/v1/workflows";
     const ONE: &str = "/api/v1/workflows/:id";
     const VALIDATE: &str = "/api/v1/workflows/validate";
-    const ACTIVATE: &str = "/api/v1/workflows/:id/activate";
-    const PAUSE: &str = "/api/v1/workflows/:id/pause";
     let read = Access::Needs(Permission::WorkflowsRead, Category::Read);
     let write = Access::Needs(Permission::WorkflowsWrite, Category::Write);
-    vec![
+    [
         Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
             query(guard).then(list)
         })
@@ -57,7 +55,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .described(
             about("Workflows", "Check a definition")
                 .says("Stores and runs nothing.")
-                .body::<WorkflowFields>(definition_example())
+                .body::<AnyWorkflow>(definition_example())
                 .gives::<ValidityView>(200),
         ),
         Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
@@ -76,7 +74,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             about("Workflows", "Edit a workflow")
                 .says("What is absent stays, `null` takes an optional field away. A version that is active or that a run has used is kept, and a new one made.")
                 .path::<WorkflowId>()
-                .heeds("If-Match", "The `ETag` that GET gave: another state is a conflict.")
+                .heeds("If-Match", "The `ETag` that GET gave: another state is a conflict.", Some("^(\\*|\"[0-9-]{1,40}\")$"))
                 .body::<WorkflowFields>(example!({ "description": "Says hello.", "changeSummary": "A description" }))
                 .gives::<WorkflowView<'_>>(200)
                 .may(409, "The workflow is archived, or not as `If-Match` or `expectedVersion` says."),
@@ -91,6 +89,17 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .gives::<ArchivedView<'_>>(200)
                 .may(409, "With `purge`: a run is unfinished."),
         ),
+    ]
+    .into_iter()
+    .chain(moves_of_status(write))
+    .collect()
+}
+
+/// The life cycle.
+fn moves_of_status(write: Access) -> [Endpoint; 2] {
+    const ACTIVATE: &str = "/api/v1/workflows/:id/activate";
+    const PAUSE: &str = "/api/v1/workflows/:id/pause";
+    [
         Endpoint::new(Door::Native, Method::POST, ACTIVATE, write, |guard| {
             guard.then(|ctx| set_status(ctx, WorkflowStatus::Active))
         })
@@ -210,7 +219,7 @@ async fn set_status(ctx: Ctx, status: WorkflowStatus) -> Answer {
 }
 
 /// Says whether a definition would be accepted. Stores and runs nothing.
-async fn validate(ctx: Ctx, WorkflowFields(body): WorkflowFields) -> Answer {
+async fn validate(ctx: Ctx, AnyWorkflow(body): AnyWorkflow) -> Answer {
     let (definition, mut problems) = WorkflowBody::read(body).definition();
     problems.extend(problems_of(&ctx, &definition));
     ok(&ValidityView {

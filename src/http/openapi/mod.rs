@@ -43,6 +43,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .heeds(
                     "If-None-Match",
                     "The `ETag` of the document that the client has.",
+                    None,
                 )
                 .gives_bare::<Map<String, Value>>(200)
                 .gives_nothing(304, "The client's document is the newest.")

@@ -101,8 +101,12 @@ fn parameters(endpoint: &Endpoint, about: &Description, schemas: &mut Schemas) -
     let mut parameters: Vec<Value> = path.collect();
     let query = about.query.map(|query| schemas.read(query));
     parameters.extend(query.iter().flat_map(query_parameters));
-    parameters.extend(about.request_headers.iter().map(|(name, what_for)| {
-        json!({ "name": name, "in": "header", "description": what_for, "schema": { "type": "string" } })
+    parameters.extend(about.request_headers.iter().map(|header| {
+        let mut schema = json!({ "type": "string" });
+        if let Some(pattern) = header.pattern {
+            schema["pattern"] = json!(pattern);
+        }
+        json!({ "name": header.name, "in": "header", "description": header.what_for, "schema": schema })
     }));
     parameters
 }
@@ -200,7 +204,7 @@ fn response(
             Some(("application/json", whole))
         }
         Shape::Bare(schema) => Some(("application/json", schemas.written(*schema))),
-        Shape::Other(media_type) => Some((*media_type, json!({ "type": "string" }))),
+        Shape::Events => Some(("text/event-stream", event())),
         Shape::Nothing(_) => None,
     };
     if let Some((media_type, schema)) = content {
@@ -209,6 +213,19 @@ fn response(
         response["content"] = Value::Object(contents);
     }
     response
+}
+
+/// One event of a stream.
+fn event() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string" },
+            "event": { "type": "string" },
+            "data": { "type": "string", "contentMediaType": "application/json" },
+        },
+        "required": ["event", "data"],
+    })
 }
 
 fn envelope(data: Value) -> Value {
