@@ -212,3 +212,9 @@ CREATE TABLE audit_chain (
     head_sequence   INTEGER NOT NULL,
     head_hash       TEXT NOT NULL
 ) STRICT;
+
+-- How an editor draws a workflow: as it was sent, and no part of any definition.
+CREATE TABLE workflow_canvas (
+    workflow INTEGER PRIMARY KEY REFERENCES workflow (sequence) ON DELETE CASCADE,
+    state    TEXT NOT NULL CHECK (json_valid(state))
+) STRICT;

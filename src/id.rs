@@ -10,7 +10,7 @@ use std::{fmt, str::FromStr};
 pub struct BadId(pub String);
 
 /// What [`is_id`] accepts, for documents.
-const ID_PATTERN: &str = "^[A-Za-z0-9_-]{1,64}$";
+pub const ID_PATTERN: &str = "^[A-Za-z0-9_-]{1,64}$";
 
 /// Whether `text` matches `[A-Za-z0-9_-]{1,64}`.
 pub fn is_id(text: &str) -> bool {

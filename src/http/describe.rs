@@ -16,8 +16,10 @@
 //! have `#[schemars(extend("format" = "date-time"))]`; a name that another type has too is changed with
 //! `#[schemars(rename = "…")]`.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use crate::id::ID_PATTERN;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Gives a type's schema, as a reference where the type has a name.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -175,6 +177,23 @@ impl Description {
     pub(super) fn may(mut self, status: u16, when: &'static str) -> Description {
         self.refusals.push((status, when));
         self
+    }
+}
+
+/// A path parameter that is a word of the server's own, like a block's type: any id's form, and 404 where it is unknown.
+pub(super) enum Word {}
+
+impl JsonSchema for Word {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Word".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": ID_PATTERN })
     }
 }
 

@@ -143,6 +143,11 @@ impl Ctx {
             .map_err(|_| Problem::NotFound(what))
     }
 
+    /// A path parameter by its place, as it stands there: it has an id's form.
+    pub(super) fn word(&self, index: usize) -> &str {
+        self.visit.parameter(index)
+    }
+
     /// A path parameter by its place, as a whole number from 1.
     pub fn number(&self, index: usize, what: &'static str) -> Result<i64, Problem> {
         let text = self.visit.parameter(index);

@@ -157,6 +157,7 @@ fn every_index_is_used_and_none_repeats_another() {
         "definition",
         "workflow",
         "workflow_version",
+        "workflow_canvas",
         "run",
         "journal",
         "idempotency",

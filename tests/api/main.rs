@@ -11,6 +11,7 @@
 mod access;
 mod audit;
 mod bare;
+mod catalogue;
 mod connections;
 mod cors;
 mod errors;

@@ -4,6 +4,7 @@
 mod api_request;
 mod condition;
 mod field;
+pub mod form;
 mod transform;
 pub mod wait;
 

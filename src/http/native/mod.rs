@@ -2,12 +2,15 @@
 //! May not know other doors. Promise: every answer is in this envelope, dates are ISO 8601 UTC, names are camelCase.
 
 mod audit;
+mod blocks;
+mod canvas;
 mod events;
 mod key_view;
 mod keys;
 mod refusal;
 mod run_view;
 mod runs;
+mod templates;
 mod versions;
 mod workflow_body;
 mod workflow_view;
@@ -32,9 +35,12 @@ type Answer = Result<Response, Problem>;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     [
         audit::endpoints(),
+        blocks::endpoints(),
+        canvas::endpoints(),
         events::endpoints(),
         keys::endpoints(),
         runs::endpoints(),
+        templates::endpoints(),
         versions::endpoints(),
         workflows::endpoints(),
     ]

@@ -130,6 +130,7 @@ async fn restore(ctx: Ctx) -> Answer {
             name: now.name.clone(),
             description: version.description,
             definition,
+            canvas: now.canvas.clone(),
         })
     };
     let summary = Some(format!("Restored version {number}"));

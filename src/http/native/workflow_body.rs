@@ -218,6 +218,7 @@ impl WorkflowBody {
             name: self.name.unwrap_or_default(),
             description: self.description.flatten(),
             definition: steps(self.definition),
+            canvas: None,
         };
         without_problems(draft, self.problems, check)
     }
@@ -241,6 +242,7 @@ impl WorkflowBody {
                 .description
                 .unwrap_or_else(|| workflow.description.clone()),
             definition: steps(definition),
+            canvas: workflow.canvas.clone(),
         };
         without_problems(draft, self.problems, check)
     }

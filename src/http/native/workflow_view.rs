@@ -74,6 +74,8 @@ pub(super) struct WorkflowView<'a> {
     version: i64,
     #[serde(flatten)]
     definition: DefinitionView<'a>,
+    /// How an editor draws it; `null` where nobody has said it.
+    canvas_state: Option<&'a Value>,
     /// When it was created.
     #[schemars(extend("format" = "date-time"))]
     created_at: String,
@@ -149,6 +151,7 @@ pub(super) fn view(workflow: &Workflow) -> WorkflowView<'_> {
         status: workflow.status,
         version: workflow.version,
         definition: DefinitionView::of(&workflow.definition.body),
+        canvas_state: workflow.canvas.as_deref(),
         created_at: iso_utc(workflow.created_at_ms),
         updated_at: iso_utc(workflow.updated_at_ms),
     }

@@ -242,7 +242,8 @@ pub(super) fn reachable(ctx: &Ctx) -> Result<Arc<CompiledWorkflow>, Problem> {
         .ok_or(Problem::NotFound("workflow"))
 }
 
-fn require_name_within_reach(ctx: &Ctx, name: &str) -> Result<(), Problem> {
+/// A key that is bound to workflows may name only such.
+pub(super) fn require_name_within_reach(ctx: &Ctx, name: &str) -> Result<(), Problem> {
     match ctx.key().reach() {
         Reach::All => Ok(()),
         Reach::Prefix(prefix) if name.starts_with(prefix.as_str()) => Ok(()),

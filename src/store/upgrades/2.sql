@@ -59,3 +59,9 @@ WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.st
 BEGIN
     SELECT RAISE(ABORT, 'a final status never changes');
 END;
+
+-- How an editor draws a workflow: as it was sent, and no part of any definition.
+CREATE TABLE workflow_canvas (
+    workflow INTEGER PRIMARY KEY REFERENCES workflow (sequence) ON DELETE CASCADE,
+    state    TEXT NOT NULL CHECK (json_valid(state))
+) STRICT;

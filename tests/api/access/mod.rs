@@ -40,18 +40,25 @@ fn the_whole_table() {
     GET    /api/v1/auth/api-keys/:id -> keys:read, read
     POST   /api/v1/auth/api-keys/:id/rotate -> apikeys:update, write
     GET    /api/v1/auth/api-keys/self -> any key, read
+    GET    /api/v1/blocks -> workflows:read, read
+    GET    /api/v1/blocks/:type -> workflows:read, read
     GET    /api/v1/runs -> runs:read, read
     GET    /api/v1/runs/:id -> runs:read, read
     POST   /api/v1/runs/:id/cancel -> workflows:execute, execute
     GET    /api/v1/runs/:id/events -> runs:read, read
     GET    /api/v1/runs/:id/logs -> runs:read, read
     POST   /api/v1/runs/:id/retry -> workflows:execute, execute
+    GET    /api/v1/templates -> workflows:read, read
+    GET    /api/v1/templates/:id -> workflows:read, read
+    POST   /api/v1/templates/:id/instantiate -> workflows:write, write
+    GET    /api/v1/templates/by-slug/:slug -> workflows:read, read
     GET    /api/v1/workflows -> workflows:read, read
     POST   /api/v1/workflows -> workflows:write, write
     GET    /api/v1/workflows/:id -> workflows:read, read
     DELETE /api/v1/workflows/:id -> workflows:write, write
     PUT    /api/v1/workflows/:id -> workflows:write, write
     POST   /api/v1/workflows/:id/activate -> workflows:write, write
+    PATCH  /api/v1/workflows/:id/canvas -> workflows:write, write
     POST   /api/v1/workflows/:id/pause -> workflows:write, write
     POST   /api/v1/workflows/:id/run -> workflows:execute, execute
     GET    /api/v1/workflows/:id/versions -> workflows:read, read

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 fn filled(pattern: &str) -> String {
     pattern
         .replace(":version", "1")
+        .replace(":type", "wait")
+        .replace(":slug", "hello")
         .replace(":id", "0198c0de-0000-7000-8000-000000000001")
 }
 
