@@ -108,22 +108,7 @@ fn save(
             Ok(Edit::Done(workflow))
         };
     }
-    let version = if workflow.status == WorkflowStatus::Active
-        || is_used(connection, workflow.sequence, workflow.version)?
-    {
-        let version = workflow.version + 1;
-        insert_version(
-            connection,
-            workflow.sequence,
-            version,
-            definition_sequence,
-            edit,
-        )?;
-        version
-    } else {
-        replace_version(connection, &workflow, definition_sequence, edit)?;
-        workflow.version
-    };
+    let version = save_version(connection, &workflow, definition_sequence, edit)?;
     connection
         .prepare_cached(
             "UPDATE workflow SET name = ?2, description = ?3, version = ?4, updated_at_ms = ?5 WHERE sequence = ?1",
@@ -147,6 +132,24 @@ fn save(
     };
     triggers::follow(connection, &workflow, edit.now_ms)?;
     Ok(Edit::Done(workflow))
+}
+
+/// A new version when the current one is active or was used by a run, else the current one in place: its number.
+fn save_version(
+    connection: &Connection,
+    workflow: &Workflow,
+    definition: i64,
+    edit: &WorkflowEdit,
+) -> Result<i64, StoreError> {
+    if workflow.status == WorkflowStatus::Active
+        || is_used(connection, workflow.sequence, workflow.version)?
+    {
+        let version = workflow.version + 1;
+        insert_version(connection, workflow.sequence, version, definition, edit)?;
+        return Ok(version);
+    }
+    replace_version(connection, workflow, definition, edit)?;
+    Ok(workflow.version)
 }
 
 /// A change of the drawing alone: no version, but another moment, so that caches and tags see it.

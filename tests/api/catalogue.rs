@@ -191,9 +191,17 @@ async fn a_drawing_is_kept_beside_the_definition() {
         .await
         .data();
     assert_eq!(restored["canvasState"], json!({ "blocks": {} }));
+}
 
+#[tokio::test]
+async fn a_refused_drawing_changes_nothing() {
+    let server = TestServer::start().await;
+    let admin = server.admin();
+    let id = server.workflow("drawn", json!([pause(0)])).await;
+    let one = format!("/api/v1/workflows/{id}");
     let unchanged = admin.get(&one).await.text;
     for (body, place) in [
+        (json!([]), ""),
         (json!({ "canvasState": [] }), ""),
         (json!({ "canvas": {} }), ""),
         (json!({ "steps": "none" }), ""),
@@ -238,30 +246,7 @@ async fn the_whole_sequence_of_an_editor() {
         "runs:read",
     ];
     let client = server.with(&scopes).await;
-    for path in
-        ["core", "integrations", "triggers"].map(|kind| format!("/api/v1/blocks?kind={kind}"))
-    {
-        assert_eq!(client.get(&path).await.json()["success"], true);
-    }
-    for template in client
-        .get("/api/v1/templates?limit=100")
-        .await
-        .data()
-        .as_array()
-        .unwrap()
-    {
-        let path = format!("/api/v1/templates/by-slug/{}", text(&template["slug"]));
-        assert_eq!(client.get(&path).await.json()["success"], true);
-    }
-    let probe = |right: &str| {
-        json!([
-            { "id": "probe", "name": "Probe", "type": "condition", "action": "condition.evaluate", "config": {
-                "conditions": { "left": "{{input.amount}}", "operator": "gt", "right": right },
-                "then": ["yes"], "else": ["no"] } },
-            { "id": "yes", "name": "Yes", "type": "transform", "config": { "sourceData": "large" } },
-            { "id": "no", "name": "No", "type": "transform", "config": { "sourceData": "small" } },
-        ])
-    };
+    looks_around(&client).await;
     let body = json!({ "name": "[builder] operator probe (safe to delete)", "description": "A probe.",
         "trigger": { "type": "api" }, "steps": probe("10") });
     let created = client.post("/api/v1/workflows", body).await;
@@ -273,37 +258,25 @@ async fn the_whole_sequence_of_an_editor() {
         "edges": [{ "id": "e1", "source": "probe", "target": "yes", "sourceHandle": "true" }],
         "loops": {}, "parallels": {},
     });
-    let drawn = draw(
-        &client,
-        &id,
-        json!({ "canvasState": canvas, "steps": probe("10") }),
-    )
-    .await;
+    let drawing = |right: &str| json!({ "canvasState": canvas, "steps": probe(right) });
+    let drawn = draw(&client, &id, drawing("10")).await;
     assert_eq!(drawn.json()["success"], true, "{}", drawn.text);
-    assert_eq!(
-        without_body(&client, &format!("/api/v1/workflows/{id}/activate")).await,
-        StatusCode::OK
-    );
+    assert_eq!(moves(&client, &id, "activate").await, StatusCode::OK);
     for (right, taken, skipped) in [("10", "yes", "no"), ("1000", "no", "yes")] {
         // It edits the drawing while the workflow is active, between runs.
-        let drawn = draw(
-            &client,
-            &id,
-            json!({ "canvasState": canvas, "steps": probe(right) }),
-        )
-        .await;
+        let drawn = draw(&client, &id, drawing(right)).await;
         assert_eq!(drawn.json()["success"], true, "{}", drawn.text);
         let start =
             json!({ "input": { "amount": 50 }, "mode": "sync", "maxExecutionTimeMs": 30_000 });
-        let run = client
+        let started = client
             .post(&format!("/api/v1/workflows/{id}/run"), start)
-            .await
-            .data();
-        assert_eq!(run["status"], "completed");
+            .await;
+        let run = started.data();
+        assert_eq!(run["status"], "completed", "{}", started.text);
         let logs = client
             .get(&format!("/api/v1/runs/{}/logs", text(&run["run_id"])))
             .await;
-        for step in logs.data().as_array().unwrap() {
+        for step in logs.data().as_array().expect("a list") {
             let wanted = match text(&step["stepId"]) {
                 step if step == taken || step == "probe" => "completed",
                 step if step == skipped => "skipped",
@@ -312,10 +285,7 @@ async fn the_whole_sequence_of_an_editor() {
             assert_eq!(step["status"], wanted, "{}", logs.text);
         }
     }
-    assert_eq!(
-        without_body(&client, &format!("/api/v1/workflows/{id}/pause")).await,
-        StatusCode::OK
-    );
+    assert_eq!(moves(&client, &id, "pause").await, StatusCode::OK);
     let read = client.get(&format!("/api/v1/workflows/{id}")).await.data();
     assert_eq!(
         (&read["canvasState"], &read["status"]),
@@ -323,9 +293,33 @@ async fn the_whole_sequence_of_an_editor() {
     );
 }
 
+/// What it asks for when it starts.
+async fn looks_around(client: &Client) {
+    for kind in ["core", "integrations", "triggers"] {
+        let blocks = client.get(&format!("/api/v1/blocks?kind={kind}")).await;
+        assert_eq!(blocks.json()["success"], true);
+    }
+    let templates = client.get("/api/v1/templates?limit=100").await.data();
+    for template in templates.as_array().expect("a list") {
+        let path = format!("/api/v1/templates/by-slug/{}", text(&template["slug"]));
+        assert_eq!(client.get(&path).await.json()["success"], true);
+    }
+}
+
+/// Steps that show which way a comparison with `right` takes.
+fn probe(right: &str) -> Value {
+    json!([
+        { "id": "probe", "name": "Probe", "type": "condition", "action": "condition.evaluate", "config": {
+            "conditions": { "left": "{{input.amount}}", "operator": "gt", "right": right },
+            "then": ["yes"], "else": ["no"] } },
+        { "id": "yes", "name": "Yes", "type": "transform", "config": { "sourceData": "large" } },
+        { "id": "no", "name": "No", "type": "transform", "config": { "sourceData": "small" } },
+    ])
+}
+
 /// Clients say that they send JSON also where they send nothing.
-async fn without_body(client: &Client, path: &str) -> StatusCode {
-    let request = client.request(Method::POST, path);
+async fn moves(client: &Client, id: &str, action: &str) -> StatusCode {
+    let request = client.request(Method::POST, &format!("/api/v1/workflows/{id}/{action}"));
     let answer = request
         .header("content-type", "application/json")
         .send()

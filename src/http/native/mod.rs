@@ -16,7 +16,7 @@ mod workflow_body;
 mod workflow_view;
 mod workflows;
 
-pub(super) use refusal::{ErrorEnvelope, render};
+pub(super) use refusal::{ErrorEnvelope, native_word, render};
 
 use super::endpoint::Endpoint;
 use super::front::json_type;

@@ -101,7 +101,7 @@ fn prebuilt(refusal: Refusal) -> Option<&'static str> {
 }
 
 /// The native vocabulary has one word for creating, updating and deleting keys.
-fn native_word(word: &str) -> &str {
+pub(in crate::http) fn native_word(word: &str) -> &str {
     match word {
         "apikeys:create" | "apikeys:update" | "apikeys:delete" => "keys:write",
         word => word,

@@ -5,7 +5,7 @@ use super::refusals;
 use super::schemas::Schemas;
 use crate::http::describe::{AnswerDescription, BodyDescription, Description, Shape};
 use crate::http::endpoint::{Access, Endpoint};
-use crate::http::native::Meta;
+use crate::http::native::{Meta, native_word};
 use crate::model::limit::Category;
 use serde_json::{Map, Value, json};
 
@@ -80,7 +80,7 @@ fn text(endpoint: &Endpoint, about: &Description) -> String {
         }
         Access::Needs(permission, category) => format!(
             "Needs the scope `{}`; it counts as `{}`.",
-            permission.word(),
+            native_word(permission.word()),
             counts(category)
         ),
     };
@@ -194,10 +194,10 @@ fn response(
     }
     let mut response = json!({ "description": meaning, "headers": headers });
     let content = match &answer.shape {
-        Shape::Data(schema) => Some(("application/json", envelope(schemas.written(*schema)))),
+        Shape::Data(schema) => Some(("application/json", envelope(&schemas.written(*schema)))),
         Shape::Page(schema) => {
             let items = json!({ "type": "array", "items": schemas.written(*schema) });
-            let mut whole = envelope(items);
+            let mut whole = envelope(&items);
             whole["properties"]["meta"] =
                 schemas.written(|generator| generator.subschema_for::<Meta>());
             whole["required"] = json!(["success", "data", "meta"]);
@@ -228,7 +228,7 @@ fn event() -> Value {
     })
 }
 
-fn envelope(data: Value) -> Value {
+fn envelope(data: &Value) -> Value {
     json!({
         "type": "object",
         "properties": { "success": { "type": "boolean", "const": true }, "data": data },
