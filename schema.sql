@@ -120,6 +120,8 @@ CREATE TABLE run (
     created_at_ms    INTEGER NOT NULL,
     started_at_ms    INTEGER,
     due_at_ms        INTEGER,
+    -- Whether it waits for an answer or the end of another run too.
+    awaits_others    INTEGER NOT NULL DEFAULT 0 CHECK (awaits_others IN (0, 1)),
     finished_at_ms   INTEGER,
     started_by       TEXT,
     root_id          TEXT NOT NULL,
@@ -218,3 +220,15 @@ CREATE TABLE workflow_canvas (
     workflow INTEGER PRIMARY KEY REFERENCES workflow (sequence) ON DELETE CASCADE,
     state    TEXT NOT NULL CHECK (json_valid(state))
 ) STRICT;
+
+-- What people answered: an approval (attempt 0), or how an attempt ended whose outcome nobody knew. Kept with its run, so
+-- that an answer counts once; one that comes before the step waits is found when it does.
+CREATE TABLE answer (
+    run         INTEGER NOT NULL REFERENCES run (sequence) ON DELETE CASCADE,
+    step        TEXT NOT NULL,
+    attempt     INTEGER NOT NULL CHECK (attempt >= 0),
+    answered_by TEXT NOT NULL,
+    answered_at_ms INTEGER NOT NULL,
+    body        TEXT NOT NULL CHECK (json_valid(body)),
+    PRIMARY KEY (run, step, attempt)
+) STRICT, WITHOUT ROWID;

@@ -83,6 +83,16 @@ id!(
     KeyId, "key_"
 );
 
+impl RunId {
+    /// The same id for the same text: that of a run which stands for another one.
+    pub fn derived(text: &str) -> RunId {
+        let digest = blake3::hash(text.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest.as_bytes()[..16]);
+        RunId(format!("run_{}", uuid::Uuid::from_bytes(bytes)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

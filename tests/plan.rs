@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use flowlatch::model::plan::steps::{DefinitionLimits, compile};
-use flowlatch::model::plan::{Kind, Outcome, Plan, RunState, StepRule, StepStatus};
-use flowlatch::model::run::Event;
+use flowlatch::model::plan::{Kind, Outcome, Plan, RunState, StepRule, StepStatus, settled_events};
+use flowlatch::model::run::{Event, Recorded};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
@@ -25,6 +25,7 @@ fn rules() -> [StepRule; 4] {
         name,
         description: "",
         kind,
+        raw: &[],
         check: |_, _| {},
     };
     [
@@ -116,8 +117,8 @@ fn ending(state: &RunState) -> std::result::Result<Value, usize> {
     }
 }
 
-fn settled(state: &RunState) -> BTreeSet<usize> {
-    let records = state.records().iter().enumerate();
+fn settled(plan: &Plan, state: &RunState) -> BTreeSet<usize> {
+    let records = state.top_records(plan);
     records
         .filter(|(_, record)| record.status.is_settled())
         .map(|(at, _)| at)
@@ -134,7 +135,7 @@ proptest! {
         let (started, end) = model(&specs, crashing);
         prop_assert_eq!(&done.started, &started);
         prop_assert_eq!(ending(&done.state), end);
-        for (at, record) in done.state.records().iter().enumerate() {
+        for (at, record) in done.state.top_records(&plan) {
             let skipped = record.status == StepStatus::Skipped;
             prop_assert!(!(skipped && started.contains(&at)));
             prop_assert_eq!(skipped || record.status == StepStatus::Pending, !started.contains(&at));
@@ -149,8 +150,8 @@ proptest! {
         for cut in 0..=done.journal.len() {
             let (before, after) = done.journal.split_at(cut);
             let mut state = fold(&plan, before);
-            let recorded = settled(&state);
-            let lost: Vec<usize> = state.under_way().map(|(node, _)| node).collect();
+            let recorded = settled(&plan, &state);
+            let lost: Vec<usize> = state.under_way().map(|step| step.node).collect();
             // The rest of the journal leads to the same end …
             for (at_ms, event) in after {
                 state.apply(&plan, *at_ms, event).unwrap();
@@ -171,9 +172,13 @@ proptest! {
         let plan = compile(&definition(&specs), &rules(), &LIMITS).unwrap();
         let done = Driver::new(&specs, &plan, &[], false).run();
         let mut copied = vec![(0, Event::RunStarted)];
-        copied.extend(done.state.settled_events(&plan).into_iter().map(|event| (0, event)));
+        let journal: Vec<Recorded> = (0..)
+            .zip(&done.journal)
+            .map(|(sequence, (at_ms, event))| Recorded { sequence, at_ms: *at_ms, event: event.clone() })
+            .collect();
+        copied.extend(settled_events(&plan, &journal).into_iter().map(|event| (0, event)));
         let state = fold(&plan, &copied);
-        for (new, old) in state.records().iter().zip(done.state.records()) {
+        for ((_, new), (_, old)) in state.top_records(&plan).zip(done.state.top_records(&plan)) {
             if new.status != StepStatus::Pending {
                 prop_assert_eq!((new.status, &new.output, new.way), (old.status, &old.output, old.way));
             }

@@ -75,6 +75,7 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
                 status: RunStatus::Completed,
                 started_at_ms: Some(at_ms),
                 due_at_ms: None,
+                awaits_others: false,
                 finished_at_ms: Some(at_ms),
                 output,
                 error: None,

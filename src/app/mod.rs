@@ -107,7 +107,8 @@ impl App {
             timeout_ms: config.http_timeout_ms,
         })
         .map_err(Error::new)?;
-        let engine = engine(&config, &store, &clock, &outbound);
+        let link_key = link_key(&store).await?;
+        let engine = engine(&config, &store, &clock, &outbound, link_key);
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -162,6 +163,8 @@ impl App {
             ports.extend(listener.local_addr().map(|address| address.port()));
         }
         self.0.outbound.set_own_ports(&ports);
+        let seen = self.0.config.public_url.as_deref().unwrap_or(&url);
+        self.0.engine.set_base_url(&format!("{seen}{base_path}"));
         self.0.folder.announce(&ServerFile {
             pid: std::process::id(),
             url: url.clone(),
@@ -270,7 +273,32 @@ impl App {
     }
 }
 
-fn engine(config: &Config, store: &Store, clock: &Clock, outbound: &Outbound) -> Engine {
+/// What the links of approvals are signed with: made once, kept in the database, so that a link outlives a restart.
+async fn link_key(store: &Store) -> Result<[u8; 32]> {
+    const NAME: &str = "link_key";
+    let failed = |error| Error::caused_by("cannot read the key of approval links", error);
+    if let Some(known) = store.meta(NAME).map_err(failed)?
+        && let Ok(key) = hex::decode(known)
+        && let Ok(key) = key.try_into()
+    {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| Error::caused_by("no random bytes", error))?;
+    store
+        .set_meta(NAME, hex::encode(key))
+        .await
+        .map_err(failed)?;
+    Ok(key)
+}
+
+fn engine(
+    config: &Config,
+    store: &Store,
+    clock: &Clock,
+    outbound: &Outbound,
+    link_key: [u8; 32],
+) -> Engine {
     let definition_limits = DefinitionLimits {
         max_steps: config.max_steps,
     };
@@ -289,6 +317,9 @@ fn engine(config: &Config, store: &Store, clock: &Clock, outbound: &Outbound) ->
             max_running_runs: config.max_running_runs,
             max_output_bytes: config.max_output_bytes,
             max_input_bytes: config.max_input_bytes,
+            max_iterations: config.max_iterations,
+            max_depth: config.max_depth,
+            link_key,
             environment: config.template_environment(),
         },
     )

@@ -75,6 +75,10 @@ pub struct Config {
     pub max_sync_wait_ms: u64,
     /// Runs under way at once; further ones wait in order.
     pub max_running_runs: usize,
+    /// Iterations of a loop.
+    pub max_iterations: u32,
+    /// Runs that may stand above a run.
+    pub max_depth: u32,
     /// Read connections to the database.
     pub read_connections: u32,
 }
@@ -114,6 +118,8 @@ impl Config {
             sync_wait_ms: 30_000,
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
+            max_iterations: 10_000,
+            max_depth: 10,
             read_connections: 4,
         }
     }

@@ -178,6 +178,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("max_running_runs", "256", number(1, 100_000, ""),
         "Runs under way at once; further ones wait in order.",
         |config, given| given.number().map(|value| config.max_running_runs = value)),
+    setting("max_iterations", "10000", number(1, 1_000_000, ""),
+        "Iterations of a loop, or items of a parallel step.",
+        |config, given| given.number().map(|value| config.max_iterations = value)),
+    setting("max_depth", "10", number(1, 100, ""),
+        "Runs that may stand above a run: sub-workflows of sub-workflows.",
+        |config, given| given.number().map(|value| config.max_depth = value)),
     setting("read_connections", "4", number(1, 64, ""),
         "Read connections to the database.",
         |config, given| given.number().map(|value| config.read_connections = value)),
@@ -241,6 +247,8 @@ mod tests {
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
             max_running_runs: 1,
+            max_iterations: 1,
+            max_depth: 1,
             read_connections: 1,
         }
     }

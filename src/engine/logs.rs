@@ -2,7 +2,7 @@
 
 use super::workflows::CompiledDefinition;
 use super::{Engine, EngineError};
-use crate::model::plan::{RunState, StepRecord};
+use crate::model::plan::{RunState, StepRecord, history};
 use crate::model::run::{Recorded, Run};
 use serde_json::Value;
 
@@ -11,6 +11,8 @@ use serde_json::Value;
 pub struct StepLog {
     /// The step's id in the definition.
     pub id: String,
+    /// Its name in the journal: the id, and before it the iterations that it is inside of, as in `loop[17].charge`.
+    pub activation: String,
     /// What people call it.
     pub name: Option<String>,
     /// `condition`, `api.request`, …
@@ -22,20 +24,26 @@ pub struct StepLog {
 }
 
 impl Engine {
-    /// Every step of a run, in the order of its definition.
+    /// Every step of a run, in the order of its definition; after a loop or parallel step what happened inside of it.
     pub fn steps_of(&self, run: &Run) -> Result<Vec<StepLog>, EngineError> {
         let definition = self
             .0
             .workflows
             .pinned(&run.summary.workflow_id, run.definition_sequence)?;
-        let state = fold(&definition, &self.0.store.journal(run.summary.sequence, 0)?)?;
-        let steps = definition.plan.nodes.iter().zip(state.records());
-        let logs = steps.map(|(node, record)| StepLog {
-            id: node.id.clone(),
-            name: node.name.clone(),
-            step_type: node.step_type,
-            config: node.config.source().clone(),
-            record: record.clone(),
+        let journal = self.0.store.journal(run.summary.sequence, 0)?;
+        let state = fold(&definition, &journal)?;
+        let plan = &definition.plan;
+        let steps = history(plan, &state, &journal).into_iter();
+        let logs = steps.filter_map(|step| {
+            let node = plan.nodes.get(step.node)?;
+            Some(StepLog {
+                id: node.id.clone(),
+                activation: step.activation,
+                name: node.name.clone(),
+                step_type: node.step_type,
+                config: node.config.source().clone(),
+                record: step.record,
+            })
         });
         Ok(logs.collect())
     }

@@ -2,6 +2,8 @@
 //! May not know HTTP or keys. Promises: a recorded step is never run again; nothing is told before its commit; a finished
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
+mod approvals;
+mod children;
 mod execution;
 mod logs;
 pub mod outbound;
@@ -13,6 +15,7 @@ mod under_way;
 mod watch;
 pub mod workflows;
 
+pub use approvals::{Pending, Reply};
 pub use logs::StepLog;
 pub use start::{Accepted, RunRequest, StartTrigger, Wait};
 pub use watch::Subscription;
@@ -20,9 +23,12 @@ pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;
 use crate::engine::outbound::Outbound;
+use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
 use crate::store::{Edit, Store, StoreError};
+use approvals::Links;
+use children::Children;
 use execution::Execution;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +54,12 @@ pub struct EngineOptions {
     pub max_output_bytes: usize,
     /// The largest input of a run, in bytes.
     pub max_input_bytes: usize,
+    /// The most iterations of a loop.
+    pub max_iterations: u32,
+    /// How many runs may stand above a run: sub-workflows of sub-workflows.
+    pub max_depth: u32,
+    /// What the links of approvals are signed with.
+    pub link_key: [u8; 32],
     /// What `{{env.NAME}}` may see.
     pub environment: BTreeMap<String, String>,
 }
@@ -72,6 +84,9 @@ pub enum EngineError {
     /// The run is not in a state that allows it.
     #[error("{0}")]
     Conflict(String),
+    /// No such workflow.
+    #[error("there is no such workflow")]
+    NoWorkflow,
     /// No such run.
     #[error("no such run")]
     NotFound,
@@ -102,6 +117,8 @@ struct Shared {
     keeps_time: AtomicBool,
     slots: Arc<Semaphore>,
     under_way: UnderWay,
+    children: Children,
+    links: Links,
     stopping: signal::Sender<bool>,
 }
 
@@ -120,6 +137,8 @@ impl Engine {
             keeps_time: AtomicBool::new(false),
             watchers: Watchers::default(),
             under_way: UnderWay::default(),
+            children: Children::default(),
+            links: Links::new(&options.link_key),
             stopping: signal::Sender::new(false),
             store,
             clock,
@@ -140,20 +159,24 @@ impl Engine {
         let open = self.0.store.open_runs().await?;
         for run in &open {
             match run.due_at_ms {
-                Some(due_ms) => self.0.timers.park(run.sequence, due_ms),
-                None => self.0.clone().go_on(run.sequence),
+                Some(due_ms) if !run.awaits_others => self.0.timers.park(run.sequence, due_ms),
+                _ => self.0.clone().go_on(run.sequence),
             }
         }
         Ok(open.len())
     }
 
-    /// Cancels an unfinished run. What it is doing outside is dropped; what it has recorded stays.
+    /// Cancels an unfinished run, and every unfinished run below it. What it is doing outside is dropped; what it has recorded stays.
     pub async fn cancel(&self, run: &Run, by: &str) -> Result<Run, EngineError> {
+        self.cancel_by_id(&run.summary.id, by).await
+    }
+
+    async fn cancel_by_id(&self, id: &RunId, by: &str) -> Result<Run, EngineError> {
         let now_ms = self.0.clock.now_ms();
         match self
             .0
             .store
-            .cancel_run(run.summary.id.clone(), by.to_owned(), now_ms)
+            .cancel_run(id.clone(), by.to_owned(), now_ms)
             .await?
         {
             Edit::NotFound => Err(EngineError::NotFound),
@@ -165,6 +188,7 @@ impl Engine {
                     self.0.timers.forget(run.summary.sequence);
                     self.0.under_way.cancel(&run.summary.id);
                     self.0.watchers.tell(run.summary.sequence);
+                    self.0.run_ended(&run.summary.id);
                 }
                 cancelled.into_iter().next().ok_or(EngineError::NotFound)
             }
@@ -203,6 +227,41 @@ impl Shared {
         }
     }
 
+    /// Wakes every run that waits for this one, which has ended.
+    fn run_ended(self: &Arc<Self>, id: &RunId) {
+        for (sequence, parent) in self.children.take(id) {
+            self.clone().wake(sequence, &parent);
+        }
+    }
+
+    /// There is something to look at for a run that may wait.
+    fn wake(self: Arc<Self>, run_sequence: i64, id: &RunId) {
+        if !self.under_way.tell_news(id) {
+            self.timers.forget(run_sequence);
+            self.go_on(run_sequence);
+        }
+    }
+
+    /// Cancels every unfinished run below one that has failed: nobody waits for them any more.
+    async fn cancel_children(self: Arc<Self>, run_sequence: i64) {
+        let children = match self.store.unfinished_children(run_sequence) {
+            Ok(children) => children,
+            Err(error) => return log::warn!("the runs below number {run_sequence} go on: {error}"),
+        };
+        for child in children {
+            let by = "parent";
+            if let Err(error) = Engine(self.clone()).cancel_by_id(&child, by).await {
+                log::info!("run {child} goes on without its parent: {error}");
+            }
+        }
+    }
+
+    /// What could not be read now is read again after a while.
+    fn look_again_later(&self, run_sequence: i64) {
+        let again_ms = self.clock.now_ms().saturating_add(RESUME_RETRY_MS);
+        self.timers.park(run_sequence, again_ms);
+    }
+
     fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
     }
@@ -221,8 +280,7 @@ impl Shared {
                 Ok(None) => {}
                 Err(error) => {
                     log::error!("run number {run_sequence} cannot go on now: {error}");
-                    let again_ms = self.clock.now_ms().saturating_add(RESUME_RETRY_MS);
-                    self.timers.park(run_sequence, again_ms);
+                    self.look_again_later(run_sequence);
                 }
             }
         });

@@ -2,15 +2,16 @@
 //! Promise: a run's task belongs to the server, not to the request, so a caller who goes away harms nothing.
 
 use super::execution::Execution;
-use super::logs::fold;
 use super::workflows::{CompiledDefinition, CompiledWorkflow};
 use super::{Engine, EngineError, may_be_retried};
+use crate::engine::step::ChildRequest;
 use crate::id::RunId;
-use crate::model::plan::DefinitionProblem;
+use crate::model::plan::{DefinitionProblem, settled_events};
 use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
 use crate::model::workflow::WorkflowStatus;
 use crate::store::{Idempotency, NewRun, Started};
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -49,6 +50,18 @@ impl StartTrigger {
         kind: TriggerType::Api,
         data: None,
     };
+}
+
+/// A run that a step of another run starts.
+pub(super) struct ChildRun {
+    /// Its id: it is named before it is started.
+    pub(super) id: RunId,
+    /// The stable half of the keys that its steps send: the same for every attempt to start it.
+    pub(super) root_id: RunId,
+    pub(super) parent_sequence: i64,
+    pub(super) depth: u32,
+    /// Who started the parent.
+    pub(super) by: String,
 }
 
 /// How long the caller waits for the end of a run.
@@ -116,11 +129,7 @@ impl Engine {
         let workflow = &request.workflow.workflow;
         let input = self.read_input(&request.input)?;
         let now_ms = self.0.clock.now_ms();
-        let idempotency = request.idempotency_key.as_ref().map(|key| Idempotency {
-            key: key.clone(),
-            request_digest: blake3::hash(input.to_string().as_bytes()).into(),
-            expires_at_ms: now_ms.saturating_add(IDEMPOTENCY_MS),
-        });
+        let idempotency = idempotency(request, &input, now_ms);
         if let Some(idempotency) = &idempotency
             && let Some(known) = self
                 .0
@@ -187,7 +196,7 @@ impl Engine {
             EngineError::Internal(format!("the input of the former run is not JSON: {error}"))
         })?;
         let journal = self.0.store.journal(of.summary.sequence, 0)?;
-        let finished = fold(&definition, &journal)?.settled_events(&definition.plan);
+        let finished = settled_events(&definition.plan, &journal);
 
         let mut run = of.clone();
         run.summary = RunSummary {
@@ -206,6 +215,54 @@ impl Engine {
         let new_run = new_run(&run, workflow.workflow.sequence);
         self.launch(run, new_run, definition, input, &finished, Wait::No)
             .await
+    }
+
+    /// Starts the run of a step, or finds the one that its idempotency key names.
+    pub(super) async fn start_child(
+        &self,
+        child: ChildRun,
+        request: &ChildRequest,
+    ) -> Result<Run, EngineError> {
+        let workflow = self.0.workflows.get(&request.workflow_id)?;
+        let workflow = workflow.ok_or(EngineError::NoWorkflow)?;
+        require_active(workflow.workflow.status)?;
+        workflow
+            .definition
+            .check_input(&request.input)
+            .map_err(EngineError::BadInput)?;
+        let input = to_raw_value(&request.input)
+            .map_err(|error| EngineError::Internal(error.to_string()))?;
+        let definition = workflow.definition.clone();
+        let sequence = workflow.workflow.sequence;
+        let asked = RunRequest {
+            workflow,
+            input,
+            idempotency_key: request.idempotency_key.clone(),
+            by: child.by,
+            trigger: StartTrigger {
+                kind: TriggerType::Subworkflow,
+                data: None,
+            },
+        };
+        let now_ms = self.0.clock.now_ms();
+        let mut run = requested_run(&asked, now_ms);
+        run.summary.id = child.id;
+        run.root_id = child.root_id;
+        run.parent_sequence = request.waits.then_some(child.parent_sequence);
+        run.depth = child.depth;
+        let mut new_run = new_run(&run, sequence);
+        new_run.idempotency = idempotency(&asked, &request.input, now_ms);
+        let accepted = self
+            .launch(
+                run,
+                new_run,
+                definition,
+                request.input.clone(),
+                &[],
+                Wait::No,
+            )
+            .await?;
+        Ok(accepted.run)
     }
 
     async fn launch(
@@ -304,6 +361,14 @@ impl Engine {
             replayed: accepted.replayed,
         })
     }
+}
+
+fn idempotency(request: &RunRequest, input: &Value, now_ms: i64) -> Option<Idempotency> {
+    request.idempotency_key.as_ref().map(|key| Idempotency {
+        key: key.clone(),
+        request_digest: blake3::hash(input.to_string().as_bytes()).into(),
+        expires_at_ms: now_ms.saturating_add(IDEMPOTENCY_MS),
+    })
 }
 
 /// How a requested run looks before anything has happened.

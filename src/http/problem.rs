@@ -105,6 +105,7 @@ impl From<EngineError> for Problem {
                 format!("The input does not fit: {}", in_words(&problems)),
                 problems,
             ),
+            EngineError::NoWorkflow => Problem::NotFound("workflow"),
             EngineError::NotFound => Problem::NotFound("run"),
             EngineError::Stopping | EngineError::WorkflowChanged => {
                 Problem::Unavailable(error.to_string())

@@ -143,8 +143,8 @@ impl Ctx {
             .map_err(|_| Problem::NotFound(what))
     }
 
-    /// A path parameter by its place, as it stands there: it has an id's form.
-    pub(super) fn word(&self, index: usize) -> &str {
+    /// A path parameter by its place, as it stands: 1 to 64 characters out of `A-Za-z0-9_-`.
+    pub fn text(&self, index: usize) -> &str {
         self.visit.parameter(index)
     }
 

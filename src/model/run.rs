@@ -268,6 +268,66 @@ pub enum Event {
         /// Milliseconds since the Unix epoch: absolute, so that a restart changes nothing.
         until_ms: i64,
     },
+    /// A loop or a parallel step begins: what it goes over.
+    #[serde(rename = "step.iterating")]
+    StepIterating {
+        /// The activation.
+        step: String,
+        /// How many iterations or branches there are, or at most are where conditions decide.
+        count: u32,
+        /// The items, one for each iteration.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        items: Option<Arc<Vec<Value>>>,
+        /// When it has taken too long.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until_ms: Option<i64>,
+    },
+    /// The conditions of a loop were asked, and this iteration follows.
+    #[serde(rename = "step.iteration")]
+    StepIteration {
+        /// The activation of the loop.
+        step: String,
+        /// From 0.
+        index: u32,
+    },
+    /// The conditions of a loop were asked, and no further iteration follows.
+    #[serde(rename = "step.enough")]
+    StepEnough {
+        /// The activation of the loop.
+        step: String,
+    },
+    /// The step waits for somebody's answer.
+    #[serde(rename = "step.asked")]
+    StepAsked {
+        /// The activation.
+        step: String,
+        /// When it has taken too long.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until_ms: Option<i64>,
+        /// What is asked, as it is shown to whom it may concern.
+        request: Arc<Value>,
+    },
+    /// Somebody said that a step whose outcome is unknown is to be tried again.
+    #[serde(rename = "step.resumed")]
+    StepResumed {
+        /// The activation.
+        step: String,
+        /// By whom: a key's public id, or `control`.
+        by: String,
+    },
+    /// The step waits for the end of another run, which it starts.
+    #[serde(rename = "step.child")]
+    StepChild {
+        /// The activation.
+        step: String,
+        /// From 1.
+        attempt: u32,
+        /// The run.
+        run: RunId,
+        /// When it has taken too long.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until_ms: Option<i64>,
+    },
     /// The run ended well.
     #[serde(rename = "run.completed")]
     RunCompleted {

@@ -144,6 +144,7 @@ pub(super) fn chunk(from: u64, count: u32, status: RunStatus) -> Chunk {
             status,
             started_at_ms: Some(2_100),
             due_at_ms: None,
+            awaits_others: false,
             finished_at_ms: status.is_final().then_some(2_500),
             output: (status == RunStatus::Completed).then(|| raw_json(r#"{"ok":true}"#)),
             error: None,

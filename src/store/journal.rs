@@ -28,6 +28,11 @@ impl Store {
             .await
     }
 
+    /// The unfinished runs whose parent this run is. A point read.
+    pub fn unfinished_children(&self, run_sequence: i64) -> Result<Vec<RunId>, StoreError> {
+        self.read(|connection| unfinished_children(connection, run_sequence))
+    }
+
     /// A run's events from `from` on. A point read.
     pub fn journal(&self, run_sequence: i64, from: u64) -> Result<Vec<Recorded>, StoreError> {
         self.read(|connection| read(connection, run_sequence, from, usize::MAX))
@@ -59,8 +64,8 @@ fn position(run_sequence: i64, event: u64) -> Result<i64, StoreError> {
 }
 
 pub(super) const ADVANCE: &str = "
-    UPDATE run SET status = ?3, event_count = ?2 + ?4, started_at_ms = ?5, due_at_ms = ?6, finished_at_ms = ?7,
-        output = ?8, error = ?9
+    UPDATE run SET status = ?3, event_count = ?2 + ?4, started_at_ms = ?5, due_at_ms = ?6, awaits_others = ?7,
+        finished_at_ms = ?8, output = ?9, error = ?10
     WHERE sequence = ?1 AND event_count = ?2 AND (status = 'pending' OR status = 'running')";
 
 fn append(
@@ -76,6 +81,7 @@ fn append(
         chunk.count,
         row.started_at_ms,
         row.due_at_ms,
+        row.awaits_others,
         row.finished_at_ms,
         row.output.as_ref().map(|output| output.get()),
         row.error.as_ref().map(column::to_json).transpose()?,
@@ -111,6 +117,16 @@ pub(super) fn insert_chunk(
 pub(super) const UNFINISHED_CHILDREN: &str = "
     SELECT id FROM run WHERE parent = ?1 AND (status = 'pending' OR status = 'running') ORDER BY sequence";
 
+fn unfinished_children(
+    connection: &Connection,
+    run_sequence: i64,
+) -> Result<Vec<RunId>, StoreError> {
+    connection
+        .prepare_cached(UNFINISHED_CHILDREN)?
+        .query_and_then([run_sequence], |row| column::id(row, 0))?
+        .collect()
+}
+
 fn cancel_with_children(
     connection: &Connection,
     id: &RunId,
@@ -124,11 +140,7 @@ fn cancel_with_children(
     };
     let mut next = 0;
     while let Some(parent) = cancelled.get(next).map(|run| run.summary.sequence) {
-        let children: Vec<RunId> = connection
-            .prepare_cached(UNFINISHED_CHILDREN)?
-            .query_and_then([parent], |row| column::id(row, 0))?
-            .collect::<Result<_, StoreError>>()?;
-        for child in children {
+        for child in unfinished_children(connection, parent)? {
             if let Edit::Done(run) = cancel(connection, &child, by, now_ms)? {
                 cancelled.push(run);
             }
@@ -165,6 +177,7 @@ fn cancel(
             status: RunStatus::Cancelled,
             started_at_ms: run.summary.started_at_ms,
             due_at_ms: None,
+            awaits_others: false,
             finished_at_ms: Some(now_ms),
             output: None,
             error: None,

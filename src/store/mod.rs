@@ -4,6 +4,7 @@
 //! One thread writes (`writer`), a pool of connections reads (`readers`). Point reads are plain functions and may be called
 //! on an async worker; lists and scans are `async` and run on the blocking pool.
 
+mod answers;
 mod audit;
 #[cfg(test)]
 mod audit_tests;
@@ -37,6 +38,7 @@ mod writer;
 #[cfg(test)]
 mod writer_tests;
 
+pub use answers::Answer;
 pub use doctor::{Finding, inspect};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
 pub use workflows::{WorkflowDraft, WorkflowEdit};

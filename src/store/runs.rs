@@ -90,6 +90,8 @@ pub struct RunRow {
     pub started_at_ms: Option<i64>,
     /// Until when nothing has to be done for it; `None` when it is under way or has ended.
     pub due_at_ms: Option<i64>,
+    /// Whether it waits for an answer or the end of another run too.
+    pub awaits_others: bool,
     /// When it ended: there is a moment exactly when the status is final.
     pub finished_at_ms: Option<i64>,
     /// The output of a completed run.
@@ -116,6 +118,8 @@ pub struct OpenRun {
     pub id: RunId,
     /// Until when nothing has to be done for it.
     pub due_at_ms: Option<i64>,
+    /// Whether it waits for an answer or the end of another run too.
+    pub awaits_others: bool,
 }
 
 impl Store {
@@ -139,6 +143,7 @@ impl Store {
                         sequence: row.get(0)?,
                         id: column::id(row, 1)?,
                         due_at_ms: row.get(2)?,
+                        awaits_others: row.get(3)?,
                     })
                 })?
                 .collect()
@@ -159,7 +164,7 @@ impl Store {
 }
 
 pub(super) const OPEN_RUNS: &str = "
-    SELECT sequence, id, due_at_ms FROM run INDEXED BY run_unfinished
+    SELECT sequence, id, due_at_ms, awaits_others FROM run INDEXED BY run_unfinished
     WHERE status = 'pending' OR status = 'running' ORDER BY sequence";
 
 pub(super) const FORGET_IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE expires_at_ms < ?1";

@@ -121,6 +121,7 @@ fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
         status: RunStatus::Pending,
         started_at_ms: None,
         due_at_ms: None,
+        awaits_others: false,
         finished_at_ms: None,
         output: None,
         error: None,
@@ -131,9 +132,9 @@ fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
     };
     let mut statement = connection.prepare_cached(
         "INSERT INTO run (id, workflow, workflow_version, definition, status, event_count, trigger_type,
-            created_at_ms, started_at_ms, due_at_ms, finished_at_ms, started_by, root_id, retry_of, parent, depth,
+            created_at_ms, started_at_ms, due_at_ms, awaits_others, finished_at_ms, started_by, root_id, retry_of, parent, depth,
             error, trigger_data, input, output)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
     )?;
     statement.execute(rusqlite::params![
         run.id.as_str(),
@@ -146,6 +147,7 @@ fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
         run.created_at_ms,
         row.started_at_ms,
         row.due_at_ms,
+        row.awaits_others,
         row.finished_at_ms,
         run.started_by,
         run.root_id.as_str(),

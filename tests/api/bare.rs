@@ -86,6 +86,9 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let engine_options = EngineOptions {
         max_running_runs: 1,
         max_output_bytes: 1024,
+        max_iterations: 100,
+        max_depth: 10,
+        link_key: [7; 32],
         max_input_bytes: 1024,
         environment: BTreeMap::new(),
     };

@@ -1,9 +1,13 @@
 //! Runs through the native door: how they start, go on, wait, fail, are cancelled and retried.
 //! Calls go to a local server that counts them; time is a clock that the test moves.
 
+mod approvals;
 mod cancel;
+mod children;
 mod idempotency;
 mod listing;
+mod loops;
+mod parallel;
 mod retries;
 mod retry;
 mod start;

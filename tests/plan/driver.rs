@@ -2,7 +2,7 @@
 
 use super::fold;
 use super::generated::{Result, Spec, id, output, result_of};
-use flowlatch::model::plan::{Kind, Next, Outcome, Plan, RunState, Task, next, retry};
+use flowlatch::model::plan::{Activation, Kind, Next, Outcome, Plan, RunState, Task, next, retry};
 use flowlatch::model::run::{Event, RunStatus, StepError};
 use std::sync::Arc;
 
@@ -44,10 +44,11 @@ impl<'a> Driver<'a> {
     }
 
     fn recover(&mut self) {
-        let lost: Vec<(usize, u32)> = self.state.under_way().collect();
-        for (node, attempt) in lost {
+        let lost: Vec<Activation> = self.state.under_way().collect();
+        for step in lost {
+            let attempt = self.state.record(self.plan, step).unwrap().attempts;
             self.record(Event::StepUnknown {
-                step: id(node),
+                step: id(step.node),
                 attempt,
             });
         }
@@ -76,15 +77,16 @@ impl<'a> Driver<'a> {
 
     fn perform(&mut self, task: &Task) {
         match *task {
-            Task::Wake { node, due_ms } => {
+            Task::Wake { step, due_ms } => {
                 self.now_ms = self.now_ms.max(due_ms);
-                self.complete(node, None);
+                self.complete(step.node, None);
             }
             Task::Attempt {
-                node,
+                step,
                 attempt,
                 not_before_ms,
             } => {
+                let node = step.node;
                 self.now_ms = self.now_ms.max(not_before_ms.unwrap_or(0));
                 self.started.push(node);
                 if self.specs[node].kind == Kind::Effect {
@@ -97,13 +99,15 @@ impl<'a> Driver<'a> {
                         return self.recover();
                     }
                 }
-                self.attempt(node, attempt);
+                self.attempt(step, attempt);
             }
+            ref other => panic!("there are no loops here: {other:?}"),
         }
     }
 
-    fn attempt(&mut self, node: usize, attempt: u32) {
-        let failures = self.state.record(node).unwrap().failures;
+    fn attempt(&mut self, step: Activation, attempt: u32) {
+        let node = step.node;
+        let failures = self.state.record(self.plan, step).unwrap().failures;
         let error = match result_of(&self.specs[node], failures as usize) {
             Result::Good { way } => {
                 return match self.specs[node].kind {
@@ -118,9 +122,11 @@ impl<'a> Driver<'a> {
             Result::Transient => StepError::transient("HTTP_STATUS", "503"),
             Result::Fatal => StepError::fatal("HTTP_STATUS", "404"),
         };
+        let name = id(node);
         let node = &self.plan.nodes[node];
         self.record(retry::after_failure(
             node,
+            name,
             attempt,
             failures,
             error,

@@ -114,6 +114,7 @@ pub(crate) fn definition(specs: &[Spec]) -> Value {
                 step["type"] = json!("condition");
                 step["config"] = json!({"then": ids(&spec.then), "else": ids(&spec.otherwise)});
             }
+            other => panic!("no spec is {other:?}"),
         }
         if spec.continues {
             step["errorHandling"] =

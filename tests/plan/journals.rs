@@ -28,13 +28,23 @@ fn end(plan: &Plan, state: &RunState) -> Value {
     };
     let task = |task: Task| match task {
         Task::Attempt {
-            node,
+            step,
             attempt,
             not_before_ms,
         } => {
-            json!({"attempt": attempt, "step": plan.nodes[node].id, "notBefore": not_before_ms})
+            json!({"attempt": attempt, "step": state.name_of(plan, step), "notBefore": not_before_ms})
         }
-        Task::Wake { node, due_ms } => json!({"wake": plan.nodes[node].id, "due": due_ms}),
+        Task::Wake { step, due_ms } => {
+            json!({"wake": state.name_of(plan, step), "due": due_ms})
+        }
+        Task::Expire { step, due_ms } => {
+            json!({"expire": state.name_of(plan, step), "due": due_ms})
+        }
+        Task::Decide { step, index } => {
+            json!({"decide": state.name_of(plan, step), "index": index})
+        }
+        Task::Collect { step } => json!({"collect": state.name_of(plan, step)}),
+        Task::ExpireRun { due_ms } => json!({"expireRun": due_ms}),
     };
     let next = match next(plan, state) {
         Next::Do(tasks) => tasks.into_iter().map(task).collect(),
@@ -46,9 +56,9 @@ fn end(plan: &Plan, state: &RunState) -> Value {
     json!({
         "status": state.status().as_str(),
         "nextSequence": state.next_sequence(),
-        "underWay": state.under_way().map(|(node, attempt)| (plan.nodes[node].id.clone(), attempt)).collect::<Vec<_>>(),
+        "underWay": state.under_way().map(|step| (state.name_of(plan, step), state.record(plan, step).unwrap().attempts)).collect::<Vec<_>>(),
         "next": next,
-        "steps": plan.nodes.iter().zip(state.records()).map(step).collect::<Vec<_>>()
+        "steps": state.top_records(plan).map(|(at, record)| (&plan.nodes[at], record)).map(step).collect::<Vec<_>>()
     })
 }
 

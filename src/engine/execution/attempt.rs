@@ -2,11 +2,12 @@
 //! May not know when results are committed, but for the start of an attempt with effects. Promise: a panic in a step's own
 //! code, or in the rendering of its configuration, fails that step and nothing else; what is noted can be read back.
 
+use super::flights::{Flight, Landed};
 use super::{Execution, Halt};
 use crate::engine::step::{self, Behaviour, Done, Effects};
-use crate::model::plan::{NodeIndex, after_failure};
+use crate::model::plan::{Activation, FrameId};
 use crate::model::run::{Event, RunStatus, StepError};
-use crate::model::template::Scope;
+use crate::model::template::{LoopScope, Scope, Template};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -21,130 +22,161 @@ const MAX_OUTPUT_LEVELS: usize = 100;
 impl Execution {
     pub(super) async fn attempt(
         &mut self,
-        node: NodeIndex,
+        step: Activation,
         attempt: u32,
         now_ms: i64,
     ) -> Result<(), Halt> {
-        let plan_node = &self.definition.plan.nodes[node];
+        let plan_node = &self.definition.plan.nodes[step.node];
         let Some(step_type) = step::find(plan_node.step_type) else {
-            let error = StepError::fatal(
-                "INTERNAL",
-                format!("there is no step type `{}`", plan_node.step_type),
-            );
-            return self.failed(node, attempt, error);
+            let message = format!("there is no step type `{}`", plan_node.step_type);
+            return self.failed(step, attempt, StepError::fatal("INTERNAL", message));
         };
-        let config = match guarded(|| self.render(node, now_ms)) {
+        let config = match self.config_of(step, now_ms) {
             Ok(config) => config,
-            Err(error) => return self.failed(node, attempt, error),
+            Err(error) => return self.failed(step, attempt, error),
         };
-        match step_type.behaviour {
-            Behaviour::Pure(run) => match guarded(|| run(&config)) {
-                Ok(done) => self.completed(node, done),
-                Err(error) => self.failed(node, attempt, error),
-            },
-            Behaviour::Wait(duration) => match guarded(|| duration(&config)) {
-                Ok(wait_ms) => {
-                    let until_ms = now_ms.saturating_add(wait_ms);
-                    self.note(&Event::StepWaiting {
-                        step: self.name_of(node),
-                        until_ms,
-                    })
-                }
-                Err(error) => self.failed(node, attempt, error),
+        let noted = match step_type.behaviour {
+            Behaviour::Pure(run) => guarded(|| run(&config)).map(|done| self.completed(step, done)),
+            Behaviour::Wait(duration) => guarded(|| duration(&config)).map(|wait_ms| {
+                self.note(&Event::StepWaiting {
+                    step: self.name_of(step),
+                    until_ms: now_ms.saturating_add(wait_ms),
+                })
+            }),
+            Behaviour::Ask(question) => {
+                guarded(|| question(&config)).map(|question| self.ask(step, question, now_ms))
+            }
+            Behaviour::Iterate(round) => {
+                let round = guarded(|| round(&config)).and_then(|round| self.checked(step, round));
+                round.map(|round| self.iterate(step, round, now_ms))
+            }
+            Behaviour::Child(request) => match guarded(|| request(&config)) {
+                Ok(request) => return self.begin_child(step, attempt, request, now_ms).await,
+                Err(error) => Err(error),
             },
             Behaviour::Compute(call) => {
-                let effects = self.effects(node, now_ms);
-                match self.call_outside(call(&effects, config)).await? {
-                    Ok(output) => self.completed(node, Done { output, way: None }),
-                    Err(error) => self.failed(node, attempt, error),
-                }
+                let flight = flight(call, self.effects(step, now_ms), config);
+                self.flights.take_off(step, attempt, flight);
+                Ok(Ok(()))
             }
             Behaviour::Effect(call) => {
-                self.note(&Event::StepStarted {
-                    step: self.name_of(node),
+                let started = self.note(&Event::StepStarted {
+                    step: self.name_of(step),
                     attempt,
-                })?;
-                self.commit(self.row(RunStatus::Running)).await?;
-                let effects = self.effects(node, now_ms);
-                let result = self.call_outside(call(&effects, config)).await?;
-                match result {
-                    Ok(output) => self.completed(node, Done { output, way: None }),
-                    Err(error) => self.failed(node, attempt, error),
-                }
+                });
+                let flight = flight(call, self.effects(step, now_ms), config);
+                self.flights.will_depart(step, attempt, flight);
+                Ok(started)
             }
-        }
-    }
-
-    /// Waits for a call, which keeps to its timeout itself, or for the run's cancel, which drops it.
-    async fn call_outside(
-        &mut self,
-        call: BoxFuture<'_, Result<Value, StepError>>,
-    ) -> Result<Result<Value, StepError>, Halt> {
-        let call = AssertUnwindSafe(call).catch_unwind();
-        let call = async { call.await.unwrap_or_else(|_| Err(panicked())) };
-        let Some(claim) = self.claim.as_mut() else {
-            return Ok(call.await);
         };
-        tokio::select! {
-            result = call => Ok(result),
-            () = claim.cancelled() => Err(Halt::Over),
+        match noted {
+            Ok(noted) => noted,
+            Err(error) => self.failed(step, attempt, error),
         }
     }
 
-    fn effects(&self, node: NodeIndex, now_ms: i64) -> Effects {
+    /// Commits the starts of what is about to be done outside, and does it.
+    pub(super) async fn depart(&mut self) -> Result<(), Halt> {
+        if self.flights.has_departing() {
+            self.commit(self.row(RunStatus::Running)).await?;
+            self.flights.depart();
+        }
+        Ok(())
+    }
+
+    /// Notes how an attempt ended. Of a step that was dropped meanwhile nothing is noted.
+    pub(super) fn land(&mut self, landed: Landed) -> Result<(), Halt> {
+        let Landed {
+            step,
+            attempt,
+            result,
+        } = landed;
+        if !self.state.is_open(&self.definition.plan, step) {
+            return Ok(());
+        }
+        match result {
+            Ok(output) => self.completed(step, Done { output, way: None })?,
+            Err(error) => self.failed(step, attempt, error)?,
+        }
+        self.drop_closed();
+        Ok(())
+    }
+
+    /// Drops what is being done for steps that are not open any more.
+    pub(super) fn drop_closed(&mut self) {
+        let (plan, state) = (&self.definition.plan, &self.state);
+        self.flights.keep(|step| state.is_open(plan, step));
+    }
+
+    fn effects(&self, step: Activation, now_ms: i64) -> Effects {
         Effects {
             outbound: self.shared.outbound.clone(),
-            idempotency_key: format!(
-                "{}:{}",
-                self.run.root_id, self.definition.plan.nodes[node].id
-            ),
-            timeout_ms: self.definition.plan.nodes[node].timeout_ms,
+            idempotency_key: format!("{}:{}", self.run.root_id, self.name_of(step)),
+            timeout_ms: self.definition.plan.nodes[step.node].timeout_ms,
             now_ms,
         }
     }
 
-    fn render(&self, node: NodeIndex, now_ms: i64) -> Result<Value, StepError> {
+    /// The step's configuration with its templates replaced.
+    pub(super) fn config_of(&self, step: Activation, now_ms: i64) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
-        let step_output = |id: &str| self.state.output_of(plan, id);
+        let loops = self.state.loops_around(plan, step.frame);
+        self.render(&plan.nodes[step.node].config, step.frame, &loops, now_ms)
+    }
+
+    /// A template as the steps of a frame see it.
+    pub(super) fn render(
+        &self,
+        template: &Template,
+        frame: FrameId,
+        loops: &[LoopScope<'_>],
+        now_ms: i64,
+    ) -> Result<Value, StepError> {
+        let plan = &self.definition.plan;
         let scope = Scope {
             input: &self.input,
-            step_output: &step_output,
+            trigger: &self.trigger,
+            loops,
+            step_output: &|id| self.state.output_of(plan, frame, id),
+            secret: &|_| None,
+            approval_url: &|id| {
+                let node = plan.index_of(id)?;
+                let name = self.state.name_of(plan, Activation { frame, node });
+                Some(self.shared.links.url(&self.run.summary.id, &name))
+            },
             variables: &plan.variables,
             env: &self.shared.options.environment,
             now_ms,
             run_id: self.run.summary.id.as_str(),
             run_started_at_ms: self.run.summary.started_at_ms.unwrap_or(now_ms),
         };
-        plan.nodes[node]
-            .config
-            .render(&scope)
-            .map_err(|error| StepError::fatal("TEMPLATE", error.to_string()))
+        guarded(|| {
+            template
+                .render(&scope)
+                .map_err(|error| StepError::fatal("TEMPLATE", error.to_string()))
+        })
     }
 
-    fn completed(&mut self, node: NodeIndex, done: Done) -> Result<(), Halt> {
+    pub(super) fn completed(&mut self, step: Activation, done: Done) -> Result<(), Halt> {
         let max_bytes = self.shared.options.max_output_bytes;
         let output = Arc::new(cut_to(done.output, max_bytes));
         self.note(&Event::StepCompleted {
-            step: self.name_of(node),
+            step: self.name_of(step),
             output,
             way: done.way,
         })
     }
+}
 
-    fn failed(&mut self, node: NodeIndex, attempt: u32, error: StepError) -> Result<(), Halt> {
-        let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / (f64::from(u32::MAX) + 1.0);
-        let failed_before = self.state.record(node).map_or(0, |record| record.failures);
-        let plan_node = &self.definition.plan.nodes[node];
-        let event = after_failure(
-            plan_node,
-            attempt,
-            failed_before,
-            error,
-            self.shared.clock.now_ms(),
-            random,
-        );
-        self.note(&event)
-    }
+/// A step's own work, which keeps to its timeout itself. A panic in it fails the step.
+fn flight(
+    call: for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>,
+    effects: Effects,
+    config: Value,
+) -> Flight {
+    let work = async move { call(&effects, config).await };
+    let work = AssertUnwindSafe(work).catch_unwind();
+    Box::pin(async { work.await.unwrap_or_else(|_| Err(panicked())) })
 }
 
 /// Runs a step's own code so that a panic in it fails the step and nothing else.

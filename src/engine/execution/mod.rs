@@ -2,24 +2,31 @@
 //! May not know how runs are started or woken. Promise: what happened is in the journal before anybody is told, a step with
 //! effects is recorded before it is called, and everything pure shares the next commit.
 
+mod asking;
 mod attempt;
+mod child;
+mod flights;
+mod nested;
 mod recording;
+mod waiting;
 
 use super::logs::fold;
 use super::start::Telling;
 use super::under_way::Claim;
 use super::workflows::CompiledDefinition;
 use super::{EngineError, Shared, step};
-use crate::model::plan::{Next, NodeIndex, Outcome, RunState, Task, in_words, next};
-use crate::model::run::{Event, Run, RunError, RunStatus};
+use crate::model::plan::{Activation, Next, Outcome, RunState, Task, in_words, next};
+use crate::model::run::{Event, Run, RunError, RunStatus, StepError};
 use crate::store::NewRun;
+use flights::Flights;
+use futures_util::future::BoxFuture;
 use recording::OpenChunk;
 use serde_json::{Value, value::to_raw_value};
 use std::sync::Arc;
 
 /// Why a run does not go on now.
 enum Halt {
-    /// It waits for a moment; the timers have it.
+    /// It waits for a moment, an answer or another run; whoever brings that wakes it.
     Parked,
     /// It was cancelled, or its caller was told why it never began.
     Over,
@@ -35,11 +42,17 @@ pub(super) struct Execution {
     unrecorded: Option<Box<NewRun>>,
     definition: Arc<CompiledDefinition>,
     input: Value,
+    /// What `{{trigger}}` shows.
+    trigger: Value,
     state: RunState,
     chunk: OpenChunk,
     telling: Telling,
     /// The right to drive the run; given back when it is parked.
     claim: Option<Claim>,
+    /// What is being done outside.
+    flights: Flights,
+    /// Whether somebody may have answered, or another run may have ended, since that was looked at.
+    has_news: bool,
 }
 
 impl Execution {
@@ -53,20 +66,21 @@ impl Execution {
         telling: Telling,
     ) -> Execution {
         let state = RunState::new(&definition.plan);
-        let unrecorded = Some(Box::new(new_run));
         // Its id is new, so nobody else can have it.
         let claim = shared.under_way.claim(&run.summary.id);
-        let (run, chunk) = (Box::new(run), OpenChunk::default());
         Execution {
+            trigger: trigger_of(&run),
             shared,
-            run,
-            unrecorded,
+            run: Box::new(run),
+            unrecorded: Some(Box::new(new_run)),
             definition,
             input,
             state,
-            chunk,
+            chunk: OpenChunk::default(),
             telling,
             claim,
+            flights: Flights::default(),
+            has_news: false,
         }
     }
 
@@ -95,22 +109,24 @@ impl Execution {
         let from = journal.last().map_or(0, |last| last.sequence + 1);
         // What the journal says is newer than the row that was read before it.
         run.summary.started_at_ms = state.started_at_ms();
-        let chunk = OpenChunk::beginning_at(from);
-        let (run, telling) = (Box::new(run), Telling::default());
         let mut execution = Execution {
+            trigger: trigger_of(&run),
             shared,
-            run,
+            run: Box::new(run),
             unrecorded: None,
             definition,
             input,
             state,
-            chunk,
-            telling,
+            chunk: OpenChunk::beginning_at(from),
+            telling: Telling::default(),
             claim: Some(claim),
+            flights: Flights::default(),
+            has_news: true,
         };
-        let under_way: Vec<(NodeIndex, u32)> = execution.state.under_way().collect();
-        for (node, attempt) in under_way {
-            let step = execution.name_of(node);
+        let under_way: Vec<Activation> = execution.state.under_way().collect();
+        for step in under_way {
+            let attempt = execution.attempts_of(step);
+            let step = execution.name_of(step);
             execution.push(&Event::StepUnknown { step, attempt })?;
         }
         Ok(Some(execution))
@@ -131,55 +147,83 @@ impl Execution {
         events.iter().try_for_each(|event| self.push(event))
     }
 
-    /// Goes on until the run has ended, waits for a moment, or the server stops.
-    pub(super) async fn drive(mut self) {
-        while self.go_one_step().await.is_ok() {}
+    /// Goes on until the run has ended, waits, or the server stops. Boxed, since a run may start others: a future must not
+    /// hold its own type.
+    pub(super) fn drive(mut self) -> BoxFuture<'static, ()> {
+        Box::pin(async move { while self.go_on().await.is_ok() {} })
     }
 
-    async fn go_one_step(&mut self) -> Result<(), Halt> {
+    /// One look at the plan, and all that it says to do now.
+    async fn go_on(&mut self) -> Result<(), Halt> {
         if self.shared.is_stopping() && self.unrecorded.is_none() {
-            self.commit(self.row(RunStatus::Running)).await?;
-            return Err(Halt::Stopping);
+            return self.wind_up().await;
         }
-        match next(&self.definition.plan, &self.state) {
-            Next::Finish(outcome) => self.finish(outcome).await?,
-            Next::Do(tasks) => match tasks.into_iter().next() {
-                Some(task) => self.perform(task).await?,
-                None => return Err(Halt::Over),
-            },
-            Next::Wait | Next::Ended => return Err(Halt::Over),
+        self.look_around().await?;
+        let tasks = match next(&self.definition.plan, &self.state) {
+            Next::Finish(outcome) => return self.finish(outcome).await,
+            Next::Ended => return Err(Halt::Over),
+            Next::Do(tasks) => tasks,
+            Next::Wait => Vec::new(),
+        };
+        let now_ms = self.shared.clock.now_ms();
+        let mut due_ms: Option<i64> = None;
+        let mut has_begun = false;
+        for task in tasks {
+            match task.due_ms().filter(|due_ms| *due_ms > now_ms) {
+                Some(later_ms) => due_ms = Some(due_ms.map_or(later_ms, |due| due.min(later_ms))),
+                None => has_begun |= self.perform(task, now_ms).await?,
+            }
         }
-        self.commit_when_due().await
+        self.depart().await?;
+        if has_begun {
+            self.commit_when_due().await
+        } else {
+            self.wait(due_ms).await
+        }
     }
 
-    async fn perform(&mut self, task: Task) -> Result<(), Halt> {
-        let now_ms = self.shared.clock.now_ms();
-        match task {
-            Task::Attempt {
-                not_before_ms: Some(due_ms),
-                ..
-            }
-            | Task::Wake { due_ms, .. }
-                if due_ms > now_ms =>
-            {
-                self.park(due_ms).await
-            }
-            Task::Wake { node, .. } => {
-                let step = self.name_of(node);
-                let began_ms = self
-                    .state
-                    .record(node)
-                    .and_then(|record| record.started_at_ms);
-                let waited_ms = now_ms - began_ms.unwrap_or(now_ms);
-                let output = Arc::new(step::wait::output(waited_ms, now_ms));
-                self.note(&Event::StepCompleted {
-                    step,
-                    output,
-                    way: None,
-                })
-            }
-            Task::Attempt { node, attempt, .. } => self.attempt(node, attempt, now_ms).await,
+    /// Does one task. False when there was nothing to do: it is being done already.
+    async fn perform(&mut self, task: Task, now_ms: i64) -> Result<bool, Halt> {
+        // A task before this one may have ended the step with what it is inside of.
+        let is_over = |step| !self.state.is_open(&self.definition.plan, step);
+        if task
+            .step()
+            .is_some_and(|step| self.flights.has(step) || is_over(step))
+        {
+            return Ok(false);
         }
+        match task {
+            Task::Attempt { step, attempt, .. } => self.attempt(step, attempt, now_ms).await?,
+            Task::Wake { step, .. } => self.wake_up(step, now_ms)?,
+            Task::Expire { step, .. } => self.expire(step).await?,
+            Task::Decide { step, index } => self.decide(step, index, now_ms)?,
+            Task::Collect { step } => self.collect(step)?,
+            Task::ExpireRun { .. } => {
+                let timeout_ms = self.definition.plan.settings.timeout_ms.unwrap_or_default();
+                let error = RunError {
+                    code: "TIMEOUT".to_owned(),
+                    message: format!(
+                        "the run took longer than the {timeout_ms} ms that `settings.timeoutMs` allows"
+                    ),
+                    step_id: None,
+                };
+                self.finish(Outcome::Failed(error)).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// The moment of a `wait` has come.
+    fn wake_up(&mut self, step: Activation, now_ms: i64) -> Result<(), Halt> {
+        let record = self.state.record(&self.definition.plan, step);
+        let began_ms = record.and_then(|record| record.started_at_ms);
+        let waited_ms = now_ms - began_ms.unwrap_or(now_ms);
+        let output = Arc::new(step::wait::output(waited_ms, now_ms));
+        self.note(&Event::StepCompleted {
+            step: self.name_of(step),
+            output,
+            way: None,
+        })
     }
 
     async fn finish(&mut self, outcome: Outcome) -> Result<(), Halt> {
@@ -212,21 +256,63 @@ impl Execution {
         }
         row.started_at_ms = self.run.summary.started_at_ms;
         self.commit(row).await?;
+        // Whoever goes on now may drive a run that needs this one's claim.
+        self.claim = None;
+        self.shared.run_ended(&self.run.summary.id);
+        if self.run.summary.status == RunStatus::Failed {
+            self.shared
+                .clone()
+                .cancel_children(self.run.summary.sequence)
+                .await;
+        }
         self.telling.finished(&self.run);
         Err(Halt::Over)
     }
 
-    async fn park(&mut self, due_ms: i64) -> Result<(), Halt> {
-        let mut row = self.row(RunStatus::Running);
-        row.due_at_ms = Some(due_ms);
-        self.commit(row).await?;
-        // Whoever wakes the run claims it anew.
-        self.claim = None;
-        self.shared.timers.park(self.run.summary.sequence, due_ms);
-        Err(Halt::Parked)
+    /// The server stops: what is being done outside is waited for, nothing else is begun.
+    async fn wind_up(&mut self) -> Result<(), Halt> {
+        self.commit(self.row(RunStatus::Running)).await?;
+        if self.flights.is_empty() {
+            return Err(Halt::Stopping);
+        }
+        let landed = self.flights.next().await;
+        self.land(landed)
     }
 
-    fn name_of(&self, node: NodeIndex) -> String {
-        self.definition.plan.nodes[node].id.clone()
+    fn name_of(&self, step: Activation) -> String {
+        self.state.name_of(&self.definition.plan, step)
     }
+
+    fn attempts_of(&self, step: Activation) -> u32 {
+        let record = self.state.record(&self.definition.plan, step);
+        record.map_or(0, |record| record.attempts)
+    }
+
+    /// Notes that an attempt has failed, and decides whether there is another one.
+    fn failed(&mut self, step: Activation, attempt: u32, error: StepError) -> Result<(), Halt> {
+        let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / (f64::from(u32::MAX) + 1.0);
+        let plan = &self.definition.plan;
+        let failed_before = self
+            .state
+            .record(plan, step)
+            .map_or(0, |record| record.failures);
+        let event = crate::model::plan::after_failure(
+            &plan.nodes[step.node],
+            self.name_of(step),
+            attempt,
+            failed_before,
+            error,
+            self.shared.clock.now_ms(),
+            random,
+        );
+        self.note(&event)
+    }
+}
+
+/// What the trigger handed over; a run's own trigger data was JSON when it was recorded.
+fn trigger_of(run: &Run) -> Value {
+    run.trigger_data
+        .as_ref()
+        .and_then(|data| serde_json::from_str(data.get()).ok())
+        .unwrap_or_default()
 }

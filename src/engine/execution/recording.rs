@@ -33,6 +33,7 @@ impl Execution {
             status,
             started_at_ms: self.run.summary.started_at_ms,
             due_at_ms: None,
+            awaits_others: false,
             finished_at_ms: None,
             output: None,
             error: None,
@@ -120,7 +121,7 @@ impl Execution {
     }
 
     async fn commit_further(&mut self, row: &RunRow) -> Result<(), Halt> {
-        if self.chunk.count == 0 && row.due_at_ms.is_none() {
+        if self.chunk.count == 0 && row.due_at_ms.is_none() && !row.awaits_others {
             return Ok(());
         }
         loop {

@@ -2,22 +2,33 @@
 //! May not know journals or plans beyond the shape of a step. Promise: a step type is added by one file and one line here.
 
 mod api_request;
+pub(super) mod approval;
 mod condition;
 mod field;
 pub mod form;
+mod loop_step;
+mod parallel;
+mod subworkflow;
 mod transform;
 pub mod wait;
 
+pub(super) use condition::condition_holds;
+
 use crate::engine::outbound::Outbound;
+use crate::id::WorkflowId;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// Every step type.
-const STEP_TYPES: [StepType; 4] = [
+const STEP_TYPES: [StepType; 8] = [
     api_request::STEP_TYPE,
+    approval::STEP_TYPE,
     condition::STEP_TYPE,
+    loop_step::STEP_TYPE,
+    parallel::STEP_TYPE,
+    subworkflow::STEP_TYPE,
     transform::STEP_TYPE,
     wait::STEP_TYPE,
 ];
@@ -64,6 +75,47 @@ pub enum Behaviour {
     Effect(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>),
     /// How long to wait, in milliseconds.
     Wait(fn(&Value) -> Result<i64, StepError>),
+    /// What to ask.
+    Ask(fn(&Value) -> Result<Question, StepError>),
+    /// What to go over.
+    Iterate(fn(&Value) -> Result<Round, StepError>),
+    /// Which run to start.
+    Child(fn(&Value) -> Result<ChildRequest, StepError>),
+}
+
+/// What an approval asks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// What is shown to whom it may concern.
+    pub request: Value,
+    /// How long to wait for the answer, in milliseconds.
+    pub timeout_ms: Option<i64>,
+}
+
+/// What a loop or a parallel step goes over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Round {
+    /// One item for each iteration.
+    pub items: Option<Vec<Value>>,
+    /// How many iterations or branches there are, or at most are where conditions decide.
+    pub count: u32,
+    /// How long all of it may take, in milliseconds.
+    pub timeout_ms: Option<i64>,
+}
+
+/// Another run that a step starts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChildRequest {
+    /// Which workflow.
+    pub workflow_id: WorkflowId,
+    /// The run's input.
+    pub input: Value,
+    /// Whether the step ends with the run, and not with its start.
+    pub waits: bool,
+    /// How long the run may take, in milliseconds.
+    pub timeout_ms: Option<i64>,
+    /// The same key within 24 hours is the same run.
+    pub idempotency_key: Option<String>,
 }
 
 /// The result of a pure step.
@@ -103,11 +155,26 @@ mod tests {
                 Behaviour::Compute(_) => rule.kind == Kind::Pure,
                 Behaviour::Effect(_) => rule.kind == Kind::Effect,
                 Behaviour::Wait(_) => rule.kind == Kind::Wait,
+                Behaviour::Ask(_) => rule.kind == Kind::Ask,
+                Behaviour::Iterate(_) => rule.kind.is_composite(),
+                Behaviour::Child(_) => rule.kind == Kind::Child,
             };
             assert!(fits, "{}", rule.name);
         }
         let names: Vec<_> = rules().iter().map(|rule| rule.name).collect();
-        assert_eq!(names, ["api.request", "condition", "transform", "wait"]);
+        assert_eq!(
+            names,
+            [
+                "api.request",
+                "approval",
+                "condition",
+                "loop",
+                "parallel",
+                "subworkflow",
+                "transform",
+                "wait"
+            ]
+        );
         assert!(find("Condition").is_none() && find("").is_none());
     }
 }

@@ -26,6 +26,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         name: "wait",
         description: "Waits for a while; the time is kept over restarts.",
         kind: Kind::Wait,
+        raw: &[],
         check,
     },
     behaviour: Behaviour::Wait(duration_ms),

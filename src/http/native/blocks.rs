@@ -159,7 +159,7 @@ async fn list(_ctx: Ctx, asked: ListQuery) -> Answer {
 }
 
 async fn get(ctx: Ctx) -> Answer {
-    let wanted = ctx.word(0);
+    let wanted = ctx.text(0);
     let mut blocks = blocks();
     let found = blocks.find(|block| block.block_type == wanted);
     ok(&found.ok_or(Problem::NotFound("block"))?)
@@ -176,7 +176,7 @@ fn blocks() -> impl Iterator<Item = BlockView> {
         let block_type = rule.name.replace('.', "_");
         Some(block(form, block_type, rule.description, kind))
     });
-    let triggers = form::triggers().iter().map(|form| {
+    let triggers = form::of_triggers().iter().map(|form| {
         let block_type = format!("{}_trigger", form.name);
         block(form, block_type, "Starts runs.", Kind::Triggers)
     });

@@ -1,6 +1,7 @@
 //! The native door, the Workflows API: `{"success":true,"data":…}` and `{"success":false,"error":{"code","message"}}`.
 //! May not know other doors. Promise: every answer is in this envelope, dates are ISO 8601 UTC, names are camelCase.
 
+mod approvals;
 mod audit;
 mod blocks;
 mod canvas;
@@ -34,6 +35,7 @@ type Answer = Result<Response, Problem>;
 /// Every endpoint of the native door.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     [
+        approvals::endpoints(),
         audit::endpoints(),
         blocks::endpoints(),
         canvas::endpoints(),

@@ -139,6 +139,8 @@ pub(super) struct RunView<'a> {
 pub(super) struct LogView<'a> {
     /// The step's id in the definition.
     step_id: &'a str,
+    /// The id with the iterations and branches that it stands in: `each[2].charge`.
+    activation: &'a str,
     /// Its name.
     step_name: Option<&'a str>,
     /// Its type.
@@ -216,6 +218,7 @@ pub(super) fn log_view(step: &StepLog) -> LogView<'_> {
     let record = &step.record;
     LogView {
         step_id: &step.id,
+        activation: &step.activation,
         step_name: step.name.as_deref(),
         step_type: step.step_type,
         status: record.status.as_str(),

@@ -261,7 +261,7 @@ async fn instantiate(ctx: Ctx, body: InstantiateBody) -> Answer {
 
 /// The template that the path names, by its id or its slug.
 fn find(ctx: &Ctx) -> Result<&'static TemplateView, Problem> {
-    let wanted = ctx.word(0);
+    let wanted = ctx.text(0);
     let mut templates = TEMPLATES.iter();
     let found = templates.find(|one| one.id == wanted || one.slug == wanted);
     found.ok_or(Problem::NotFound("template"))

@@ -63,6 +63,7 @@ impl Compiler<'_> {
                 "step `{name}` stands before this condition; steps of a branch must come later in `steps`"
             ));
         }
+        self.put_beside(branch, target)?;
         let Some(owners) = self.owned_by.get_mut(target) else {
             return Ok(());
         };

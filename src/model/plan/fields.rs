@@ -132,7 +132,7 @@ pub(super) fn object<'a>(
 }
 
 /// Reports every field of `object` that is not in `known`.
-fn only(
+pub(super) fn only(
     object: &Map<String, Value>,
     known: &[&str],
     place: &str,
@@ -312,12 +312,13 @@ pub(super) fn on_unknown(
         None | Some(Value::Null) => OnUnknown::Retry,
         Some(Value::String(word)) if word == "retry" => OnUnknown::Retry,
         Some(Value::String(word)) if word == "fail" => OnUnknown::Fail,
+        Some(Value::String(word)) if word == "ask" => OnUnknown::Ask,
         Some(other) => {
             problem::add(
                 found,
                 format!("{place}.onUnknown"),
                 format!(
-                    "it is {}; it must be `retry` or `fail`",
+                    "it is {}; it must be `retry`, `fail` or `ask`",
                     problem::shown(other)
                 ),
             );

@@ -4,28 +4,42 @@
 //! the journal that was found and then the same function.
 
 mod branch;
+mod composite;
 mod fields;
+mod frame;
+mod history;
+mod iterations;
+mod nesting;
 mod next;
 pub(in crate::model) mod problem;
+mod record;
+mod references;
 pub mod retry;
 mod schema;
+mod settings;
+mod settled;
 mod state;
 mod step_fold;
 pub mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use history::{StepHistory, history};
+pub use iterations::Collected;
 pub use next::next;
 pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems, in_words};
+pub use record::{StepRecord, StepStatus, WaitsFor};
 pub use retry::after_failure;
-pub use state::{JournalError, RunState, StepRecord, StepStatus};
+pub use settings::{OnConflict, RunRetention, Settings};
+pub use settled::settled_events;
+pub use state::{JournalError, RunState};
 pub use steps::{DefinitionLimits, compile};
 
 use crate::model::run::RunError;
 use crate::model::template::Template;
 use crate::model::trigger::Trigger;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A step by its place in [`Plan::nodes`]. Only in memory; journals name steps by id.
@@ -40,6 +54,8 @@ pub struct StepRule {
     pub description: &'static str,
     /// How the planner treats it.
     pub kind: Kind,
+    /// Fields of its configuration that are taken as they are: braces in them are no templates.
+    pub raw: &'static [&'static str],
     /// Checks the step's `config` (templates unresolved) and adds every problem that it finds.
     pub check: fn(&Map<String, Value>, &mut Problems<'_>),
 }
@@ -55,6 +71,21 @@ pub enum Kind {
     Wait,
     /// Pure; its way decides which steps are skipped.
     Branch,
+    /// Done when somebody has answered.
+    Ask,
+    /// Starts another run, and is done when that has ended.
+    Child,
+    /// Runs the steps inside it once for each item, or as often as its conditions say, one after another.
+    Loop,
+    /// Runs the steps inside it side by side: branches, or once for each item.
+    Parallel,
+}
+
+impl Kind {
+    /// Whether there are steps inside it.
+    pub fn is_composite(self) -> bool {
+        matches!(self, Kind::Loop | Kind::Parallel)
+    }
 }
 
 /// What to do when an attempt's outcome is unknown after a crash.
@@ -64,6 +95,8 @@ pub enum OnUnknown {
     Retry,
     /// The step has failed.
     Fail,
+    /// The step waits until somebody says which of the two.
+    Ask,
 }
 
 /// `retryConfig`.
@@ -102,6 +135,32 @@ pub struct Node {
     pub fallback: Option<Arc<Value>>,
     /// What a crash in the middle of an attempt means.
     pub on_unknown: OnUnknown,
+    /// The steps inside it: of loops and parallel steps.
+    pub composite: Option<Composite>,
+}
+
+/// A list of steps that are run in order, by its place in [`Plan::blocks`]; 0 is the top.
+pub type BlockIndex = usize;
+
+/// The steps inside a loop or a parallel step.
+#[derive(Debug, Clone)]
+pub struct Composite {
+    /// One block for each branch; where it goes over items, the one that is run for each.
+    pub blocks: Vec<BlockIndex>,
+    /// Whether it goes over items (or counts), and does not run each block once.
+    pub is_over_items: bool,
+    /// How many iterations or branches may be under way at once; 1 in loops.
+    pub width: u32,
+    /// Whether a failure inside is an entry of `errors`, and the others go on. Otherwise the step fails with it.
+    pub collects_errors: bool,
+    /// What the item is called in templates.
+    pub item_name: String,
+    /// What the index is called in templates.
+    pub index_name: String,
+    /// What is asked between iterations: an object with `while`, `break` or both.
+    pub conditions: Option<Template>,
+    /// Whether it is asked before the first iteration too.
+    pub is_asked_first: bool,
 }
 
 /// A compiled definition.
@@ -113,7 +172,13 @@ pub struct Plan {
     pub nodes: Vec<Node>,
     /// `variables` of the definition.
     pub variables: Value,
+    /// The lists of steps that are run in order: first the top, then those inside loops and parallel steps.
+    pub blocks: Vec<Vec<NodeIndex>>,
+    /// `settings` of the definition.
+    pub settings: Settings,
     by_id: HashMap<String, NodeIndex>,
+    /// For each step its block, and its place there.
+    places: Vec<(BlockIndex, usize)>,
     /// For each step the branches that own it, with the way that each must have taken. Empty: the step always runs;
     /// several: one of them is enough.
     owned_by: Vec<Vec<(NodeIndex, u32)>>,
@@ -125,9 +190,46 @@ impl Plan {
         self.by_id.get(id).copied()
     }
 
+    /// The secrets of the workflow that steps name, each once.
+    pub fn secret_names(&self) -> BTreeSet<&str> {
+        let references = self
+            .nodes
+            .iter()
+            .flat_map(|node| node.config.secret_references());
+        references
+            .map(|reference| reference.name.as_str())
+            .collect()
+    }
+
+    /// The place of a step in its block.
+    fn place_of(&self, node: NodeIndex) -> (BlockIndex, usize) {
+        self.places.get(node).copied().unwrap_or_default()
+    }
+
+    /// The steps of a block.
+    fn block(&self, block: BlockIndex) -> &[NodeIndex] {
+        self.blocks.get(block).map_or(&[], Vec::as_slice)
+    }
+
+    fn composite_of(&self, node: NodeIndex) -> Option<&Composite> {
+        self.nodes.get(node)?.composite.as_ref()
+    }
+
     fn owners_of(&self, node: NodeIndex) -> &[(NodeIndex, u32)] {
         self.owned_by.get(node).map_or(&[], Vec::as_slice)
     }
+}
+
+/// One opened block of a run: the top is 0, every iteration and branch gets a number of its own, never given out again.
+pub type FrameId = u32;
+
+/// One step in one frame. Only in memory: journals name it `loop[17].charge`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Activation {
+    /// The iteration or branch it belongs to.
+    pub frame: FrameId,
+    /// The step.
+    pub node: NodeIndex,
 }
 
 /// What to do with one step now.
@@ -136,7 +238,7 @@ pub enum Task {
     /// Start this attempt, not before its moment.
     Attempt {
         /// The step.
-        node: NodeIndex,
+        step: Activation,
         /// From 1.
         attempt: u32,
         /// `None`: now.
@@ -145,10 +247,59 @@ pub enum Task {
     /// The step waits; when the moment has come, it is done.
     Wake {
         /// The step.
-        node: NodeIndex,
+        step: Activation,
         /// Milliseconds since the Unix epoch.
         due_ms: i64,
     },
+    /// When the moment has come, the step has taken too long.
+    Expire {
+        /// An approval, a child, a loop or a parallel step.
+        step: Activation,
+        /// Milliseconds since the Unix epoch.
+        due_ms: i64,
+    },
+    /// Ask the conditions of a loop whether this iteration follows.
+    Decide {
+        /// The loop.
+        step: Activation,
+        /// Which iteration, from 0.
+        index: u32,
+    },
+    /// Everything inside has ended: the step ends with what it came to.
+    Collect {
+        /// A loop or a parallel step.
+        step: Activation,
+    },
+    /// When the moment has come, the run has taken too long.
+    ExpireRun {
+        /// Milliseconds since the Unix epoch.
+        due_ms: i64,
+    },
+}
+
+impl Task {
+    /// The step that it is about; none for the run as a whole.
+    pub fn step(&self) -> Option<Activation> {
+        match self {
+            Task::Attempt { step, .. }
+            | Task::Wake { step, .. }
+            | Task::Expire { step, .. }
+            | Task::Decide { step, .. }
+            | Task::Collect { step } => Some(*step),
+            Task::ExpireRun { .. } => None,
+        }
+    }
+
+    /// The moment before which there is nothing to do.
+    pub fn due_ms(&self) -> Option<i64> {
+        match self {
+            Task::Attempt { not_before_ms, .. } => *not_before_ms,
+            Task::Wake { due_ms, .. }
+            | Task::Expire { due_ms, .. }
+            | Task::ExpireRun { due_ms } => Some(*due_ms),
+            Task::Decide { .. } | Task::Collect { .. } => None,
+        }
+    }
 }
 
 /// How a run ends.
@@ -163,9 +314,9 @@ pub enum Outcome {
 /// What to do now.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
-    /// These tasks; never empty.
+    /// These tasks; never empty. Those that are due at once come first, then the one that is due next.
     Do(Vec<Task>),
-    /// Nothing: attempts are under way.
+    /// Nothing: attempts are under way, or others are waited for.
     Wait,
     /// Append the event that ends the run.
     Finish(Outcome),

@@ -9,10 +9,11 @@ use crate::model::run::{Event, StepError};
 /// The longest delay, in milliseconds: 24 h.
 pub const MAX_DELAY_MS: u64 = 86_400_000;
 
-/// The event that records the failure of attempt number `attempt`, when `failed_before` attempts failed before it
+/// The event that records the failure of attempt number `attempt` of the activation `step`, when `failed_before` attempts failed before it
 /// (attempts with unknown outcome do not count). `random` is drawn evenly from 0 up to 1 and moves the jitter.
 pub fn after_failure(
     node: &Node,
+    step: String,
     attempt: u32,
     failed_before: u32,
     error: StepError,
@@ -28,7 +29,7 @@ pub fn after_failure(
         now_ms.saturating_add(i64::try_from(delay).unwrap_or(i64::MAX))
     });
     Event::StepFailed {
-        step: node.id.clone(),
+        step,
         attempt,
         error,
         retry_at_ms,

@@ -2,86 +2,17 @@
 //! May not know clocks, or what comes next (see `next`). Promise: the same journal gives the same state; an event that does
 //! not fit changes nothing and says why; folding one event costs the same however long the run is.
 
+use super::frame::Frame;
+use super::record::{StepRecord, StepStatus, WaitsFor};
 use super::step_fold::{Folded, describe, fold, misplaced};
-use super::{NodeIndex, Outcome, Plan};
+use super::{Activation, FrameId, NodeIndex, Outcome, Plan};
 use crate::model::run::{Event, RunError, RunStatus, StepError};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Where a step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StepStatus {
-    /// Its turn has not come.
-    Pending,
-    /// An attempt was started and has no record yet.
-    Running,
-    /// It waits for its moment.
-    Waiting,
-    /// An attempt failed; another one is due.
-    Retrying,
-    /// Nobody knows how the last attempt ended; another one follows.
-    Unknown,
-    /// It ended well.
-    Completed,
-    /// It failed; where the run goes on all the same, its output is the fallback.
-    Failed,
-    /// No branch that names it took its way.
-    Skipped,
-    /// The run ended while the step was under way.
-    Cancelled,
-}
-
-impl StepStatus {
-    /// The status as it is sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            StepStatus::Pending => "pending",
-            StepStatus::Running => "running",
-            StepStatus::Waiting => "waiting",
-            StepStatus::Retrying => "retrying",
-            StepStatus::Unknown => "unknown",
-            StepStatus::Completed => "completed",
-            StepStatus::Failed => "failed",
-            StepStatus::Skipped => "skipped",
-            StepStatus::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether the step will not be touched again.
-    pub fn is_settled(self) -> bool {
-        matches!(
-            self,
-            StepStatus::Completed
-                | StepStatus::Failed
-                | StepStatus::Skipped
-                | StepStatus::Cancelled
-        )
-    }
-}
-
-/// What is known of a step.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepRecord {
-    /// Where it stands.
-    pub status: StepStatus,
-    /// How many attempts there were, those with unknown outcome included.
-    pub attempts: u32,
-    /// How many of them failed.
-    pub failures: u32,
-    /// When the first attempt began, in milliseconds since the Unix epoch.
-    pub started_at_ms: Option<i64>,
-    /// When the step ended.
-    pub finished_at_ms: Option<i64>,
-    /// When the next attempt, or the end of the wait, is due.
-    pub due_at_ms: Option<i64>,
-    /// What later steps see; the fallback of a step that failed without failing the run.
-    pub output: Option<Arc<Value>>,
-    /// Why the last attempt failed.
-    pub error: Option<Box<StepError>>,
-    /// The way a branch took.
-    pub way: Option<u32>,
-}
+/// The frame of the steps at the top.
+const TOP: FrameId = 0;
 
 /// An event that does not fit the journal before it: the journal is damaged, or belongs to another definition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,14 +38,20 @@ enum End {
     Cancelled,
 }
 
-/// The fold of a run's journal. Steps are addressed by their place in the plan; a fold never hashes.
+/// The fold of a run's journal. Steps are addressed by frame and place in the plan; a fold never hashes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunState {
-    records: Vec<StepRecord>,
-    /// The first step that is neither ended nor skipped.
-    cursor: NodeIndex,
-    /// The last step that ended.
-    last: Option<NodeIndex>,
+    /// Every open frame. How loops and parallel steps open and close them is in `nesting`.
+    pub(super) frames: BTreeMap<FrameId, Frame>,
+    pub(super) next_frame: FrameId,
+    /// Steps for which there is something to do now.
+    pub(super) ready: BTreeSet<Activation>,
+    /// Steps for which there is something to do at a moment.
+    pub(super) timed: BTreeSet<(i64, Activation)>,
+    /// Attempts that were started and have no record.
+    running: BTreeSet<Activation>,
+    /// Steps that wait for an answer or another run.
+    waiting: BTreeSet<Activation>,
     events: u64,
     started_at_ms: Option<i64>,
     finished_at_ms: Option<i64>,
@@ -125,27 +62,21 @@ pub struct RunState {
 impl RunState {
     /// The state of an empty journal.
     pub fn new(plan: &Plan) -> RunState {
-        let untouched = StepRecord {
-            status: StepStatus::Pending,
-            attempts: 0,
-            failures: 0,
-            started_at_ms: None,
-            finished_at_ms: None,
-            due_at_ms: None,
-            output: None,
-            error: None,
-            way: None,
-        };
-        RunState {
-            records: vec![untouched; plan.nodes.len()],
-            cursor: 0,
-            last: None,
+        let mut state = RunState {
+            frames: BTreeMap::from([(TOP, Frame::new(plan, 0, None))]),
+            next_frame: TOP + 1,
+            ready: BTreeSet::new(),
+            timed: BTreeSet::new(),
+            running: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             events: 0,
             started_at_ms: None,
             finished_at_ms: None,
             failure: None,
             end: None,
-        }
+        };
+        state.index_current(plan, TOP);
+        state
     }
 
     /// Folds one event in. On an error nothing has changed.
@@ -159,10 +90,7 @@ impl RunState {
             }
             Event::RunStarted => self.started_at_ms = Some(at_ms),
             Event::RunCompleted { output } => {
-                if self.started_at_ms.is_none()
-                    || self.failure.is_some()
-                    || self.cursor < self.records.len()
-                {
+                if self.started_at_ms.is_none() || self.failure.is_some() || !self.top_is_over() {
                     return Err(misplaced(event, "steps are left, or one has failed"));
                 }
                 self.finish(at_ms, End::Finished(Outcome::Completed(output.clone())));
@@ -171,25 +99,28 @@ impl RunState {
                 self.finish(at_ms, End::Finished(Outcome::Failed(error.clone())));
             }
             Event::RunCancelled { .. } => self.finish(at_ms, End::Cancelled),
-            Event::StepStarted { .. }
-            | Event::StepCompleted { .. }
-            | Event::StepFailed { .. }
-            | Event::StepUnknown { .. }
-            | Event::StepWaiting { .. } => self.apply_to_step(plan, at_ms, event)?,
+            _ => self.apply_to_step(plan, at_ms, event)?,
         }
         self.events += 1;
         Ok(())
     }
 
     fn finish(&mut self, at_ms: i64, end: End) {
-        if let Some(record) = self.records.get_mut(self.cursor)
-            && !record.status.is_settled()
-            && record.status != StepStatus::Pending
-        {
-            record.status = StepStatus::Cancelled;
-            record.due_at_ms = None;
-            record.finished_at_ms = Some(at_ms);
+        for frame in self.frames.values_mut() {
+            if let Some(record) = frame.records.get_mut(frame.cursor)
+                && !record.status.is_settled()
+                && record.status != StepStatus::Pending
+            {
+                record.status = StepStatus::Cancelled;
+                record.due_at_ms = None;
+                record.waits_for = None;
+                record.finished_at_ms = Some(at_ms);
+            }
         }
+        self.ready.clear();
+        self.timed.clear();
+        self.running.clear();
+        self.waiting.clear();
         self.finished_at_ms = Some(at_ms);
         self.end = Some(end);
     }
@@ -200,60 +131,168 @@ impl RunState {
         at_ms: i64,
         event: &Event,
     ) -> Result<(), JournalError> {
-        let (_, step) = describe(event);
-        let current = plan
-            .nodes
-            .get(self.cursor)
-            .zip(self.records.get_mut(self.cursor));
-        let Some((node, record)) = current.filter(|(node, _)| Some(node.id.as_str()) == step)
-        else {
-            let id = step.unwrap_or_default();
-            return Err(match plan.index_of(id) {
-                Some(_) => misplaced(event, "it is not this step's turn"),
-                None => JournalError::UnknownStep(id.to_owned()),
-            });
-        };
+        let step = self.find(plan, event)?;
         if self.started_at_ms.is_none() {
             return Err(misplaced(event, "the run has not started"));
         }
-        match fold(record, node, at_ms, event)? {
+        let (Some(node), Some(record)) = (
+            plan.nodes.get(step.node),
+            self.frames
+                .get_mut(&step.frame)
+                .and_then(|frame| frame.records.get_mut(frame.cursor)),
+        ) else {
+            return Err(misplaced(event, "it is not this step's turn"));
+        };
+        let due_before = record.due_at_ms;
+        let folded = fold(record, node, at_ms, event)?;
+        self.unindex(step, due_before);
+        match folded {
             Folded::Open => {}
+            Folded::Iterate => self.open_further(plan, step),
+            Folded::Another => self.open_decided(plan, step),
             Folded::Settled => {
-                self.last = Some(self.cursor);
-                self.advance(plan);
+                self.close_inside(plan, step);
+                self.move_on(plan, step.frame);
+                return Ok(());
             }
             Folded::FailedForGood => {
-                let why = record
-                    .error
-                    .as_ref()
-                    .map_or("", |error| error.message.as_str());
-                self.failure = Some(RunError {
-                    code: "STEP_ERROR".into(),
-                    message: format!("step `{}` failed: {why}", node.id),
-                    step_id: Some(node.id.clone()),
-                });
+                self.close_inside(plan, step);
+                self.fail_frame(plan, step);
+                return Ok(());
             }
         }
+        self.index(plan, step);
         Ok(())
     }
 
-    /// Moves on to the next step that is not skipped. Each step is passed once in a run.
-    fn advance(&mut self, plan: &Plan) {
-        self.cursor += 1;
-        while self.cursor < self.records.len() {
-            let owners = plan.owners_of(self.cursor);
-            let taken = |&(branch, way): &(NodeIndex, u32)| {
-                self.records
-                    .get(branch)
-                    .is_some_and(|record| record.way == Some(way))
-            };
-            if owners.is_empty() || owners.iter().any(taken) {
-                return;
+    /// The step in the frame has ended: on to the next one, or out of the frame.
+    fn move_on(&mut self, plan: &Plan, id: FrameId) {
+        let Some(frame) = self.frames.get_mut(&id) else {
+            return;
+        };
+        frame.advance(plan);
+        if !frame.is_over() {
+            self.index_current(plan, id);
+        } else if let Some((head, index)) = frame.parent {
+            let output = frame.output();
+            self.end_iteration(plan, head, index, output);
+        }
+    }
+
+    /// The step has failed for good: so has its frame, and, at the top, the run.
+    fn fail_frame(&mut self, plan: &Plan, step: Activation) {
+        let id = plan
+            .nodes
+            .get(step.node)
+            .map_or("", |node| node.id.as_str());
+        let error = self
+            .record(plan, step)
+            .and_then(|record| record.error.clone());
+        let error = error.unwrap_or_else(|| Box::new(StepError::fatal("INTERNAL", "no error")));
+        match self.frames.get(&step.frame).and_then(|frame| frame.parent) {
+            Some((head, index)) => self.fail_iteration(plan, head, index, id, &error),
+            None => {
+                self.failure = Some(RunError {
+                    code: "STEP_ERROR".into(),
+                    message: format!("step `{id}` failed: {}", error.message),
+                    step_id: Some(id.to_owned()),
+                });
             }
-            if let Some(record) = self.records.get_mut(self.cursor) {
-                record.status = StepStatus::Skipped;
+        }
+    }
+
+    /// The open step that the event names. Names are followed from the top, each segment compared with the step whose turn
+    /// it is.
+    fn find(&self, plan: &Plan, event: &Event) -> Result<Activation, JournalError> {
+        let (_, name) = describe(event);
+        let name = name.unwrap_or_default();
+        self.activation(plan, name).ok_or_else(|| {
+            let id = name.rsplit('.').next().unwrap_or_default();
+            match plan.index_of(id) {
+                Some(_) => misplaced(event, "it is not this step's turn"),
+                None => JournalError::UnknownStep(name.to_owned()),
             }
-            self.cursor += 1;
+        })
+    }
+
+    /// The step under this name (`loop[17].charge`), if it is its turn.
+    pub fn activation(&self, plan: &Plan, name: &str) -> Option<Activation> {
+        let mut frame_id = TOP;
+        let mut rest = name;
+        loop {
+            let frame = self.frames.get(&frame_id)?;
+            let node = frame.current(plan)?;
+            let step = plan.nodes.get(node)?;
+            let after = rest.strip_prefix(step.id.as_str())?;
+            if after.is_empty() {
+                return Some(Activation {
+                    frame: frame_id,
+                    node,
+                });
+            }
+            let (index, below) = after.strip_prefix('[')?.split_once("].")?;
+            let iterations = frame.records.get(frame.cursor)?.iterations.as_ref()?;
+            frame_id = *iterations.open.get(&index.parse().ok()?)?;
+            rest = below;
+        }
+    }
+
+    /// The step's name in the journal: its id, and before it the iterations that it is inside of.
+    pub fn name_of(&self, plan: &Plan, step: Activation) -> String {
+        let id = plan
+            .nodes
+            .get(step.node)
+            .map_or("", |node| node.id.as_str());
+        match self.frames.get(&step.frame).and_then(|frame| frame.parent) {
+            Some((head, index)) => format!("{}[{index}].{id}", self.name_of(plan, head)),
+            None => id.to_owned(),
+        }
+    }
+
+    /// Notes what there is to do for the step whose turn it is in a frame.
+    pub(super) fn index_current(&mut self, plan: &Plan, frame: FrameId) {
+        if let Some(node) = self
+            .frames
+            .get(&frame)
+            .and_then(|frame| frame.current(plan))
+        {
+            self.index(plan, Activation { frame, node });
+        }
+    }
+
+    pub(super) fn index(&mut self, plan: &Plan, step: Activation) {
+        let Some(record) = self.record(plan, step) else {
+            return;
+        };
+        let (due_ms, waits_for) = (record.due_at_ms, record.waits_for);
+        let is_timed = match (&record.iterations, record.status) {
+            (Some(iterations), _) => {
+                if iterations.wants_something() {
+                    self.ready.insert(step);
+                }
+                true
+            }
+            (None, StepStatus::Pending | StepStatus::Unknown) => self.ready.insert(step),
+            (None, StepStatus::Running) => self.running.insert(step),
+            (None, StepStatus::Waiting | StepStatus::Retrying) => {
+                if waits_for.is_some_and(|what| what != WaitsFor::Time) {
+                    self.waiting.insert(step);
+                }
+                true
+            }
+            _ => false,
+        };
+        if let (true, Some(due_ms)) = (is_timed, due_ms) {
+            self.timed.insert((due_ms, step));
+        }
+    }
+
+    pub(super) fn unindex(&mut self, step: Activation, due_ms: Option<i64>) {
+        self.ready.remove(&step);
+        self.running.remove(&step);
+        self.waiting.remove(&step);
+        if let Some(due_ms) = due_ms {
+            self.timed.remove(&(due_ms, step));
         }
     }
 
@@ -291,66 +330,64 @@ impl RunState {
         self.events
     }
 
-    /// What is known of one step.
-    pub fn record(&self, node: NodeIndex) -> Option<&StepRecord> {
-        self.records.get(node)
+    /// What is known of a step in an open frame.
+    pub fn record(&self, plan: &Plan, step: Activation) -> Option<&StepRecord> {
+        let frame = self.frames.get(&step.frame)?;
+        let (block, place) = plan.place_of(step.node);
+        frame.records.get(place).filter(|_| block == frame.block)
     }
 
-    /// What is known of every step, in plan order.
-    pub fn records(&self) -> &[StepRecord] {
-        &self.records
+    /// What is known of every step at the top, in order.
+    pub fn top_records<'a>(
+        &'a self,
+        plan: &'a Plan,
+    ) -> impl Iterator<Item = (NodeIndex, &'a StepRecord)> {
+        let records = self.frames.get(&TOP).map_or(&[][..], |top| &top.records);
+        plan.block(0).iter().copied().zip(records)
     }
 
-    /// What templates see of a step: nothing before it has ended, and nothing of a skipped one.
-    pub fn output_of(&self, plan: &Plan, id: &str) -> Option<&Value> {
-        self.record(plan.index_of(id)?)?.output.as_deref()
+    /// The output of the step `id` as templates in a frame see it: of the frame's own steps and of those around it, nothing
+    /// before the step has ended, and nothing of a skipped one.
+    pub fn output_of(&self, plan: &Plan, frame: FrameId, id: &str) -> Option<&Value> {
+        let node = plan.index_of(id)?;
+        let mut frame = frame;
+        loop {
+            let step = Activation { frame, node };
+            if let Some(record) = self.record(plan, step) {
+                return record.output.as_deref();
+            }
+            frame = self.frames.get(&frame)?.parent?.0.frame;
+        }
     }
 
     /// Attempts that were started and have no record. After a restart each of them has an unknown outcome.
-    pub fn under_way(&self) -> impl Iterator<Item = (NodeIndex, u32)> + '_ {
+    pub fn under_way(&self) -> impl Iterator<Item = Activation> + '_ {
+        self.running.iter().copied()
+    }
+
+    /// Steps that wait for an answer or for another run.
+    pub fn waiting(&self) -> impl Iterator<Item = Activation> + '_ {
+        self.waiting.iter().copied()
+    }
+
+    /// Whether the step is open and has not ended: it has not, when it was dropped with what it is inside of.
+    pub fn is_open(&self, plan: &Plan, step: Activation) -> bool {
         let current = self
-            .record(self.cursor)
-            .filter(|record| record.status == StepStatus::Running);
-        current
-            .map(|record| (self.cursor, record.attempts))
-            .into_iter()
-    }
-
-    /// The events that give a new run of the same plan the results that this one has: one for each step that ended well
-    /// or was let go with its fallback, in order. They follow `run.started`.
-    pub fn settled_events(&self, plan: &Plan) -> Vec<Event> {
-        let settled = plan.nodes.iter().zip(&self.records).take(self.cursor);
-        settled
-            .filter_map(
-                |(node, record)| match (record.status, &record.output, &record.error) {
-                    (StepStatus::Completed, Some(output), _) => Some(Event::StepCompleted {
-                        step: node.id.clone(),
-                        output: output.clone(),
-                        way: record.way,
-                    }),
-                    (StepStatus::Failed, _, Some(error)) => Some(Event::StepFailed {
-                        step: node.id.clone(),
-                        attempt: record.attempts,
-                        error: (**error).clone(),
-                        retry_at_ms: None,
-                    }),
-                    _ => None,
-                },
-            )
-            .collect()
-    }
-
-    pub(super) fn cursor(&self) -> NodeIndex {
-        self.cursor
+            .frames
+            .get(&step.frame)
+            .and_then(|frame| frame.current(plan));
+        self.end.is_none() && current == Some(step.node)
     }
 
     pub(super) fn failure(&self) -> Option<&RunError> {
         self.failure.as_ref()
     }
 
+    pub(super) fn top_is_over(&self) -> bool {
+        self.frames.get(&TOP).is_some_and(Frame::is_over)
+    }
+
     pub(super) fn last_output(&self) -> Arc<Value> {
-        self.last
-            .and_then(|last| self.record(last)?.output.clone())
-            .unwrap_or_default()
+        self.frames.get(&TOP).map(Frame::output).unwrap_or_default()
     }
 }

@@ -2,7 +2,9 @@
 //! May not know the order of steps. Promise: a step that has ended takes no more events, and attempts are numbered without
 //! gaps, except where the results of another run were copied.
 
-use super::state::{JournalError, StepRecord, StepStatus};
+use super::iterations::{Iterations, Stage};
+use super::record::{StepRecord, StepStatus, WaitsFor};
+use super::state::JournalError;
 use super::{Node, OnUnknown};
 use crate::model::run::{Event, StepError};
 
@@ -10,6 +12,10 @@ use crate::model::run::{Event, StepError};
 pub(super) enum Folded {
     /// There is more to come.
     Open,
+    /// Iterations or branches of the step may begin.
+    Iterate,
+    /// The next iteration of the loop begins.
+    Another,
     /// The step has ended, the run goes on.
     Settled,
     /// The step has failed, and the run with it.
@@ -27,8 +33,11 @@ pub(super) fn fold(
         return Err(misplaced(event, "the step has ended"));
     }
     let waiting = record.status == StepStatus::Waiting;
-    let under_way = waiting || record.status == StepStatus::Running;
+    let under_way = waiting || record.status == StepStatus::Running || record.iterations.is_some();
     let folded = match event {
+        Event::StepIterating { .. } | Event::StepIteration { .. } | Event::StepEnough { .. } => {
+            iterate(record, node, event)?
+        }
         Event::StepStarted { .. } if under_way => {
             return Err(misplaced(event, "the step is under way"));
         }
@@ -41,14 +50,40 @@ pub(super) fn fold(
             record.due_at_ms = None;
             Folded::Open
         }
-        Event::StepWaiting { .. } if waiting => {
+        Event::StepWaiting { .. } | Event::StepAsked { .. } | Event::StepChild { .. }
+            if waiting =>
+        {
             return Err(misplaced(event, "the step waits already"));
         }
         Event::StepWaiting { until_ms, .. } => {
             count_attempt(record, under_way);
-            record.status = StepStatus::Waiting;
-            record.due_at_ms = Some(*until_ms);
+            wait(record, WaitsFor::Time, Some(*until_ms))
+        }
+        Event::StepAsked {
+            until_ms, request, ..
+        } => {
+            count_attempt(record, under_way);
+            record.request = Some(request.clone());
+            wait(record, WaitsFor::Answer, *until_ms)
+        }
+        Event::StepChild { attempt, .. } if *attempt != record.attempts.saturating_add(1) => {
+            return Err(misplaced(event, "the attempt has the wrong number"));
+        }
+        Event::StepChild { run, until_ms, .. } => {
+            count_attempt(record, under_way);
+            record.child = Some(run.clone());
+            wait(record, WaitsFor::Run, *until_ms)
+        }
+        Event::StepResumed { .. } if record.waits_for != Some(WaitsFor::Outcome) => {
+            return Err(misplaced(event, "nobody was asked how an attempt ended"));
+        }
+        Event::StepResumed { .. } => {
+            record.status = StepStatus::Unknown;
+            record.waits_for = None;
             Folded::Open
+        }
+        Event::StepCompleted { .. } if is_going(record) => {
+            return Err(misplaced(event, "steps inside it are left"));
         }
         Event::StepCompleted { output, way, .. } => {
             count_attempt(record, under_way);
@@ -95,12 +130,57 @@ fn count_attempt(record: &mut StepRecord, under_way: bool) {
     }
 }
 
+fn wait(record: &mut StepRecord, what: WaitsFor, until_ms: Option<i64>) -> Folded {
+    record.status = StepStatus::Waiting;
+    record.waits_for = Some(what);
+    record.due_at_ms = until_ms;
+    Folded::Open
+}
+
+/// Whether a loop or parallel step has something inside that has not ended.
+fn is_going(record: &StepRecord) -> bool {
+    let iterations = record.iterations.as_ref();
+    iterations.is_some_and(|iterations| matches!(iterations.stage, Stage::Going | Stage::Deciding))
+}
+
+/// The events of a loop or parallel step as a whole.
+fn iterate(record: &mut StepRecord, node: &Node, event: &Event) -> Result<Folded, JournalError> {
+    match (event, record.iterations.as_deref_mut()) {
+        (
+            Event::StepIterating {
+                count,
+                items,
+                until_ms,
+                ..
+            },
+            None,
+        ) if node.kind.is_composite() => {
+            count_attempt(record, false);
+            record.iterations = Some(Box::new(Iterations::new(items.clone(), *count)));
+            record.status = StepStatus::Running;
+            record.due_at_ms = *until_ms;
+            Ok(Folded::Iterate)
+        }
+        (Event::StepIteration { index, .. }, Some(iterations))
+            if iterations.stage == Stage::Deciding && iterations.next_index() == *index =>
+        {
+            Ok(Folded::Another)
+        }
+        (Event::StepEnough { .. }, Some(iterations)) if iterations.stage == Stage::Deciding => {
+            iterations.stage = Stage::Over;
+            Ok(Folded::Open)
+        }
+        _ => Err(misplaced(event, "it is not what the loop waits for")),
+    }
+}
+
 fn unknown(record: &mut StepRecord, node: &Node, at_ms: i64) -> Folded {
     match node.on_unknown {
         OnUnknown::Retry => {
             record.status = StepStatus::Unknown;
             Folded::Open
         }
+        OnUnknown::Ask => wait(record, WaitsFor::Outcome, None),
         OnUnknown::Fail => {
             let message = format!(
                 "the server stopped during attempt {}, so nobody knows whether it took effect; `onUnknown` is `fail`",
@@ -122,6 +202,7 @@ fn failed(
     record.error = Some(Box::new(error));
     if retry_at_ms.is_some() {
         record.status = StepStatus::Retrying;
+        record.waits_for = None;
         record.due_at_ms = retry_at_ms;
         return Folded::Open;
     }
@@ -137,6 +218,7 @@ fn failed(
 fn settle(record: &mut StepRecord, status: StepStatus, at_ms: i64) {
     record.status = status;
     record.due_at_ms = None;
+    record.waits_for = None;
     record.finished_at_ms = Some(at_ms);
 }
 
@@ -159,6 +241,12 @@ pub(super) fn describe(event: &Event) -> (&'static str, Option<&str>) {
         Event::StepFailed { step, .. } => ("step.failed", Some(step)),
         Event::StepUnknown { step, .. } => ("step.unknown", Some(step)),
         Event::StepWaiting { step, .. } => ("step.waiting", Some(step)),
+        Event::StepIterating { step, .. } => ("step.iterating", Some(step)),
+        Event::StepIteration { step, .. } => ("step.iteration", Some(step)),
+        Event::StepEnough { step } => ("step.enough", Some(step)),
+        Event::StepAsked { step, .. } => ("step.asked", Some(step)),
+        Event::StepResumed { step, .. } => ("step.resumed", Some(step)),
+        Event::StepChild { step, .. } => ("step.child", Some(step)),
         Event::RunCompleted { .. } => ("run.completed", None),
         Event::RunFailed { .. } => ("run.failed", None),
         Event::RunCancelled { .. } => ("run.cancelled", None),

@@ -6,10 +6,10 @@
 //! A definition without steps compiles (a draft may begin so); its runs end at once with the output null. A branch that
 //! failed and was let go (`errorHandling: continue`) takes no way: the steps of both are skipped.
 
+use super::composite::Nesting;
 use super::problem::{self, DefinitionProblem, Problems};
-use super::{Kind, Node, NodeIndex, Plan, StepRule, fields, schema};
+use super::{Kind, Node, NodeIndex, Plan, StepRule, fields, schema, settings};
 use crate::id::is_id;
-use crate::model::template::Template;
 use crate::model::trigger::Trigger;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -21,8 +21,6 @@ pub struct DefinitionLimits {
     pub max_steps: usize,
 }
 
-/// How many templates of a definition may be more than paths; each takes some kilobytes.
-const MAX_EXPRESSIONS: usize = 2_000;
 /// After so many problems wrong step names get no hint.
 const MAX_STEP_HINTS: usize = 30;
 
@@ -49,6 +47,7 @@ pub fn compile(
         rules,
         ids: HashMap::new(),
         owned_by: vec![Vec::new(); steps.len()],
+        nesting: Nesting::new(steps.len()),
         expressions: 0,
         found,
     };
@@ -58,25 +57,20 @@ pub fn compile(
         .enumerate()
         .filter_map(|(index, step)| compiler.step(index, step))
         .collect();
-    let mut found = compiler.found;
+    let mut found = std::mem::take(&mut compiler.found);
     schema::check(body.get("inputSchema"), "inputSchema", &mut found);
     schema::check(body.get("outputSchema"), "outputSchema", &mut found);
-    // What would not be obeyed is refused, so that nobody relies on it.
-    for setting in fields::object(body, "settings", "", &mut found)
-        .into_iter()
-        .flat_map(Map::keys)
-    {
-        let message = "this version has no settings of a workflow; leave it out".to_owned();
-        let place = format!("settings.{}", setting.chars().take(80).collect::<String>());
-        problem::add(&mut found, &place, message);
-    }
+    let settings = settings::read(body, &mut found);
     let variables = fields::object(body, "variables", "", &mut found)
         .map_or(Value::Null, |variables| Value::Object(variables.clone()));
     let (Some(trigger), true) = (trigger, found.is_empty()) else {
         return Err(problem::capped(found));
     };
+    let (blocks, places) = compiler.nesting.laid_out();
     Ok(Plan {
         trigger,
+        blocks,
+        places,
         by_id: nodes
             .iter()
             .enumerate()
@@ -85,6 +79,7 @@ pub fn compile(
         owned_by: compiler.owned_by,
         nodes,
         variables,
+        settings,
     })
 }
 
@@ -123,8 +118,10 @@ pub(super) struct Compiler<'a> {
     pub(super) ids: HashMap<&'a str, NodeIndex>,
     /// See [`Plan`].
     pub(super) owned_by: Vec<Vec<(NodeIndex, u32)>>,
+    /// Which step is inside of which.
+    pub(super) nesting: Nesting,
     /// How many templates had to be compiled by the expression engine.
-    expressions: usize,
+    pub(super) expressions: usize,
     /// All problems so far.
     pub(super) found: Vec<DefinitionProblem>,
 }
@@ -187,7 +184,12 @@ impl<'a> Compiler<'a> {
                 self.branch(index, config, &place);
             }
         }
-        let template = self.template(index, config, &place);
+        let composite = match rule.map(|rule| rule.kind) {
+            Some(Kind::Loop) => self.loop_step(index, config, &place),
+            Some(Kind::Parallel) => self.parallel_step(index, config, &place),
+            _ => None,
+        };
+        let template = self.template(index, rule, config, &place);
         fields::near_misses(step, &place, &mut self.found);
         let request = rule
             .filter(|rule| rule.name == "api.request")
@@ -202,6 +204,10 @@ impl<'a> Compiler<'a> {
             &place,
             &mut self.found,
         );
+        if retry.max_attempts > 1 && rule.is_some_and(|rule| rule.kind.is_composite()) {
+            let message = "a loop or parallel step is not tried again as a whole; give the steps inside it a `retryConfig`";
+            self.add(format!("{place}.retryConfig"), message);
+        }
         let rule = rule?;
         Some(Node {
             id: id.to_owned(),
@@ -213,6 +219,7 @@ impl<'a> Compiler<'a> {
             timeout_ms,
             fallback,
             on_unknown,
+            composite,
         })
     }
 
@@ -283,61 +290,6 @@ impl<'a> Compiler<'a> {
             problem::hint(name, self.ids.keys().copied())
         } else {
             String::new()
-        }
-    }
-
-    /// Compiles the configuration; a template that names a step which is not there, or not yet, is a problem.
-    fn template(
-        &mut self,
-        index: NodeIndex,
-        config: &Map<String, Value>,
-        place: &str,
-    ) -> Option<Template> {
-        let place = format!("{place}.config");
-        if self.expressions > MAX_EXPRESSIONS {
-            return None;
-        }
-        match Template::compile(&Value::Object(config.clone())) {
-            Ok(template) => {
-                self.expressions += template.expression_count();
-                if self.expressions > MAX_EXPRESSIONS {
-                    let message = format!(
-                        "the definition holds more than {MAX_EXPRESSIONS} templates with operators; plain paths are not limited so"
-                    );
-                    self.add(place.as_str(), message);
-                }
-                for reference in template.step_references() {
-                    if problem::enough(&self.found) {
-                        break;
-                    }
-                    let step = reference.step.as_str();
-                    let message = match self.ids.get(step) {
-                        Some(at) if *at < index => continue,
-                        Some(at) if *at == index => {
-                            format!(
-                                "the template names its own step `{step}`, which has no output yet"
-                            )
-                        }
-                        Some(_) => format!(
-                            "the template names step `{step}`, which comes later; its output is not there yet"
-                        ),
-                        None => format!(
-                            "the template names step `{}`, which does not exist{}",
-                            problem::short(step),
-                            self.step_hint(step)
-                        ),
-                    };
-                    let place = problem::below(&place, &reference.pointer);
-                    problem::add(&mut self.found, place, message);
-                }
-                Some(template)
-            }
-            Err(mistakes) => {
-                for (pointer, error) in mistakes.iter().take(problem::MAX_PROBLEMS + 1) {
-                    self.add(problem::below(&place, pointer), error.message.as_str());
-                }
-                None
-            }
         }
     }
 }

@@ -12,6 +12,7 @@ fn rules() -> [StepRule; 4] {
         name,
         description: "",
         kind,
+        raw: &["code"],
         check,
     };
     fn nothing(_: &Map<String, Value>, _: &mut Problems<'_>) {}
@@ -59,7 +60,7 @@ fn all_problems_are_reported_at_once_with_their_places() {
             "step",
             {"id": "end", "type": "transform", "name": 7, "config": {"v": ["{{steps.ennd.x}}", "{{steps.z.x}}"]},
              "errorHandling": {"strategy": "ignore", "fallback": {"a": ["{{input.b}}"]}}},
-            {"id": "z", "onUnknown": "ask"}
+            {"id": "z", "onUnknown": "maybe"}
         ],
         "inputSchema": {"properties": {"p": {"$ref": "https://example.com/s.json"}, "q": {"$ref": "#/$defs/q"}}},
         "outputSchema": [],
@@ -97,11 +98,11 @@ steps[6].errorHandling.fallback.a[0]: a fallback is taken as it is and holds no 
 steps[6].errorHandling.strategy: it is \"ignore\"; it must be `fail` or `continue`
 steps[6].name: it is 7; it must be a text
 steps[7].type: step `z` has no type; there are: action, condition, transform, wait
-steps[7].onUnknown: it is \"ask\"; it must be `retry` or `fail`
+steps[7].onUnknown: it is \"maybe\"; it must be `retry`, `fail` or `ask`
 inputSchema.properties.p.$ref: `https://example.com/s.json` refers outside the schema; only references that begin \
 with `#` are followed: copy the definition into `$defs`
 outputSchema: it is an array; it must be a JSON Schema, as an object
-settings.timeoutMs: this version has no settings of a workflow; leave it out
+settings.timeoutMs: it is 0; it must be a whole number from 1 to 2592000000
 variables: it is an array; it must be an object";
     assert_eq!(compiled(&body).expect_err("it compiles"), expected);
 }
@@ -155,7 +156,7 @@ fn single_problems_of_a_step() {
         ),
         (
             step(json!({"config": {"a": "{{secrets.KEY}}"}})),
-            "steps[0].config.a: `{{secrets.KEY}}`: secrets are not available; hand the value in with the run's input",
+            "steps[0].config.a: `{{secrets.KEY}}` is only for steps that call outside; use it in the step that makes the call",
         ),
     ] {
         assert_eq!(problems_of(&steps), expected, "{steps}");
@@ -253,7 +254,15 @@ fn retrying(retry: &Value) -> Node {
 
 /// The delay that a failure leads to, if it leads to another attempt.
 fn delay(node: &Node, failed_before: u32, error: StepError, random: f64) -> Option<i64> {
-    match retry::after_failure(node, 1, failed_before, error, 1_000_000, random) {
+    match retry::after_failure(
+        node,
+        "step".into(),
+        1,
+        failed_before,
+        error,
+        1_000_000,
+        random,
+    ) {
         Event::StepFailed { retry_at_ms, .. } => retry_at_ms.map(|at_ms| at_ms - 1_000_000),
         other => panic!("{other:?}"),
     }

@@ -6,8 +6,9 @@
 //! What may stand between the braces:
 //! - a path: `input.items.0.name`, `steps.fetch-data.status`, `a[0]["odd key"]`. Names may hold hyphens, so a subtraction
 //!   has spaces around its minus. `steps.x.output.y` is `steps.x.y`: the first `output` after a step's id is always the
-//!   alias, a field of that name is `steps.x.output.output`. `trigger.body` and `trigger.input` are `input`; a first word
-//!   that is no root is a variable;
+//!   alias, a field of that name is `steps.x.output.output`. `trigger.input` is `input`, and so is `trigger.body` where the
+//!   trigger brought no body; `secrets.X` is for steps that call outside; `approvals.<id>.url` is the link of an approval;
+//!   a first word that is no root is the item or index of a loop around the step, the innermost first, else a variable;
 //! - a path with the filters `length` and `json`;
 //! - an expression with operators, literals, `a if b else c` and the filters in `filters`. Functions and `{% %}`
 //!   statements do not exist: naming intermediate values is what lets a short template use up all memory.
@@ -63,6 +64,14 @@ impl TemplateError {
 pub struct Scope<'a> {
     /// `{{input…}}`.
     pub input: &'a Value,
+    /// `{{trigger…}}`: what the trigger handed over beside the input; null where there is nothing.
+    pub trigger: &'a Value,
+    /// The loops that the step stands in, the outermost first.
+    pub loops: &'a [LoopScope<'a>],
+    /// `{{secrets.<name>}}`: only where the step calls outside.
+    pub secret: &'a dyn Fn(&str) -> Option<String>,
+    /// `{{approvals.<step id>.url}}`: the link through which the approval is answered.
+    pub approval_url: &'a dyn Fn(&str) -> Option<String>,
     /// `{{steps.<id>…}}`: the output of a finished step.
     pub step_output: &'a dyn Fn(&str) -> Option<&'a Value>,
     /// `{{variables.<name>}}`, also as a bare `{{name}}`.
@@ -77,6 +86,21 @@ pub struct Scope<'a> {
     pub run_started_at_ms: i64,
 }
 
+/// One loop around a step, as templates see it: `{{item}}` and `{{index}}` under the names that the loop gives them, and
+/// for the innermost one `{{loop.item}}`, `{{loop.index}}` and `{{loop.previous}}`.
+pub struct LoopScope<'a> {
+    /// The name of the item.
+    pub item_name: &'a str,
+    /// The name of the index.
+    pub index_name: &'a str,
+    /// The item; nothing in loops that count or ask a condition.
+    pub item: Option<&'a Value>,
+    /// From 0.
+    pub index: u32,
+    /// The output of the iteration before.
+    pub previous: Option<&'a Value>,
+}
+
 /// A step that a template names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepReference {
@@ -86,12 +110,22 @@ pub struct StepReference {
     pub step: String,
 }
 
+/// A secret of the workflow that a template names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretReference {
+    /// Where: a JSON pointer inside the template's source.
+    pub pointer: String,
+    /// The secret's name.
+    pub name: String,
+}
+
 /// A JSON value whose strings may hold templates, ready to be rendered.
 #[derive(Debug, Clone)]
 pub struct Template {
     source: Value,
     shape: Shape,
     references: Vec<StepReference>,
+    secrets: Vec<SecretReference>,
     expressions: usize,
 }
 
@@ -130,15 +164,23 @@ enum Filter {
 }
 
 impl Template {
-    /// Compiles every string in `source`; all mistakes at once, each with its JSON pointer inside `source`.
-    pub fn compile(source: &Value) -> Result<Template, Vec<(String, TemplateError)>> {
-        let mut compiler = Compiler::default();
+    /// Compiles every string in `source`, but those in the fields `raw` of its outermost object, which are taken as they
+    /// are; all mistakes at once, each with its JSON pointer inside `source`.
+    pub fn compile(
+        source: &Value,
+        raw: &'static [&'static str],
+    ) -> Result<Template, Vec<(String, TemplateError)>> {
+        let mut compiler = Compiler {
+            raw,
+            ..Compiler::default()
+        };
         let shape = compiler.shape(source, 0);
         if compiler.mistakes.is_empty() {
             Ok(Template {
                 source: source.clone(),
                 shape,
                 references: compiler.references,
+                secrets: compiler.secrets,
                 expressions: compiler.expressions,
             })
         } else {
@@ -154,6 +196,11 @@ impl Template {
     /// Every step that a template names, in order of appearance.
     pub fn step_references(&self) -> &[StepReference] {
         &self.references
+    }
+
+    /// Every secret that a template names, in order of appearance.
+    pub fn secret_references(&self) -> &[SecretReference] {
+        &self.secrets
     }
 
     /// How many of its templates are more than a path with plain filters; each of those takes some kilobytes.
@@ -179,10 +226,12 @@ impl Template {
 
 #[derive(Default)]
 struct Compiler {
+    raw: &'static [&'static str],
     pointer: String,
     formulas: usize,
     expressions: usize,
     references: Vec<StepReference>,
+    secrets: Vec<SecretReference>,
     mistakes: Vec<(String, TemplateError)>,
 }
 
@@ -207,6 +256,9 @@ impl Compiler {
                 let shapes = fields.iter();
                 let shapes = shapes
                     .map(|(name, field)| {
+                        if depth == 0 && self.raw.contains(&name.as_str()) {
+                            return Shape::Constant;
+                        }
                         self.below(&name.replace('~', "~0").replace('/', "~1"), field, depth)
                     })
                     .collect();
@@ -279,11 +331,20 @@ impl Compiler {
             Formula::Path(path, _) => std::slice::from_ref(path),
             Formula::Expression(expression) => expression.paths(),
         };
-        for step in paths.iter().filter_map(Path::step) {
-            self.references.push(StepReference {
-                pointer: self.pointer.clone(),
-                step: step.to_owned(),
-            });
+        for path in paths {
+            let pointer = || self.pointer.clone();
+            if let Some(step) = path.step() {
+                self.references.push(StepReference {
+                    pointer: pointer(),
+                    step: step.to_owned(),
+                });
+            }
+            if let Some(name) = path.secret() {
+                self.secrets.push(SecretReference {
+                    pointer: pointer(),
+                    name: name.to_owned(),
+                });
+            }
         }
         Ok(formula)
     }

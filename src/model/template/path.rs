@@ -16,7 +16,16 @@ pub(super) struct Path {
 #[derive(Debug, Clone, PartialEq)]
 enum Root {
     Input,
+    Trigger,
+    TriggerBody,
     Step(String),
+    Secret(String),
+    ApprovalUrl(String),
+    LoopItem,
+    LoopIndex,
+    LoopPrevious,
+    /// An item or index of a loop, or a variable: the first word says which.
+    Name,
     Variables,
     Env(String),
     Now,
@@ -87,7 +96,9 @@ impl Path {
         let words: Vec<&str> = segments.iter().map(String::as_str).collect();
         let (root, taken) = match words.as_slice() {
             ["input", ..] => (Root::Input, 1),
-            ["trigger", "body" | "input", ..] => (Root::Input, 2),
+            ["trigger", "input", ..] => (Root::Input, 2),
+            ["trigger", "body", ..] => (Root::TriggerBody, 2),
+            ["trigger", ..] => (Root::Trigger, 1),
             ["steps", id, "output", ..] => (Root::Step((*id).to_owned()), 3),
             ["steps", id, ..] => (Root::Step((*id).to_owned()), 2),
             ["steps"] => {
@@ -100,14 +111,19 @@ impl Path {
             ["now", ..] => (Root::Now, 1),
             ["run", "id", ..] => (Root::RunId, 2),
             ["run", "startedAt", ..] => (Root::RunStartedAt, 2),
-            ["env" | "run" | "trigger", ..] => (Root::Nothing, 1),
+            ["env" | "run", ..] => (Root::Nothing, 1),
+            ["secrets", name] => (Root::Secret((*name).to_owned()), 2),
             ["secrets", ..] => {
                 return Err(TemplateError::new(format!(
-                    "`{{{{{}}}}}`: secrets are not available; hand the value in with the run's input",
+                    "`{{{{{}}}}}`: name one secret, as in `{{{{secrets.API_KEY}}}}`; a secret is a text and has no fields",
                     words.join(".")
                 )));
             }
-            _ => (Root::Variables, 0),
+            ["approvals", id, "url"] => (Root::ApprovalUrl((*id).to_owned()), 3),
+            ["loop", "item", ..] => (Root::LoopItem, 2),
+            ["loop", "index"] => (Root::LoopIndex, 2),
+            ["loop", "previous", ..] => (Root::LoopPrevious, 2),
+            _ => (Root::Name, 0),
         };
         let rest = segments.into_iter().skip(taken).map(Key::new).collect();
         Ok(Path { root, rest })
@@ -121,22 +137,52 @@ impl Path {
         }
     }
 
+    /// The secret that the path names.
+    pub(super) fn secret(&self) -> Option<&str> {
+        match &self.root {
+            Root::Secret(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The value there.
     pub(super) fn resolve<'a>(&self, scope: &Scope<'a>) -> Option<Cow<'a, Value>> {
+        let innermost = scope.loops.last();
         let base = match &self.root {
             Root::Input => scope.input,
+            Root::Trigger => scope.trigger,
+            Root::TriggerBody => scope.trigger.get("body").unwrap_or(scope.input),
             Root::Variables => scope.variables,
             Root::Step(id) => (scope.step_output)(id)?,
+            Root::LoopItem => innermost?.item?,
+            Root::LoopPrevious => innermost?.previous?,
+            Root::LoopIndex => return Some(Cow::Owned(Value::from(innermost?.index))),
+            Root::Name => return self.resolve_name(scope),
+            Root::Secret(name) => return self.text((scope.secret)(name)?),
+            Root::ApprovalUrl(step) => return self.text((scope.approval_url)(step)?),
             Root::Env(name) => return self.text(scope.env.get(name)?.clone()),
             Root::Now => return self.text(iso_utc(scope.now_ms)),
             Root::RunId => return self.text(scope.run_id.to_owned()),
             Root::RunStartedAt => return self.text(iso_utc(scope.run_started_at_ms)),
             Root::Nothing => return None,
         };
-        self.rest
-            .iter()
-            .try_fold(base, |value, key| key.of(value))
-            .map(Cow::Borrowed)
+        below(base, &self.rest).map(Cow::Borrowed)
+    }
+
+    /// What the first word names: an item or an index, of the innermost loop that has it, else a variable.
+    fn resolve_name<'a>(&self, scope: &Scope<'a>) -> Option<Cow<'a, Value>> {
+        let (first, rest) = self.rest.split_first()?;
+        for around in scope.loops.iter().rev() {
+            if first.name == around.item_name {
+                return below(around.item?, rest).map(Cow::Borrowed);
+            }
+            if first.name == around.index_name {
+                return rest
+                    .is_empty()
+                    .then(|| Cow::Owned(Value::from(around.index)));
+            }
+        }
+        below(scope.variables, &self.rest).map(Cow::Borrowed)
     }
 
     fn text<'a>(&self, text: String) -> Option<Cow<'a, Value>> {
@@ -144,6 +190,11 @@ impl Path {
             .is_empty()
             .then_some(Cow::Owned(Value::String(text)))
     }
+}
+
+/// The value that the keys lead to.
+fn below<'a>(base: &'a Value, keys: &[Key]) -> Option<&'a Value> {
+    keys.iter().try_fold(base, |value, key| key.of(value))
 }
 
 impl Key {

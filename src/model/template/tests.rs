@@ -20,17 +20,47 @@ fn data() -> (Value, Value, BTreeMap<String, String>) {
 }
 
 fn render_with(source: &Value, input: &Value) -> Result<Value, String> {
+    render_but(source, &[], input)
+}
+
+fn render_but(
+    source: &Value,
+    raw: &'static [&'static str],
+    input: &Value,
+) -> Result<Value, String> {
     let (_, steps, env) = data();
     let variables = json!({"billing_channel": "#bill", "rate": 2, "odd key": 7});
-    let template = Template::compile(source).map_err(|mistakes| {
+    let template = Template::compile(source, raw).map_err(|mistakes| {
         let lines: Vec<String> = mistakes
             .iter()
             .map(|(at, error)| format!("{at}: {error}"))
             .collect();
         lines.join("\n")
     })?;
+    let (outer, inner) = (json!({"id": "o"}), json!({"id": "i"}));
+    let before = json!([7]);
+    let loops = [
+        LoopScope {
+            item_name: "order",
+            index_name: "index",
+            item: Some(&outer),
+            index: 4,
+            previous: None,
+        },
+        LoopScope {
+            item_name: "line",
+            index_name: "index",
+            item: Some(&inner),
+            index: 1,
+            previous: Some(&before),
+        },
+    ];
     let scope = Scope {
         input,
+        trigger: &json!({"headers": {"x-kind": "new"}}),
+        loops: &loops,
+        secret: &|name| (name == "KEY").then(|| "s3cret".to_owned()),
+        approval_url: &|step| (step == "pay").then(|| "http://h/approvals/t".to_owned()),
         step_output: &|id| steps.get(id),
         variables: &variables,
         env: &env,
@@ -78,6 +108,21 @@ fn paths_keep_their_types_and_unknown_ones_are_empty() {
         ("{{run.id}}", json!("run_1")),
         ("{{run.startedAt}}", json!("2024-01-15T09:59:59.000Z")),
         ("{{run.colour}}", json!(null)),
+        ("{{trigger.headers.x-kind}}", json!("new")),
+        ("{{trigger.headers.x-other}}", json!(null)),
+        ("{{order.id}}", json!("o")),
+        ("{{line.id}}", json!("i")),
+        ("{{line}}", json!({"id": "i"})),
+        ("{{index}}", json!(1)),
+        ("{{index.x}}", json!(null)),
+        ("{{index + 1}}", json!(2)),
+        ("{{loop.index}}", json!(1)),
+        ("{{loop.item.id}}", json!("i")),
+        ("{{loop.previous.0}}", json!(7)),
+        ("Bearer {{secrets.KEY}}", json!("Bearer s3cret")),
+        ("{{secrets.OTHER}}", json!(null)),
+        ("{{approvals.pay.url}}", json!("http://h/approvals/t")),
+        ("{{approvals.gone.url}}", json!(null)),
         ("{{env.REGION}}", json!("eu")),
         ("{{env.HOME}}", json!(null)),
         ("{{trigger.body.name}}", json!("Ada")),
@@ -161,7 +206,7 @@ fn filters_and_expressions() {
 #[test]
 fn mistakes_are_found_when_compiling() {
     let source = json!({
-        "a": "{{input.x", "b": ["ok", "{{}}"], "c/d": "{{input.x | lenght}}", "e": "{{secrets.KEY}}",
+        "a": "{{input.x", "b": ["ok", "{{}}"], "c/d": "{{input.x | lenght}}", "e": "{{secrets.KEY.part}}",
         "f": "{{steps}}", "g": "{{range(9)}}", "h": "{{1 +}}", "i": "{{input.x ; 1}}", "j": "{{'open}}",
         "k": "{{input.x is odder}}", "l": "{{ {{input.x}} }}"
     });
@@ -171,7 +216,7 @@ fn mistakes_are_found_when_compiling() {
 /c~1d: `{{input.x | lenght}}`: there is no filter `lenght`; did you mean `length`? There are: abs, bool, \
 capitalize, count, default, first, float, int, join, json, last, length, list, lower, map, max, min, number, \
 rejectattr, replace, reverse, round, selectattr, sort, split, sum, text, trim, upper
-/e: `{{secrets.KEY}}`: secrets are not available; hand the value in with the run's input
+/e: `{{secrets.KEY.part}}`: name one secret, as in `{{secrets.API_KEY}}`; a secret is a text and has no fields
 /f: `steps` alone has no value: name a step, as in `{{steps.<id>.<field>}}`
 /g: `{{range(9)}}`: `range(…)`: there are no functions in templates, only filters such as \
 `{{input.items | length}}`
@@ -276,7 +321,7 @@ fn rendered_text_is_never_a_template_again() {
 #[test]
 fn steps_are_named_with_their_places_and_constants_stay() {
     let source = json!({"a": "{{steps.x-1.y}} {{steps.z}}", "b": [{"c": "{{1 if steps.w.ok else input.n}}"}]});
-    let template = Template::compile(&source).unwrap();
+    let template = Template::compile(&source, &[]).unwrap();
     let named: Vec<String> = template
         .step_references()
         .iter()
@@ -285,8 +330,20 @@ fn steps_are_named_with_their_places_and_constants_stay() {
     assert_eq!(named, ["/a x-1", "/a z", "/b/0/c w"]);
     assert_eq!(template.source(), &source);
     let constant = json!({"{{input.name}}": 1, "b": [null, "no template }}"]});
-    assert!(Template::compile(&constant).unwrap().is_constant());
+    assert!(Template::compile(&constant, &[]).unwrap().is_constant());
     assert_eq!(render_with(&constant, &json!({})), Ok(constant));
+}
+
+#[test]
+fn a_raw_field_is_taken_as_it_is_but_only_at_the_top() {
+    let code = "return {{a: 1}}; // {{ steps.nobody.x | nothing( }}";
+    let source = json!({"code": code, "input": {"code": "{{input.name}}"}});
+    let rendered = render_but(&source, &["code"], &data().0);
+    assert_eq!(
+        rendered,
+        Ok(json!({"code": code, "input": {"code": "Ada"}}))
+    );
+    assert!(Template::compile(&source, &[]).is_err());
 }
 
 proptest::proptest! {

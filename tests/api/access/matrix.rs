@@ -47,8 +47,10 @@ impl Bench {
 
     /// A workflow, a run of it that rests, and a key.
     async fn fixtures(&self) -> Fixtures {
-        let steps =
-            json!([{ "id": "rest", "type": "wait", "config": { "duration": 10, "unit": "days" } }]);
+        let steps = json!([
+            { "id": "rest", "type": "wait", "config": { "duration": 10, "unit": "days" } },
+            { "id": "ask", "type": "approval", "config": { "approvers": [] } },
+        ]);
         let workflow = self.server.workflow("subject", steps).await;
         let started = self
             .server
@@ -127,6 +129,7 @@ impl Bench {
         }
         for (parameter, value) in [
             (":version", "1"),
+            (":stepId", "ask"),
             ("/blocks/:type", "/blocks/wait"),
             ("/by-slug/:slug", "/by-slug/hello"),
             ("/templates/:id", "/templates/tpl_hello"),
@@ -172,6 +175,7 @@ fn effective_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/auth/api-keys") => json!({ "name": "made", "scopes": ["runs:read"] }),
         ("PATCH", "/api/v1/workflows/:id/canvas") => json!({ "canvasState": { "blocks": {} } }),
         ("PATCH", "/api/v1/auth/api-keys/:id") => json!({ "name": "changed" }),
+        ("POST", "/api/v1/runs/:id/approvals/:stepId") => json!({ "approved": true }),
         ("POST", _) => json!({}),
         _ => Value::Null,
     }
@@ -271,8 +275,12 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
 async fn let_in(bench: &Bench, endpoint: &Endpoint) {
     let what = format!("{} {}", endpoint.method, endpoint.pattern);
     let fixtures = bench.fixtures().await;
-    // Only a run that is over can be retried, and only one that is not can be cancelled.
-    if endpoint.pattern != "/api/v1/runs/:id/cancel" {
+    // Only a run that is over can be retried, and only one that is not can be cancelled or answered.
+    let needs_open_run = [
+        "/api/v1/runs/:id/cancel",
+        "/api/v1/runs/:id/approvals/:stepId",
+    ];
+    if !needs_open_run.contains(&endpoint.pattern) {
         let cancel = format!("/api/v1/runs/{}/cancel", fixtures.run);
         let cancelled = bench.server.admin().post(&cancel, Value::Null).await;
         assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);

@@ -44,6 +44,8 @@ fn the_whole_table() {
     GET    /api/v1/blocks/:type -> workflows:read, read
     GET    /api/v1/runs -> runs:read, read
     GET    /api/v1/runs/:id -> runs:read, read
+    GET    /api/v1/runs/:id/approvals -> workflows:execute, read
+    POST   /api/v1/runs/:id/approvals/:stepId -> workflows:execute, execute
     POST   /api/v1/runs/:id/cancel -> workflows:execute, execute
     GET    /api/v1/runs/:id/events -> runs:read, read
     GET    /api/v1/runs/:id/logs -> runs:read, read

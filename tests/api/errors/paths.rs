@@ -11,8 +11,12 @@ use std::collections::BTreeMap;
 const ID: &str = "0198c0de-0000-7000-8000-000000000001";
 
 fn filled(pattern: &str) -> String {
-    let pattern = pattern.replace(":version", "1").replace(":id", ID);
-    pattern.replace(":type", "wait").replace(":slug", "hello")
+    pattern
+        .replace(":version", "1")
+        .replace(":stepId", "step")
+        .replace(":type", "wait")
+        .replace(":slug", "hello")
+        .replace(":id", ID)
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ async fn all_mistakes_are_told_at_once_with_their_places() {
     trigger.type: there is no trigger type `apii` (did you mean `api`?); use `api`, `webhook` or `schedule`
     steps[1].id: `a` is the id of steps[0] too; ids must be unique
     steps[2].id: the step has no id; templates and branches need one
-    steps[0].type: step `a` has the unknown type `transfrom` (did you mean `transform`?); there are: action, condition, transform, wait
+    steps[0].type: step `a` has the unknown type `transfrom` (did you mean `transform`?); there are: action, approval, condition, loop, parallel, subworkflow, transform, wait
     steps[1].config.duration: -1 ms is not between 0 and 366 days
     steps[3].config.conditions.operator: `like` is not an operator; there are eq, ne, gt, gte, lt, lte, contains, startsWith, endsWith, exists, isEmpty, matches; did you mean `lte`?
     steps[3].config.then[0]: there is no step `nobody`

@@ -49,6 +49,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         name: "api.request",
         description: "Calls an HTTP API and hands on its answer.",
         kind: Kind::Effect,
+        raw: &[],
         check,
     },
     behaviour: Behaviour::Effect(run),

@@ -26,6 +26,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         name: "condition",
         description: "Compares values and takes the way `then` or `else`.",
         kind: Kind::Branch,
+        raw: &[],
         check,
     },
     behaviour: Behaviour::Pure(run),
@@ -74,6 +75,32 @@ fn run(config: &Value) -> Result<Done, StepError> {
         output: json!({"result": result, "true": result, "false": !result}),
         way: Some(u32::from(!result)),
     })
+}
+
+/// Whether a rendered condition holds, as loops ask it: a condition as in `conditions` (or an array of them, joined by
+/// and), else what expressions call true: not false, not null, not zero, not empty, not `"false"`.
+pub(in crate::engine) fn condition_holds(condition: &Value) -> Result<bool, StepError> {
+    let mut reader = Reader::default();
+    let read = match condition {
+        Value::Object(_) => reader.condition(condition, "condition", 0),
+        Value::Array(conditions) => reader.joined(conditions, None, "operator", "condition", 0),
+        other => return Ok(is_true(other)),
+    };
+    match (read, reader.mistakes.first()) {
+        (Some(condition), None) => holds(&condition),
+        (_, Some((field, message))) => Err(field::config_error(format!("`{field}`: {message}"))),
+        (None, None) => Err(field::config_error("the condition cannot be read")),
+    }
+}
+
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !matches!(text.trim(), "" | "false" | "0"),
+        Value::Array(_) | Value::Object(_) => true,
+    }
 }
 
 /// Decides; what the result does not depend on is not looked at.

@@ -44,6 +44,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         name: "transform",
         description: "Makes a new value out of others by mapping rules.",
         kind: Kind::Pure,
+        raw: &[],
         check,
     },
     behaviour: Behaviour::Pure(run),

@@ -1,0 +1,293 @@
+//! Steps that wait for somebody: approvals, and attempts of which nobody knows how they ended.
+//! May not know how an answer comes in. Promises: a step is answered once; an answer that is told as recorded is acted on,
+//! also after a crash, also when the step does not wait yet; a link answers the one step that it was made for.
+
+use super::logs::fold;
+use super::{Engine, EngineError};
+use crate::id::RunId;
+use crate::model::plan::{Activation, Kind, Plan, RunState, WaitsFor};
+use crate::model::run::Run;
+use crate::store::{Answer, Edit};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use std::sync::OnceLock;
+use subtle::ConstantTimeEq as _;
+
+/// How many bytes of a signature a link holds: 128 bits.
+const SIGNATURE_BYTES: usize = 16;
+
+/// The links through which approvals are answered without a key.
+pub(super) struct Links {
+    key: [u8; 32],
+    /// What stands before `/approvals/…`; known when the server listens.
+    base_url: OnceLock<String>,
+}
+
+impl Links {
+    pub(super) fn new(key: &[u8; 32]) -> Links {
+        Links {
+            key: *key,
+            base_url: OnceLock::new(),
+        }
+    }
+
+    /// The signature of one approval of one run.
+    fn token(&self, run: &RunId, step: &str) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(run.as_str().as_bytes());
+        hasher.update(&[0]);
+        hasher.update(step.as_bytes());
+        let mut signature = [0; SIGNATURE_BYTES];
+        hasher.finalize_xof().fill(&mut signature);
+        URL_SAFE_NO_PAD.encode(signature)
+    }
+
+    /// The link; a path alone as long as the server does not listen.
+    pub(super) fn url(&self, run: &RunId, step: &str) -> String {
+        let base = self.base_url.get().map_or("", String::as_str);
+        format!("{base}/approvals/{run}/{}", self.token(run, step))
+    }
+
+    fn is_of(&self, token: &str, run: &RunId, step: &str) -> bool {
+        self.token(run, step)
+            .as_bytes()
+            .ct_eq(token.as_bytes())
+            .into()
+    }
+}
+
+/// A step that waits for somebody.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pending {
+    /// The activation, as the journal names it.
+    pub step: String,
+    /// The step's id in the definition.
+    pub step_id: String,
+    /// Whether it is an approval; else it asks how an attempt ended.
+    pub is_approval: bool,
+    /// The attempt whose outcome is unknown; 0 for an approval.
+    pub attempt: u32,
+    /// What is asked.
+    pub request: Value,
+    /// When it has taken too long, in milliseconds since the Unix epoch.
+    pub until_ms: Option<i64>,
+    /// The link that answers it without a key; only of approvals.
+    pub url: Option<String>,
+}
+
+/// What somebody says to a step that waits.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reply {
+    /// Of an approval: yes or no. Of an unknown outcome: try again, or the step has failed.
+    pub approved: bool,
+    /// In their own words.
+    pub comment: Option<String>,
+    /// Of an unknown outcome: the attempt took effect, and this is the step's output.
+    pub output: Option<Value>,
+}
+
+impl Engine {
+    /// Says how the server is reached, for the links of approvals.
+    pub fn set_base_url(&self, base_url: &str) {
+        drop(self.0.links.base_url.set(base_url.to_owned()));
+    }
+
+    /// Every step of a run that waits for somebody now.
+    pub fn pending_answers(&self, run: &Run) -> Result<Vec<Pending>, EngineError> {
+        let (definition, state) = self.folded(run)?;
+        let plan = &definition.plan;
+        let waiting = state.waiting();
+        Ok(waiting
+            .filter_map(|step| self.pending(run, plan, &state, step))
+            .collect())
+    }
+
+    fn pending(
+        &self,
+        run: &Run,
+        plan: &Plan,
+        state: &RunState,
+        step: Activation,
+    ) -> Option<Pending> {
+        let record = state.record(plan, step)?;
+        let node = plan.nodes.get(step.node)?;
+        let name = state.name_of(plan, step);
+        let is_approval = match record.waits_for? {
+            WaitsFor::Answer => true,
+            WaitsFor::Outcome => false,
+            WaitsFor::Time | WaitsFor::Run => return None,
+        };
+        Some(Pending {
+            step_id: node.id.clone(),
+            is_approval,
+            attempt: if is_approval { 0 } else { record.attempts },
+            request: match &record.request {
+                Some(request) => (**request).clone(),
+                None => json!({ "reason": format!(
+                    "The server stopped during attempt {}; nobody knows whether it took effect.",
+                    record.attempts
+                ) }),
+            },
+            until_ms: record.due_at_ms,
+            url: is_approval.then(|| self.0.links.url(&run.summary.id, &name)),
+            step: name,
+        })
+    }
+
+    /// Records the answer to a step (by its id, or by its name in the journal where it is inside of a loop). An answer to
+    /// an approval at the top is kept when the step does not wait yet. `Conflict`: it was answered before.
+    pub async fn answer(
+        &self,
+        run: &Run,
+        step: &str,
+        reply: Reply,
+        by: &str,
+    ) -> Result<Pending, EngineError> {
+        let (definition, state) = self.folded(run)?;
+        let plan = &definition.plan;
+        let waiting: Vec<Pending> = state
+            .waiting()
+            .filter_map(|waiting| self.pending(run, plan, &state, waiting))
+            .filter(|pending| pending.step == step || pending.step_id == step)
+            .collect();
+        let pending = match waiting.as_slice() {
+            [one] => one.clone(),
+            [] => self.to_come(run, plan, &state, step)?,
+            [one, ..] => {
+                return Err(EngineError::Conflict(format!(
+                    "{} iterations of step `{step}` wait; say which one, as in `\"step\": \"{}\"`",
+                    waiting.len(),
+                    one.step
+                )));
+            }
+        };
+        if reply.output.is_some() && pending.is_approval {
+            return Err(EngineError::Conflict(format!(
+                "step `{step}` is an approval; `output` is for a step whose outcome is unknown"
+            )));
+        }
+        self.record_answer(run, &pending, &reply, by).await?;
+        Ok(pending)
+    }
+
+    /// Records the answer that came through a link. `NotFound`: no approval of this run has this link.
+    pub async fn answer_link(
+        &self,
+        run: &Run,
+        token: &str,
+        reply: Reply,
+    ) -> Result<Pending, EngineError> {
+        let pending = self.by_link(run, token)?;
+        self.record_answer(run, &pending, &reply, "link").await?;
+        Ok(pending)
+    }
+
+    /// What the link asks. `NotFound`: no approval of this run has this link.
+    pub fn by_link(&self, run: &Run, token: &str) -> Result<Pending, EngineError> {
+        let (definition, state) = self.folded(run)?;
+        let plan = &definition.plan;
+        let is_its = |step: &str| self.0.links.is_of(token, &run.summary.id, step);
+        let waiting = state
+            .waiting()
+            .filter_map(|step| self.pending(run, plan, &state, step))
+            .find(|pending| pending.is_approval && is_its(&pending.step));
+        if let Some(pending) = waiting {
+            return Ok(pending);
+        }
+        let mut approvals = plan.nodes.iter().filter(|node| node.kind == Kind::Ask);
+        match approvals.find(|node| is_its(&node.id)) {
+            Some(node) => self.to_come(run, plan, &state, &node.id),
+            None => Err(EngineError::NotFound),
+        }
+    }
+
+    /// An approval at the top that does not wait yet, or has been answered.
+    fn to_come(
+        &self,
+        run: &Run,
+        plan: &Plan,
+        state: &RunState,
+        step: &str,
+    ) -> Result<Pending, EngineError> {
+        let mut top = state.top_records(plan);
+        let found = top.find(|(node, _)| plan.nodes.get(*node).is_some_and(|node| node.id == step));
+        let Some((node, record)) =
+            found.and_then(|(node, record)| Some((plan.nodes.get(node)?, record)))
+        else {
+            return Err(match plan.index_of(step) {
+                Some(_) => EngineError::Conflict(format!(
+                    "step `{step}` does not wait for an answer now; inside of a loop it can be answered only while it waits"
+                )),
+                None => EngineError::NotFound,
+            });
+        };
+        if node.kind != Kind::Ask {
+            return Err(EngineError::Conflict(format!(
+                "step `{step}` does not wait for an answer; it is {}",
+                record.status.as_str()
+            )));
+        }
+        if record.status.is_settled() || run.summary.status.is_final() {
+            return Err(EngineError::Conflict(format!(
+                "step `{step}` is over: it is {}, and the run is {}",
+                record.status.as_str(),
+                run.summary.status.as_str()
+            )));
+        }
+        Ok(Pending {
+            step: node.id.clone(),
+            step_id: node.id.clone(),
+            is_approval: true,
+            attempt: 0,
+            request: Value::Null,
+            until_ms: None,
+            url: None,
+        })
+    }
+
+    async fn record_answer(
+        &self,
+        run: &Run,
+        pending: &Pending,
+        reply: &Reply,
+        by: &str,
+    ) -> Result<(), EngineError> {
+        let answer = Answer {
+            step: pending.step.clone(),
+            attempt: pending.attempt,
+            by: by.to_owned(),
+            at_ms: self.0.clock.now_ms(),
+            body: json!({
+                "approved": reply.approved, "comment": reply.comment, "output": reply.output,
+                "isOutcomeTold": reply.output.is_some(),
+            }),
+        };
+        match self.0.store.answer(run.summary.sequence, answer).await? {
+            Edit::Done(()) => {
+                self.0.clone().wake(run.summary.sequence, &run.summary.id);
+                Ok(())
+            }
+            Edit::NotFound => Err(EngineError::NotFound),
+            Edit::Conflict(reason) => Err(EngineError::Conflict(reason)),
+        }
+    }
+
+    fn folded(
+        &self,
+        run: &Run,
+    ) -> Result<
+        (
+            std::sync::Arc<super::workflows::CompiledDefinition>,
+            RunState,
+        ),
+        EngineError,
+    > {
+        let definition = self
+            .0
+            .workflows
+            .pinned(&run.summary.workflow_id, run.definition_sequence)?;
+        let state = fold(&definition, &self.0.store.journal(run.summary.sequence, 0)?)?;
+        Ok((definition, state))
+    }
+}

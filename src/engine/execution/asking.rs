@@ -1,0 +1,151 @@
+//! What a run waits for beside time: answers, outcomes that somebody has to tell, the ends of other runs.
+//! May not know how answers come in. Promise: what came before the run looked is found.
+
+use super::{Execution, Halt};
+use crate::clock::iso_utc;
+use crate::engine::step::{self, Done, Question};
+use crate::model::plan::{Activation, WaitsFor};
+use crate::model::run::{Event, StepError};
+use crate::store::{Answer, StoreError};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+impl Execution {
+    /// The step asks.
+    pub(super) fn ask(
+        &mut self,
+        step: Activation,
+        question: Question,
+        now_ms: i64,
+    ) -> Result<(), Halt> {
+        self.has_news = true;
+        self.note(&Event::StepAsked {
+            step: self.name_of(step),
+            until_ms: question.timeout_ms.map(|ms| now_ms.saturating_add(ms)),
+            request: Arc::new(question.request),
+        })
+    }
+
+    /// Takes in what others have said or done meanwhile.
+    pub(super) async fn look_around(&mut self) -> Result<(), Halt> {
+        let was_told = self.claim.as_ref().is_some_and(|claim| claim.take_news());
+        if !std::mem::take(&mut self.has_news) && !was_told {
+            return Ok(());
+        }
+        let waiting: Vec<Activation> = self.state.waiting().collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let sequence = self.run.summary.sequence;
+        let answers = self.read(|execution| execution.shared.store.answers(sequence))?;
+        for step in waiting {
+            let Some(record) = self.state.record(&self.definition.plan, step) else {
+                continue;
+            };
+            let (waits_for, attempt) = (record.waits_for, record.attempts);
+            let name = self.name_of(step);
+            let answer_to = |attempt: u32| {
+                let mut answers = answers.iter();
+                answers.find(|answer| answer.step == name && answer.attempt == attempt)
+            };
+            match waits_for {
+                Some(WaitsFor::Answer) => {
+                    if let Some(answer) = answer_to(0) {
+                        self.answered(step, answer)?;
+                    }
+                }
+                Some(WaitsFor::Outcome) => {
+                    if let Some(answer) = answer_to(attempt) {
+                        self.outcome_told(step, attempt, answer)?;
+                    }
+                }
+                Some(WaitsFor::Run) => self.look_at_child(step).await?,
+                Some(WaitsFor::Time) | None => {}
+            }
+        }
+        self.drop_closed();
+        Ok(())
+    }
+
+    fn answered(&mut self, step: Activation, answer: &Answer) -> Result<(), Halt> {
+        let output = json!({
+            "approved": answer.body["approved"],
+            "approvedBy": answer.by,
+            "approvedAt": iso_utc(answer.at_ms),
+            "comment": answer.body["comment"],
+        });
+        self.completed(step, Done { output, way: None })
+    }
+
+    /// Somebody knows how the attempt ended: it took effect, is to be made again, or has failed.
+    fn outcome_told(
+        &mut self,
+        step: Activation,
+        attempt: u32,
+        answer: &Answer,
+    ) -> Result<(), Halt> {
+        let Answer { body, by, .. } = answer;
+        if body["isOutcomeTold"] == Value::Bool(true) {
+            let output = body["output"].clone();
+            return self.completed(step, Done { output, way: None });
+        }
+        if body["approved"] == Value::Bool(true) {
+            return self.note(&Event::StepResumed {
+                step: self.name_of(step),
+                by: by.clone(),
+            });
+        }
+        let said = body["comment"].as_str().unwrap_or("no comment");
+        let message = format!(
+            "the server stopped during attempt {attempt}; {by} said that the step has failed: {said}"
+        );
+        self.failed(step, attempt, StepError::fatal("UNKNOWN_OUTCOME", message))
+    }
+
+    /// A step has taken too long: an approval, a run that it waits for, or what is inside of it.
+    pub(super) async fn expire(&mut self, step: Activation) -> Result<(), Halt> {
+        let plan = &self.definition.plan;
+        let Some(record) = self.state.record(plan, step) else {
+            return Ok(());
+        };
+        let (waits_for, attempt) = (record.waits_for, record.attempts);
+        let request = record.request.clone().unwrap_or_default();
+        let id = plan.nodes[step.node].id.clone();
+        let error = match waits_for {
+            Some(WaitsFor::Answer) => match step::approval::on_timeout(&request) {
+                Some(approved) => {
+                    let output = json!({
+                        "approved": approved,
+                        "approvedBy": "timeout",
+                        "approvedAt": iso_utc(self.shared.clock.now_ms()),
+                        "comment": null,
+                    });
+                    return self.completed(step, Done { output, way: None });
+                }
+                None => StepError::fatal(
+                    "APPROVAL_TIMEOUT",
+                    format!("nobody answered step `{id}` in time"),
+                ),
+            },
+            _ => StepError::fatal("TIMEOUT", format!("step `{id}` took longer than it may")),
+        };
+        if waits_for == Some(WaitsFor::Run) {
+            self.cancel_child(step).await?;
+        }
+        self.failed(step, attempt, error)?;
+        self.drop_closed();
+        Ok(())
+    }
+
+    /// Reads from the store; a run for which that fails now is looked at again later.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Execution) -> Result<T, StoreError>,
+    ) -> Result<T, Halt> {
+        read(self).map_err(|error| {
+            log::error!("run {} cannot go on now: {error}", self.run.summary.id);
+            self.shared.look_again_later(self.run.summary.sequence);
+            Halt::Parked
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! Steps that start another run: the run is named in the journal before it exists, so that it is started once.
+//! May not know what the other run does. Promises: one attempt, one run, whatever crashes; whoever waits for it sees its end;
+//! a run that nobody waits for any more is cancelled.
+
+use super::{Execution, Halt};
+use crate::engine::start::ChildRun;
+use crate::engine::step::{Behaviour, ChildRequest, Done, find};
+use crate::engine::{Engine, EngineError};
+use crate::id::RunId;
+use crate::model::plan::Activation;
+use crate::model::run::{Event, Run, RunStatus, StepError};
+use serde_json::{Value, json};
+
+impl Execution {
+    pub(super) async fn begin_child(
+        &mut self,
+        step: Activation,
+        attempt: u32,
+        request: ChildRequest,
+        now_ms: i64,
+    ) -> Result<(), Halt> {
+        let max_depth = self.shared.options.max_depth;
+        if self.run.depth >= max_depth {
+            let message = format!(
+                "{} runs stand above this one; sub-workflows are nested at most {max_depth} deep (setting `max_depth`)",
+                self.run.depth
+            );
+            return self.failed(step, attempt, StepError::fatal("TOO_DEEP", message));
+        }
+        // A child names its parent by the number of its row.
+        if self.unrecorded.is_some() {
+            self.commit(self.row(RunStatus::Running)).await?;
+        }
+        // A run with a key is found again by it; any other is named before it is started.
+        let child = match request.idempotency_key {
+            None => RunId::generate(),
+            Some(_) => match self.start_child(step, &RunId::generate(), &request).await {
+                Ok(run) => run.summary.id,
+                Err(error) => return self.child_refused(step, attempt, error),
+            },
+        };
+        self.note(&Event::StepChild {
+            step: self.name_of(step),
+            attempt,
+            run: child.clone(),
+            until_ms: request.timeout_ms.map(|ms| now_ms.saturating_add(ms)),
+        })?;
+        self.commit(self.row(RunStatus::Running)).await?;
+        self.follow_child(step, &child, &request).await
+    }
+
+    /// Looks at the run that the step has started: it may have to be started still, and it may have ended.
+    pub(super) async fn look_at_child(&mut self, step: Activation) -> Result<(), Halt> {
+        let Some(child) = self.child_of(step) else {
+            return Ok(());
+        };
+        let step_type = self.definition.plan.nodes[step.node].step_type;
+        let config = self.config_of(step, self.shared.clock.now_ms());
+        let request = match find(step_type).map(|found| found.behaviour) {
+            Some(Behaviour::Child(request)) => config.and_then(|config| request(&config)),
+            _ => Err(StepError::fatal("INTERNAL", "the step starts no run")),
+        };
+        match request {
+            Ok(request) => self.follow_child(step, &child, &request).await,
+            Err(error) => self.failed(step, self.attempts_of(step), error),
+        }
+    }
+
+    async fn follow_child(
+        &mut self,
+        step: Activation,
+        child: &RunId,
+        request: &ChildRequest,
+    ) -> Result<(), Halt> {
+        let waiter = (self.run.summary.sequence, self.run.summary.id.clone());
+        // First registered, then looked at: an end in between is not missed.
+        self.shared.children.wait_for(child, waiter);
+        let run = match self.read(|execution| execution.shared.store.run(child))? {
+            Some(run) => run,
+            None => match self.start_child(step, child, request).await {
+                Ok(run) => run,
+                Err(error) => return self.child_refused(step, self.attempts_of(step), error),
+            },
+        };
+        let is_reused = run.root_id != self.child_root(step);
+        match run.summary.status {
+            RunStatus::Pending | RunStatus::Running if request.waits => Ok(()),
+            RunStatus::Failed | RunStatus::Cancelled if request.waits => {
+                self.failed(step, self.attempts_of(step), child_error(&run))
+            }
+            _ => {
+                let output = child_output(&run, is_reused);
+                self.completed(step, Done { output, way: None })
+            }
+        }
+    }
+
+    async fn start_child(
+        &mut self,
+        step: Activation,
+        id: &RunId,
+        request: &ChildRequest,
+    ) -> Result<Run, EngineError> {
+        let child = ChildRun {
+            id: id.clone(),
+            root_id: self.child_root(step),
+            parent_sequence: self.run.summary.sequence,
+            depth: self.run.depth + 1,
+            by: self.run.started_by.clone().unwrap_or_default(),
+        };
+        let engine = Engine(self.shared.clone());
+        engine.start_child(child, request).await
+    }
+
+    fn child_refused(
+        &mut self,
+        step: Activation,
+        attempt: u32,
+        error: EngineError,
+    ) -> Result<(), Halt> {
+        let message = format!("the run cannot be started: {error}");
+        match error {
+            EngineError::Stopping => Err(Halt::Stopping),
+            EngineError::Store(_) => {
+                self.failed(step, attempt, StepError::transient("NOT_STARTED", message))
+            }
+            _ => self.failed(step, attempt, StepError::fatal("NOT_STARTED", message)),
+        }
+    }
+
+    /// Nobody waits for the run any more.
+    pub(super) async fn cancel_child(&mut self, step: Activation) -> Result<(), Halt> {
+        let Some(child) = self.child_of(step) else {
+            return Ok(());
+        };
+        let Some(run) = self.read(|execution| execution.shared.store.run(&child))? else {
+            return Ok(());
+        };
+        if run.parent_sequence == Some(self.run.summary.sequence)
+            && let Err(error) = Engine(self.shared.clone()).cancel(&run, "timeout").await
+        {
+            log::info!(
+                "run {child} has not been cancelled with the step that waited for it: {error}"
+            );
+        }
+        Ok(())
+    }
+
+    /// Stable over attempts and retries, as the keys are that other steps send.
+    fn child_root(&self, step: Activation) -> RunId {
+        RunId::derived(&format!("{}:{}", self.run.root_id, self.name_of(step)))
+    }
+
+    fn child_of(&self, step: Activation) -> Option<RunId> {
+        let record = self.state.record(&self.definition.plan, step)?;
+        record.child.clone()
+    }
+}
+
+fn child_output(run: &Run, is_reused: bool) -> Value {
+    let output = run.output.as_ref();
+    let output = output.and_then(|output| serde_json::from_str::<Value>(output.get()).ok());
+    let (from_ms, to_ms) = (run.summary.started_at_ms, run.summary.finished_at_ms);
+    json!({
+        "result": output,
+        "runId": run.summary.id,
+        "status": run.summary.status,
+        "durationMs": from_ms.zip(to_ms).map(|(from_ms, to_ms)| to_ms.saturating_sub(from_ms).max(0)),
+        "reusedExistingRun": is_reused,
+    })
+}
+
+fn child_error(run: &Run) -> StepError {
+    let id = &run.summary.id;
+    match &run.summary.error {
+        Some(error) => StepError::transient(
+            "SUBWORKFLOW_FAILED",
+            format!("run {id} failed: {}", error.message),
+        ),
+        None => StepError::fatal("SUBWORKFLOW_CANCELLED", format!("run {id} was cancelled")),
+    }
+}

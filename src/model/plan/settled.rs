@@ -1,0 +1,71 @@
+//! What a run that failed or was cancelled hands on to its retry: the results of everything that ended well.
+//! May not know how retries are started. Promise: folded into a new run of the same plan, the events lead to the place where
+//! the old one ended, also within a loop; what had failed is done again.
+
+use super::step_fold::describe;
+use super::{Plan, RunState};
+use crate::model::run::{Event, Recorded};
+use std::collections::HashSet;
+
+/// The events of `journal` that a new run of the same plan begins with; they follow `run.started`.
+pub fn settled_events(plan: &Plan, journal: &[Recorded]) -> Vec<Event> {
+    let ended: HashSet<&str> = journal
+        .iter()
+        .filter_map(|recorded| match &recorded.event {
+            Event::StepCompleted { step, .. } => Some(step.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut state = RunState::new(plan);
+    let mut kept = Vec::new();
+    // A state that has begun, so that what does not fit any more is left out.
+    if state.apply(plan, 0, &Event::RunStarted).is_err() {
+        return kept;
+    }
+    for Recorded { at_ms, event, .. } in journal {
+        let (_, Some(name)) = describe(event) else {
+            continue;
+        };
+        let is_inside_of_ended = name
+            .match_indices('[')
+            .any(|(at, _)| ended.contains(&name[..at]));
+        if is_inside_of_ended || !is_result(plan, event, name, &ended) {
+            continue;
+        }
+        let event = afresh(event);
+        if state.apply(plan, *at_ms, &event).is_ok() {
+            kept.push(event);
+        }
+    }
+    kept
+}
+
+/// Whether the event says what a step came to, or how far a loop has gone.
+fn is_result(plan: &Plan, event: &Event, name: &str, ended: &HashSet<&str>) -> bool {
+    match event {
+        Event::StepCompleted { .. } => true,
+        Event::StepIterating { .. } => !ended.contains(name),
+        Event::StepIteration { .. } | Event::StepEnough { .. } => !ended.contains(name),
+        Event::StepFailed { retry_at_ms, .. } => {
+            let id = name.rsplit('.').next().unwrap_or_default();
+            let node = plan.index_of(id).and_then(|index| plan.nodes.get(index));
+            retry_at_ms.is_none() && node.is_some_and(|node| node.fallback.is_some())
+        }
+        _ => false,
+    }
+}
+
+/// The event without what only the old run's time gave it.
+fn afresh(event: &Event) -> Event {
+    match event {
+        Event::StepIterating {
+            step, count, items, ..
+        } => Event::StepIterating {
+            step: step.clone(),
+            count: *count,
+            items: items.clone(),
+            until_ms: None,
+        },
+        other => other.clone(),
+    }
+}

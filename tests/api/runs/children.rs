@@ -1,0 +1,252 @@
+//! Sub-workflows: started once, waited for, cancelled with their parent.
+
+use super::{call, ended, run_of, server_with_upstream, set, start, until, with};
+use crate::support::TestServer;
+use crate::upstream::Reply;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+fn child(workflow: &str, fields: Value) -> Value {
+    let step = json!({"id": "sub", "type": "subworkflow", "config": {"workflowId": workflow}});
+    super::loops::config(step, fields)
+}
+
+/// The runs of a workflow, newest first.
+async fn runs_of(server: &TestServer, workflow: &str) -> Vec<Value> {
+    let path = format!("/api/v1/runs?workflowId={workflow}");
+    let answer = server.admin().get(&path).await;
+    answer.data().as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_child_gets_its_input_and_its_output_is_the_steps_result() {
+    let server = TestServer::start().await;
+    let inner = server
+        .workflow("inner", json!([set("s", json!("hello {{input.name}}"))]))
+        .await;
+    let steps = json!([
+        child(&inner, json!({"inputMapping": {"name": "{{input.who}}"}})),
+        set("end", json!("{{steps.sub.result}}!")),
+    ]);
+    let outer = server.workflow("outer", steps).await;
+    let run = server.admin().run(&outer, json!({"who": "Ada"})).await;
+    assert_eq!(run["output"], "hello Ada!", "{run}");
+    let inner_run = &runs_of(&server, &inner).await[0];
+    assert_eq!(
+        (&inner_run["status"], &inner_run["triggerType"]),
+        (&json!("completed"), &json!("subworkflow"))
+    );
+    let whole = run_of(&server, inner_run["id"].as_str().unwrap()).await;
+    assert_eq!(whole["input"], json!({"name": "Ada"}));
+}
+
+#[tokio::test]
+async fn a_parent_rests_while_its_child_does_and_wakes_with_its_end() {
+    let (server, upstream) = server_with_upstream().await;
+    let gate = upstream.hold("/x");
+    let inner = server
+        .workflow("inner", json!([call("c", &upstream.url("/x"))]))
+        .await;
+    let outer = server
+        .workflow(
+            "outer",
+            json!([child(&inner, json!({})), set("end", json!("{{steps.sub}}"))]),
+        )
+        .await;
+    let run = start(&server, &outer, json!({})).await;
+    upstream.until_called("/x", 1).await;
+    gate.open();
+    let run = ended(&server, &run).await;
+    assert_eq!(run["output"]["status"], "completed");
+    assert_eq!(run["output"]["reusedExistingRun"], false);
+}
+
+#[tokio::test]
+async fn a_failed_child_fails_the_step_and_a_retry_is_another_run() {
+    let (server, upstream) = server_with_upstream().await;
+    upstream.answer("/x", |_, at| {
+        Reply::json(if at == 1 { 404 } else { 200 }, &json!({}))
+    });
+    let inner = server
+        .workflow("inner", json!([call("c", &upstream.url("/x"))]))
+        .await;
+    let steps = json!([with(
+        child(&inner, json!({})),
+        json!({"retryConfig": {"maxAttempts": 2, "initialDelayMs": 100}})
+    )]);
+    let outer = server.workflow("outer", steps).await;
+    let run = start(&server, &outer, json!({})).await;
+    let failed = until(&server, &run, "step.failed", "sub").await;
+    assert_eq!(failed.data["error"]["code"], "SUBWORKFLOW_FAILED");
+    server.clock.advance_ms(100);
+    assert_eq!(ended(&server, &run).await["status"], "completed");
+    assert_eq!(runs_of(&server, &inner).await.len(), 2);
+    let calls = upstream.calls("/x");
+    assert_eq!(calls[0].key(), calls[1].key(), "the same call, tried again");
+}
+
+#[tokio::test]
+async fn cancelling_the_parent_cancels_its_children_and_theirs() {
+    let (server, upstream) = server_with_upstream().await;
+    let _gate = upstream.hold("/x");
+    let lowest = server
+        .workflow("lowest", json!([call("c", &upstream.url("/x"))]))
+        .await;
+    let middle = server
+        .workflow("middle", json!([child(&lowest, json!({}))]))
+        .await;
+    let top = server
+        .workflow("top", json!([child(&middle, json!({}))]))
+        .await;
+    let run = start(&server, &top, json!({})).await;
+    upstream.until_called("/x", 1).await;
+    let cancelled = server
+        .admin()
+        .post(&format!("/api/v1/runs/{run}/cancel"), Value::Null)
+        .await;
+    assert_eq!(cancelled.status, StatusCode::OK);
+    upstream.until_dropped(1).await;
+    for workflow in [&lowest, &middle, &top] {
+        assert_eq!(runs_of(&server, workflow).await[0]["status"], "cancelled");
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_child_fails_its_parent() {
+    let (server, upstream) = server_with_upstream().await;
+    let _gate = upstream.hold("/x");
+    let inner = server
+        .workflow("inner", json!([call("c", &upstream.url("/x"))]))
+        .await;
+    let outer = server
+        .workflow("outer", json!([child(&inner, json!({}))]))
+        .await;
+    let run = start(&server, &outer, json!({})).await;
+    upstream.until_called("/x", 1).await;
+    let inner_run = runs_of(&server, &inner).await[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    server
+        .admin()
+        .post(&format!("/api/v1/runs/{inner_run}/cancel"), Value::Null)
+        .await;
+    let run = ended(&server, &run).await;
+    assert!(
+        run["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("was cancelled"),
+        "{run}"
+    );
+}
+
+#[tokio::test]
+async fn a_child_that_takes_too_long_is_cancelled_and_the_step_fails() {
+    let (server, upstream) = server_with_upstream().await;
+    let _gate = upstream.hold("/x");
+    let inner = server
+        .workflow("inner", json!([call("c", &upstream.url("/x"))]))
+        .await;
+    let outer = server
+        .workflow(
+            "outer",
+            json!([child(&inner, json!({"maxDurationSeconds": 5}))]),
+        )
+        .await;
+    let run = start(&server, &outer, json!({})).await;
+    upstream.until_called("/x", 1).await;
+    until(&server, &run, "step.child", "sub").await;
+    server.clock.advance_ms(5_000);
+    assert_eq!(ended(&server, &run).await["status"], "failed");
+    upstream.until_dropped(1).await;
+    assert_eq!(runs_of(&server, &inner).await[0]["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_step_that_does_not_wait_ends_with_the_start() {
+    let (server, upstream) = server_with_upstream().await;
+    let gate = upstream.hold("/x");
+    let inner = server
+        .workflow("inner", json!([call("c", &upstream.url("/x"))]))
+        .await;
+    let outer = server
+        .workflow(
+            "outer",
+            json!([child(&inner, json!({"waitForCompletion": false}))]),
+        )
+        .await;
+    let run = server.admin().run(&outer, json!({})).await;
+    assert_eq!(run["status"], "completed");
+    let inner_run = run["output"]["runId"].as_str().unwrap().to_owned();
+    upstream.until_called("/x", 1).await;
+    gate.open();
+    assert_eq!(ended(&server, &inner_run).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn the_same_key_is_the_same_run() {
+    let (server, upstream) = server_with_upstream().await;
+    upstream.answer("/x", |_, _| Reply::json(200, &json!({})));
+    let inner = server
+        .workflow("inner", json!([call("c", &upstream.url("/x"))]))
+        .await;
+    let step = child(&inner, json!({"idempotencyKey": "day-{{input.day}}"}));
+    let outer = server.workflow("outer", json!([step])).await;
+    let reused = |run: &Value| run["output"]["reusedExistingRun"].clone();
+    let first = server.admin().run(&outer, json!({"day": 1})).await;
+    let second = server.admin().run(&outer, json!({"day": 1})).await;
+    let other = server.admin().run(&outer, json!({"day": 2})).await;
+    assert_eq!(
+        [reused(&first), reused(&second), reused(&other)],
+        [json!(false), json!(true), json!(false)]
+    );
+    assert_eq!(first["output"]["runId"], second["output"]["runId"]);
+    assert_eq!(upstream.calls("/x").len(), 2);
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_fails_the_step_with_the_reason() {
+    let server = TestServer::start_with(flowlatch::clock::Clock::system(), |config| {
+        config.max_depth = 2
+    })
+    .await;
+    let body = json!({"name": "draft", "trigger": {"type": "api"}, "steps": []});
+    let draft = server.admin().post("/api/v1/workflows", body).await.data()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut strict = json!({"name": "strict", "trigger": {"type": "api"}, "steps": []});
+    strict["inputSchema"] = json!({"type": "object", "required": ["n"]});
+    let strict = server.workflow_with(strict).await;
+    for (workflow, message) in [
+        (
+            "00000000-0000-7000-8000-000000000000",
+            "there is no such workflow",
+        ),
+        (draft.as_str(), "the workflow is draft"),
+        (strict.as_str(), "\"n\" is a required property"),
+    ] {
+        let outer = server
+            .workflow("outer", json!([child(workflow, json!({}))]))
+            .await;
+        let run = server.admin().run(&outer, json!({})).await;
+        let said = run["error"]["message"].as_str().unwrap();
+        assert!(said.contains(message), "{said}");
+    }
+    // A workflow that starts itself ends at the depth that is allowed.
+    let itself = server.workflow("itself", json!([])).await;
+    let edit = json!({"steps": [child(&itself, json!({}))]});
+    let path = format!("/api/v1/workflows/{itself}");
+    let edited = server.admin().send(reqwest::Method::PUT, &path, edit).await;
+    assert_eq!(edited.status, StatusCode::OK, "{}", edited.text);
+    let run = server.admin().run(&itself, json!({})).await;
+    assert!(
+        run["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("nested at most 2 deep"),
+        "{run}"
+    );
+    assert_eq!(runs_of(&server, &itself).await.len(), 3);
+}
