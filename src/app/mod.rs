@@ -10,7 +10,7 @@ use crate::clock::{Clock, iso_utc};
 use crate::config::Config;
 use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::outbound::{Outbound, OutboundOptions};
-use crate::engine::{Engine, EngineOptions, Workflows};
+use crate::engine::{Engine, EngineOptions, Retention, Workflows};
 use crate::error::{Error, Result};
 use crate::http::{self, Api, ApiOptions, Front, Hosts, Listen, Peer, ServeOptions, Tls};
 use crate::model::plan::DefinitionLimits;
@@ -27,8 +27,11 @@ use tokio::task::JoinSet;
 /// without its end.
 const DRAIN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often expired idempotency keys are forgotten.
-const FORGET_EVERY_MS: u64 = 10 * 60 * 1_000;
+/// How often what need not be kept any more is removed.
+const SWEEP_EVERY_MS: u64 = 60 * 1_000;
+/// How long the firings of schedules stay in their log: 90 days.
+const FIRINGS_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
+
 /// What is handed in beside the configuration.
 pub struct Options {
     /// The time.
@@ -250,13 +253,22 @@ impl App {
                 engine.begin_stop();
             }
         });
-        let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
+        let (engine, clock) = (self.0.engine.clone(), self.0.clock.clone());
+        let store = self.0.store.clone();
         background.spawn(async move {
             loop {
-                if let Err(error) = store.forget_idempotency_before(clock.now_ms()).await {
-                    log::warn!("expired idempotency keys stay for now: {error}");
+                clock.sleep_ms(SWEEP_EVERY_MS).await;
+                match engine.sweep().await {
+                    Ok(swept) if swept.runs > 0 => {
+                        log::info!("{} old runs are removed", swept.runs)
+                    }
+                    Ok(_) => {}
+                    Err(error) => log::warn!("old runs stay for now: {error}"),
                 }
-                clock.sleep_ms(FORGET_EVERY_MS).await;
+                let old_ms = clock.now_ms() - FIRINGS_KEPT_MS;
+                if let Err(error) = store.forget_firings_before(old_ms).await {
+                    log::warn!("old firings of schedules stay for now: {error}");
+                }
             }
         });
         if let Some(tls) = tls {
@@ -315,14 +327,28 @@ fn engine(
         outbound.clone(),
         EngineOptions {
             max_running_runs: config.max_running_runs,
+            max_running_runs_per_key: Some(config.max_running_runs_per_key)
+                .filter(|limit| *limit > 0),
             max_output_bytes: config.max_output_bytes,
             max_input_bytes: config.max_input_bytes,
+            retention: retention(config),
             max_iterations: config.max_iterations,
             max_depth: config.max_depth,
             link_key,
             environment: config.template_environment(),
         },
     )
+}
+
+/// Zero is no limit.
+fn retention(config: &Config) -> Retention {
+    let limit = |number: u64| Some(number).filter(|number| *number > 0);
+    Retention {
+        max_age_days: limit(config.retention_days),
+        max_runs: limit(config.retention_runs),
+        max_bytes: limit(config.retention_bytes),
+        audit_days: limit(config.audit_days),
+    }
 }
 
 fn api_options(config: &Config, instance: &str) -> ApiOptions {

@@ -1,4 +1,4 @@
-//! `flowlatch runs`: list, show, follow, cancel, retry.
+//! `flowlatch runs`: list, show, follow, cancel, retry, prune.
 //! May not know how runs are done. Promise: following a run ends when the run does, and the exit code tells how.
 
 use super::args::Runs;
@@ -58,6 +58,7 @@ pub(super) async fn run(command: Runs, client: &Client, output: &Output) -> Resu
             }
             output.line(&[&id, &cell(&run, "status")])
         }
+        Runs::Prune { dry_run } => prune(dry_run, client, output).await,
         Runs::Retry { id, watch } => {
             let started = client
                 .data("POST", &format!("{PATH}/{id}/retry"), None)
@@ -88,6 +89,32 @@ async fn list(
         })
         .collect();
     output.table(&head, &rows)
+}
+
+async fn prune(dry_run: bool, client: &Client, output: &Output) -> Result<()> {
+    let report = if dry_run {
+        client.data("GET", "/api/v1/retention", None).await?
+    } else {
+        client.data("POST", "/api/v1/retention/prune", None).await?
+    };
+    if output.json {
+        return output.json(&report);
+    }
+    let database = &report["database"];
+    let (runs, bytes) = (cell(&report, "runs"), cell(&report, "bytes"));
+    output.fields(&[
+        (
+            if dry_run {
+                "runs that would go"
+            } else {
+                "runs removed"
+            },
+            runs,
+        ),
+        ("bytes in them", bytes),
+        ("bytes of the database", cell(database, "bytes")),
+        ("of them in use", cell(database, "usedBytes")),
+    ])
 }
 
 /// Shows a run that was just started, or follows it. On the files a run moves only while this process lives, so there

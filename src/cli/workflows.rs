@@ -13,7 +13,14 @@ use std::path::Path;
 
 const PATH: &str = "/api/v1/workflows";
 /// What the server adds to a workflow; a file that was exported elsewhere may hold it, and it is not sent back.
-const SERVERS_OWN: [&str; 5] = ["id", "version", "status", "createdAt", "updatedAt"];
+const SERVERS_OWN: [&str; 6] = [
+    "id",
+    "version",
+    "status",
+    "schedule",
+    "createdAt",
+    "updatedAt",
+];
 /// The fields of a file that `apply` takes, in the order in which people read them.
 const EXPORTED: [&str; 9] = [
     "name",
@@ -108,12 +115,15 @@ async fn list(
     if output.json {
         return output.json(&Value::Array(workflows));
     }
-    let head = ["ID", "NAME", "STATUS", "VERSION", "UPDATED"];
+    let head = ["ID", "NAME", "STATUS", "VERSION", "UPDATED", "NEXT RUN"];
     let fields = ["id", "name", "status", "version", "updatedAt"];
-    let rows: Vec<Vec<String>> = workflows
-        .iter()
-        .map(|workflow| fields.iter().map(|field| cell(workflow, field)).collect())
-        .collect();
+    let row = |workflow: &Value| {
+        let cells = fields.iter().map(|field| cell(workflow, field));
+        cells
+            .chain([cell(&workflow["schedule"], "nextRunAt")])
+            .collect()
+    };
+    let rows: Vec<Vec<String>> = workflows.iter().map(row).collect();
     output.table(&head, &rows)
 }
 

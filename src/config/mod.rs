@@ -75,6 +75,16 @@ pub struct Config {
     pub max_sync_wait_ms: u64,
     /// Runs under way at once; further ones wait in order.
     pub max_running_runs: usize,
+    /// Runs of one key that have begun and not ended; 0 is no limit.
+    pub max_running_runs_per_key: usize,
+    /// How many days finished runs are kept; 0 is for ever.
+    pub retention_days: u64,
+    /// How many finished runs are kept; 0 is any number.
+    pub retention_runs: u64,
+    /// How large the database may be before the oldest finished runs go, in bytes; 0 is any size.
+    pub retention_bytes: u64,
+    /// How many days the audit log goes back; 0 is for ever.
+    pub audit_days: u64,
     /// Iterations of a loop.
     pub max_iterations: u32,
     /// Runs that may stand above a run.
@@ -118,6 +128,11 @@ impl Config {
             sync_wait_ms: 30_000,
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
+            max_running_runs_per_key: 0,
+            retention_days: 30,
+            retention_runs: 0,
+            retention_bytes: 5_000_000_000,
+            audit_days: 365,
             max_iterations: 10_000,
             max_depth: 10,
             read_connections: 4,

@@ -2,11 +2,16 @@
 //! May not know HTTP or keys. Promises: a recorded step is never run again; nothing is told before its commit; a finished
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
+mod admission;
 mod approvals;
 mod children;
+mod driving;
 mod execution;
+mod launch;
 mod logs;
 pub mod outbound;
+mod retention;
+mod schedule;
 mod schema;
 mod start;
 pub mod step;
@@ -17,6 +22,7 @@ pub mod workflows;
 
 pub use approvals::{Pending, Reply};
 pub use logs::StepLog;
+pub use retention::{Retention, Swept};
 pub use start::{Accepted, RunRequest, StartTrigger, Wait};
 pub use watch::Subscription;
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
@@ -26,16 +32,17 @@ use crate::engine::outbound::Outbound;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
-use crate::store::{Edit, Store, StoreError};
+use crate::store::{Store, StoreError};
+use admission::Admission;
 use approvals::Links;
 use children::Children;
-use execution::Execution;
+use retention::Sweeper;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use timer::Timers;
-use tokio::sync::{Semaphore, watch as signal};
+use tokio::sync::watch as signal;
 use under_way::UnderWay;
 use watch::Watchers;
 
@@ -50,10 +57,14 @@ const RESUME_RETRY_MS: i64 = 30_000;
 pub struct EngineOptions {
     /// Runs under way at once; further ones wait in order.
     pub max_running_runs: usize,
+    /// Runs of one key that have begun and not ended; `None` for no such limit.
+    pub max_running_runs_per_key: Option<usize>,
     /// The largest output of a step, in bytes; of a larger one the size and the beginning are kept.
     pub max_output_bytes: usize,
     /// The largest input of a run, in bytes.
     pub max_input_bytes: usize,
+    /// Which finished runs are kept.
+    pub retention: Retention,
     /// The most iterations of a loop.
     pub max_iterations: u32,
     /// How many runs may stand above a run: sub-workflows of sub-workflows.
@@ -115,8 +126,9 @@ struct Shared {
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
-    slots: Arc<Semaphore>,
+    admission: Admission,
     under_way: UnderWay,
+    sweeper: Sweeper,
     children: Children,
     links: Links,
     stopping: signal::Sender<bool>,
@@ -132,11 +144,12 @@ impl Engine {
         options: EngineOptions,
     ) -> Engine {
         Engine(Arc::new(Shared {
-            slots: Arc::new(Semaphore::new(options.max_running_runs)),
+            admission: Admission::new(options.max_running_runs),
             timers: Timers::default(),
             keeps_time: AtomicBool::new(false),
             watchers: Watchers::default(),
             under_way: UnderWay::default(),
+            sweeper: Sweeper::default(),
             children: Children::default(),
             links: Links::new(&options.link_key),
             stopping: signal::Sender::new(false),
@@ -153,46 +166,23 @@ impl Engine {
         &self.0.workflows
     }
 
-    /// Starts the timers and goes on with every unfinished run. Gives their number.
+    /// Starts the timers and the schedules, and goes on with every unfinished run. Gives their number.
     pub async fn resume(&self) -> Result<usize, EngineError> {
         self.0.keep_time();
         let open = self.0.store.open_runs().await?;
+        self.0.take_in(&open);
         for run in &open {
-            match run.due_at_ms {
-                Some(due_ms) if !run.awaits_others => self.0.timers.park(run.sequence, due_ms),
-                _ => self.0.clone().go_on(run.sequence),
+            if let Some(due_ms) = run.due_at_ms.filter(|_| !run.awaits_others) {
+                self.0.timers.park(run.sequence, due_ms);
             }
         }
+        tokio::spawn(schedule::run(self.0.clone()));
         Ok(open.len())
     }
 
     /// Cancels an unfinished run, and every unfinished run below it. What it is doing outside is dropped; what it has recorded stays.
     pub async fn cancel(&self, run: &Run, by: &str) -> Result<Run, EngineError> {
-        self.cancel_by_id(&run.summary.id, by).await
-    }
-
-    async fn cancel_by_id(&self, id: &RunId, by: &str) -> Result<Run, EngineError> {
-        let now_ms = self.0.clock.now_ms();
-        match self
-            .0
-            .store
-            .cancel_run(id.clone(), by.to_owned(), now_ms)
-            .await?
-        {
-            Edit::NotFound => Err(EngineError::NotFound),
-            Edit::Conflict(reason) => Err(EngineError::Conflict(format!(
-                "{reason}; only an unfinished run can be cancelled"
-            ))),
-            Edit::Done(cancelled) => {
-                for run in &cancelled {
-                    self.0.timers.forget(run.summary.sequence);
-                    self.0.under_way.cancel(&run.summary.id);
-                    self.0.watchers.tell(run.summary.sequence);
-                    self.0.run_ended(&run.summary.id);
-                }
-                cancelled.into_iter().next().ok_or(EngineError::NotFound)
-            }
-        }
+        self.0.cancel(&run.summary.id, by).await
     }
 
     /// Wakes whenever something was recorded for this run.
@@ -208,27 +198,25 @@ impl Engine {
     /// Stops: no run begins another step, and those in the middle of one have two seconds to record it.
     pub async fn stop(&self) {
         self.begin_stop();
-        let all = u32::try_from(self.0.options.max_running_runs).unwrap_or(u32::MAX);
-        if tokio::time::timeout(STOP_GRACE, self.0.slots.acquire_many(all))
-            .await
-            .is_err()
-        {
+        let drained = tokio::time::timeout(STOP_GRACE, self.0.admission.drain());
+        if drained.await.is_err() {
             log::warn!("some runs were in the middle of a step; they go on at the next start");
         }
-        self.0.slots.close();
     }
 }
 
 impl Shared {
-    /// Starts the timers, once.
+    /// Starts the timers, and whoever drives the runs that get a slot, once.
     fn keep_time(self: &Arc<Self>) {
         if !self.keeps_time.swap(true, Ordering::Relaxed) {
             tokio::spawn(timer::run(self.clone()));
+            tokio::spawn(driving::run(self.clone()));
         }
     }
 
-    /// Wakes every run that waits for this one, which has ended.
+    /// The run has ended: its places are free, and every run that waits for it is woken.
     fn run_ended(self: &Arc<Self>, id: &RunId) {
+        self.admission.leave(id);
         for (sequence, parent) in self.children.take(id) {
             self.clone().wake(sequence, &parent);
         }
@@ -250,7 +238,7 @@ impl Shared {
         };
         for child in children {
             let by = "parent";
-            if let Err(error) = Engine(self.clone()).cancel_by_id(&child, by).await {
+            if let Err(error) = self.cancel(&child, by).await {
                 log::info!("run {child} goes on without its parent: {error}");
             }
         }
@@ -264,26 +252,6 @@ impl Shared {
 
     fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
-    }
-
-    /// Goes on with a recorded run in a task of its own, as soon as there is a slot.
-    fn go_on(self: Arc<Self>, run_sequence: i64) {
-        tokio::spawn(async move {
-            let Ok(_slot) = self.slots.clone().acquire_owned().await else {
-                return;
-            };
-            if self.is_stopping() {
-                return;
-            }
-            match Execution::recorded(self.clone(), run_sequence) {
-                Ok(Some(execution)) => execution.drive().await,
-                Ok(None) => {}
-                Err(error) => {
-                    log::error!("run number {run_sequence} cannot go on now: {error}");
-                    self.look_again_later(run_sequence);
-                }
-            }
-        });
     }
 }
 

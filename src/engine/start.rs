@@ -1,13 +1,14 @@
 //! How runs begin: by a request, or as the retry of a run that failed or was cancelled.
 //! Promise: a run's task belongs to the server, not to the request, so a caller who goes away harms nothing.
 
-use super::execution::Execution;
-use super::workflows::{CompiledDefinition, CompiledWorkflow};
+use super::driving::Asking;
+use super::launch::Start;
+use super::workflows::CompiledWorkflow;
 use super::{Engine, EngineError, may_be_retried};
 use crate::engine::step::ChildRequest;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, settled_events};
-use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
+use crate::model::run::{Run, RunStatus, RunSummary, TriggerType};
 use crate::model::workflow::WorkflowStatus;
 use crate::store::{Idempotency, NewRun, Started};
 use serde_json::Value;
@@ -85,8 +86,8 @@ pub struct Accepted {
 /// Whom to tell how a run goes: once when it is recorded, once when it has ended.
 #[derive(Default)]
 pub(super) struct Telling {
-    accepted: Option<oneshot::Sender<Result<Accepted, EngineError>>>,
-    finished: Option<oneshot::Sender<Run>>,
+    pub(super) accepted: Option<oneshot::Sender<Result<Accepted, EngineError>>>,
+    pub(super) finished: Option<oneshot::Sender<Run>>,
 }
 
 impl Telling {
@@ -154,9 +155,15 @@ impl Engine {
         let run = requested_run(request, now_ms);
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
-        let definition = request.workflow.definition.clone();
-        self.launch(run, new_run, definition, input, &[], wait)
-            .await
+        let start = Start {
+            demand: self.0.demand(&Asking::of(&run), &request.workflow)?,
+            definition: request.workflow.definition.clone(),
+            finished_steps: Vec::new(),
+            run,
+            new_run,
+            input,
+        };
+        self.launch(start, wait).await
     }
 
     fn read_input(&self, input: &RawValue) -> Result<Value, EngineError> {
@@ -212,9 +219,15 @@ impl Engine {
         };
         run.output = None;
         run.started_by = Some(by.to_owned());
-        let new_run = new_run(&run, workflow.workflow.sequence);
-        self.launch(run, new_run, definition, input, &finished, Wait::No)
-            .await
+        let start = Start {
+            demand: self.0.demand(&Asking::of(&run), &workflow)?,
+            new_run: new_run(&run, workflow.workflow.sequence),
+            finished_steps: finished,
+            run,
+            definition,
+            input,
+        };
+        self.launch(start, Wait::No).await
     }
 
     /// Starts the run of a step, or finds the one that its idempotency key names.
@@ -232,10 +245,8 @@ impl Engine {
             .map_err(EngineError::BadInput)?;
         let input = to_raw_value(&request.input)
             .map_err(|error| EngineError::Internal(error.to_string()))?;
-        let definition = workflow.definition.clone();
-        let sequence = workflow.workflow.sequence;
         let asked = RunRequest {
-            workflow,
+            workflow: workflow.clone(),
             input,
             idempotency_key: request.idempotency_key.clone(),
             by: child.by,
@@ -250,75 +261,22 @@ impl Engine {
         run.root_id = child.root_id;
         run.parent_sequence = request.waits.then_some(child.parent_sequence);
         run.depth = child.depth;
-        let mut new_run = new_run(&run, sequence);
+        let mut new_run = new_run(&run, workflow.workflow.sequence);
         new_run.idempotency = idempotency(&asked, &request.input, now_ms);
-        let accepted = self
-            .launch(
-                run,
-                new_run,
-                definition,
-                request.input.clone(),
-                &[],
-                Wait::No,
-            )
-            .await?;
-        Ok(accepted.run)
-    }
-
-    async fn launch(
-        &self,
-        run: Run,
-        new_run: NewRun,
-        definition: Arc<CompiledDefinition>,
-        input: Value,
-        finished_steps: &[Event],
-        wait: Wait,
-    ) -> Result<Accepted, EngineError> {
-        if self.0.is_stopping() {
-            return Err(EngineError::Stopping);
-        }
-        let (accepted, told_accepted) = oneshot::channel();
-        let (finished, told_finished) = oneshot::channel();
-        let telling = Telling {
-            accepted: Some(accepted),
-            finished: Some(finished),
+        let start = Start {
+            demand: self.0.demand(&Asking::of(&run), &workflow)?,
+            definition: workflow.definition.clone(),
+            finished_steps: Vec::new(),
+            input: request.input.clone(),
+            run,
+            new_run,
         };
-        let mut execution =
-            Execution::fresh(self.0.clone(), run, new_run, definition, input, telling);
-        execution.copy(finished_steps)?;
-        // A command that starts a run on the files resumes no other, but this one may have to wait for its time too.
-        self.0.keep_time();
-        let slot = match wait {
-            Wait::No => None,
-            Wait::UpToMs(_) => self.0.slots.clone().try_acquire_owned().ok(),
-        };
-        let shared = self.0.clone();
-        tokio::spawn(async move {
-            // With a slot at once, the first pure stretch shares the commit of the start itself.
-            let (execution, _slot) = match slot {
-                Some(slot) => (execution, slot),
-                None => {
-                    let Some(execution) = execution.record().await else {
-                        return;
-                    };
-                    let Ok(slot) = shared.slots.clone().acquire_owned().await else {
-                        return;
-                    };
-                    (execution, slot)
-                }
-            };
-            execution.drive().await;
-        });
-        let stopped = |_| {
-            EngineError::Internal("the run's task ended before the run was recorded".to_owned())
-        };
-        let accepted = told_accepted.await.map_err(stopped)??;
-        self.awaited(accepted, Some(told_finished), wait).await
+        Ok(self.launch(start, Wait::No).await?.run)
     }
 
     /// The accepted run as it is when it has ended, or when the caller has waited for long enough. `finished` is told by
     /// the execution, where there is one; else, and once it was parked, the journal tells.
-    async fn awaited(
+    pub(super) async fn awaited(
         &self,
         accepted: Accepted,
         finished: Option<oneshot::Receiver<Run>>,
@@ -372,7 +330,7 @@ fn idempotency(request: &RunRequest, input: &Value, now_ms: i64) -> Option<Idemp
 }
 
 /// How a requested run looks before anything has happened.
-fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
+pub(super) fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
     let workflow = &request.workflow.workflow;
     let id = RunId::generate();
     Run {
@@ -408,7 +366,7 @@ fn require_active(status: WorkflowStatus) -> Result<(), EngineError> {
     }
 }
 
-fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
+pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
     NewRun {
         id: run.summary.id.clone(),
         workflow_sequence,
@@ -424,6 +382,7 @@ fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
         input: run.input.clone(),
         created_at_ms: run.summary.created_at_ms,
         idempotency: None,
+        fire: None,
         first: None,
     }
 }

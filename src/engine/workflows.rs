@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::Notify;
 
 /// How many bytes of definitions the cache keeps, counted by their JSON and the
 /// regular expressions of their schemas.
@@ -69,6 +70,8 @@ struct Shared {
     cache: Mutex<Cache>,
     /// Held by whoever edits, from reading the workflow until the edit is written: edits are one after another.
     edits: tokio::sync::Mutex<()>,
+    /// Told after every change.
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -95,6 +98,7 @@ impl Workflows {
             max_definition_bytes,
             cache: Mutex::default(),
             edits: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
         }))
     }
 
@@ -180,7 +184,7 @@ impl Workflows {
         self.check(&edit.draft.definition)
             .map_err(WorkflowProblem::Invalid)?;
         let edited = self.0.store.edit_workflow(id.clone(), edit).await;
-        Ok(self.changed(id, edited.map_err(WorkflowProblem::Store)?)?)
+        Ok(self.after_change(id, edited.map_err(WorkflowProblem::Store)?)?)
     }
 
     /// Moves a workflow along its life cycle.
@@ -195,7 +199,7 @@ impl Workflows {
             .store
             .set_workflow_status(id.clone(), status, now_ms)
             .await?;
-        self.changed(id, moved)
+        self.after_change(id, moved)
     }
 
     /// Removes a workflow with its versions and finished runs.
@@ -205,12 +209,18 @@ impl Workflows {
         done(purged)
     }
 
-    fn changed(
+    /// Returns when a workflow was changed since the last call. For one caller.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    fn after_change(
         &self,
         id: &WorkflowId,
         edit: Edit<Workflow>,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
         self.cache().drop_one(id);
+        self.0.changed.notify_one();
         Ok(Arc::new(self.compile_stored(done(edit)?)?))
     }
 

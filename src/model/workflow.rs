@@ -2,6 +2,7 @@
 //! May not know how a definition is compiled (see `plan`) or stored.
 
 use crate::id::WorkflowId;
+use crate::model::trigger::ScheduleStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -131,6 +132,8 @@ pub struct WorkflowSummary {
     pub version: i64,
     /// The `trigger` of the current definition.
     pub trigger: Value,
+    /// Where its schedule stands, if it has one and was ever active.
+    pub schedule: Option<ScheduleStatus>,
     /// Milliseconds since the Unix epoch.
     pub created_at_ms: i64,
     /// Milliseconds since the Unix epoch.

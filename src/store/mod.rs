@@ -22,10 +22,16 @@ mod pages_tests;
 #[cfg(test)]
 mod plans;
 mod readers;
+mod retention;
+#[cfg(test)]
+mod retention_tests;
 mod run_list;
 mod runs;
 #[cfg(test)]
 mod runs_tests;
+mod schedules;
+#[cfg(test)]
+mod schedules_tests;
 mod schema;
 mod start;
 mod triggers;
@@ -40,7 +46,9 @@ mod writer_tests;
 
 pub use answers::Answer;
 pub use doctor::{Finding, inspect};
+pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use schedules::{DueSchedule, Fire};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;

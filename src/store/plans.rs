@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::Fixture;
-use super::{audit, journal, keys, run_list, runs, start, workflow_edit, workflow_list, workflows};
+use super::{
+    audit, journal, keys, retention, run_list, runs, schedules, start, workflow_edit,
+    workflow_list, workflows,
+};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 
@@ -21,6 +24,10 @@ fn plan(connection: &Connection, sql: &str) -> String {
 
 /// Queries with what their plan has to hold.
 fn point_queries() -> Vec<(&'static str, &'static str)> {
+    [general_queries(), schedule_queries()].concat()
+}
+
+fn general_queries() -> Vec<(&'static str, &'static str)> {
     vec![
         (keys::DELETE_SECRETS, "api_key_secret_by_key"),
         (audit::ROWS_OF_ACTOR, "audit_by_actor"),
@@ -68,9 +75,34 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
         ),
         (runs::RUN_BY_SEQUENCE, "SEARCH r USING INTEGER PRIMARY KEY"),
         (runs::OPEN_RUNS, "run_unfinished"),
+        (runs::OPEN_RUN, "SEARCH r USING INTEGER PRIMARY KEY"),
+        (
+            runs::WORKFLOW_AND_PARENT,
+            "SEARCH run USING INTEGER PRIMARY KEY",
+        ),
         (
             runs::FORGET_IDEMPOTENCY,
             "idempotency_by_expiry (expires_at_ms<?)",
+        ),
+        (
+            retention::RUNS_AFTER,
+            "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)",
+        ),
+        (
+            retention::RUNS_OF_WORKFLOW_AFTER,
+            "run_by_workflow (workflow=? AND rowid>?)",
+        ),
+        (
+            retention::FINISHED_RUNS_OF_WORKFLOW,
+            "run_by_workflow (workflow=?)",
+        ),
+        (
+            retention::RUNS_WITH_KEYS,
+            "idempotency_by_expiry (expires_at_ms>?)",
+        ),
+        (
+            retention::REMOVE_FINISHED,
+            "SEARCH run USING INTEGER PRIMARY KEY",
         ),
         (start::KNOWN_KEY, "PRIMARY KEY (workflow=? AND key=?)"),
         (journal::ADVANCE, "SEARCH run USING INTEGER PRIMARY KEY"),
@@ -86,6 +118,31 @@ fn point_queries() -> Vec<(&'static str, &'static str)> {
             journal::REMOVE,
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
         ),
+    ]
+}
+
+fn schedule_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            schedules::NEXT_FIRE,
+            "SEARCH schedule USING COVERING INDEX schedule_by_next_fire (next_fire_ms>?)",
+        ),
+        (schedules::DUE, "schedule_by_next_fire (next_fire_ms<?)"),
+        (schedules::LATER, "schedule_by_next_fire (next_fire_ms>?)"),
+        (
+            schedules::STATUS,
+            "SEARCH schedule USING INTEGER PRIMARY KEY",
+        ),
+        (
+            schedules::FIRINGS,
+            "firing_by_workflow (workflow=? AND rowid<?)",
+        ),
+        (
+            schedules::STARTED,
+            "firing_started (workflow=? AND scheduled_at_ms=?)",
+        ),
+        (schedules::FORGET_OLD, "firing_by_age (fired_at_ms<?)"),
+        (schedules::FORGET_MANY, "firing_by_workflow (workflow=?"),
     ]
 }
 
@@ -161,6 +218,8 @@ fn every_index_is_used_and_none_repeats_another() {
         "run",
         "journal",
         "idempotency",
+        "schedule",
+        "firing",
         "audit",
     ] {
         let lists: Vec<(String, bool)> = connection

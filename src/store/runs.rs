@@ -1,10 +1,10 @@
 //! Runs: what the engine hands over and gets back, and reading single runs. Starting one is in `start`, going on in
 //! `journal`, lists in `run_list`. May not know what events mean. Promise: a run's row and its journal change together.
 
-use super::{Store, StoreError, column};
-use crate::id::RunId;
+use super::{Fire, Store, StoreError, column};
+use crate::id::{RunId, WorkflowId};
 use crate::model::run::{Run, RunError, RunStatus, RunSummary, TriggerType};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::value::RawValue;
 
 /// A run to be recorded.
@@ -38,6 +38,8 @@ pub struct NewRun {
     pub created_at_ms: i64,
     /// The caller's idempotency key with a digest of the request.
     pub idempotency: Option<Idempotency>,
+    /// The time of a schedule that starts it, logged in the same commit.
+    pub fire: Option<Fire>,
     /// What is already known to have happened (a pure stretch), in the same commit.
     pub first: Option<Chunk>,
 }
@@ -64,6 +66,8 @@ pub enum Started {
     OtherRequest,
     /// The version has another definition by now (it was edited before anybody had used it), or is gone: nothing was written.
     VersionChanged,
+    /// The schedule does not fire at this time (any more), or has done so: nothing was written.
+    NotDue,
 }
 
 /// A piece of a journal, written as one row, and what it makes of the run's row.
@@ -116,6 +120,16 @@ pub struct OpenRun {
     pub sequence: i64,
     /// Its id.
     pub id: RunId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// What started it.
+    pub trigger: TriggerType,
+    /// Who did.
+    pub started_by: Option<String>,
+    /// Row number of the run whose step started it.
+    pub parent_sequence: Option<i64>,
+    /// Whether it has left `pending`.
+    pub has_begun: bool,
     /// Until when nothing has to be done for it.
     pub due_at_ms: Option<i64>,
     /// Whether it waits for an answer or the end of another run too.
@@ -138,36 +152,90 @@ impl Store {
         self.scan(|connection| {
             connection
                 .prepare_cached(OPEN_RUNS)?
-                .query_and_then([], |row| {
-                    Ok(OpenRun {
-                        sequence: row.get(0)?,
-                        id: column::id(row, 1)?,
-                        due_at_ms: row.get(2)?,
-                        awaits_others: row.get(3)?,
-                    })
-                })?
+                .query_and_then([], open)?
                 .collect()
         })
         .await
     }
 
-    /// Forgets idempotency keys that have expired before the moment.
-    pub async fn forget_idempotency_before(&self, unix_ms: i64) -> Result<(), StoreError> {
-        self.write(move |connection| {
+    /// One run, if it is unfinished. A point read.
+    pub fn open_run(&self, sequence: i64) -> Result<Option<OpenRun>, StoreError> {
+        self.read(|connection| {
             connection
-                .prepare_cached(FORGET_IDEMPOTENCY)?
-                .execute([unix_ms])?;
-            Ok(())
+                .prepare_cached(OPEN_RUN)?
+                .query_and_then([sequence], open)?
+                .next()
+                .transpose()
         })
-        .await
+    }
+
+    /// Whether this run, or one above it, is an unfinished run of the workflow (row numbers). A read of as many rows as it is deep.
+    pub fn is_at_or_below(
+        &self,
+        sequence: i64,
+        workflow_sequence: i64,
+    ) -> Result<bool, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(WORKFLOW_AND_PARENT)?;
+            let mut next = Some(sequence);
+            while let Some(sequence) = next {
+                let row: Option<(Option<i64>, Option<i64>)> = statement
+                    .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()?;
+                match row {
+                    Some((Some(workflow), _)) if workflow == workflow_sequence => return Ok(true),
+                    // A parent stands before its children, so this ends.
+                    Some((_, parent)) => next = parent.filter(|parent| *parent < sequence),
+                    None => next = None,
+                }
+            }
+            Ok(false)
+        })
+    }
+
+    /// Forgets idempotency keys that have expired before the moment, in slices.
+    pub async fn forget_idempotency_before(&self, unix_ms: i64) -> Result<(), StoreError> {
+        loop {
+            let forget = move |connection: &Connection| {
+                let mut statement = connection.prepare_cached(FORGET_IDEMPOTENCY)?;
+                Ok(statement.execute((unix_ms, FORGET_KEYS as i64))?)
+            };
+            if self.write(forget).await? < FORGET_KEYS {
+                return Ok(());
+            }
+        }
     }
 }
 
-pub(super) const OPEN_RUNS: &str = "
-    SELECT sequence, id, due_at_ms, awaits_others FROM run INDEXED BY run_unfinished
-    WHERE status = 'pending' OR status = 'running' ORDER BY sequence";
+macro_rules! open_sql {
+    ($from:literal) => {
+        concat!(
+            "SELECT r.sequence, r.id, w.id, r.trigger_type, r.started_by, r.parent, r.status = 'running', r.due_at_ms,
+                r.awaits_others
+             FROM ",
+            $from
+        )
+    };
+}
 
-pub(super) const FORGET_IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE expires_at_ms < ?1";
+pub(super) const OPEN_RUNS: &str = open_sql!(
+    "run r INDEXED BY run_unfinished JOIN workflow w ON w.sequence = r.workflow
+     WHERE r.status = 'pending' OR r.status = 'running' ORDER BY r.sequence"
+);
+
+pub(super) const OPEN_RUN: &str = open_sql!(
+    "run r JOIN workflow w ON w.sequence = r.workflow
+     WHERE r.sequence = ?1 AND (r.status = 'pending' OR r.status = 'running')"
+);
+
+pub(super) const WORKFLOW_AND_PARENT: &str = "SELECT CASE WHEN finished_at_ms IS NULL THEN workflow END, parent FROM run WHERE sequence = ?1";
+
+/// How many idempotency keys one job forgets.
+const FORGET_KEYS: usize = 2_000;
+
+pub(super) const FORGET_IDEMPOTENCY: &str = "
+    DELETE FROM idempotency WHERE (workflow, key) IN
+        (SELECT workflow, key FROM idempotency WHERE expires_at_ms < ?1 LIMIT ?2)";
 
 /// The columns of [`summary`].
 macro_rules! summary_columns {
@@ -228,6 +296,20 @@ pub(super) fn summary(row: &Row<'_>) -> Result<RunSummary, StoreError> {
         created_at_ms: row.get(8)?,
         started_at_ms: row.get(9)?,
         finished_at_ms: row.get(10)?,
+    })
+}
+
+fn open(row: &Row<'_>) -> Result<OpenRun, StoreError> {
+    Ok(OpenRun {
+        sequence: row.get(0)?,
+        id: column::id(row, 1)?,
+        workflow_id: column::id(row, 2)?,
+        trigger: column::word(row, 3, TriggerType::parse)?,
+        started_by: row.get(4)?,
+        parent_sequence: row.get(5)?,
+        has_begun: row.get(6)?,
+        due_at_ms: row.get(7)?,
+        awaits_others: row.get(8)?,
     })
 }
 

@@ -1,7 +1,9 @@
 //! Starting a run: one job that looks at the idempotency key, pins the version and records the run with its first events.
 //! May not know what the events mean. Promise: one idempotency key, one run.
 
-use super::{Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs};
+use super::{
+    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs, schedules,
+};
 use crate::model::run::RunStatus;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -33,12 +35,20 @@ fn start(connection: &Connection, run: &NewRun) -> Result<Started, StoreError> {
     {
         return Ok(known);
     }
+    if let Some(fire) = &run.fire
+        && !schedules::is_due(connection, fire)?
+    {
+        return Ok(Started::NotDue);
+    }
     if !pin_version(connection, run)? {
         return Ok(Started::VersionChanged);
     }
     let sequence = insert(connection, run)?;
     if let Some(chunk) = &run.first {
         journal::insert_chunk(connection, sequence, chunk)?;
+    }
+    if let Some(fire) = &run.fire {
+        schedules::record(connection, fire, Some(&run.id))?;
     }
     if let Some(idempotency) = &run.idempotency {
         connection

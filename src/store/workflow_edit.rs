@@ -221,7 +221,7 @@ pub(super) const RUNS_OF_WORKFLOW: &str =
 
 /// Removes some runs of the workflow, or, when there are none left, the workflow itself. Gives whether all is gone.
 fn purge_slice(connection: &Connection, id: &WorkflowId) -> Result<Edit<bool>, StoreError> {
-    let Some(workflow) = find(connection, id)? else {
+    let Some(mut workflow) = find(connection, id)? else {
         return Ok(Edit::NotFound);
     };
     let workflow_sequence = workflow.sequence;
@@ -241,6 +241,8 @@ fn purge_slice(connection: &Connection, id: &WorkflowId) -> Result<Edit<bool>, S
             WorkflowStatus::Archived,
             workflow.updated_at_ms,
         )?;
+        workflow.status = WorkflowStatus::Archived;
+        triggers::follow(connection, &workflow, workflow.updated_at_ms)?;
     }
     let runs: Vec<i64> = connection
         .prepare_cached(RUNS_OF_WORKFLOW)?

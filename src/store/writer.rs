@@ -8,7 +8,8 @@ use rusqlite::Connection;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
@@ -46,6 +47,7 @@ enum Message {
 pub(super) struct Writer {
     queue: SyncSender<Message>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    checkpoint_asked: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -56,7 +58,9 @@ impl Writer {
         clock: Clock,
     ) -> Result<Writer, StoreError> {
         let (queue, jobs) = sync_channel(MAX_QUEUED_JOBS);
+        let checkpoint_asked = Arc::new(AtomicBool::new(false));
         let service = Service {
+            checkpoint_asked: checkpoint_asked.clone(),
             connection,
             jobs,
             hook,
@@ -70,6 +74,7 @@ impl Writer {
         Ok(Writer {
             queue,
             thread: Mutex::new(Some(thread)),
+            checkpoint_asked,
         })
     }
 
@@ -103,6 +108,11 @@ impl Writer {
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// After the next batch everything is copied into the database file, however little it is.
+    pub(super) fn ask_for_checkpoint(&self) {
+        self.checkpoint_asked.store(true, Ordering::Relaxed);
+    }
+
     /// Commits what is queued, checkpoints, ends the thread. Blocks until it has ended; a second call returns at once.
     pub(super) fn stop(&self) {
         let thread = self
@@ -126,6 +136,7 @@ struct Service {
     jobs: Receiver<Message>,
     hook: Option<CommitHook>,
     clock: Clock,
+    checkpoint_asked: Arc<AtomicBool>,
     /// The length of the WAL when it was last tried to restart it.
     restart_tried_at: i64,
 }
@@ -229,7 +240,8 @@ impl Service {
         if length < RESTART_FRAMES {
             self.restart_tried_at = 0;
         }
-        if length - copied >= CHECKPOINT_FRAMES {
+        let asked = self.checkpoint_asked.swap(false, Ordering::Relaxed);
+        if asked || length - copied >= CHECKPOINT_FRAMES {
             self.wal("PRAGMA wal_checkpoint(PASSIVE)")?;
         }
         if length >= RESTART_FRAMES && length - self.restart_tried_at >= CHECKPOINT_FRAMES {

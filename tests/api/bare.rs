@@ -85,6 +85,8 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);
     let engine_options = EngineOptions {
         max_running_runs: 1,
+        max_running_runs_per_key: None,
+        retention: flowlatch::engine::Retention::default(),
         max_output_bytes: 1024,
         max_iterations: 100,
         max_depth: 10,

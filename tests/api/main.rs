@@ -25,6 +25,7 @@ mod proxies;
 mod raw;
 mod recovery;
 mod runs;
+mod schedules;
 mod streams;
 mod support;
 mod tls;

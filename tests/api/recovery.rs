@@ -285,3 +285,84 @@ async fn opened(data: &Path) -> App {
     let options = Options::default();
     App::open(config, options).await.expect("the app opens")
 }
+
+/// An outcome that nobody knows is asked for, and what is said decides: once, also when the server stops in between.
+#[tokio::test]
+async fn an_unknown_outcome_is_asked_for_and_what_is_said_decides() {
+    let mut scene = Scene::new().await;
+    let server = scene.server(|_| {}).await;
+    let mut runs = Vec::new();
+    let mut gates = Vec::new();
+    for (path, reply, status, output, calls) in [
+        (
+            "/again",
+            json!({"approved": true}),
+            "completed",
+            json!(200),
+            2,
+        ),
+        (
+            "/told",
+            json!({"approved": true, "output": {"status": "known"}}),
+            "completed",
+            json!("known"),
+            1,
+        ),
+        (
+            "/failed",
+            json!({"approved": false, "comment": "not paid"}),
+            "failed",
+            Value::Null,
+            1,
+        ),
+    ] {
+        gates.push(scene.upstream.hold(path));
+        let step = with(
+            call("c", &scene.upstream.url(path)),
+            json!({ "onUnknown": "ask" }),
+        );
+        let steps = json!([step, set("out", json!("{{steps.c.status}}"))]);
+        let workflow = server.workflow(path, steps).await;
+        let run = start(&server.admin(), &workflow).await;
+        scene.upstream.until_called(path, 1).await;
+        runs.push((run, path, reply, status, output, calls));
+    }
+    server.stop().await;
+    // Once more, so that the question itself survives a restart.
+    let server = scene.server(|_| {}).await;
+    for (run, ..) in &runs {
+        Events::open(&server.admin(), run, None)
+            .await
+            .until("step.unknown")
+            .await;
+    }
+    server.stop().await;
+    let server = scene.server(|_| {}).await;
+    let admin = server.admin();
+    for (run, path, reply, status, output, calls) in runs {
+        let approvals = format!("/api/v1/runs/{run}/approvals");
+        let asked = admin.get(&approvals).await.data();
+        assert_eq!(asked[0]["kind"], "outcome", "{path}");
+        assert_eq!(asked[0]["url"], Value::Null, "{path}: a link cannot know");
+        assert_eq!(
+            scene.upstream.calls(path).len(),
+            1,
+            "{path}: nothing is called before the answer"
+        );
+        let said = admin.post(&format!("{approvals}/c"), reply).await;
+        assert_eq!(said.status, StatusCode::OK, "{path}: {}", said.text);
+        Events::open(&admin, &run, None).await.rest().await;
+        let data = admin.get(&format!("/api/v1/runs/{run}")).await.data();
+        assert_eq!(
+            (&data["status"], &data["output"]),
+            (&json!(status), &output),
+            "{path}"
+        );
+        assert_eq!(scene.upstream.calls(path).len(), calls, "{path}");
+        let again = admin
+            .post(&format!("{approvals}/c"), json!({"approved": true}))
+            .await;
+        assert_eq!(again.status, StatusCode::CONFLICT, "{path}: {}", again.text);
+    }
+    server.stop().await;
+}

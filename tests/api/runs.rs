@@ -4,6 +4,7 @@
 mod approvals;
 mod cancel;
 mod children;
+mod concurrency;
 mod idempotency;
 mod listing;
 mod loops;

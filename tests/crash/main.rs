@@ -8,6 +8,9 @@
 mod cancel_and_retry;
 mod every_commit;
 mod examine;
+mod nested;
+mod queues;
+mod schedules;
 mod server;
 mod soak;
 #[path = "../api/support.rs"]

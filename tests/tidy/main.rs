@@ -84,6 +84,7 @@ const FENCES: &[(&[&str], &[&str])] = &[
     ),
     (&["rusqlite::", "r2d2::", "r2d2_sqlite::"], &["store"]),
     (&["argon2::"], &["auth/hash.rs"]),
+    (&["chrono_tz::", "croner::"], &["model/trigger/schedule"]),
     (&["schemars::"], &["http", "model", "engine", "id.rs"]),
     (
         &["reqwest::"],

@@ -182,6 +182,16 @@ pub(in crate::cli) enum Runs {
         #[arg(long)]
         watch: bool,
     },
+    /// Remove the finished runs that need not be kept, now instead of within a minute
+    #[command(
+        after_help = "What is kept say the settings retention_days, retention_runs and retention_bytes, and `settings.retention` \
+        of workflows.\n\nExample:\n  flowlatch runs prune --dry-run"
+    )]
+    Prune {
+        /// Say how many runs and bytes would go, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 impl Workflows {

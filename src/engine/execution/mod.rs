@@ -16,7 +16,7 @@ use super::under_way::Claim;
 use super::workflows::CompiledDefinition;
 use super::{EngineError, Shared, step};
 use crate::model::plan::{Activation, Next, Outcome, RunState, Task, in_words, next};
-use crate::model::run::{Event, Run, RunError, RunStatus, StepError};
+use crate::model::run::{Event, Run, RunError, RunStatus, RunSummary, StepError};
 use crate::store::NewRun;
 use flights::Flights;
 use futures_util::future::BoxFuture;
@@ -134,11 +134,9 @@ impl Execution {
 
     /// Records the run as pending, which tells its caller, and gives it back to be driven.
     pub(super) async fn record(mut self) -> Option<Execution> {
-        let row = self.row(if self.chunk.count == 0 {
-            RunStatus::Pending
-        } else {
-            RunStatus::Running
-        });
+        // Also with results that it has from another run: it has not begun.
+        let mut row = self.row(RunStatus::Pending);
+        row.started_at_ms = None;
         self.commit(row).await.ok().map(|()| self)
     }
 
@@ -147,10 +145,13 @@ impl Execution {
         events.iter().try_for_each(|event| self.push(event))
     }
 
-    /// Goes on until the run has ended, waits, or the server stops. Boxed, since a run may start others: a future must not
-    /// hold its own type.
-    pub(super) fn drive(mut self) -> BoxFuture<'static, ()> {
-        Box::pin(async move { while self.go_on().await.is_ok() {} })
+    /// Goes on until the run has ended, waits, or the server stops. Gives how it was left; a run that was never recorded has
+    /// no number. Boxed, since a run may start others: a future must not hold its own type.
+    pub(super) fn drive(mut self) -> BoxFuture<'static, RunSummary> {
+        Box::pin(async move {
+            while self.go_on().await.is_ok() {}
+            self.run.summary
+        })
     }
 
     /// One look at the plan, and all that it says to do now.

@@ -102,6 +102,7 @@ impl Execution {
         let answer = match self.shared.store.start_run(new_run).await {
             Ok(Started::New(sequence)) => {
                 self.run.summary.sequence = sequence;
+                self.shared.run_recorded(&self.run.summary.id, sequence);
                 self.telling.accepted(Ok(Accepted {
                     run: (*self.run).clone(),
                     replayed: false,
@@ -113,7 +114,7 @@ impl Execution {
                 replayed: true,
             }),
             Ok(Started::OtherRequest) => Err(EngineError::OtherRequest),
-            Ok(Started::VersionChanged) => Err(EngineError::WorkflowChanged),
+            Ok(Started::VersionChanged | Started::NotDue) => Err(EngineError::WorkflowChanged),
             Err(error) => Err(error.into()),
         };
         self.telling.accepted(answer);

@@ -92,5 +92,5 @@ async fn draw(ctx: Ctx, body: CanvasBody) -> Answer {
     let (id, by) = (&compiled.workflow.id, ctx.key().label());
     let workflows = ctx.api().engine.workflows();
     let drawn = workflows.edit(id, draft, None, None, by).await?;
-    ok(&view(&drawn.workflow))
+    ok(&view(&ctx, &drawn)?)
 }

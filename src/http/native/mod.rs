@@ -6,9 +6,11 @@ mod audit;
 mod blocks;
 mod canvas;
 mod events;
+mod firings;
 mod key_view;
 mod keys;
 mod refusal;
+mod retention;
 mod run_view;
 mod runs;
 mod templates;
@@ -40,7 +42,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         blocks::endpoints(),
         canvas::endpoints(),
         events::endpoints(),
+        firings::endpoints(),
         keys::endpoints(),
+        retention::endpoints(),
         runs::endpoints(),
         templates::endpoints(),
         versions::endpoints(),

@@ -256,7 +256,7 @@ async fn instantiate(ctx: Ctx, body: InstantiateBody) -> Answer {
     };
     let workflows = ctx.api().engine.workflows();
     let compiled = workflows.create(draft, ctx.key().label()).await?;
-    created(&workflow_view(&compiled.workflow))
+    created(&workflow_view(&ctx, &compiled)?)
 }
 
 /// The template that the path names, by its id or its slug.

@@ -137,7 +137,7 @@ async fn restore(ctx: Ctx) -> Answer {
     let (id, by) = (&workflow.workflow.id, ctx.key().label());
     let workflows = ctx.api().engine.workflows();
     let edited = workflows.edit(id, draft, summary, None, by).await?;
-    ok(&workflow_view(&edited.workflow))
+    ok(&workflow_view(&ctx, &edited)?)
 }
 
 fn found(ctx: &Ctx) -> Result<WorkflowVersion, Problem> {

@@ -1,9 +1,13 @@
 //! What is told about workflows.
 
 use crate::clock::iso_utc;
+use crate::engine::CompiledWorkflow;
+use crate::http::problem::Problem;
+use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::plan::DefinitionProblem;
-use crate::model::workflow::{Workflow, WorkflowStatus, WorkflowSummary};
+use crate::model::trigger::{FiringOutcome, ScheduleStatus, Trigger};
+use crate::model::workflow::{WorkflowStatus, WorkflowSummary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -49,6 +53,9 @@ pub(super) struct SummaryView<'a> {
     version: i64,
     /// What starts its runs.
     trigger: &'a Value,
+    /// Of a schedule: where it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<ScheduleView>,
     /// When it was created.
     #[schemars(extend("format" = "date-time"))]
     created_at: String,
@@ -76,6 +83,9 @@ pub(super) struct WorkflowView<'a> {
     definition: DefinitionView<'a>,
     /// How an editor draws it; `null` where nobody has said it.
     canvas_state: Option<&'a Value>,
+    /// Of a schedule: where it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<ScheduleView>,
     /// When it was created.
     #[schemars(extend("format" = "date-time"))]
     created_at: String,
@@ -103,6 +113,13 @@ pub(super) struct DefinitionView<'a> {
     variables: &'a Value,
 }
 
+impl WorkflowView<'_> {
+    /// Whether it tells where a schedule stands, which changes without the workflow.
+    pub(super) fn has_schedule(&self) -> bool {
+        self.schedule.is_some()
+    }
+}
+
 impl<'a> DefinitionView<'a> {
     pub(super) fn of(body: &'a Value) -> DefinitionView<'a> {
         DefinitionView {
@@ -112,6 +129,31 @@ impl<'a> DefinitionView<'a> {
             output_schema: &body["outputSchema"],
             settings: &body["settings"],
             variables: &body["variables"],
+        }
+    }
+}
+
+/// Where a schedule stands.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Schedule")]
+pub(super) struct ScheduleView {
+    /// When it fires next; `null` while it does not.
+    #[schemars(extend("format" = "date-time"))]
+    next_run_at: Option<String>,
+    /// When it last started a run.
+    #[schemars(extend("format" = "date-time"))]
+    last_run_at: Option<String>,
+    /// What became of the last of its times: `started`, `skipped_missed` or `failed`.
+    last_outcome: Option<FiringOutcome>,
+}
+
+impl ScheduleView {
+    fn of(status: &ScheduleStatus) -> ScheduleView {
+        ScheduleView {
+            next_run_at: status.next_fire_ms.map(iso_utc),
+            last_run_at: status.last_run_at_ms.map(iso_utc),
+            last_outcome: status.last_outcome,
         }
     }
 }
@@ -142,9 +184,17 @@ pub(super) struct ValidityView {
     pub(super) problems: Vec<DefinitionProblem>,
 }
 
-/// A workflow as a whole.
-pub(super) fn view(workflow: &Workflow) -> WorkflowView<'_> {
-    WorkflowView {
+/// A workflow as it is answered; with a schedule, also where that stands.
+pub(super) fn view<'a>(
+    ctx: &Ctx,
+    compiled: &'a CompiledWorkflow,
+) -> Result<WorkflowView<'a>, Problem> {
+    let workflow = &compiled.workflow;
+    let schedule = match &compiled.definition.plan.trigger {
+        Trigger::Schedule(_) => Some(ctx.api().store.schedule_status(workflow.sequence)?),
+        _ => None,
+    };
+    Ok(WorkflowView {
         id: &workflow.id,
         name: &workflow.name,
         description: workflow.description.as_deref(),
@@ -152,9 +202,10 @@ pub(super) fn view(workflow: &Workflow) -> WorkflowView<'_> {
         version: workflow.version,
         definition: DefinitionView::of(&workflow.definition.body),
         canvas_state: workflow.canvas.as_deref(),
+        schedule: schedule.as_ref().map(ScheduleView::of),
         created_at: iso_utc(workflow.created_at_ms),
         updated_at: iso_utc(workflow.updated_at_ms),
-    }
+    })
 }
 
 /// What a list shows of a workflow.
@@ -166,6 +217,7 @@ pub(super) fn summary(workflow: &WorkflowSummary) -> SummaryView<'_> {
         status: workflow.status,
         version: workflow.version,
         trigger: &workflow.trigger,
+        schedule: workflow.schedule.as_ref().map(ScheduleView::of),
         created_at: iso_utc(workflow.created_at_ms),
         updated_at: iso_utc(workflow.updated_at_ms),
     }

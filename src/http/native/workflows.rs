@@ -147,7 +147,13 @@ async fn get(ctx: Ctx) -> Answer {
     if let Some(ready) = compiled.rendering.get() {
         return Ok(rendered(ready.clone(), &compiled.workflow));
     }
-    let body = render(&compiled.workflow)?;
+    let view = view(&ctx, &compiled)?;
+    // Where a schedule stands changes without the workflow, so it is read each time.
+    let is_lasting = !view.has_schedule();
+    let body = render(view)?;
+    if !is_lasting {
+        return Ok(rendered(body, &compiled.workflow));
+    }
     Ok(rendered(
         compiled.rendering.get_or_init(|| body).clone(),
         &compiled.workflow,
@@ -163,7 +169,7 @@ async fn create(ctx: Ctx, NewWorkflow(body): NewWorkflow) -> Answer {
         .workflows()
         .create(draft, ctx.key().label())
         .await?;
-    created(&view(&compiled.workflow))
+    created(&view(&ctx, &compiled)?)
 }
 
 async fn edit(ctx: Ctx, WorkflowFields(body): WorkflowFields) -> Answer {
@@ -190,7 +196,7 @@ async fn edit(ctx: Ctx, WorkflowFields(body): WorkflowFields) -> Answer {
     let edited = workflows
         .edit(id, draft, change_summary, expected, by)
         .await?;
-    ok(&view(&edited.workflow))
+    ok(&view(&ctx, &edited)?)
 }
 
 async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
@@ -209,13 +215,13 @@ async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
         .workflows()
         .set_status(&id, WorkflowStatus::Archived)
         .await?;
-    ok(&ArchivedView::Archived(view(&archived.workflow)))
+    ok(&ArchivedView::Archived(view(&ctx, &archived)?))
 }
 
 async fn set_status(ctx: Ctx, status: WorkflowStatus) -> Answer {
     let id = reachable(&ctx)?.workflow.id.clone();
     let moved = ctx.api().engine.workflows().set_status(&id, status).await?;
-    ok(&view(&moved.workflow))
+    ok(&view(&ctx, &moved)?)
 }
 
 /// Says whether a definition would be accepted. Stores and runs nothing.
@@ -269,10 +275,10 @@ fn rendered(body: Bytes, workflow: &Workflow) -> Response {
     response
 }
 
-fn render(workflow: &Workflow) -> Result<Bytes, Problem> {
+fn render(view: WorkflowView<'_>) -> Result<Bytes, Problem> {
     let envelope = super::Envelope {
         success: true,
-        data: view(workflow),
+        data: view,
         meta: None,
     };
     Ok(serde_json::to_vec(&envelope)

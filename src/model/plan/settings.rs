@@ -61,6 +61,14 @@ pub struct Settings {
     pub retention: RunRetention,
 }
 
+impl Settings {
+    /// The settings of a definition that was checked when it was saved.
+    pub fn of(definition: &Value) -> Settings {
+        let definition = definition.as_object();
+        definition.map_or_else(Settings::default, |fields| read(fields, &mut Vec::new()))
+    }
+}
+
 /// Reads `settings` and adds every problem.
 pub(super) fn read(
     definition: &Map<String, Value>,

@@ -2,10 +2,12 @@
 //! May not know what is stored of a trigger or when it last fired. Promise: what compiles can be served as it stands, and
 //! every mistake is told with its place.
 
+mod firing;
 mod schedule;
 mod webhook;
 
-pub use schedule::ScheduleTrigger;
+pub use firing::{Firing, FiringOutcome, ScheduleStatus};
+pub use schedule::{MissedFires, Passed, ScheduleTrigger};
 pub use webhook::WebhookTrigger;
 
 use crate::model::plan::DefinitionProblem;

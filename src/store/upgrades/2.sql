@@ -79,3 +79,45 @@ CREATE TABLE answer (
     body        TEXT NOT NULL CHECK (json_valid(body)),
     PRIMARY KEY (run, step, attempt)
 ) STRICT, WITHOUT ROWID;
+
+-- When the clock starts a workflow: a row for each that was ever active with a schedule. It stays while the workflow is
+-- paused, so that what it has fired is not forgotten.
+CREATE TABLE schedule (
+    workflow       INTEGER PRIMARY KEY REFERENCES workflow (sequence) ON DELETE CASCADE,
+    -- The trigger that the times below were made from; JSON.
+    trigger        TEXT NOT NULL,
+    -- From when an interval counts.
+    anchor_ms      INTEGER NOT NULL,
+    -- NULL: it does not fire (paused, disabled, archived).
+    next_fire_ms   INTEGER,
+    last_run_at_ms INTEGER,
+    last_outcome   TEXT CHECK (last_outcome IN ('started', 'skipped_missed', 'failed')),
+    run_count      INTEGER NOT NULL DEFAULT 0 CHECK (run_count >= 0)
+) STRICT;
+
+-- Serves: which schedules are due, and when the next one is.
+CREATE INDEX schedule_by_next_fire ON schedule (next_fire_ms) WHERE next_fire_ms IS NOT NULL;
+
+-- What became of the times of schedules. It outlives the runs, and so knows them by their ids.
+CREATE TABLE firing (
+    sequence        INTEGER PRIMARY KEY AUTOINCREMENT,
+    workflow        INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    scheduled_at_ms INTEGER NOT NULL,
+    fired_at_ms     INTEGER NOT NULL,
+    outcome         TEXT NOT NULL CHECK (outcome IN ('started', 'skipped_missed', 'failed')),
+    -- How many times of the schedule had passed unserved when this was decided.
+    missed          INTEGER NOT NULL CHECK (missed >= 0),
+    run_id          TEXT,
+    error           TEXT,
+    CHECK ((run_id IS NOT NULL) = (outcome = 'started')),
+    CHECK ((error IS NOT NULL) = (outcome = 'failed'))
+) STRICT;
+
+-- Serves: the firing log of a workflow, newest first, and what it forgets.
+CREATE INDEX firing_by_workflow ON firing (workflow);
+
+-- Serves: forgetting old firings.
+CREATE INDEX firing_by_age ON firing (fired_at_ms);
+
+-- Serves: that a time of a schedule starts one run at most, also when the clock was set back.
+CREATE UNIQUE INDEX firing_started ON firing (workflow, scheduled_at_ms) WHERE outcome = 'started';

@@ -42,6 +42,8 @@ fn the_whole_table() {
     GET    /api/v1/auth/api-keys/self -> any key, read
     GET    /api/v1/blocks -> workflows:read, read
     GET    /api/v1/blocks/:type -> workflows:read, read
+    GET    /api/v1/retention -> admin, read
+    POST   /api/v1/retention/prune -> admin, write
     GET    /api/v1/runs -> runs:read, read
     GET    /api/v1/runs/:id -> runs:read, read
     GET    /api/v1/runs/:id/approvals -> workflows:execute, read
@@ -61,6 +63,7 @@ fn the_whole_table() {
     PUT    /api/v1/workflows/:id -> workflows:write, write
     POST   /api/v1/workflows/:id/activate -> workflows:write, write
     PATCH  /api/v1/workflows/:id/canvas -> workflows:write, write
+    GET    /api/v1/workflows/:id/firings -> runs:read, read
     POST   /api/v1/workflows/:id/pause -> workflows:write, write
     POST   /api/v1/workflows/:id/run -> workflows:execute, execute
     GET    /api/v1/workflows/:id/versions -> workflows:read, read

@@ -1,7 +1,7 @@
 //! The form of each kind of trigger.
 
 use super::FieldKind::{Flag, Json, Text};
-use super::{Form, field};
+use super::{Form, choice, field};
 
 /// The form of each kind of trigger.
 pub(super) static TRIGGERS: [Form; 3] = [
@@ -31,6 +31,11 @@ pub(super) static TRIGGERS: [Form; 3] = [
             ),
             field("timezone", Text, "IANA name; default `UTC`."),
             field("enabled", Flag, "Default true."),
+            choice(
+                "missedFires",
+                &["skip", "once"],
+                "What becomes of times that passed while the server was not running.",
+            ),
         ],
         outputs: &["input"],
     },
