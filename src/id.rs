@@ -9,6 +9,9 @@ use std::{fmt, str::FromStr};
 #[error("`{0}` is not an id: ids have 1 to 64 characters out of A-Z, a-z, 0-9, `_` and `-`")]
 pub struct BadId(pub String);
 
+/// What [`is_id`] accepts, for documents.
+pub const ID_PATTERN: &str = "^[A-Za-z0-9_-]{1,64}$";
+
 /// Whether `text` matches `[A-Za-z0-9_-]{1,64}`.
 pub fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
@@ -20,8 +23,11 @@ pub fn is_id(text: &str) -> bool {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[derive(
+            Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+        )]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = ID_PATTERN, "examples" = [concat!($prefix, "0190a8f2-7c3e-7d11-9a40-5be1c2d3e4f5")]))]
         pub struct $name(String);
 
         impl $name {

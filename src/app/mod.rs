@@ -27,8 +27,8 @@ use crate::secret::MasterKey;
 use crate::store::{CommitHook, Store, StoreOptions};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -139,6 +139,7 @@ impl App {
             stopping: stopping.subscribe(),
             requests: AtomicU64::new(0),
             ingestion: Ingestion::default(),
+            openapi: OnceLock::new(),
         };
         let front = Arc::new(front(&config, Arc::new(api)));
         Ok(App(Arc::new(Parts {
@@ -400,6 +401,7 @@ fn api_options(config: &Config, instance: &str) -> ApiOptions {
         max_webhook_bytes: config.max_webhook_bytes,
         limit_webhook: config.limit_webhook,
         public_url: config.public_url.clone(),
+        base_path: config.base_path.clone(),
     }
 }
 

@@ -246,7 +246,9 @@ impl Workflows {
             .flatten()
             .map(Schema::memory_bytes)
             .sum::<usize>();
-        let weight_bytes = 1_000 + workflow.definition.body.to_string().len() + patterns_bytes;
+        let canvas_bytes = workflow.canvas.as_ref().map_or(0, |c| c.to_string().len());
+        let weight_bytes =
+            1_000 + workflow.definition.body.to_string().len() + canvas_bytes + patterns_bytes;
         Ok(CompiledWorkflow {
             workflow,
             definition: Arc::new(definition),

@@ -67,6 +67,12 @@ async fn read_json<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
             "The body is nested more than {MAX_DEPTH} levels deep."
         )));
     }
+    // To the parser a list would be an object whose fields come in order.
+    if text.trim_start().starts_with('[') {
+        return Err(Problem::invalid(
+            "The body does not fit: it is a list; send an object.",
+        ));
+    }
     serde_json::from_str(text).map_err(|error| bad_json(&error))
 }
 

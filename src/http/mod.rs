@@ -5,6 +5,7 @@
 mod body;
 mod connection;
 mod cors;
+mod describe;
 mod door;
 mod endpoint;
 mod finish;
@@ -13,16 +14,19 @@ mod guard;
 mod health;
 mod host;
 mod native;
+mod openapi;
 mod problem;
 mod serve;
 mod tls;
 mod visit;
 mod webhooks;
 
+pub use describe::Description;
 pub use door::Door;
 pub use endpoint::{Access, Endpoint, Table};
 pub use front::Front;
 pub use host::Hosts;
+pub use openapi::{Rendered, document};
 pub use problem::Problem;
 pub use serve::{Listen, ServeOptions, serve};
 pub use tls::Tls;
@@ -36,6 +40,7 @@ use crate::model::limit::Limit;
 use crate::store::Store;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use tokio::sync::watch;
 
@@ -60,6 +65,8 @@ pub struct Api {
     pub requests: AtomicU64,
     /// Bounds of what comes in without a key.
     pub ingestion: Ingestion,
+    /// The OpenAPI document, made when it is first asked for.
+    pub openapi: OnceLock<Rendered>,
 }
 
 /// What the doors take from the configuration.
@@ -81,6 +88,8 @@ pub struct ApiOptions {
     pub limit_webhook: Limit,
     /// The URL under which other services see the server, without a path; `None`: what they say in `Host`.
     pub public_url: Option<String>,
+    /// What stands before every path: empty, or a slash and no slash at its end.
+    pub base_path: String,
 }
 
 /// Every endpoint of every door.
@@ -90,6 +99,7 @@ pub fn table() -> Table {
             .into_iter()
             .chain(health::endpoints())
             .chain(webhooks::endpoints())
+            .chain(openapi::endpoints())
             .collect(),
     )
 }

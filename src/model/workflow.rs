@@ -5,9 +5,10 @@ use crate::id::WorkflowId;
 use crate::model::trigger::ScheduleStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Where a workflow stands: draft → active ⇄ paused → archived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WorkflowStatus {
     /// Can be edited, not run.
@@ -108,6 +109,8 @@ pub struct Workflow {
     pub definition_sequence: i64,
     /// The current definition.
     pub definition: Definition,
+    /// How an editor draws it: an object, as it was sent.
+    pub canvas: Option<Arc<Value>>,
     /// Milliseconds since the Unix epoch.
     pub created_at_ms: i64,
     /// Milliseconds since the Unix epoch.

@@ -88,6 +88,7 @@ pub(super) fn draft(name: &str, marker: i64) -> WorkflowDraft {
             format: DefinitionFormat::Steps,
             body: json!({ "trigger": { "type": "api" }, "marker": marker }),
         },
+        canvas: None,
     }
 }
 

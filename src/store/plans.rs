@@ -238,6 +238,7 @@ const TABLES: &[&str] = &[
     "definition",
     "workflow",
     "workflow_version",
+    "workflow_canvas",
     "run",
     "journal",
     "idempotency",

@@ -15,6 +15,7 @@ const MINUTE_MS: i64 = 60_000;
 async fn scheduled(fixture: &Fixture) -> Workflow {
     let interval = json!({ "value": 1, "unit": "minutes" });
     let draft = WorkflowDraft {
+        canvas: None,
         name: "scheduled".into(),
         description: None,
         definition: Definition {
@@ -149,6 +150,7 @@ async fn the_schedule_follows_its_workflow_and_goes_with_it() {
     let store = &fixture.store;
     let edit = |trigger, now_ms| WorkflowEdit {
         draft: WorkflowDraft {
+            canvas: None,
             name: "scheduled".into(),
             description: None,
             definition: Definition {

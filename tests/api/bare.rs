@@ -19,8 +19,8 @@ use flowlatch::store::{Store, StoreOptions};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -124,11 +124,13 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         engine_options,
     );
     let api = Api {
+        openapi: OnceLock::new(),
         keyring: keyring.await.expect("no keys"),
         engine,
         store,
         clock,
         options: ApiOptions {
+            base_path: String::new(),
             instance: "bare".to_owned(),
             max_body_bytes: 1024,
             body_timeout_ms: 1000,

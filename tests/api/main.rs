@@ -11,6 +11,7 @@
 mod access;
 mod audit;
 mod bare;
+mod catalogue;
 mod connections;
 mod cors;
 mod credentials;
@@ -19,6 +20,7 @@ mod events;
 mod keys;
 mod limits;
 mod numbers;
+mod openapi;
 mod panics;
 mod proxies;
 mod raw;

@@ -94,6 +94,7 @@ const FENCES: &[(&[&str], &[&str])] = &[
     (&["chrono_tz::", "croner::"], &["model/trigger/schedule"]),
     (&["chacha20poly1305::"], &["secret"]),
     (&["rquickjs::"], &["engine/script"]),
+    (&["schemars::"], &["http", "model", "engine", "id.rs"]),
     (
         &["reqwest::"],
         &["engine/outbound", "engine/outbound.rs", "cli/client.rs"],

@@ -37,11 +37,13 @@ pub(super) fn fields(config: &Value) -> Result<&Fields, StepError> {
 /// Points out fields that are nearly one of `known`; other unknown fields are left alone, since clients add their own.
 pub(super) fn check_names(config: &Fields, known: &[&str], problems: &mut Problems<'_>) {
     for name in config.keys().filter(|name| !known.contains(&name.as_str())) {
-        let near = known.iter().find(|known| {
-            let most = if known.len() <= 4 { 1 } else { 2 };
-            strsim::osa_distance(&name.to_lowercase(), &known.to_lowercase()) <= most
-        });
-        if let Some(near) = near {
+        let word = name.to_lowercase();
+        let near = known
+            .iter()
+            .map(|known| (strsim::osa_distance(&word, &known.to_lowercase()), known))
+            .filter(|(distance, known)| *distance <= if known.len() <= 4 { 1 } else { 2 })
+            .min_by_key(|(distance, _)| *distance);
+        if let Some((_, near)) = near {
             problems.add(
                 name,
                 format!("`{name}` is not a known field; did you mean `{near}`?"),

@@ -9,6 +9,7 @@ pub(super) mod condition;
 mod data_table;
 mod email;
 mod field;
+pub mod form;
 mod loop_step;
 mod parallel;
 mod slack;

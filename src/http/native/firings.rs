@@ -4,14 +4,16 @@ use super::workflows::reachable;
 use super::{Answer, numbered, page, page_request};
 use crate::clock::iso_utc;
 use crate::http::body::query;
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::visit::Ctx;
-use crate::id::RunId;
+use crate::id::{RunId, WorkflowId};
 use crate::model::limit::Category;
 use crate::model::page::Cursor;
 use crate::model::scope::Permission;
 use crate::model::trigger::{Firing, FiringOutcome};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warp::Filter as _;
 use warp::http::Method;
@@ -19,31 +21,41 @@ use warp::http::Method;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     const LIST: &str = "/api/v1/workflows/:id/firings";
     let read = Access::Needs(Permission::RunsRead, Category::Read);
-    vec![Endpoint::new(
-        Door::Native,
-        Method::GET,
-        LIST,
-        read,
-        |guard| query(guard).then(list),
-    )]
+    vec![
+        Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
+            query(guard).then(list)
+        })
+        .described(
+            about("Runs", "What became of a schedule's times")
+                .says("Newest first. The log is kept apart from the runs.")
+                .path::<WorkflowId>()
+                .query::<ListQuery>()
+                .lists::<FiringView<'_>>(),
+        ),
+    ]
 }
 
-#[derive(Deserialize)]
+/// Which rows to list.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ListQuery {
     /// How many rows: 1 to 100, 50 by default.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     /// Where the page before this one ended.
     cursor: Option<String>,
 }
 
 /// A row of the firing log.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Firing")]
 struct FiringView<'a> {
     /// The time of the schedule; of several that were missed, the last.
+    #[schemars(extend("format" = "date-time"))]
     scheduled_at: String,
     /// When the server came to it.
+    #[schemars(extend("format" = "date-time"))]
     fired_at: String,
     /// What became of it: `started`, `skipped_missed` or `failed`.
     outcome: FiringOutcome,

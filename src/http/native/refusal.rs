@@ -8,6 +8,7 @@ use crate::http::visit::Visit;
 use crate::model::limit::LimitState;
 use crate::model::plan::DefinitionProblem;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -40,7 +41,7 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
         _ => {}
     }
     // What is built of texts alone always becomes JSON.
-    let body = serde_json::to_vec(&Envelope {
+    let body = serde_json::to_vec(&ErrorEnvelope {
         success: false,
         error,
     })
@@ -48,22 +49,32 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
     json(status, body.into())
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
+/// Why a request was refused or failed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Refusal")]
+pub(in crate::http) struct ErrorEnvelope<'a> {
+    /// Always `false`.
     success: bool,
+    /// What is wrong, and what helps to mend it.
     error: ErrorView<'a>,
 }
 
 /// What is told of a problem: always a code and a sentence, and what helps to mend it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RefusalError")]
 struct ErrorView<'a> {
+    /// One word for programs.
     code: &'static str,
+    /// One sentence for people.
     message: String,
+    /// Of a 403: the scopes that the key lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<Vec<&'a str>>,
+    /// Of a 400: every mistake with its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<&'a [DefinitionProblem]>,
+    /// Of a 500: what the server's log names the request by.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
 }
@@ -91,7 +102,7 @@ fn prebuilt(refusal: Refusal) -> Option<&'static str> {
 }
 
 /// The native vocabulary has one word for creating, updating and deleting keys.
-fn native_word(word: &str) -> &str {
+pub(in crate::http) fn native_word(word: &str) -> &str {
     match word {
         "apikeys:create" | "apikeys:update" | "apikeys:delete" => "keys:write",
         word => word,

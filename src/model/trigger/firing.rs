@@ -4,7 +4,7 @@ use crate::id::RunId;
 use serde::{Deserialize, Serialize};
 
 /// What became of a time of a schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FiringOutcome {
     /// It started a run.

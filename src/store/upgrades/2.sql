@@ -202,6 +202,12 @@ CREATE TABLE workflow_secret (
     PRIMARY KEY (workflow, name)
 ) STRICT, WITHOUT ROWID;
 
+-- How an editor draws a workflow: as it was sent, and no part of any definition.
+CREATE TABLE workflow_canvas (
+    workflow INTEGER PRIMARY KEY REFERENCES workflow (sequence) ON DELETE CASCADE,
+    state    TEXT NOT NULL CHECK (json_valid(state))
+) STRICT;
+
 -- What people answered: an approval (attempt 0), or how an attempt ended whose outcome nobody knew. Kept with its run, so
 -- that an answer counts once; one that comes before the step waits is found when it does.
 CREATE TABLE answer (

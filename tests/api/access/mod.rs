@@ -8,8 +8,9 @@ mod spellings;
 use flowlatch::http::{Access, Endpoint, table};
 
 /// What is open without a key, and nothing else.
-const OPEN: [&str; 3] = [
+const OPEN: [&str; 4] = [
     "GET /api/health",
+    "GET /api/openapi.json",
     "POST /webhooks/:provider/:path",
     "POST /webhooks/:provider/:id/:path",
 ];
@@ -42,6 +43,7 @@ fn the_whole_table() {
     DELETE /api/v1/agents/:id -> workflows:write, write
     PUT    /api/v1/agents/:id -> workflows:write, write
     POST   /api/v1/agents/:id/execute -> workflows:execute, execute
+    GET    /api/openapi.json -> open
     GET    /api/v1/audit -> audit:read, read
     POST   /api/v1/auth/api-keys -> apikeys:create, write
     GET    /api/v1/auth/api-keys -> keys:read, read
@@ -56,6 +58,8 @@ fn the_whole_table() {
     DELETE /api/v1/connections/:id -> connections:write, write
     PUT    /api/v1/connections/:id -> connections:write, write
     POST   /api/v1/connections/:id/test -> connections:write, write
+    GET    /api/v1/blocks -> workflows:read, read
+    GET    /api/v1/blocks/:type -> workflows:read, read
     GET    /api/v1/retention -> admin, read
     POST   /api/v1/retention/prune -> admin, write
     GET    /api/v1/runs -> runs:read, read
@@ -81,12 +85,17 @@ fn the_whole_table() {
     GET    /api/v1/webhooks/events -> runs:read, read
     GET    /api/v1/webhooks/events/:id -> runs:read, read
     POST   /api/v1/webhooks/events/:id/replay -> workflows:execute, execute
+    GET    /api/v1/templates -> workflows:read, read
+    GET    /api/v1/templates/:id -> workflows:read, read
+    POST   /api/v1/templates/:id/instantiate -> workflows:write, write
+    GET    /api/v1/templates/by-slug/:slug -> workflows:read, read
     GET    /api/v1/workflows -> workflows:read, read
     POST   /api/v1/workflows -> workflows:write, write
     GET    /api/v1/workflows/:id -> workflows:read, read
     DELETE /api/v1/workflows/:id -> workflows:write, write
     PUT    /api/v1/workflows/:id -> workflows:write, write
     POST   /api/v1/workflows/:id/activate -> workflows:write, write
+    PATCH  /api/v1/workflows/:id/canvas -> workflows:write, write
     GET    /api/v1/workflows/:id/firings -> runs:read, read
     POST   /api/v1/workflows/:id/pause -> workflows:write, write
     POST   /api/v1/workflows/:id/run -> workflows:execute, execute

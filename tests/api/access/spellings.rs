@@ -11,6 +11,8 @@ fn filled(pattern: &str) -> String {
         .replace(":version", "1")
         .replace(":rowId", "row_0198c0de-0000-7000-8000-000000000001")
         .replace(":name", "NAME")
+        .replace(":type", "wait")
+        .replace(":slug", "hello")
         .replace(":stepId", "step")
         .replace(":id", "0198c0de-0000-7000-8000-000000000001")
 }

@@ -50,7 +50,7 @@ async fn saving_workflows() {
     POST /workflows {
         400 {"code":"VALIDATION_ERROR","message":"The body does not fit: EOF while parsing an object at line 1 column 1."}
     POST /workflows []
-        400 {"code":"VALIDATION_ERROR","message":"The body does not fit: invalid type: sequence, expected an object at line 1 column 0."}
+        400 {"code":"VALIDATION_ERROR","message":"The body does not fit: it is a list; send an object."}
     POST /workflows "text"
         400 {"code":"VALIDATION_ERROR","message":"The body does not fit: invalid type: string \"text\", expected an object at line 1 column 6."}
     POST /workflows {}
@@ -66,7 +66,7 @@ async fn saving_workflows() {
     POST /workflows {"name":"a","trigger":{"type":"api"},"steps":[],"flowData":"{}"}
         400 {"code":"VALIDATION_ERROR","details":[{"message":"this version of the server reads definitions as `steps` only","place":"flowData"}],"message":"Invalid workflow configuration"}
     POST /workflows/validate []
-        400 {"code":"VALIDATION_ERROR","message":"The body does not fit: invalid type: sequence, expected an object at line 1 column 0."}
+        400 {"code":"VALIDATION_ERROR","message":"The body does not fit: it is a list; send an object."}
     PUT /workflows/{workflow} {"expectedVersion":0}
         400 {"code":"VALIDATION_ERROR","details":[{"message":"it is a whole number from 1","place":"expectedVersion"}],"message":"Invalid workflow configuration"}
     PUT /workflows/{workflow} {"expectedVersion":9,"name":"new"}
