@@ -274,6 +274,70 @@ CREATE TABLE data_operation (
 -- Serves: forgetting old ones.
 CREATE INDEX data_operation_by_time ON data_operation (at_ms);
 
+-- Where requests of other services lead: the path and the id of every active workflow with a webhook trigger.
+CREATE TABLE webhook_route (
+    provider TEXT NOT NULL,
+    path     TEXT NOT NULL,
+    workflow INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    PRIMARY KEY (provider, path, workflow)
+) STRICT, WITHOUT ROWID;
+
+-- Serves: replacing the routes of one workflow.
+CREATE INDEX webhook_route_by_workflow ON webhook_route (workflow);
+
+-- Events that other services sent and somebody believed. Their bodies stand apart, so that lists do not read them.
+CREATE TABLE webhook_event (
+    sequence       INTEGER PRIMARY KEY AUTOINCREMENT,
+    id             TEXT NOT NULL UNIQUE,
+    provider       TEXT NOT NULL,
+    path           TEXT NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    -- The sender's words for it, where it has any.
+    event_type     TEXT,
+    external_id    TEXT,
+    verified       INTEGER NOT NULL CHECK (verified IN (0, 1)),
+    -- Selected ones, as a JSON object.
+    headers        TEXT NOT NULL,
+    body_bytes     INTEGER NOT NULL CHECK (body_bytes >= 0)
+) STRICT;
+
+-- Serves: the list of a provider's events, newest first.
+CREATE INDEX webhook_event_by_provider ON webhook_event (provider);
+
+CREATE TABLE webhook_body (
+    event INTEGER PRIMARY KEY REFERENCES webhook_event (sequence) ON DELETE CASCADE,
+    body  BLOB NOT NULL
+) STRICT;
+
+-- What became of an event at each workflow that it was meant for, when it came and at each replay. `run_id` has no foreign
+-- key: runs and events are kept for as long as each is wanted.
+CREATE TABLE webhook_delivery (
+    event    INTEGER NOT NULL REFERENCES webhook_event (sequence) ON DELETE CASCADE,
+    position INTEGER NOT NULL CHECK (position BETWEEN 0 AND 999),
+    workflow INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    at_ms    INTEGER NOT NULL,
+    outcome  TEXT NOT NULL CHECK (outcome IN ('started', 'duplicate', 'filtered', 'input_invalid', 'secret_missing')),
+    run_id   TEXT,
+    detail   TEXT,
+    PRIMARY KEY (event, position),
+    CHECK ((run_id IS NOT NULL) = (outcome IN ('started', 'duplicate')))
+) STRICT, WITHOUT ROWID;
+
+-- Serves: the list of a workflow's events, newest first.
+CREATE INDEX webhook_delivery_by_workflow ON webhook_delivery (workflow, event);
+
+-- Which run an event has started at a workflow: the same event again is that run. Outlives the event.
+CREATE TABLE webhook_memory (
+    workflow      INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    external_id   TEXT NOT NULL,
+    event_id      TEXT NOT NULL,
+    run_id        TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (workflow, external_id)
+) STRICT, WITHOUT ROWID;
+
+-- Serves: forgetting what has expired.
+CREATE INDEX webhook_memory_by_expiry ON webhook_memory (expires_at_ms);
 
 -- Credentials of outside services. `sealed` is encrypted under the master key, for this id, kind and hosts alone.
 CREATE TABLE connection (
@@ -361,3 +425,23 @@ CREATE INDEX firing_by_age ON firing (fired_at_ms);
 
 -- Serves: that a time of a schedule starts one run at most, also when the clock was set back.
 CREATE UNIQUE INDEX firing_started ON firing (workflow, scheduled_at_ms) WHERE outcome = 'started';
+
+-- Agents that clients made; those that come with the server are in the program. Lists walk the rows.
+CREATE TABLE agent (
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    name          TEXT NOT NULL,
+    description   TEXT,
+    type          TEXT NOT NULL CHECK (type IN ('extraction', 'content', 'transform', 'decision', 'code', 'classification', 'custom')),
+    status        TEXT NOT NULL CHECK (status IN ('active', 'deprecated')),
+    provider      TEXT NOT NULL CHECK (provider IN ('openai', 'anthropic')),
+    model         TEXT NOT NULL,
+    system_prompt TEXT NOT NULL,
+    output_schema TEXT CHECK (json_valid(output_schema)),
+    temperature   REAL CHECK (temperature BETWEEN 0 AND 2),
+    max_tokens    INTEGER CHECK (max_tokens BETWEEN 1 AND 1000000),
+    -- The connection with the provider's key, as the client named it; it may be made later, or be gone.
+    connection    TEXT,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+) STRICT;

@@ -73,8 +73,16 @@ id!(
     RunId, "run_"
 );
 id!(
+    /// An event that another service sent: `evt_` and a UUID.
+    EventId, "evt_"
+);
+id!(
     /// The record of an API key: `key_` and a UUID. It stays when the key's text is rotated.
     KeyId, "key_"
+);
+id!(
+    /// An agent: `agent_` and a UUID; built-in ones have a word in its place.
+    AgentId, "agent_"
 );
 id!(
     /// A connection: `conn_` and a UUID.

@@ -27,6 +27,7 @@
 //! | how a limit counts | [`model::limit`] |
 //! | how a definition becomes a plan | [`model::plan::steps`] |
 //! | what a run does next | [`model::plan::next`], a pure function; then [`engine`] |
+//! | when a schedule fires | [`model::trigger::ScheduleTrigger`] |
 //! | what a step type is | [`engine::step`]: one file a type |
 //! | how a script is kept within its bounds | [`engine::script`] |
 //! | which endpoints there are | [`http::table`] |

@@ -67,6 +67,7 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
             .unwrap_or_default(),
         created_at_ms: at_ms,
         idempotency: None,
+        fire: None,
         first: Some(Chunk {
             from: 0,
             at_ms,

@@ -5,6 +5,7 @@
 mod first_start;
 mod listen;
 mod master_key;
+mod messengers;
 
 pub use master_key::{Rekeyed, rekey};
 
@@ -16,9 +17,11 @@ use crate::config::Config;
 use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::outbound::{Outbound, OutboundOptions};
 use crate::engine::script::ScriptOptions;
-use crate::engine::{Engine, EngineOptions, Retention, Workflows};
+use crate::engine::{Engine, EngineOptions, Messengers, Retention, Workflows};
 use crate::error::{Error, Result};
-use crate::http::{self, Api, ApiOptions, Front, Hosts, Listen, Peer, ServeOptions, Tls};
+use crate::http::{
+    self, Api, ApiOptions, Front, Hosts, Ingestion, Listen, Peer, ServeOptions, Tls,
+};
 use crate::model::plan::DefinitionLimits;
 use crate::secret::MasterKey;
 use crate::store::{CommitHook, Store, StoreOptions};
@@ -121,8 +124,11 @@ impl App {
         })
         .map_err(Error::new)?;
         let key = master_key::settle(&config, &folder, &store).await?;
+        let messengers = messengers::of(&config, &outbound)?;
         let link_key = link_key(&store).await?;
-        let engine = engine(&config, &store, &clock, &outbound, key, link_key);
+        let engine = engine(
+            &config, &store, &clock, &outbound, key, link_key, messengers,
+        );
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -132,6 +138,7 @@ impl App {
             options: api_options(&config, store.instance_id()),
             stopping: stopping.subscribe(),
             requests: AtomicU64::new(0),
+            ingestion: Ingestion::default(),
         };
         let front = Arc::new(front(&config, Arc::new(api)));
         Ok(App(Arc::new(Parts {
@@ -253,7 +260,7 @@ impl App {
     ) {
         let (stopping, engine) = (self.0.stopping.clone(), self.0.engine.clone());
         let keyring = self.0.keyring.clone();
-        let keyring_stop = stop.clone();
+        let (keyring_stop, events_stop) = (stop.clone(), stop.clone());
         background.spawn(async move { keyring.housekeeping(keyring_stop).await });
         background.spawn(async move {
             // Event streams end as soon as the stop is asked for, so that draining can.
@@ -263,6 +270,8 @@ impl App {
                 engine.begin_stop();
             }
         });
+        let (engine, kept) = (self.0.engine.clone(), self.0.config.event_retention());
+        background.spawn(async move { engine.keep_events(kept, events_stop).await });
         let (engine, clock) = (self.0.engine.clone(), self.0.clock.clone());
         let store = self.0.store.clone();
         background.spawn(async move {
@@ -325,6 +334,7 @@ fn engine(
     outbound: &Outbound,
     key: MasterKey,
     link_key: [u8; 32],
+    messengers: Messengers,
 ) -> Engine {
     let definition_limits = DefinitionLimits {
         max_steps: config.max_steps,
@@ -341,6 +351,7 @@ fn engine(
         workflows,
         outbound.clone(),
         key,
+        messengers,
         EngineOptions {
             max_running_runs: config.max_running_runs,
             max_running_runs_per_key: Some(config.max_running_runs_per_key)
@@ -386,6 +397,9 @@ fn api_options(config: &Config, instance: &str) -> ApiOptions {
         body_timeout_ms: config.body_timeout_ms,
         sync_wait_ms: config.sync_wait_ms,
         max_sync_wait_ms: config.max_sync_wait_ms,
+        max_webhook_bytes: config.max_webhook_bytes,
+        limit_webhook: config.limit_webhook,
+        public_url: config.public_url.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, So
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
+use crate::model::event::EventRetention;
 use crate::model::limit::Limit;
 use crate::model::table::TableLimits;
 use crate::secret::MasterKey;
@@ -71,6 +72,14 @@ pub struct Config {
     pub max_response_bytes: usize,
     /// How long an outgoing call may take, in milliseconds.
     pub http_timeout_ms: u64,
+    /// Certificates (PEM) that may sign those of mail servers.
+    pub smtp_ca: Option<PathBuf>,
+    /// A server of language models that speaks OpenAI's protocol; without it providers are asked themselves.
+    pub llm_base_url: Option<String>,
+    /// The model of agents that name none.
+    pub llm_model: String,
+    /// How long a language model may take, in milliseconds.
+    pub llm_timeout_ms: u64,
     /// How long a synchronous start waits, in milliseconds.
     pub sync_wait_ms: u64,
     /// How long it waits at most when the caller says how long, in milliseconds.
@@ -101,6 +110,16 @@ pub struct Config {
     pub max_table_rows: u64,
     /// The largest row of a data table, in bytes of JSON.
     pub max_row_bytes: usize,
+    /// Webhooks a minute and address.
+    pub limit_webhook: Limit,
+    /// The largest body of a webhook, in bytes.
+    pub max_webhook_bytes: usize,
+    /// For how many days webhook events are kept.
+    pub webhook_events_days: u32,
+    /// How many webhook events are kept.
+    pub webhook_events_count: u64,
+    /// How many bytes the bodies of the kept webhook events have together.
+    pub webhook_events_bytes: u64,
     /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
     /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
     pub master_key: Option<MasterKey>,
@@ -118,6 +137,16 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 impl Config {
+    /// How many webhook events are kept.
+    pub fn event_retention(&self) -> EventRetention {
+        const DAY_MS: i64 = 86_400_000;
+        EventRetention {
+            age_ms: i64::from(self.webhook_events_days) * DAY_MS,
+            count: self.webhook_events_count,
+            bytes: self.webhook_events_bytes,
+        }
+    }
+
     /// The defaults, with this data folder: what a program that embeds the server starts from.
     pub fn new(data: impl Into<PathBuf>) -> Config {
         Config {
@@ -137,7 +166,7 @@ impl Config {
             limit_write: Limit::PerMinute(100),
             limit_execute: Limit::PerMinute(500),
             max_connections: 1024,
-            max_body_bytes: MIB,
+            max_body_bytes: 2 * MIB,
             header_timeout_ms: 10_000,
             body_timeout_ms: 30_000,
             max_steps: 500,
@@ -146,6 +175,10 @@ impl Config {
             max_output_bytes: MIB,
             max_response_bytes: 5 * MIB,
             http_timeout_ms: 30_000,
+            smtp_ca: None,
+            llm_base_url: None,
+            llm_model: "gpt-4o".into(),
+            llm_timeout_ms: 120_000,
             sync_wait_ms: 30_000,
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
@@ -161,6 +194,11 @@ impl Config {
             max_table_columns: 100,
             max_table_rows: 100_000,
             max_row_bytes: 64 * KIB,
+            limit_webhook: Limit::PerMinute(10_000),
+            max_webhook_bytes: 5 * MIB,
+            webhook_events_days: 30,
+            webhook_events_count: 10_000,
+            webhook_events_bytes: 1 << 30,
             master_key: None,
             script_program: None,
             script_timeout_ms: 10_000,

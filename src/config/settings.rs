@@ -142,8 +142,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("max_connections", "1024", number(1, 100_000, ""),
         "Connections open at once; above it idle ones are closed first.",
         |config, given| given.number().map(|value| config.max_connections = value)),
-    setting("max_body_bytes", "1048576", BYTES,
-        "Largest request body.",
+    setting("max_body_bytes", "2097152", BYTES,
+        "Largest request body: an input or a definition and what stands around it.",
         |config, given| given.number().map(|value| config.max_body_bytes = value)),
     setting("header_timeout_ms", "10000", number(100, HOUR_MS, "milliseconds"),
         "How long the head of a request may take.",
@@ -169,6 +169,18 @@ pub const SETTINGS: &[Setting] = &[
     setting("http_timeout_ms", "30000", number(1, HOUR_MS, "milliseconds"),
         "How long a call that a step makes may take.",
         |config, given| given.number().map(|value| config.http_timeout_ms = value)),
+    setting("smtp_ca", "", Kind::Path,
+        "Certificates (PEM) that may sign those of mail servers, beside the ones of the public web.",
+        |config, given| given.optional_path().map(|value| config.smtp_ca = value)),
+    setting("llm_base_url", "", Kind::Text,
+        "URL of a server that speaks OpenAI's protocol, up to `/chat/completions`; without it agents ask their provider.",
+        |config, given| given.llm_base_url().map(|value| config.llm_base_url = value)),
+    setting("llm_model", "gpt-4o", Kind::Text,
+        "Model of agents and `agent` steps that name none.",
+        |config, given| given.word().map(|value| config.llm_model = value)),
+    setting("llm_timeout_ms", "120000", number(1, HOUR_MS, "milliseconds"),
+        "How long a language model may take.",
+        |config, given| given.number().map(|value| config.llm_timeout_ms = value)),
     setting("sync_wait_ms", "30000", number(1, HOUR_MS, "milliseconds"),
         "How long a synchronous start waits for the run's end.",
         |config, given| given.number().map(|value| config.sync_wait_ms = value)),
@@ -226,6 +238,21 @@ pub const SETTINGS: &[Setting] = &[
     setting("max_row_bytes", "65536", number(1024, 1024 * 1024, "bytes"),
         "Largest row of a data table.",
         |config, given| given.number().map(|value| config.max_row_bytes = value)),
+    setting("limit_webhook", "10000", Kind::Limit,
+        "Webhooks per minute and address, or `none`.",
+        |config, given| given.limit().map(|value| config.limit_webhook = value)),
+    setting("max_webhook_bytes", "5242880", BYTES,
+        "Largest body of a webhook; it may be larger than other inputs of runs.",
+        |config, given| given.number().map(|value| config.max_webhook_bytes = value)),
+    setting("webhook_events_days", "30", number(1, 3_650, "days"),
+        "For how long webhook events are kept.",
+        |config, given| given.number().map(|value| config.webhook_events_days = value)),
+    setting("webhook_events_count", "10000", number(0, 1_000_000, ""),
+        "How many webhook events are kept; older ones are forgotten first.",
+        |config, given| given.number().map(|value| config.webhook_events_count = value)),
+    setting("webhook_events_bytes", "1073741824", number(0, 1 << 40, "bytes"),
+        "How large the bodies of the kept webhook events are together.",
+        |config, given| given.number().map(|value| config.webhook_events_bytes = value)),
 ];
 
 /// The README's table of settings.
@@ -283,6 +310,10 @@ mod tests {
             max_output_bytes: 1,
             max_response_bytes: 1,
             http_timeout_ms: 1,
+            smtp_ca: Some("c".into()),
+            llm_base_url: Some("http://a".into()),
+            llm_model: "m".into(),
+            llm_timeout_ms: 1,
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
             max_running_runs: 1,
@@ -298,6 +329,11 @@ mod tests {
             max_table_columns: 1,
             max_table_rows: 1,
             max_row_bytes: 1,
+            limit_webhook: Limit::Unlimited,
+            max_webhook_bytes: 1,
+            webhook_events_days: 1,
+            webhook_events_count: 1,
+            webhook_events_bytes: 1,
             master_key: None,
             script_program: Some("s".into()),
             script_timeout_ms: 1,
@@ -322,7 +358,7 @@ mod tests {
         let table = table_markdown();
         assert_eq!(table.lines().count(), SETTINGS.len() + 2);
         assert!(table.contains(
-            "| `max_body_bytes` | `1048576` | Largest request body. 1024 to 268435456 bytes. |\n"
+            "| `max_body_bytes` | `2097152` | Largest request body: an input or a definition and what stands around it. 1024 to 268435456 bytes. |\n"
         ));
     }
 }

@@ -8,7 +8,7 @@ use super::workflows::CompiledWorkflow;
 use super::{EngineError, Shared};
 use crate::id::RunId;
 use crate::model::plan::OnConflict;
-use crate::model::run::{Run, TriggerType};
+use crate::model::run::{Run, RunError, TriggerType};
 use crate::store::{Edit, OpenRun, StoreError};
 use std::sync::Arc;
 
@@ -76,7 +76,8 @@ impl Driving {
         }
     }
 
-    async fn drive_recorded(mut self, sequence: i64) {
+    /// Reads a recorded run back and goes on with it.
+    pub(super) async fn drive_recorded(mut self, sequence: i64) {
         self.left = Left::Parked;
         let shared = self.shared.clone();
         if shared.is_stopping() {
@@ -88,6 +89,14 @@ impl Driving {
                 Ok(Some(run)) if !run.summary.status.is_final() => {}
                 _ => self.left = Left::Over,
             },
+            Err(error) if is_damage(&error) => {
+                let error = RunError {
+                    code: "JOURNAL_DAMAGED".to_owned(),
+                    message: format!("what is stored of the run cannot be read: {error}"),
+                    step_id: None,
+                };
+                shared.end_unread(&self.run, sequence, error).await;
+            }
             Err(error) => {
                 log::error!("run number {sequence} cannot go on now: {error}");
                 shared.look_again_later(sequence);
@@ -105,6 +114,14 @@ impl Drop for Driving {
             Left::Parked => admission.park(&self.run),
         }
     }
+}
+
+/// Whether reading again would find the same.
+fn is_damage(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::Internal(_) | EngineError::Store(StoreError::Damaged(_))
+    )
 }
 
 /// Drives whoever gets a slot, until the engine stops.
@@ -234,6 +251,23 @@ impl Shared {
                 }
             }
         });
+    }
+
+    /// Ends a run that cannot be read as failed.
+    async fn end_unread(self: &Arc<Self>, run: &RunId, sequence: i64, error: RunError) {
+        log::error!("run {run} ends here: {}", error.message);
+        let now_ms = self.clock.now_ms();
+        match self.store.fail_run(sequence, error, now_ms).await {
+            Ok(_) => {
+                self.watchers.tell(sequence);
+                self.run_ended(run);
+                self.clone().cancel_children(sequence).await;
+            }
+            Err(error) => {
+                log::warn!("the end of run {run} is not written yet: {error}");
+                self.look_again_later(sequence);
+            }
+        }
     }
 
     /// Cancels an unfinished run and all below it.

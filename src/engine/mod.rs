@@ -3,6 +3,7 @@
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
 mod admission;
+pub mod agents;
 mod approvals;
 mod changed_by;
 mod children;
@@ -10,7 +11,9 @@ pub mod connections;
 mod driving;
 mod execution;
 mod launch;
+pub mod llm;
 mod logs;
+pub mod mail;
 pub mod outbound;
 pub mod redact;
 mod requested;
@@ -26,6 +29,7 @@ mod tables;
 mod timer;
 mod under_way;
 mod watch;
+mod webhook;
 pub mod workflows;
 
 pub use approvals::{Pending, Reply};
@@ -38,9 +42,13 @@ pub use start::{Accepted, RunRequest, Wait};
 pub use start_trigger::StartTrigger;
 pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
+pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest};
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;
+use crate::engine::agents::Agents;
+use crate::engine::llm::Llm;
+use crate::engine::mail::Mailer;
 use crate::engine::outbound::Outbound;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, in_words};
@@ -93,6 +101,16 @@ pub struct EngineOptions {
     pub scripts: ScriptOptions,
     /// What tables may hold.
     pub table_limits: TableLimits,
+}
+
+/// What talks to people and models.
+pub struct Messengers {
+    /// What sends mail.
+    pub mailer: Mailer,
+    /// What asks language models.
+    pub llm: Llm,
+    /// The model of an agent or a step that names none.
+    pub llm_model: String,
 }
 
 /// Why the engine could not do what was asked.
@@ -152,6 +170,8 @@ struct Shared {
     connections: Connections,
     secrets: Secrets,
     scripts: Scripts,
+    mailer: Mailer,
+    agents: Agents,
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
@@ -172,6 +192,7 @@ impl Engine {
         workflows: Workflows,
         outbound: Outbound,
         key: MasterKey,
+        messengers: Messengers,
         options: EngineOptions,
     ) -> Engine {
         // Of a longer output only the beginning is kept; a page of rows has ids and times beside them.
@@ -179,6 +200,18 @@ impl Engine {
         let limits = options.table_limits;
         let secrets = Secrets::new(store.clone(), clock.clone(), key.clone());
         let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
+        let Messengers {
+            mailer,
+            llm,
+            llm_model,
+        } = messengers;
+        let agents = Agents::new(
+            store.clone(),
+            clock.clone(),
+            llm,
+            connections.clone(),
+            llm_model,
+        );
         Engine(Arc::new(Shared {
             tables: Tables::new(store.clone(), clock.clone(), limits, max_page_bytes),
             admission: Admission::new(options.max_running_runs),
@@ -198,6 +231,8 @@ impl Engine {
             outbound,
             connections,
             secrets,
+            mailer,
+            agents,
         }))
     }
 
@@ -215,6 +250,11 @@ impl Engine {
     /// The connections.
     pub fn connections(&self) -> &Connections {
         &self.0.connections
+    }
+
+    /// The agents.
+    pub fn agents(&self) -> &Agents {
+        &self.0.agents
     }
 
     /// The secrets of workflows.

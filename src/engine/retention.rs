@@ -12,10 +12,8 @@ use std::sync::Arc;
 const SLICE_RUNS: u32 = 400;
 /// A job removes no more runs once they have so many events together.
 const SLICE_EVENTS: u64 = 20_000;
-/// How many pages one job gives back.
-const VACUUM_PAGES: u32 = 256;
 /// So many bytes of empty pages are kept for what comes, and a tenth of what is used.
-const KEPT_FREE_BYTES: u64 = 1 << 20;
+const KEPT_FREE_BYTES: u64 = 64 << 10;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What is kept, for workflows that do not say it themselves. `None` is no limit.
@@ -65,7 +63,7 @@ impl Engine {
             store.prune_audit(before(now_ms, days)).await?;
         }
         loop {
-            swept.space = store.vacuum(VACUUM_PAGES).await?;
+            swept.space = store.vacuum().await?;
             let kept = KEPT_FREE_BYTES.max(swept.space.used_bytes() / 10);
             if swept.space.free_bytes <= kept {
                 break;

@@ -2,8 +2,9 @@
 //! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
 
 use crate::clock::Clock;
-use crate::engine::schema::{Misfit, Schema};
+use crate::engine::schema::{self, Misfit, Schema};
 use crate::engine::step;
+use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
 use crate::model::plan::{DefinitionLimits, DefinitionProblem, Plan, compile};
 use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
@@ -181,8 +182,11 @@ impl Workflows {
             by: by.to_owned(),
             now_ms: self.0.clock.now_ms(),
         };
-        self.check(&edit.draft.definition)
-            .map_err(WorkflowProblem::Invalid)?;
+        let compiled = self.compile(&edit.draft.definition, 0);
+        let compiled = compiled.map_err(WorkflowProblem::Invalid)?;
+        if before.workflow.status == WorkflowStatus::Active {
+            require_ready(&self.0.store, &before.workflow, &compiled)?;
+        }
         let edited = self.0.store.edit_workflow(id.clone(), edit).await;
         Ok(self.after_change(id, edited.map_err(WorkflowProblem::Store)?)?)
     }
@@ -193,6 +197,13 @@ impl Workflows {
         id: &WorkflowId,
         status: WorkflowStatus,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
+        // An edit in between could take away what the trigger needs.
+        let _turn = self.0.edits.lock().await;
+        if status == WorkflowStatus::Active
+            && let Some(compiled) = self.get(id)?
+        {
+            require_ready(&self.0.store, &compiled.workflow, &compiled.definition)?;
+        }
         let now_ms = self.0.clock.now_ms();
         let moved = self
             .0
@@ -331,8 +342,8 @@ fn compile_within(
 ) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
     let mut problems = Vec::new();
     let plan = compile(&definition.body, step::rules(), limits);
-    let input_schema = schema(&definition.body, "inputSchema", &mut problems);
-    let output_schema = schema(&definition.body, "outputSchema", &mut problems);
+    let input_schema = schema::of(&definition.body, "inputSchema", &mut problems);
+    let output_schema = schema::of(&definition.body, "outputSchema", &mut problems);
     match plan {
         Ok(plan) if problems.is_empty() => Ok(CompiledDefinition {
             sequence,
@@ -360,21 +371,6 @@ fn check(schema: Option<&Schema>, root: &str, value: &Value) -> Result<(), Vec<D
     schema
         .check(value)
         .map_err(|misfits| misfits.into_iter().map(say).collect())
-}
-
-fn schema(body: &Value, field: &str, problems: &mut Vec<DefinitionProblem>) -> Option<Schema> {
-    let source = body.get(field).filter(|source| !source.is_null())?;
-    match Schema::compile(source) {
-        Ok(schema) => Some(schema),
-        Err(error) => {
-            let message = format!("not a JSON Schema that can be used: {error}");
-            problems.push(DefinitionProblem {
-                place: field.to_owned(),
-                message,
-            });
-            None
-        }
-    }
 }
 
 fn done<T>(edit: Edit<T>) -> Result<T, WorkflowProblem> {

@@ -5,12 +5,13 @@
 use super::door::Door;
 use super::guard::{Guard, guard};
 use super::problem::Problem;
-use super::visit::{MAX_PARAMETERS, MAX_SEGMENTS};
+use super::visit::{MAX_PARAMETERS, MAX_SEGMENTS, Visit};
 use crate::id::is_id;
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use warp::filters::BoxedFilter;
 use warp::http::Method;
 use warp::reply::Response;
@@ -81,6 +82,30 @@ impl Endpoint {
             access: Access::Open,
             segments,
             route,
+        }
+    }
+
+    /// An endpoint that anybody may call, and whose handler finds out by itself whether to believe the request.
+    pub(super) fn unkeyed<H, F>(
+        door: Door,
+        method: Method,
+        pattern: &'static str,
+        handler: H,
+    ) -> Endpoint
+    where
+        H: Fn(Arc<Visit>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response, Problem>> + Send + 'static,
+    {
+        Endpoint {
+            door,
+            method,
+            pattern,
+            access: Access::Open,
+            segments: pattern.split('/').skip(1).collect(),
+            route: warp::ext::get::<Arc<Visit>>()
+                .then(handler)
+                .map(answer)
+                .boxed(),
         }
     }
 
@@ -178,10 +203,8 @@ impl Table {
         endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.literals()));
         let mut by_word: HashMap<(Door, &'static str), Vec<usize>> = HashMap::new();
         for (index, endpoint) in endpoints.iter().enumerate() {
-            let word = endpoint
-                .segments
-                .get(2)
-                .or(endpoint.segments.get(1))
+            let word = word_at(&endpoint.segments, |segment| *segment == API)
+                .and_then(|at| endpoint.segments.get(at))
                 .copied()
                 .unwrap_or_default();
             by_word
@@ -204,10 +227,11 @@ impl Table {
             return Match::Nothing;
         };
         let segments = segments.get(..count).unwrap_or_default();
-        let Some(&(word_from, word_to)) = segments.get(2).or(segments.get(1)) else {
-            return Match::Nothing;
-        };
-        let Some(word) = path.get(usize::from(word_from)..usize::from(word_to)) else {
+        let text = |(from, to): (u16, u16)| path.get(usize::from(from)..usize::from(to));
+        let Some(word) = word_at(segments, |segment| text(*segment) == Some(API))
+            .and_then(|at| segments.get(at).copied())
+            .and_then(text)
+        else {
             return Match::Nothing;
         };
         let wanted = if *method == Method::HEAD {
@@ -238,6 +262,19 @@ impl Table {
         } else {
             Match::OtherMethod(allow)
         }
+    }
+}
+
+/// Where most paths begin.
+const API: &str = "api";
+
+/// Which segment an endpoint is found by: what comes after `/api/v1/` or `/api/`, else the first.
+fn word_at<T>(segments: &[T], is_api: impl Fn(&T) -> bool) -> Option<usize> {
+    match segments {
+        [first, ..] if !is_api(first) => Some(0),
+        [_, _, _, ..] => Some(2),
+        [_, _] => Some(1),
+        _ => None,
     }
 }
 

@@ -17,6 +17,7 @@ mod problem;
 mod serve;
 mod tls;
 mod visit;
+mod webhooks;
 
 pub use door::Door;
 pub use endpoint::{Access, Endpoint, Table};
@@ -26,10 +27,12 @@ pub use problem::Problem;
 pub use serve::{Listen, ServeOptions, serve};
 pub use tls::Tls;
 pub use visit::Peer;
+pub use webhooks::Ingestion;
 
 use crate::auth::Keyring;
 use crate::clock::Clock;
 use crate::engine::Engine;
+use crate::model::limit::Limit;
 use crate::store::Store;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
@@ -55,6 +58,8 @@ pub struct Api {
     pub stopping: watch::Receiver<bool>,
     /// Numbers requests.
     pub requests: AtomicU64,
+    /// Bounds of what comes in without a key.
+    pub ingestion: Ingestion,
 }
 
 /// What the doors take from the configuration.
@@ -70,6 +75,12 @@ pub struct ApiOptions {
     pub sync_wait_ms: u64,
     /// How long it waits at most, in milliseconds.
     pub max_sync_wait_ms: u64,
+    /// The largest body of a webhook, in bytes.
+    pub max_webhook_bytes: usize,
+    /// Webhooks a minute and address.
+    pub limit_webhook: Limit,
+    /// The URL under which other services see the server, without a path; `None`: what they say in `Host`.
+    pub public_url: Option<String>,
 }
 
 /// Every endpoint of every door.
@@ -78,6 +89,7 @@ pub fn table() -> Table {
         native::endpoints()
             .into_iter()
             .chain(health::endpoints())
+            .chain(webhooks::endpoints())
             .collect(),
     )
 }

@@ -3,9 +3,10 @@
 //! it happens and never kept here.
 
 use crate::auth::{KeyError, Refusal};
+use crate::engine::agents::AgentProblem;
 use crate::engine::connections::ConnectionError;
 use crate::engine::secrets::SecretError;
-use crate::engine::{EngineError, WorkflowProblem};
+use crate::engine::{EngineError, WebhookError, WorkflowProblem};
 use crate::model::limit::LimitState;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::store::StoreError;
@@ -15,6 +16,8 @@ use crate::store::StoreError;
 pub enum Problem {
     /// 401: nobody is let in.
     Unauthorized(Refusal),
+    /// 401: a webhook's signature is missing, wrong or old.
+    Disbelieved,
     /// 403: the key lacks these scopes.
     Forbidden(Vec<String>),
     /// 403: the key would hand on more than it holds.
@@ -39,6 +42,8 @@ pub enum Problem {
     Limited(LimitState),
     /// 429: the key has as many event streams open as it may.
     TooManyStreams(u32),
+    /// 502: a service that the answer needs did not do its part; why, in words.
+    Upstream(String),
     /// 503: nothing was written, and it may work again soon.
     Unavailable(String),
     /// 500: the log has the cause under the request's id.
@@ -80,6 +85,17 @@ impl From<KeyError> for Problem {
             KeyError::NotFound => Problem::NotFound("API key"),
             KeyError::Conflict(message) => Problem::Conflict(message),
             KeyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AgentProblem> for Problem {
+    fn from(problem: AgentProblem) -> Problem {
+        match problem {
+            AgentProblem::Invalid(details) => Problem::Invalid("Invalid agent".to_owned(), details),
+            AgentProblem::NotFound => Problem::NotFound("agent"),
+            AgentProblem::Conflict(message) => Problem::Conflict(message),
+            AgentProblem::Store(error) => error.into(),
         }
     }
 }
@@ -139,6 +155,18 @@ impl From<EngineError> for Problem {
             }
             EngineError::Store(error) => error.into(),
             EngineError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Problem {
+        match error {
+            WebhookError::NotFound => Problem::NotFound("webhook"),
+            WebhookError::Disbelieved(_) => Problem::Disbelieved,
+            WebhookError::BadBody(message) => Problem::invalid(message),
+            WebhookError::Conflict(message) => Problem::Conflict(message),
+            WebhookError::Engine(error) => error.into(),
         }
     }
 }

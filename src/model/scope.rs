@@ -50,7 +50,7 @@ permissions! {
     UsageRead = "usage:read" "Read usage and credit balance.",
     AppsExecute = "apps:execute" "Run published apps.",
     AuditRead = "audit:read" "Read the audit log.",
-    Admin = "admin" "Change settings, back up and restore.",
+    Admin = "admin" "Remove old runs, change settings, back up and restore.",
     ChatflowsView = "chatflows:view" "View chatflows.",
     ChatflowsCreate = "chatflows:create" "Create chatflows.",
     ChatflowsUpdate = "chatflows:update" "Update chatflows; includes viewing them.",

@@ -55,7 +55,7 @@ pub(super) fn optional_json<T: DeserializeOwned>(
 
 fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text)
-        .map_err(|error| StoreError::Database(format!("a stored JSON text does not fit: {error}")))
+        .map_err(|error| StoreError::Damaged(format!("a JSON text does not fit: {error}")))
 }
 
 /// A value as JSON text.

@@ -3,8 +3,8 @@
 
 use super::{Appended, Chunk, Edit, RunRow, Store, StoreError, column, runs};
 use crate::id::RunId;
-use crate::model::run::{Event, Recorded, Run, RunStatus};
-use rusqlite::Connection;
+use crate::model::run::{Event, Recorded, Run, RunError, RunStatus};
+use rusqlite::{Connection, OptionalExtension};
 
 /// How many events a journal holds at most: the room that `position` leaves.
 const MAX_EVENTS: u64 = 1 << 24;
@@ -25,6 +25,17 @@ impl Store {
         now_ms: i64,
     ) -> Result<Edit<Vec<Run>>, StoreError> {
         self.write(move |connection| cancel_with_children(connection, &id, &by, now_ms))
+            .await
+    }
+
+    /// Ends an unfinished run as failed, whatever its journal holds: appends `run.failed` after it. False when it has ended.
+    pub async fn fail_run(
+        &self,
+        run_sequence: i64,
+        error: RunError,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        self.write(move |connection| fail(connection, run_sequence, &error, now_ms))
             .await
     }
 
@@ -194,6 +205,40 @@ fn cancel(
     )
 }
 
+fn fail(
+    connection: &Connection,
+    run_sequence: i64,
+    error: &RunError,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let found: Option<(u32, Option<i64>)> = connection
+        .prepare_cached("SELECT event_count, started_at_ms FROM run WHERE sequence = ?1")?
+        .query_row([run_sequence], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((from, started_at_ms)) = found else {
+        return Ok(false);
+    };
+    let event = Event::RunFailed {
+        error: error.clone(),
+    };
+    let chunk = Chunk {
+        from: u64::from(from),
+        at_ms: now_ms,
+        count: 1,
+        events: column::to_json(&[event])?,
+        row: RunRow {
+            status: RunStatus::Failed,
+            started_at_ms,
+            due_at_ms: None,
+            awaits_others: false,
+            finished_at_ms: Some(now_ms),
+            output: None,
+            error: Some(error.clone()),
+        },
+    };
+    Ok(append(connection, run_sequence, &chunk)? == Appended::Done)
+}
+
 /// From the chunk that holds event `?2` of the run that begins at `?1`, up to (without) the next run.
 pub(super) const CHUNKS: &str = "
     SELECT position, event_count, at_ms, events FROM journal
@@ -222,7 +267,7 @@ fn read(
         bytes += row.get_ref(3)?.as_bytes().map_or(0, <[u8]>::len);
         let events: Vec<Event> = column::json(row, 3)?;
         if events.len() as u64 != column::unsigned::<u64>(row, 1)? {
-            return Err(StoreError::Database(format!(
+            return Err(StoreError::Damaged(format!(
                 "the chunk at event {first_event} of run number {run_sequence} does not hold what it says"
             )));
         }

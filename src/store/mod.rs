@@ -4,6 +4,7 @@
 //! One thread writes (`writer`), a pool of connections reads (`readers`). Point reads are plain functions and may be called
 //! on an async worker; lists and scans are `async` and run on the blocking pool.
 
+mod agents;
 mod answers;
 mod audit;
 #[cfg(test)]
@@ -39,6 +40,11 @@ mod secrets;
 mod start;
 mod tables;
 mod triggers;
+mod webhook_events;
+mod webhook_list;
+mod webhook_routes;
+#[cfg(test)]
+mod webhook_tests;
 mod workflow_edit;
 mod workflow_list;
 mod workflows;
@@ -48,6 +54,7 @@ mod writer;
 #[cfg(test)]
 mod writer_tests;
 
+pub use agents::MAX_AGENTS;
 pub use answers::Answer;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
@@ -59,6 +66,7 @@ pub use secrets::SealedSecret;
 pub use tables::{
     Changed, RowChoice, RowQuery, RowTest, RowsFound, TableChange, TableFilter, TableWrite,
 };
+pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;
@@ -79,6 +87,9 @@ pub enum StoreError {
     /// SQLite, or a row that is not what the schema promises.
     #[error("database error: {0}")]
     Database(String),
+    /// What is stored is not what was written: reading it again will not help.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
     /// The file cannot be opened: damaged, of another program, or made by a newer version. Only from [`Store::open`] and [`inspect`].
     #[error("{0}")]
     Unusable(String),

@@ -4,8 +4,8 @@
 use super::fixture::Fixture;
 use super::tables::sql as tables;
 use super::{
-    audit, connections, journal, keys, retention, run_list, runs, schedules, secrets, start,
-    workflow_edit, workflow_list, workflows,
+    agents, audit, connections, journal, keys, retention, run_list, runs, schedules, secrets,
+    start, webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
 };
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -27,9 +27,12 @@ fn plan(connection: &Connection, sql: &str) -> String {
 fn point_queries() -> Vec<(&'static str, &'static str)> {
     [
         general_queries(),
+        run_queries(),
         schedule_queries(),
         credential_queries(),
         table_queries(),
+        webhook_queries(),
+        AGENT_QUERIES.to_vec(),
     ]
     .concat()
 }
@@ -76,6 +79,11 @@ fn general_queries() -> Vec<(&'static str, &'static str)> {
             workflow_edit::RUNS_OF_WORKFLOW,
             "run_by_workflow (workflow=?)",
         ),
+    ]
+}
+
+fn run_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
         (
             runs::RUN_BY_ID,
             "SEARCH r USING INDEX sqlite_autoindex_run_1 (id=?)",
@@ -224,8 +232,103 @@ fn credential_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
+const TABLES: &[&str] = &[
+    "api_key",
+    "api_key_secret",
+    "definition",
+    "workflow",
+    "workflow_version",
+    "run",
+    "journal",
+    "idempotency",
+    "schedule",
+    "firing",
+    "audit",
+    "connection",
+    "workflow_secret",
+    "webhook_route",
+    "webhook_event",
+    "webhook_body",
+    "webhook_delivery",
+    "webhook_memory",
+    "agent",
+    "data_folder",
+    "data_table",
+    "data_row",
+    "data_key",
+    "data_operation",
+];
+
+/// The same, of webhooks.
+fn webhook_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            webhook_routes::BEHIND,
+            "SEARCH r USING PRIMARY KEY (provider=? AND path=?)",
+        ),
+        (
+            webhook_routes::REMOVE,
+            "webhook_route_by_workflow (workflow=?)",
+        ),
+        (webhook_events::USED, "PRIMARY KEY (event=?)"),
+        (
+            webhook_events::REMEMBERED,
+            "SEARCH webhook_memory USING PRIMARY KEY (workflow=? AND external_id=?)",
+        ),
+        (
+            webhook_events::FORGET_MEMORY,
+            "webhook_memory_by_expiry (expires_at_ms<?)",
+        ),
+        (
+            webhook_list::EVENT,
+            "SEARCH e USING INDEX sqlite_autoindex_webhook_event_1 (id=?)",
+        ),
+        (
+            webhook_list::BODY,
+            "SEARCH webhook_body USING INTEGER PRIMARY KEY",
+        ),
+        (
+            webhook_list::ALL,
+            "SEARCH e USING INTEGER PRIMARY KEY (rowid<?)",
+        ),
+        (
+            webhook_list::OF_PROVIDER,
+            "webhook_event_by_provider (provider=? AND rowid<?)",
+        ),
+        (
+            webhook_list::OF_WORKFLOW,
+            "webhook_delivery_by_workflow (workflow=? AND event<?)",
+        ),
+        (
+            webhook_list::OF_PREFIX,
+            "webhook_delivery_by_workflow (workflow=? AND event<?)",
+        ),
+        (
+            webhook_list::DELIVERIES,
+            "SEARCH d USING PRIMARY KEY (event=?)",
+        ),
+        (
+            webhook_list::REMOVE_OLDEST,
+            "SEARCH webhook_event USING INTEGER PRIMARY KEY",
+        ),
+    ]
+}
+
+/// Those of agents.
+const AGENT_QUERIES: [(&str, &str); 2] = [
+    (
+        agents::BY_ID,
+        "SEARCH agent USING INDEX sqlite_autoindex_agent_1 (id=?)",
+    ),
+    (
+        agents::NEWEST,
+        "SEARCH agent USING INTEGER PRIMARY KEY (rowid<?)",
+    ),
+];
+
 /// Queries that walk a table in the order of its rows on purpose, newest first.
 const WALKS: &[&str] = &[
+    agents::OLDER,
     audit::ROWS,
     workflow_list::OLDER,
     run_list::OLDER,
@@ -235,6 +338,8 @@ const WALKS: &[&str] = &[
     connections::LIST,
     workflow_list::OLDER,
     run_list::OLDER,
+    webhook_list::AGES,
+    webhook_list::OLDER,
 ];
 
 #[test]
@@ -294,26 +399,7 @@ fn every_index_is_used_and_none_repeats_another() {
         assert!(comment.trim_start().starts_with("-- Serves: "), "{name}");
     }
     let mut shapes = BTreeSet::new();
-    for table in [
-        "api_key",
-        "api_key_secret",
-        "definition",
-        "workflow",
-        "workflow_version",
-        "run",
-        "journal",
-        "idempotency",
-        "schedule",
-        "firing",
-        "audit",
-        "data_folder",
-        "data_table",
-        "data_row",
-        "data_key",
-        "data_operation",
-        "connection",
-        "workflow_secret",
-    ] {
+    for table in TABLES {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")
             .unwrap()

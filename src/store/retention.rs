@@ -126,18 +126,17 @@ impl Store {
         self.read(space)
     }
 
-    /// Takes up to `pages` empty pages out of the database. The file itself shrinks with the checkpoint that follows.
-    pub async fn vacuum(&self, pages: u32) -> Result<Space, StoreError> {
-        let vacuumed = self.0.writer.write(move |connection| {
+    /// Takes some empty pages out of the database, at most 256. The file itself shrinks with the next checkpoint.
+    pub async fn vacuum(&self) -> Result<Space, StoreError> {
+        self.write(|connection| {
             // Each step of the statement frees one page.
-            let mut statement =
-                connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+            let mut statement = connection.prepare_cached("PRAGMA incremental_vacuum(256)")?;
             let mut rows = statement.query([])?;
             while rows.next()?.is_some() {}
             drop(rows);
             space(connection)
-        });
-        vacuumed.await
+        })
+        .await
     }
 
     /// Copies what is written into the database file soon, and cuts off what was taken out of it.
@@ -173,9 +172,9 @@ const FINISHED_RUNS: &str = "
         - (SELECT count(*) FROM run INDEXED BY run_unfinished WHERE status = 'pending' OR status = 'running')";
 
 pub(super) const FINISHED_RUNS_OF_WORKFLOW: &str = "
-    SELECT (SELECT count(*) FROM run WHERE workflow = ?1)
-        - (SELECT count(*) FROM run INDEXED BY run_unfinished
-            WHERE (status = 'pending' OR status = 'running') AND workflow = ?1)";
+    SELECT count(*) - (SELECT count(*) FROM run INDEXED BY run_unfinished
+        WHERE (status = 'pending' OR status = 'running') AND workflow = ?1)
+    FROM run WHERE workflow = ?1";
 
 pub(super) const RUNS_WITH_KEYS: &str = "SELECT run FROM idempotency WHERE expires_at_ms > ?1";
 

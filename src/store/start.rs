@@ -24,7 +24,8 @@ impl Store {
     }
 }
 
-fn start(connection: &Connection, run: &NewRun) -> Result<Started, StoreError> {
+/// Records a run in a job of its own or with what started it.
+pub(super) fn start(connection: &Connection, run: &NewRun) -> Result<Started, StoreError> {
     if let Some(idempotency) = &run.idempotency
         && let Some(known) = known_run(
             connection,
@@ -97,9 +98,14 @@ fn known_run(
     }))
 }
 
-/// Marks the version as used: from now on it never changes. False when it has another definition, or is gone.
-fn pin_version(connection: &Connection, run: &NewRun) -> Result<bool, StoreError> {
-    let used: Option<bool> = connection
+/// Whether the version that the run wants to pin still has the run's definition.
+pub(super) fn may_start(connection: &Connection, run: &NewRun) -> Result<bool, StoreError> {
+    Ok(version_used(connection, run)?.is_some())
+}
+
+/// Whether a run has used the version; `None` when it has another definition, or is gone.
+fn version_used(connection: &Connection, run: &NewRun) -> Result<Option<bool>, StoreError> {
+    Ok(connection
         .prepare_cached(
             "SELECT used FROM workflow_version WHERE workflow = ?1 AND version = ?2 AND definition = ?3",
         )?
@@ -111,8 +117,12 @@ fn pin_version(connection: &Connection, run: &NewRun) -> Result<bool, StoreError
             ),
             |row| row.get(0),
         )
-        .optional()?;
-    match used {
+        .optional()?)
+}
+
+/// Marks the version as used: from now on it never changes. False when it has another definition, or is gone.
+fn pin_version(connection: &Connection, run: &NewRun) -> Result<bool, StoreError> {
+    match version_used(connection, run)? {
         Some(true) => {}
         Some(false) => {
             connection

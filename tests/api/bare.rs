@@ -3,11 +3,14 @@
 use flowlatch::auth::{Keyring, KeyringOptions};
 use flowlatch::clock::Clock;
 use flowlatch::config::Config;
+use flowlatch::engine::llm::Llm;
+use flowlatch::engine::mail::Mailer;
 use flowlatch::engine::outbound::{Outbound, OutboundOptions};
 use flowlatch::engine::script::ScriptOptions;
-use flowlatch::engine::{Engine, EngineOptions, Workflows};
+use flowlatch::engine::{Engine, EngineOptions, Messengers, Workflows};
 use flowlatch::http::{
-    self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Listen, ServeOptions, Table, Tls,
+    self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Ingestion, Listen, ServeOptions, Table,
+    Tls,
 };
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
@@ -106,12 +109,18 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         table_limits: Config::new("").table_limits(),
     };
     let outbound = outbound.expect("a client");
+    let messengers = Messengers {
+        mailer: Mailer::new(outbound.clone(), Vec::new(), 1000),
+        llm: Llm::new(&outbound, None, 1000).expect("no URL"),
+        llm_model: "none".to_owned(),
+    };
     let engine = Engine::new(
         store.clone(),
         clock.clone(),
         workflows,
         outbound,
-        MasterKey::generate().expect("random"),
+        MasterKey::generate().expect("randomness"),
+        messengers,
         engine_options,
     );
     let api = Api {
@@ -125,9 +134,13 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             body_timeout_ms: 1000,
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
+            max_webhook_bytes: 1024,
+            limit_webhook: Limit::Unlimited,
+            public_url: None,
         },
         stopping: watch::channel(false).1,
         requests: AtomicU64::new(0),
+        ingestion: Ingestion::default(),
     };
     endpoints.push(open("/api/health", Response::default));
     let table = Table::new(endpoints);

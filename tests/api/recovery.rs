@@ -1,6 +1,8 @@
 //! Runs over a stop and a start of the server, in one process: what waited waits on, what was under way is tried again or
 //! fails as its step says, and nothing is driven twice. Kills are in `tests/crash`.
 
+mod outcomes;
+
 use crate::events::Events;
 use crate::runs::{call, set, wait_ms, with};
 use crate::support::{Client, MONDAY_MS, TestServer};
@@ -286,83 +288,61 @@ async fn opened(data: &Path) -> App {
     App::open(config, options).await.expect("the app opens")
 }
 
-/// An outcome that nobody knows is asked for, and what is said decides: once, also when the server stops in between.
 #[tokio::test]
-async fn an_unknown_outcome_is_asked_for_and_what_is_said_decides() {
+async fn a_run_whose_journal_is_damaged_ends_as_failed_and_harms_no_other() {
     let mut scene = Scene::new().await;
     let server = scene.server(|_| {}).await;
+    let workflow = server
+        .workflow_with(json!({
+            "name": "resting", "trigger": { "type": "api" },
+            "steps": [set("before", json!(1)), wait_ms("rest", 1_000)],
+            "settings": { "maxConcurrentRuns": 2 },
+        }))
+        .await;
+    let admin = server.admin();
     let mut runs = Vec::new();
-    let mut gates = Vec::new();
-    for (path, reply, status, output, calls) in [
-        (
-            "/again",
-            json!({"approved": true}),
-            "completed",
-            json!(200),
-            2,
-        ),
-        (
-            "/told",
-            json!({"approved": true, "output": {"status": "known"}}),
-            "completed",
-            json!("known"),
-            1,
-        ),
-        (
-            "/failed",
-            json!({"approved": false, "comment": "not paid"}),
-            "failed",
-            Value::Null,
-            1,
-        ),
-    ] {
-        gates.push(scene.upstream.hold(path));
-        let step = with(
-            call("c", &scene.upstream.url(path)),
-            json!({ "onUnknown": "ask" }),
-        );
-        let steps = json!([step, set("out", json!("{{steps.c.status}}"))]);
-        let workflow = server.workflow(path, steps).await;
-        let run = start(&server.admin(), &workflow).await;
-        scene.upstream.until_called(path, 1).await;
-        runs.push((run, path, reply, status, output, calls));
+    for _ in 0..3 {
+        runs.push(start(&admin, &workflow).await);
+    }
+    for run in &runs[..2] {
+        let mut events = Events::open(&admin, run, None).await;
+        events.until("step.waiting").await;
     }
     server.stop().await;
-    // Once more, so that the question itself survives a restart.
-    let server = scene.server(|_| {}).await;
-    for (run, ..) in &runs {
-        Events::open(&server.admin(), run, None)
-            .await
-            .until("step.unknown")
-            .await;
-    }
-    server.stop().await;
+
+    let file = scene.folder.path().join("flowlatch.db");
+    let database = rusqlite::Connection::open(file).expect("it opens");
+    let damage = "DELETE FROM journal WHERE position >> 24 = 1;
+        INSERT INTO journal (position, event_count, at_ms, events) VALUES (1 << 24, 1, 0, '[{\"type\":\"sand\"}]')";
+    database.execute_batch(damage).expect("it is damaged");
+    drop(database);
+
     let server = scene.server(|_| {}).await;
     let admin = server.admin();
-    for (run, path, reply, status, output, calls) in runs {
-        let approvals = format!("/api/v1/runs/{run}/approvals");
-        let asked = admin.get(&approvals).await.data();
-        assert_eq!(asked[0]["kind"], "outcome", "{path}");
-        assert_eq!(asked[0]["url"], Value::Null, "{path}: a link cannot know");
-        assert_eq!(
-            scene.upstream.calls(path).len(),
-            1,
-            "{path}: nothing is called before the answer"
-        );
-        let said = admin.post(&format!("{approvals}/c"), reply).await;
-        assert_eq!(said.status, StatusCode::OK, "{path}: {}", said.text);
-        Events::open(&admin, &run, None).await.rest().await;
-        let data = admin.get(&format!("/api/v1/runs/{run}")).await.data();
-        assert_eq!(
-            (&data["status"], &data["output"]),
-            (&json!(status), &output),
-            "{path}"
-        );
-        assert_eq!(scene.upstream.calls(path).len(), calls, "{path}");
-        let again = admin
-            .post(&format!("{approvals}/c"), json!({"approved": true}))
-            .await;
-        assert_eq!(again.status, StatusCode::CONFLICT, "{path}: {}", again.text);
-    }
+    scene.clock.advance_ms(1_000);
+    let run_of = async |run: &str| admin.get(&format!("/api/v1/runs/{run}")).await.data();
+    let damaged = loop {
+        let run = run_of(&runs[0]).await;
+        if run["status"] == "failed" {
+            break run;
+        }
+        assert_eq!(run["status"], "running");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(damaged["error"]["code"], "JOURNAL_DAMAGED");
+    let message = damaged["error"]["message"].as_str().expect("a text");
+    assert!(message.contains("unknown variant `sand`"), "{message}");
+    // Its place is free, and the others go on.
+    assert_eq!(
+        names(&admin, &runs[1]).await.last().map(String::as_str),
+        Some("run.completed")
+    );
+    let mut events = Events::open(&admin, &runs[2], None).await;
+    events.until("step.waiting").await;
+    scene.clock.advance_ms(1_000);
+    assert_eq!(
+        names(&admin, &runs[2]).await.last().map(String::as_str),
+        Some("run.completed")
+    );
     server.stop().await;
 }

@@ -21,11 +21,11 @@ pub(crate) async fn server() -> TestServer {
     TestServer::start_with(Clock::manual(MONDAY_MS), unlimited).await
 }
 
-/// A definition that is started so, and whose output is its input.
+/// A definition that is started so, and whose output is what `{{trigger}}` shows.
 pub(crate) fn scheduled(name: &str, trigger: Value) -> Value {
     let mut trigger = trigger;
     trigger["type"] = json!("schedule");
-    json!({ "name": name, "trigger": trigger, "steps": [set("seen", json!("{{input}}"))] })
+    json!({ "name": name, "trigger": trigger, "steps": [set("seen", json!("{{trigger}}"))] })
 }
 
 pub(crate) fn cron(text: &str) -> Value {

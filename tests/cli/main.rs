@@ -12,6 +12,7 @@ mod master_key;
 mod mistakes;
 mod places;
 mod runs;
+mod scripts;
 mod serve;
 mod stopping;
 mod support;

@@ -24,3 +24,4 @@ mod support;
 mod tables;
 #[path = "../api/upstream.rs"]
 mod upstream;
+mod webhooks;

@@ -4,7 +4,10 @@ use crate::server::{Asked, Reply, Server, outbound};
 use flowlatch::clock::Clock;
 use flowlatch::config::Config;
 use flowlatch::engine::Tables;
+use flowlatch::engine::agents::Agents;
 use flowlatch::engine::connections::Connections;
+use flowlatch::engine::llm::Llm;
+use flowlatch::engine::mail::Mailer;
 use flowlatch::engine::redact::Redactor;
 use flowlatch::engine::script::{ScriptOptions, Scripts};
 use flowlatch::engine::step::{Behaviour, Effects, find};
@@ -21,19 +24,22 @@ async fn call(config: Value) -> Result<Value, StepError> {
     };
     let folder = tempfile::tempdir().expect("a folder");
     let options = StoreOptions {
-        readers: 2,
+        readers: 1,
         commit_hook: None,
     };
     let store = Store::open(&folder.path().join("test.db"), options).expect("a store");
-    let key = MasterKey::generate().expect("random");
-    let client = outbound(&["127.0.0.1"]);
+    let (clock, outbound) = (Clock::manual(NOW_MS), outbound(&["127.0.0.1"]));
+    let key = MasterKey::generate().expect("randomness");
+    let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
+    let llm = Llm::new(&outbound, None, 1_000).expect("no URL");
     let limits = Config::new(folder.path()).table_limits();
-    let tables = Tables::new(store.clone(), Clock::manual(NOW_MS), limits, 1024);
+    let tables = Tables::new(store.clone(), clock.clone(), limits, 1024);
     let effects = Effects {
-        connections: Connections::new(store, Clock::manual(NOW_MS), key, client.clone()),
+        mailer: Mailer::new(outbound.clone(), Vec::new(), 1_000),
+        agents: Agents::new(store, clock, llm, connections.clone(), String::new()),
+        connections,
         redactor: Redactor::default(),
         tables,
-        outbound: client,
         scripts: Scripts::new(ScriptOptions {
             program: None,
             max_running: 1,
@@ -41,6 +47,7 @@ async fn call(config: Value) -> Result<Value, StepError> {
             memory_bytes: 1 << 26,
             max_result_bytes: 1_024,
         }),
+        outbound,
         idempotency_key: "run_1:pay now[3]".into(),
         timeout_ms: None,
         now_ms: NOW_MS,

@@ -127,6 +127,8 @@ impl Execution {
             connections: self.shared.connections.for_attempt(choice, learning),
             redactor,
             scripts: self.shared.scripts.clone(),
+            mailer: self.shared.mailer.clone(),
+            agents: self.shared.agents.clone(),
             idempotency_key: format!("{}:{}", self.run.root_id, self.name_of(step)),
             timeout_ms: self.definition.plan.nodes[step.node].timeout_ms,
             now_ms,

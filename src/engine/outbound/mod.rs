@@ -5,12 +5,16 @@
 //! - [`address`]: which addresses may be reached; pure but for the question whether an address is this machine's.
 //! - [`url`]: what callers need of URLs, so that nobody else parses them.
 //! - `client`: connections, redirects, the bounded answer.
+//! - `connect`: connections of other protocols, under the same policy.
+//! - [`status`]: what an answer that is no success means for another attempt.
 //!
 //! No proxy is taken from the environment, no cookie is kept, no body is decompressed.
 
 pub mod address;
 mod client;
+mod connect;
 mod redirect;
+pub mod status;
 pub mod url;
 
 use super::redact::Redactor;
@@ -119,6 +123,18 @@ impl Outbound {
     /// Makes the client; a wrong entry of `allow` is an error that names it.
     pub fn new(options: OutboundOptions) -> Result<Outbound, String> {
         Ok(Outbound(Arc::new(Client::new(options)?)))
+    }
+
+    /// A client for one use: it may also call `allow` (entries as in the setting `outbound_allow`), and each call may take
+    /// `timeout_ms`, which the setting `timeout_setting` says. What [`Outbound::set_own_ports`] tells one, it tells both.
+    pub fn for_use(
+        &self,
+        allow: &[String],
+        timeout_ms: u64,
+        timeout_setting: &'static str,
+    ) -> Result<Outbound, String> {
+        let client = self.0.for_use(allow, timeout_ms, timeout_setting)?;
+        Ok(Outbound(Arc::new(client)))
     }
 
     /// Tells the client which ports the server listens on, so that it never calls itself.

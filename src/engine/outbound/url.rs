@@ -45,8 +45,15 @@ pub fn check_text(text: &str) -> Result<(), String> {
 }
 
 /// The host of a URL as it is compared: lower case, IDNA as ASCII, IPv6 without brackets.
-pub(super) fn host_of(text: &str) -> Result<String, String> {
+pub(in crate::engine) fn host_of(text: &str) -> Result<String, String> {
     Ok(bare_host(&parse(text)?).to_owned())
+}
+
+/// `host:port` of a URL, as the setting `outbound_allow` takes it.
+pub(in crate::engine) fn authority(text: &str) -> Result<String, String> {
+    let url = parse(text)?;
+    let port = url.port_or_known_default().unwrap_or_default();
+    Ok(format!("{}:{port}", url.host_str().unwrap_or_default()))
 }
 
 /// The host of a parsed URL, IPv6 without brackets.
@@ -96,6 +103,26 @@ pub fn form_encoded(pairs: &[(String, String)]) -> String {
     };
     url.query_pairs_mut().extend_pairs(pairs);
     url.query().unwrap_or_default().to_owned()
+}
+
+/// `text` as a header's value: letters that cannot stand there as `%` and their code, always in the same way.
+pub fn header_text(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'%' => "%25".to_owned(),
+            b'!'..=b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+/// `message` without the path of the URL `secret`, for URLs that are secrets as a whole.
+pub fn without_path(message: &str, secret: &str) -> String {
+    let path = Url::parse(secret).map(|url| url.path().to_owned());
+    match path {
+        Ok(path) if path.len() > 1 => message.replace(&path, "/…"),
+        _ => message.to_owned(),
+    }
 }
 
 /// What may be shown of `text`: scheme, host, port and path.

@@ -1,5 +1,5 @@
 //! One process that runs scripts, as the server sees it.
-//! Promise: it gets no environment, no open file but its pipes, and ends when it is dropped.
+//! Promise: it gets no environment and no file that the server has opened, and ends when it is dropped.
 
 use super::message::{Order, Report};
 use std::io;

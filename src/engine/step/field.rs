@@ -190,3 +190,34 @@ pub(super) fn scalar_text(value: &Value) -> Option<String> {
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
+
+/// Points out `name` when it is set to something that is no text.
+pub(super) fn check_text(config: &Fields, name: &str, problems: &mut Problems<'_>) {
+    if let Some(value) = present(config, name).filter(|value| !value.is_string()) {
+        problems.add(name, format!("{} is not a text", shown(value)));
+    }
+}
+
+/// The first of `names` that is set to a text which is not empty: how steps name their connection.
+pub(super) fn reference<'a>(config: &'a Fields, names: &[&str]) -> Option<&'a str> {
+    let texts = names.iter().filter_map(|name| config.get(*name)?.as_str());
+    texts.map(str::trim).find(|text| !text.is_empty())
+}
+
+/// What `check` says of `config`: places and sentences.
+#[cfg(test)]
+pub(super) fn problems_of(
+    check: fn(&Fields, &mut Problems<'_>),
+    config: &Value,
+) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut problems = Problems {
+        place: "config".into(),
+        found: &mut found,
+    };
+    if let Some(config) = config.as_object() {
+        check(config, &mut problems);
+    }
+    let told = |problem: crate::model::plan::DefinitionProblem| (problem.place, problem.message);
+    found.into_iter().map(told).collect()
+}

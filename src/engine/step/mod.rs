@@ -1,21 +1,26 @@
 //! The step types: one file a type, and the registry that lists them.
 //! May not know journals or plans beyond the shape of a step. Promise: a step type is added by one file and one line here.
 
+mod agent;
 mod api_request;
 pub(super) mod approval;
 mod code;
 pub(super) mod condition;
 mod data_table;
+mod email;
 mod field;
 mod loop_step;
 mod parallel;
+mod slack;
 mod subworkflow;
 mod transform;
 pub mod wait;
 
 pub(super) use condition::condition_holds;
 
+use crate::engine::agents::Agents;
 use crate::engine::connections::Connections;
+use crate::engine::mail::Mailer;
 use crate::engine::outbound::{Outbound, OutboundRequest, OutboundResponse};
 use crate::engine::redact::Redactor;
 use crate::engine::script::Scripts;
@@ -27,14 +32,19 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// Every step type.
-const STEP_TYPES: [StepType; 10] = [
+const STEP_TYPES: [StepType; 15] = [
+    agent::STEP_TYPE,
     api_request::STEP_TYPE,
     approval::STEP_TYPE,
     code::STEP_TYPE,
     condition::STEP_TYPE,
     data_table::STEP_TYPE,
+    email::STEP_TYPE,
+    email::ACTION,
     loop_step::STEP_TYPE,
     parallel::STEP_TYPE,
+    slack::STEP_TYPE,
+    slack::ACTION,
     subworkflow::STEP_TYPE,
     transform::STEP_TYPE,
     wait::STEP_TYPE,
@@ -147,6 +157,10 @@ pub struct Effects {
     pub redactor: Redactor,
     /// The processes that run scripts.
     pub scripts: Scripts,
+    /// What sends mail.
+    pub mailer: Mailer,
+    /// Stored agents, and asking models.
+    pub agents: Agents,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
     /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.
@@ -191,13 +205,18 @@ mod tests {
         assert_eq!(
             names,
             [
+                "agent",
                 "api.request",
                 "approval",
                 "code",
                 "condition",
                 "data_table",
+                "email",
+                "email.send",
                 "loop",
                 "parallel",
+                "slack",
+                "slack.send_message",
                 "subworkflow",
                 "transform",
                 "wait"

@@ -1,6 +1,7 @@
 //! The native door, the Workflows API: `{"success":true,"data":…}` and `{"success":false,"error":{"code","message"}}`.
 //! May not know other doors. Promise: every answer is in this envelope, dates are ISO 8601 UTC, names are camelCase.
 
+mod agents;
 mod approvals;
 mod audit;
 mod connections;
@@ -14,10 +15,11 @@ mod runs;
 mod secrets;
 mod tables;
 mod versions;
+mod webhook_events;
 mod workflow_body;
 mod workflows;
 
-pub(super) use refusal::render;
+pub(super) use refusal::{message, render, status_and_code};
 
 use super::endpoint::Endpoint;
 use super::front::json_type;
@@ -34,6 +36,7 @@ type Answer = Result<Response, Problem>;
 /// Every endpoint of the native door.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     [
+        agents::endpoints(),
         approvals::endpoints(),
         audit::endpoints(),
         connections::endpoints(),
@@ -46,6 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         secrets::endpoints(),
         tables::endpoints(),
         versions::endpoints(),
+        webhook_events::endpoints(),
         workflows::endpoints(),
     ]
     .into_iter()

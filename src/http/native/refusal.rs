@@ -2,6 +2,7 @@
 
 use super::json;
 use crate::auth::Refusal;
+use crate::http::door::Door;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
 use crate::model::limit::LimitState;
@@ -97,12 +98,14 @@ fn native_word(word: &str) -> &str {
     }
 }
 
-fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
+pub(in crate::http) fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
     match problem {
         Problem::Unauthorized(Refusal::Throttled { .. })
         | Problem::Limited(_)
         | Problem::TooManyStreams(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
-        Problem::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        Problem::Unauthorized(_) | Problem::Disbelieved => {
+            (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
+        }
         Problem::Forbidden(_) | Problem::NotHeld(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
         Problem::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Problem::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
@@ -114,12 +117,13 @@ fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
         }
         Problem::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
         Problem::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "MISDIRECTED_REQUEST"),
+        Problem::Upstream(_) => (StatusCode::BAD_GATEWAY, "UPSTREAM_ERROR"),
         Problem::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
         Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     }
 }
 
-fn message(problem: &Problem, visit: &Visit) -> String {
+pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
     let fixed = match problem {
         Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => {
             return format!(
@@ -132,6 +136,7 @@ fn message(problem: &Problem, visit: &Visit) -> String {
             );
         }
         Problem::Unauthorized(_) => "Invalid or missing API key",
+        Problem::Disbelieved => "The signature is missing or wrong, or its time is too far off.",
         Problem::Forbidden(_) => "Insufficient permissions for this operation",
         Problem::NotFound("path") => "There is no such path; the README lists the API's paths.",
         Problem::NotFound(what) => {
@@ -144,11 +149,14 @@ fn message(problem: &Problem, visit: &Visit) -> String {
         Problem::NotHeld(message)
         | Problem::Conflict(message)
         | Problem::Invalid(message, _)
+        | Problem::Upstream(message)
         | Problem::Unavailable(message) => message,
         Problem::TooLarge(max_bytes) => {
-            return format!(
-                "The body is larger than {max_bytes} bytes (setting `max_body_bytes`)."
-            );
+            let setting = match visit.door {
+                Door::Native => "max_body_bytes",
+                Door::Webhook => "max_webhook_bytes",
+            };
+            return format!("The body is larger than {max_bytes} bytes (setting `{setting}`).");
         }
         Problem::UnsupportedMediaType => "Send JSON, with `Content-Type: application/json`.",
         Problem::BodyTimeout => "The body took too long to arrive (setting `body_timeout_ms`).",

@@ -1,20 +1,24 @@
 //! Every endpoint × every kind of key. Every request is one that would have an effect if it were let in: the right key
 //! shows that it does, everybody else that it does not.
 
+use super::forged::{made_up, with_another_checksum, with_another_secret};
 use crate::support::{Answer, Client, TestServer};
+use crate::upstream::{Reply, Upstream};
 use flowlatch::clock::Clock;
 use flowlatch::http::{Access, Endpoint, table};
-use flowlatch::model::key::{KeyFormat, from_entropy};
 use flowlatch::model::limit::Limit;
 use flowlatch::model::scope::{Permission, all_words, parse_scope};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Where agents' models are asked.
+const MODEL: &str = "/v1/chat/completions";
 
 /// What the paths' parameters name.
 struct Fixtures {
+    event: String,
+    agent: String,
     workflow: String,
     run: String,
     key: String,
@@ -33,6 +37,8 @@ struct Strangers {
 
 struct Bench {
     server: TestServer,
+    /// What agents ask.
+    models: Upstream,
     /// What stands between the server's URL and `/v1`.
     prefix: &'static str,
 }
@@ -40,12 +46,20 @@ struct Bench {
 impl Bench {
     async fn start(base_path: &str, prefix: &'static str) -> Bench {
         let clock = Clock::manual(crate::support::MONDAY_MS);
+        let models = Upstream::start().await;
+        let says_yes = json!({ "choices": [{ "message": { "content": "Yes." } }] });
+        models.answer(MODEL, move |_, _| Reply::json(200, &says_yes));
         let server = TestServer::start_with(clock, |config| {
+            config.llm_base_url = Some(models.url("/v1"));
             config.base_path = base_path.to_owned();
             config.limit_write = Limit::Unlimited;
         })
         .await;
-        Bench { server, prefix }
+        Bench {
+            server,
+            models,
+            prefix,
+        }
     }
 
     /// A workflow, a run of it that rests, and a key.
@@ -74,7 +88,10 @@ impl Bench {
         let table = text(&admin.post("/api/v1/tables", table).await.data()["id"]);
         let rows = format!("/api/v1/tables/{table}/rows");
         let row = admin.post(&rows, json!({ "data": { "a": 1 } })).await;
+        let agent = admin.post("/api/v1/agents", an_agent()).await.data();
         Fixtures {
+            agent: text(&agent["id"]),
+            event: self.event().await,
             connection: text(&made.data()["id"]),
             table,
             row: text(&row.data()["id"]),
@@ -82,6 +99,17 @@ impl Bench {
             run: text(&started.data()["runId"]),
             key: text(&key["id"]),
         }
+    }
+
+    /// An event that a webhook has brought; it can be replayed.
+    async fn event(&self) -> String {
+        let hooked =
+            json!({ "name": "hooked", "trigger": { "type": "webhook" }, "steps": pure_step() });
+        let workflow = self.server.workflow_with(hooked).await;
+        let path = format!("/webhooks/custom/{workflow}");
+        let received = self.server.anonymous().post(&path, json!({})).await;
+        assert_eq!(received.status, StatusCode::OK, "{}", received.text);
+        text(&received.json()["eventId"])
     }
 
     async fn strangers(&self) -> Strangers {
@@ -139,10 +167,12 @@ impl Bench {
         for (place, id) in [
             ("/workflows/:id", &fixtures.workflow),
             ("/runs/:id", &fixtures.run),
+            ("/events/:id", &fixtures.event),
             ("/api-keys/:id", &fixtures.key),
             ("/tables/:id", &fixtures.table),
             ("/rows/:rowId", &fixtures.row),
             ("/connections/:id", &fixtures.connection),
+            ("/agents/:id", &fixtures.agent),
         ] {
             let (kind, _) = place.split_once(':').expect("a parameter");
             path = path.replace(place, &format!("{kind}{id}"));
@@ -164,6 +194,7 @@ impl Bench {
             "/api/v1/workflows?status=archived",
             "/api/v1/runs",
             "/api/v1/connections",
+            "/api/v1/agents",
             "/api/v1/auth/api-keys",
             "/api/v1/tables",
             "/api/v1/audit?action=key.created",
@@ -197,10 +228,13 @@ fn effective_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/tables/:id/rows") => json!({ "data": { "b": 1 } }),
         ("PUT", "/api/v1/tables/:id/rows") => json!({ "matchKey": "a", "data": { "a": 2 } }),
         ("PUT", "/api/v1/tables/:id/rows/:rowId") => json!({ "data": { "b": 1 } }),
-        ("PATCH", "/api/v1/auth/api-keys/:id") | ("PUT", "/api/v1/connections/:id") => {
+        ("PATCH", "/api/v1/auth/api-keys/:id")
+        | ("PUT", "/api/v1/connections/:id" | "/api/v1/agents/:id") => {
             json!({ "name": "changed" })
         }
         ("POST", "/api/v1/connections") => a_connection(),
+        ("POST", "/api/v1/agents") => an_agent(),
+        ("POST", "/api/v1/agents/:id/execute") => json!({ "userMessage": "Well?" }),
         ("POST", "/api/v1/workflows/:id/secrets") => json!({ "key": "MADE", "value": "a-value" }),
         ("PUT", "/api/v1/workflows/:id/secrets/:name") => json!({ "value": "another" }),
         ("POST", "/api/v1/runs/:id/approvals/:stepId") => json!({ "approved": true }),
@@ -215,33 +249,16 @@ fn a_connection() -> Value {
         "hosts": ["127.0.0.1"] })
 }
 
+fn an_agent() -> Value {
+    json!({ "name": "made", "type": "custom", "systemPrompt": "Say yes." })
+}
+
 fn pure_step() -> Value {
     json!([{ "id": "say", "type": "transform", "config": { "sourceData": { "said": 1 } } }])
 }
 
 fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
-}
-
-/// A key of the right form that nobody made.
-fn made_up(entropy: &[u8]) -> String {
-    from_entropy(KeyFormat::Wfk, entropy).expect("enough entropy")
-}
-
-/// The public part of a key, another secret, and the checksum that fits.
-fn with_another_secret(key: &str) -> String {
-    let public = key.get(4..12).expect("a public part");
-    let digit = |character| BASE62.find(character).expect("base 62") as u8;
-    let entropy: Vec<u8> = public.chars().map(digit).chain([1; 64]).collect();
-    let text = made_up(&entropy);
-    assert!(text.starts_with(&format!("wfk_{public}")) && text != key);
-    text
-}
-
-fn with_another_checksum(key: &str) -> String {
-    let (start, last) = key.split_at(key.len() - 1);
-    let other = if last == "0" { "1" } else { "0" };
-    format!("{start}{other}")
 }
 
 /// Every scope word that does not give this permission.
@@ -359,6 +376,7 @@ async fn walk(base_path: &str, prefix: &'static str) {
         bench.state().await,
         "a refused request has changed something"
     );
+    assert!(bench.models.calls(MODEL).is_empty());
     for endpoint in &guarded {
         let_in(&bench, endpoint).await;
     }

@@ -185,7 +185,7 @@ async fn a_body_over_the_limit_is_413_and_a_plain_client_sees_it() {
             let told = bench.inspector.raw(&answer);
             assert_eq!(
                 told,
-                r#"413 {"code":"PAYLOAD_TOO_LARGE","message":"The body is larger than 1048576 bytes (setting `max_body_bytes`)."}"#
+                r#"413 {"code":"PAYLOAD_TOO_LARGE","message":"The body is larger than 2097152 bytes (setting `max_body_bytes`)."}"#
             );
             assert!(answer.header("x-ratelimit-limit").is_some());
         }
@@ -198,8 +198,8 @@ async fn a_body_of_exactly_the_limit_is_read() {
     let bench = Bench::start().await;
     let (_, workflow) = bench.routes.get(2).expect("a route");
     for (spaces, expected) in [
-        (MIB - 2, StatusCode::OK),
-        (MIB - 1, StatusCode::PAYLOAD_TOO_LARGE),
+        (2 * MIB - 2, StatusCode::OK),
+        (2 * MIB - 1, StatusCode::PAYLOAD_TOO_LARGE),
     ] {
         let request = bench
             .server

@@ -32,7 +32,7 @@ pub(super) fn read(config: &Fields, effects: &Effects) -> Result<OutboundRequest
     if header(&headers, "idempotency-key").is_none() {
         headers.push((
             "idempotency-key".into(),
-            header_text(&effects.idempotency_key),
+            outbound::url::header_text(&effects.idempotency_key),
         ));
     }
     let timeout_ms = field::whole_number(config, "timeout", 1.0..=super::DAY_MS)?;
@@ -234,15 +234,4 @@ fn header<'a>(headers: &'a Pairs, name: &str) -> Option<&'a str> {
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.as_str())
-}
-
-/// `text` as a header's value: letters that cannot stand there as `%` and their code, always in the same way.
-fn header_text(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'%' => "%25".to_owned(),
-            b'!'..=b'~' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }

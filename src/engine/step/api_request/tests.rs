@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;
+use crate::engine::outbound::OutboundResponse;
+use crate::engine::outbound::status::{MAX_RETRY_AFTER_MS, retry_after_ms, shown_body};
 use serde_json::json;
 
 fn problems(config: &Value) -> Vec<(String, String)> {
