@@ -136,16 +136,31 @@ async fn a_step_that_calls_outside_sees_it_and_a_run_without_it_does_not_start()
 #[tokio::test]
 async fn a_step_that_calls_nothing_may_not_name_one() {
     let server = TestServer::start().await;
-    let steps =
-        json!([{ "id": "s", "type": "transform", "config": { "sourceData": "{{secrets.X}}" } }]);
-    let body = json!({ "name": "w", "trigger": { "type": "api" }, "steps": steps });
-    let refused = server.admin().post("/api/v1/workflows", body).await;
-    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
-    assert!(
-        refused.text.contains("only for steps that call outside"),
-        "{}",
-        refused.text
-    );
+    for (kind, config) in [
+        ("transform", json!({ "sourceData": "{{secrets.X}}" })),
+        (
+            "code",
+            json!({ "code": "return input", "input": "{{secrets.X}}" }),
+        ),
+        (
+            "subworkflow",
+            json!({ "workflowId": "w", "inputMapping": { "a": "{{secrets.X}}" } }),
+        ),
+        (
+            "data_table",
+            json!({ "operation": "insert", "tableId": "t", "data": { "a": "{{secrets.X}}" } }),
+        ),
+    ] {
+        let steps = json!([{ "id": "s", "type": kind, "config": config }]);
+        let body = json!({ "name": "w", "trigger": { "type": "api" }, "steps": steps });
+        let refused = server.admin().post("/api/v1/workflows", body).await;
+        let text = &refused.text;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{kind}: {text}");
+        assert!(
+            text.contains("only for steps that call outside"),
+            "{kind}: {text}"
+        );
+    }
 }
 
 #[tokio::test]
