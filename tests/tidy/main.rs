@@ -91,7 +91,14 @@ const FENCES: &[(&[&str], &[&str])] = &[
     (&["lettre::"], &["engine/mail"]),
     (&["rusqlite::", "r2d2::", "r2d2_sqlite::"], &["store"]),
     (&["argon2::"], &["auth/hash.rs"]),
-    (&["chrono_tz::", "croner::"], &["model/trigger/schedule"]),
+    (&["croner::"], &["model/trigger/schedule"]),
+    (
+        &["chrono_tz::"],
+        &[
+            "model/trigger/schedule",
+            "engine/step/transform/convert/date.rs",
+        ],
+    ),
     (&["chacha20poly1305::"], &["secret"]),
     (&["rquickjs::"], &["engine/script"]),
     (&["schemars::"], &["http", "model", "engine", "id.rs"]),
