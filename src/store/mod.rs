@@ -11,6 +11,7 @@ mod audit_tests;
 mod column;
 mod cursor;
 mod doctor;
+mod first_start;
 #[cfg(test)]
 mod fixture;
 mod journal;
@@ -43,6 +44,7 @@ mod writer_tests;
 
 pub use answers::Answer;
 pub use doctor::{Finding, inspect};
+pub use first_start::FirstStart;
 pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
 pub use workflows::{WorkflowDraft, WorkflowEdit};

@@ -8,6 +8,7 @@
 mod cancel_and_retry;
 mod every_commit;
 mod examine;
+mod first_start;
 mod queues;
 mod server;
 mod soak;

@@ -15,6 +15,8 @@ use tokio::sync::{mpsc, watch};
 
 /// Says to the child that it is one, and where its data folder is.
 const MARK: &str = "CRASH_TEST_DATA";
+/// Says to the child where it stops before anybody can tell it.
+const FIRST_STOP: &str = "CRASH_TEST_FIRST_STOP";
 /// How lines begin that are meant for the parent; the test harness prints lines too.
 const PREFIX: &str = "crash-test: ";
 /// How long the child may take for what must happen.
@@ -36,9 +38,40 @@ pub(crate) struct Server {
     lines: mpsc::UnboundedReceiver<String>,
 }
 
+/// Starts a server that stops before it listens, and kills it there. False when it listened first.
+pub(crate) async fn killed_while_starting(data: &Path, stop: Stop) -> bool {
+    let first = format!("stop {} {}", stop.point_word(), stop.commit);
+    let mut server = Server::spawn(data, Some(&first));
+    let line = server.line().await;
+    server.kill();
+    line == "stopped"
+}
+
+impl Stop {
+    fn point_word(self) -> &'static str {
+        match self.point {
+            CommitPoint::BeforeCommit => "before",
+            CommitPoint::AfterCommit => "after",
+        }
+    }
+}
+
 impl Server {
     /// Starts a server on the folder. `key` gets the admin key if this is the folder's first start.
     pub(crate) async fn start(data: &Path, key: &mut String) -> Server {
+        let mut server = Server::spawn(data, None);
+        let ready = server.line().await;
+        let mut words = ready.split(' ');
+        assert_eq!(words.next(), Some("ready"));
+        let url = words.next().expect("a URL").to_owned();
+        if let Some(first) = words.next() {
+            first.clone_into(key);
+        }
+        server.client = Client::new(&url, Some(key.clone()));
+        server
+    }
+
+    fn spawn(data: &Path, first_stop: Option<&str>) -> Server {
         let mut child = Command::new(std::env::current_exe().expect("this binary"))
             .args([
                 "server::child",
@@ -47,6 +80,7 @@ impl Server {
                 "--test-threads=1",
             ])
             .env(MARK, data)
+            .env(FIRST_STOP, first_stop.unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -65,21 +99,12 @@ impl Server {
                 }
             }
         });
-        let mut server = Server {
+        Server {
             client: Client::new("", None),
             child,
             stdin,
             lines,
-        };
-        let ready = server.line().await;
-        let mut words = ready.split(' ');
-        assert_eq!(words.next(), Some("ready"));
-        let url = words.next().expect("a URL").to_owned();
-        if let Some(first) = words.next() {
-            first.clone_into(key);
         }
-        server.client = Client::new(&url, Some(key.clone()));
-        server
     }
 
     async fn line(&mut self) -> String {
@@ -89,11 +114,8 @@ impl Server {
 
     /// From now on the server counts commits, and stops for ever where it is told to.
     pub(crate) async fn stop_at(&mut self, stop: Stop) {
-        let point = match stop.point {
-            CommitPoint::BeforeCommit => "before",
-            CommitPoint::AfterCommit => "after",
-        };
-        writeln!(self.stdin, "stop {point} {}", stop.commit).expect("the child reads");
+        let (point, commit) = (stop.point_word(), stop.commit);
+        writeln!(self.stdin, "stop {point} {commit}").expect("the child reads");
         assert_eq!(self.line().await, "told");
     }
 
@@ -135,19 +157,25 @@ impl Brake {
     fn told(&self, words: &[&str]) {
         match words {
             ["count"] => say(&self.commits.load(Ordering::SeqCst).to_string()),
-            ["stop", point, commit] => {
-                let commit = commit.parse().expect("a number");
-                let (before, after) = match *point {
-                    "before" => (commit, 0),
-                    _ => (0, commit),
-                };
-                self.commits.store(0, Ordering::SeqCst);
-                self.before_left.store(before, Ordering::SeqCst);
-                self.after_left.store(after, Ordering::SeqCst);
+            words => {
+                self.set(words);
                 say("told");
             }
-            other => panic!("{other:?} is nothing that a child is told"),
         }
+    }
+
+    fn set(&self, words: &[&str]) {
+        let ["stop", point, commit] = words else {
+            panic!("{words:?} is nothing that a child is told");
+        };
+        let commit = commit.parse().expect("a number");
+        let (before, after) = match *point {
+            "before" => (commit, 0),
+            _ => (0, commit),
+        };
+        self.commits.store(0, Ordering::SeqCst);
+        self.before_left.store(before, Ordering::SeqCst);
+        self.after_left.store(after, Ordering::SeqCst);
     }
 
     fn at(&self, point: CommitPoint) {
@@ -184,6 +212,11 @@ fn child() {
         after_left: AtomicI64::new(0),
         commits: AtomicI64::new(0),
     });
+    if let Ok(first) = std::env::var(FIRST_STOP)
+        && !first.is_empty()
+    {
+        brake.set(&first.split(' ').collect::<Vec<_>>());
+    }
     let listening = brake.clone();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {
