@@ -9,6 +9,9 @@ use std::{fmt, str::FromStr};
 #[error("`{0}` is not an id: ids have 1 to 64 characters out of A-Z, a-z, 0-9, `_` and `-`")]
 pub struct BadId(pub String);
 
+/// What [`is_id`] accepts, for documents.
+pub const ID_PATTERN: &str = "^[A-Za-z0-9_-]{1,64}$";
+
 /// Whether `text` matches `[A-Za-z0-9_-]{1,64}`.
 pub fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
@@ -20,8 +23,11 @@ pub fn is_id(text: &str) -> bool {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[derive(
+            Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+        )]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = ID_PATTERN, "examples" = [concat!($prefix, "0190a8f2-7c3e-7d11-9a40-5be1c2d3e4f5")]))]
         pub struct $name(String);
 
         impl $name {
@@ -73,8 +79,33 @@ id!(
     RunId, "run_"
 );
 id!(
+    /// An event that another service sent: `evt_` and a UUID.
+    EventId, "evt_"
+);
+id!(
     /// The record of an API key: `key_` and a UUID. It stays when the key's text is rotated.
     KeyId, "key_"
+);
+id!(
+    /// An agent: `agent_` and a UUID; built-in ones have a word in its place.
+    AgentId, "agent_"
+);
+id!(
+    /// A connection: `conn_` and a UUID.
+    ConnectionId, "conn_"
+);
+
+id!(
+    /// A data table: `tbl_` and a UUID.
+    TableId, "tbl_"
+);
+id!(
+    /// A row of a data table: `row_` and a UUID.
+    RowId, "row_"
+);
+id!(
+    /// A folder of data tables: `fld_` and a UUID.
+    FolderId, "fld_"
 );
 
 impl RunId {

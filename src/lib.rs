@@ -16,7 +16,7 @@
 //!               ↓
 //!             model           pure rules: no I/O, no async, no clock
 //!               ↓
-//!   error · id · clock · config · data_folder
+//!   error · id · clock · secret · config · data_folder
 //! ```
 //!
 //! (`config` takes the form of its limits from `model`, `data_folder` is known by `app` and `cli` alone.)
@@ -27,7 +27,9 @@
 //! | how a limit counts | [`model::limit`] |
 //! | how a definition becomes a plan | [`model::plan::steps`] |
 //! | what a run does next | [`model::plan::next`], a pure function; then [`engine`] |
+//! | when a schedule fires | [`model::trigger::ScheduleTrigger`] |
 //! | what a step type is | [`engine::step`]: one file a type |
+//! | how a script is kept within its bounds | [`engine::script`] |
 //! | which endpoints there are | [`http::table`] |
 //! | what is on disk | `schema.sql`, then [`store`] |
 //! | what can be set | [`config::SETTINGS`] |
@@ -67,6 +69,7 @@
 //! - A limit is exact: never more in any 60 seconds, never a refusal below it.
 //! - Everything that comes from outside is bounded in size, depth, number and time.
 //! - A moment is absolute and handed in; only `clock` reads the machine's clocks, so that tests can move time.
+//! - A user's script reaches nothing of the host and runs in a process of its own, which it may break without harm.
 //! - Outgoing calls go through one client, which checks the address at connect and on every redirect, and never calls the
 //!   server itself.
 //!
@@ -88,4 +91,5 @@ pub mod error;
 pub mod http;
 pub mod id;
 pub mod model;
+pub mod secret;
 pub mod store;

@@ -1,6 +1,9 @@
-//! The text of a key stands in the answer that made it and nowhere else: in no file, no log line and no other answer.
+//! The text of a key stands in the answer that made it and nowhere else: in no file, no log line and no other answer. The
+//! credentials of connections and the secrets of workflows stand nowhere at all.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "secrecy/planted.rs"]
+mod planted;
 #[path = "api/support.rs"]
 mod support;
 #[path = "api/upstream.rs"]
@@ -54,7 +57,7 @@ impl Secret {
     }
 }
 
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+pub(crate) fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|part| part == wanted)
 }
 
@@ -139,12 +142,13 @@ async fn use_it(client: &Client, workflows: &[String]) {
 }
 
 /// Every answer to a GET that the admin can get.
-async fn every_answer(admin: &Client) -> Vec<Answer> {
+pub(crate) async fn every_answer(admin: &Client) -> Vec<Answer> {
     let mut paths: Vec<String> = [
         "/api/health",
         "/api/v1/audit?limit=100",
         "/api/v1/auth/api-keys",
         "/api/v1/auth/api-keys/self",
+        "/api/v1/connections",
         "/api/v1/runs?limit=100",
         "/api/v1/workflows?limit=100",
     ]
@@ -180,7 +184,7 @@ async fn every_answer(admin: &Client) -> Vec<Answer> {
 }
 
 /// Every file of the data folder, whole.
-fn files(data: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(data: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(data).expect("the folder") {
         let path = entry.expect("an entry").path();
@@ -298,6 +302,7 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
         config.outbound_allow = vec!["127.0.0.1".to_owned()];
     })
     .await;
+    planted::credentials_used(&server, &upstream).await;
     let workflows = workflows(&server, &upstream).await;
     let secrets = keys_made_and_used(&server, &workflows).await;
     assert_eq!(secrets.len(), 7);
@@ -321,5 +326,6 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
     assert!(lines.contains("hyper"), "the log was kept");
     found_nowhere(&secrets, "the log", lines.as_bytes());
     no_file_has_any(&secrets, &server);
+    planted::nothing_has_what_was_planted(&server, &lines).await;
     server.begin_stop();
 }

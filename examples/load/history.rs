@@ -62,6 +62,7 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
         parent_sequence: None,
         depth: 0,
         trigger_data: None,
+        fire: None,
         input: RawValue::from_string(r#"{"amount":42,"name":"Ada"}"#.to_owned())
             .unwrap_or_default(),
         created_at_ms: at_ms,

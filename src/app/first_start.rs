@@ -102,5 +102,6 @@ fn sample() -> Result<WorkflowDraft> {
         name,
         description,
         definition,
+        canvas: None,
     })
 }

@@ -4,21 +4,31 @@
 
 mod first_start;
 mod listen;
+mod master_key;
+mod messengers;
+
+pub use master_key::{Rekeyed, rekey};
+
+pub use crate::engine::script::serve as serve_scripts;
 
 use crate::auth::{KeyText, Keyring, KeyringOptions};
 use crate::clock::{Clock, iso_utc};
 use crate::config::Config;
 use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::outbound::{Outbound, OutboundOptions};
-use crate::engine::{Engine, EngineOptions, Retention, Workflows};
+use crate::engine::script::ScriptOptions;
+use crate::engine::{Engine, EngineOptions, Messengers, Retention, Workflows};
 use crate::error::{Error, Result};
-use crate::http::{self, Api, ApiOptions, Front, Hosts, Listen, Peer, ServeOptions, Tls};
+use crate::http::{
+    self, Api, ApiOptions, Front, Hosts, Ingestion, Listen, Peer, ServeOptions, Tls,
+};
 use crate::model::plan::DefinitionLimits;
+use crate::secret::MasterKey;
 use crate::store::{CommitHook, Store, StoreOptions};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -29,6 +39,11 @@ const DRAIN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often what need not be kept any more is removed.
 const SWEEP_EVERY_MS: u64 = 60 * 1_000;
+/// How long a change of a table by a step is remembered after its run has ended: a retry of a run that was cancelled in the
+/// middle of it still finds it.
+const OPERATIONS_KEPT_MS: i64 = 60 * 60 * 1_000;
+/// How long the firings of schedules stay in their log: 90 days.
+const FIRINGS_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 
 /// What is handed in beside the configuration.
 pub struct Options {
@@ -108,8 +123,12 @@ impl App {
             timeout_ms: config.http_timeout_ms,
         })
         .map_err(Error::new)?;
+        let key = master_key::settle(&config, &folder, &store).await?;
+        let messengers = messengers::of(&config, &outbound)?;
         let link_key = link_key(&store).await?;
-        let engine = engine(&config, &store, &clock, &outbound, link_key);
+        let engine = engine(
+            &config, &store, &clock, &outbound, key, link_key, messengers,
+        );
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
@@ -119,6 +138,8 @@ impl App {
             options: api_options(&config, store.instance_id()),
             stopping: stopping.subscribe(),
             requests: AtomicU64::new(0),
+            ingestion: Ingestion::default(),
+            openapi: OnceLock::new(),
         };
         let front = Arc::new(front(&config, Arc::new(api)));
         Ok(App(Arc::new(Parts {
@@ -240,7 +261,7 @@ impl App {
     ) {
         let (stopping, engine) = (self.0.stopping.clone(), self.0.engine.clone());
         let keyring = self.0.keyring.clone();
-        let keyring_stop = stop.clone();
+        let (keyring_stop, events_stop) = (stop.clone(), stop.clone());
         background.spawn(async move { keyring.housekeeping(keyring_stop).await });
         background.spawn(async move {
             // Event streams end as soon as the stop is asked for, so that draining can.
@@ -250,7 +271,10 @@ impl App {
                 engine.begin_stop();
             }
         });
+        let (engine, kept) = (self.0.engine.clone(), self.0.config.event_retention());
+        background.spawn(async move { engine.keep_events(kept, events_stop).await });
         let (engine, clock) = (self.0.engine.clone(), self.0.clock.clone());
+        let store = self.0.store.clone();
         background.spawn(async move {
             loop {
                 clock.sleep_ms(SWEEP_EVERY_MS).await;
@@ -260,6 +284,14 @@ impl App {
                     }
                     Ok(_) => {}
                     Err(error) => log::warn!("old runs stay for now: {error}"),
+                }
+                let old_ms = clock.now_ms() - FIRINGS_KEPT_MS;
+                if let Err(error) = store.forget_firings_before(old_ms).await {
+                    log::warn!("old firings of schedules stay for now: {error}");
+                }
+                let old_ms = clock.now_ms() - OPERATIONS_KEPT_MS;
+                if let Err(error) = store.sweep_tables(old_ms).await {
+                    log::warn!("what is left of tables stays for now: {error}");
                 }
             }
         });
@@ -302,7 +334,9 @@ fn engine(
     store: &Store,
     clock: &Clock,
     outbound: &Outbound,
+    key: MasterKey,
     link_key: [u8; 32],
+    messengers: Messengers,
 ) -> Engine {
     let definition_limits = DefinitionLimits {
         max_steps: config.max_steps,
@@ -318,6 +352,8 @@ fn engine(
         clock.clone(),
         workflows,
         outbound.clone(),
+        key,
+        messengers,
         EngineOptions {
             max_running_runs: config.max_running_runs,
             max_running_runs_per_key: Some(config.max_running_runs_per_key)
@@ -329,6 +365,14 @@ fn engine(
             max_depth: config.max_depth,
             link_key,
             environment: config.template_environment(),
+            scripts: ScriptOptions {
+                program: config.script_program.clone(),
+                max_running: config.max_running_scripts,
+                timeout_ms: config.script_timeout_ms,
+                memory_bytes: config.script_memory_bytes,
+                max_result_bytes: config.max_output_bytes,
+            },
+            table_limits: config.table_limits(),
         },
     )
 }
@@ -355,6 +399,10 @@ fn api_options(config: &Config, instance: &str) -> ApiOptions {
         body_timeout_ms: config.body_timeout_ms,
         sync_wait_ms: config.sync_wait_ms,
         max_sync_wait_ms: config.max_sync_wait_ms,
+        max_webhook_bytes: config.max_webhook_bytes,
+        limit_webhook: config.limit_webhook,
+        public_url: config.public_url.clone(),
+        base_path: config.base_path.clone(),
     }
 }
 

@@ -293,11 +293,16 @@ impl Asker {
         ring.learn(&fresh.public_id, fresh.digest);
     }
 
-    /// Who asks, as it is now: it may have been narrowed or revoked while this change waited for its turn.
+    /// Who asks, as it is now: it may have been narrowed, rotated or revoked while this change waited for its turn.
     fn by_now(&self) -> Result<Holder, KeyError> {
-        self.ring.holder_now(&self.by).ok_or_else(|| {
+        let holder = self.ring.holder_now(&self.by).ok_or_else(|| {
             KeyError::NotHeld("your key is no longer in force, so it can change nothing".to_owned())
-        })
+        })?;
+        let record = self.ring.ring().get(&holder.id);
+        if let (Some(record), Some(text)) = (record, &holder.text) {
+            rules::check_changing_text(&record, text)?;
+        }
+        Ok(holder)
     }
 
     fn seen(&self, by: &Holder, id: &KeyId) -> Result<KeyRecord, KeyError> {

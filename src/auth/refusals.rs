@@ -2,8 +2,8 @@
 //! May not know why something was refused, or the store. Promise: noting is cheap and bounded, whatever is thrown at the
 //! server; past [`MAX_OPEN_FOLDS`] who it was is given up before how often.
 
-use super::throttle::first_64_bits;
 use crate::id::KeyId;
+use crate::model::address_limit::first_64_bits;
 use crate::model::audit::AuditEntry;
 use crate::model::key::PublicId;
 use std::collections::HashMap;

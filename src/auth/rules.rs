@@ -4,7 +4,7 @@
 
 use super::KeyError;
 use crate::clock::iso_utc;
-use crate::model::key::{KeyRecord, MAX_GRACE_SECONDS};
+use crate::model::key::{KeyRecord, MAX_GRACE_SECONDS, PublicId};
 use crate::model::limit::{Category, KeyLimits, Limit};
 use crate::model::scope::{PermissionSet, UnknownScope, parse_scope};
 use crate::model::workflow::Reach;
@@ -200,6 +200,19 @@ pub(super) fn check_limits(limits: &KeyLimits) -> Result<(), KeyError> {
                 format!("{n} a minute is out of range: 1 to {MAX_LIMIT}, or null for no limit"),
             ));
         }
+    }
+    Ok(())
+}
+
+/// The former text of a rotated key works for a while, but whoever has only that changes no key: it is what a rotation takes
+/// away from somebody.
+pub(super) fn check_changing_text(record: &KeyRecord, text: &PublicId) -> Result<(), KeyError> {
+    let former = record.former.as_ref();
+    if former.is_some_and(|former| former.public_id.as_bytes() == text) {
+        return Err(not_held(
+            "this is the key's former text, which changes no keys; use the one that took its place"
+                .to_owned(),
+        ));
     }
     Ok(())
 }

@@ -133,18 +133,19 @@ impl Client {
         Ok(answer.get_mut("data").map_or(Value::Null, Value::take))
     }
 
-    /// Up to `wanted` items of a list, page after page. `query` holds names and values.
+    /// Up to `wanted` items of a list, page after page. Of `query` those count that have a value.
     pub(super) async fn list(
         &self,
         path: &str,
-        query: &[(&str, String)],
+        query: &[(&str, Option<String>)],
         wanted: usize,
     ) -> Result<Vec<Value>> {
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
         while items.len() < wanted {
             let mut pairs = url::form_urlencoded::Serializer::new(String::new());
-            pairs.extend_pairs(query);
+            let given = query.iter();
+            pairs.extend_pairs(given.filter_map(|(name, value)| Some((*name, value.as_ref()?))));
             pairs.append_pair("limit", &(wanted - items.len()).min(100).to_string());
             if let Some(cursor) = &cursor {
                 pairs.append_pair("cursor", cursor);

@@ -4,9 +4,10 @@
 use super::Failure;
 use super::output::Output;
 use crate::config::Config;
-use crate::data_folder::{self, DATABASE, ServerFile};
+use crate::data_folder::{self, DATABASE, KeyFiles, ServerFile};
 use crate::error::{Error, Result};
-use crate::store::inspect;
+use crate::secret::MasterKey;
+use crate::store::{inspect, inspect_key, undecryptable};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -19,7 +20,7 @@ struct Check {
 
 /// Checks the data folder of this configuration.
 pub(super) fn run(config: &Config, output: &Output) -> std::result::Result<(), Failure> {
-    let checks = examine(&config.data)?;
+    let checks = examine(&config.data, config.master_key.as_ref())?;
     if output.json {
         let list = checks
             .iter()
@@ -45,7 +46,7 @@ pub(super) fn run(config: &Config, output: &Output) -> std::result::Result<(), F
     }
 }
 
-fn examine(folder: &Path) -> Result<Vec<Check>> {
+fn examine(folder: &Path, given_key: Option<&MasterKey>) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     let mut found = |name: &'static str, ok: bool, message: String| {
         checks.push(Check {
@@ -102,7 +103,67 @@ fn examine(folder: &Path) -> Result<Vec<Check>> {
         ok: finding.ok,
         message: finding.sentence,
     }));
+    let key = master_key(folder, &database, given_key);
+    let failed = |error: Error| Some((false, error.chain()));
+    if let Some((ok, message)) = key.unwrap_or_else(failed) {
+        checks.push(Check {
+            name: "master key".to_owned(),
+            ok,
+            message,
+        });
+    }
     Ok(checks)
+}
+
+/// Whether the key that a server would start with fits; `None` where the database is of another version.
+fn master_key(
+    folder: &Path,
+    database: &Path,
+    given: Option<&MasterKey>,
+) -> Result<Option<(bool, String)>> {
+    let cannot = |error| Error::caused_by("the encrypted values cannot be read", error);
+    let Some(state) = inspect_key(database).map_err(cannot)? else {
+        return Ok(None);
+    };
+    let files = match given {
+        Some(_) => KeyFiles::default(),
+        None => KeyFiles::read(folder)?,
+    };
+    let candidates = [
+        (given, "FLOWLATCH_MASTER_KEY"),
+        (files.current.as_ref(), "the file master.key"),
+        (
+            files.next.as_ref(),
+            "the file master.key.next, of an interrupted change that the next start finishes,",
+        ),
+    ];
+    let fitting = candidates
+        .into_iter()
+        .find_map(|(key, name)| Some((key.filter(|key| state.fits(key))?, name)));
+    let values = state.values;
+    let Some((key, name)) = fitting else {
+        return Ok(Some(if values == 0 {
+            (true, "nothing is encrypted yet".to_owned())
+        } else {
+            let message = format!(
+                "no key fits the {values} encrypted values: put the right master.key back, or set FLOWLATCH_MASTER_KEY"
+            );
+            (false, message)
+        }));
+    };
+    let faults = undecryptable(database, key).map_err(cannot)?;
+    Ok(Some(if faults.is_empty() {
+        (
+            true,
+            format!("{name} fits; {values} encrypted values can be read"),
+        )
+    } else {
+        let faults = faults.join(", ");
+        let message = format!(
+            "{name} fits, but these were altered and cannot be read: {faults}; set them again"
+        );
+        (false, message)
+    }))
 }
 
 fn holder(folder: &Path) -> String {
@@ -130,7 +191,7 @@ mod tests {
     fn what_is_missing_is_wrong() {
         let root = tempfile::tempdir().expect("a folder");
         let wrong = |folder: &Path| -> Vec<String> {
-            let checks = examine(folder).expect("readable");
+            let checks = examine(folder, None).expect("readable");
             let wrong = checks.into_iter().filter(|check| !check.ok);
             wrong.map(|check| check.name).collect()
         };
@@ -150,7 +211,7 @@ mod tests {
         let folder = DataFolder::open(&root.path().join("data")).expect("free");
         let wide = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(folder.database(), wide).expect("changed");
-        let checks = examine(folder.path()).expect("readable");
+        let checks = examine(folder.path(), None).expect("readable");
         let modes: Vec<&Check> = checks
             .iter()
             .filter(|check| check.name == "modes")

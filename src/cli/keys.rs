@@ -22,9 +22,6 @@ pub(super) async fn run(command: Keys, client: &Client, output: &Output) -> Resu
         }
         Keys::List => {
             let keys = client.list(PATH, &[], usize::MAX).await?;
-            if output.json {
-                return output.json(&Value::Array(keys));
-            }
             let head = [
                 "ID",
                 "NAME",
@@ -43,11 +40,9 @@ pub(super) async fn run(command: Keys, client: &Client, output: &Output) -> Resu
                 "expiresAt",
                 "lastUsedAt",
             ];
-            let rows: Vec<Vec<String>> = keys
-                .iter()
-                .map(|key| fields.iter().map(|field| cell(key, field)).collect())
-                .collect();
-            output.table(&head, &rows)
+            output.list(keys, &head, |key| {
+                fields.iter().map(|field| cell(key, field)).collect()
+            })
         }
         Keys::Show { id } => {
             let data = client.data("GET", &format!("{PATH}/{id}"), None).await?;

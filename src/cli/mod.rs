@@ -11,16 +11,19 @@ mod flags;
 mod keys;
 mod output;
 mod parent;
+mod rekey;
 mod runs;
 mod serve;
 mod workflows;
 
+use crate::app;
 use crate::config::{self, Config, ConfigError, Sources};
 use crate::error::Error;
 use args::{Cli, Command, Global};
 use clap::Parser as _;
 use client::Client;
 use output::Output;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Why a command did not do what was asked.
@@ -55,6 +58,10 @@ pub fn run() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if matches!(cli.command, Command::ScriptWorker) {
+        app::serve_scripts(std::io::stdin(), std::io::stdout().lock());
+        return ExitCode::SUCCESS;
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -88,10 +95,18 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     let Cli { global, command } = cli;
     let output = Output::new(global.json);
     match command {
+        // It needs no runtime: `run` has seen to it.
+        Command::ScriptWorker => Ok(()),
         Command::Serve(arguments) => serve::run(&global, arguments).await,
         Command::Doctor if global.url.is_some() => Err(Failure::Usage(Error::new(
             "`doctor` looks at the files of a folder: it takes no --url",
         ))),
+        Command::Rekey { .. } if global.url.is_some() => Err(Failure::Usage(Error::new(
+            "`rekey` changes the files of a folder: it takes no --url",
+        ))),
+        Command::Rekey { new_key_stdin } => {
+            rekey::run(&local_config(&global)?, new_key_stdin, &output).await
+        }
         Command::Doctor => doctor::run(&local_config(&global)?, &output),
         Command::Keys(args::Keys::Check { text }) => Ok(keys::check(&text, &output)?),
         Command::Keys(command) => {
@@ -135,5 +150,17 @@ fn read_config(global: &Global, mut flags: Vec<(&'static str, String)>) -> Resul
         flags,
         ..Sources::from_environment()
     };
-    Ok(config::load(&sources)?)
+    let mut config = config::load(&sources)?;
+    config.script_program = config.script_program.or_else(own_program);
+    Ok(config)
+}
+
+/// This program, as it can be started once more.
+fn own_program() -> Option<PathBuf> {
+    // Where the file was replaced by a newer one, its path leads to that or to nothing; this is still the running one.
+    let running = Path::new("/proc/self/exe");
+    if running.exists() {
+        return Some(running.to_owned());
+    }
+    std::env::current_exe().ok()
 }

@@ -36,6 +36,20 @@ impl Output {
         print(&words.join("  "))
     }
 
+    /// Prints a list: what the API has of it, or a table with a row for each item.
+    pub(super) fn list(
+        &self,
+        items: Vec<Value>,
+        head: &[&str],
+        row: impl Fn(&Value) -> Vec<String>,
+    ) -> Result<()> {
+        if self.json {
+            return self.json(&Value::Array(items));
+        }
+        let rows: Vec<Vec<String>> = items.iter().map(row).collect();
+        self.table(head, &rows)
+    }
+
     /// Prints rows under their headings; of no rows, nothing.
     pub(super) fn table(&self, head: &[&str], rows: &[Vec<String>]) -> Result<()> {
         if rows.is_empty() {

@@ -21,11 +21,15 @@ pub(super) async fn run(command: Runs, client: &Client, output: &Output) -> Resu
             status,
             limit,
         } => {
-            let query: Vec<(&str, String)> = [("workflowId", workflow), ("status", status)]
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect();
-            list(&query, limit, client, output).await
+            let query = [("workflowId", workflow), ("status", status)];
+            let runs = client.list(PATH, &query, limit).await?;
+            let head = ["ID", "WORKFLOW", "STATUS", "CREATED", "MS", "ERROR"];
+            output.list(runs, &head, |run| {
+                let fields = ["id", "workflowId", "status", "createdAt", "durationMs"];
+                let mut row: Vec<String> = fields.iter().map(|field| cell(run, field)).collect();
+                row.push(cell(&run["error"], "message"));
+                row
+            })
         }
         Runs::Show { id } => {
             let run = client.data("GET", &format!("{PATH}/{id}"), None).await?;
@@ -66,29 +70,6 @@ pub(super) async fn run(command: Runs, client: &Client, output: &Output) -> Resu
             after_start(&started, watch, client, output).await
         }
     }
-}
-
-async fn list(
-    query: &[(&str, String)],
-    limit: usize,
-    client: &Client,
-    output: &Output,
-) -> Result<()> {
-    let runs = client.list(PATH, query, limit).await?;
-    if output.json {
-        return output.json(&Value::Array(runs));
-    }
-    let head = ["ID", "WORKFLOW", "STATUS", "CREATED", "MS", "ERROR"];
-    let rows: Vec<Vec<String>> = runs
-        .iter()
-        .map(|run| {
-            let fields = ["id", "workflowId", "status", "createdAt", "durationMs"];
-            let mut row: Vec<String> = fields.iter().map(|field| cell(run, field)).collect();
-            row.push(cell(&run["error"], "message"));
-            row
-        })
-        .collect();
-    output.table(&head, &rows)
 }
 
 async fn prune(dry_run: bool, client: &Client, output: &Output) -> Result<()> {

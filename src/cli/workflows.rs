@@ -13,7 +13,14 @@ use std::path::Path;
 
 const PATH: &str = "/api/v1/workflows";
 /// What the server adds to a workflow; a file that was exported elsewhere may hold it, and it is not sent back.
-const SERVERS_OWN: [&str; 5] = ["id", "version", "status", "createdAt", "updatedAt"];
+const SERVERS_OWN: [&str; 6] = [
+    "id",
+    "version",
+    "status",
+    "schedule",
+    "createdAt",
+    "updatedAt",
+];
 /// The fields of a file that `apply` takes, in the order in which people read them.
 const EXPORTED: [&str; 9] = [
     "name",
@@ -34,10 +41,7 @@ pub(super) async fn run(command: Workflows, client: &Client, output: &Output) ->
             search,
             limit,
         } => {
-            let query: Vec<(&str, String)> = [("status", status), ("search", search)]
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect();
+            let query = [("status", status), ("search", search)];
             list(&query, limit, client, output).await
         }
         Workflows::Apply { files, activate } => {
@@ -99,22 +103,20 @@ pub(super) async fn run(command: Workflows, client: &Client, output: &Output) ->
 }
 
 async fn list(
-    query: &[(&str, String)],
+    query: &[(&str, Option<String>)],
     limit: usize,
     client: &Client,
     output: &Output,
 ) -> Result<()> {
     let workflows = client.list(PATH, query, limit).await?;
-    if output.json {
-        return output.json(&Value::Array(workflows));
-    }
-    let head = ["ID", "NAME", "STATUS", "VERSION", "UPDATED"];
-    let fields = ["id", "name", "status", "version", "updatedAt"];
-    let rows: Vec<Vec<String>> = workflows
-        .iter()
-        .map(|workflow| fields.iter().map(|field| cell(workflow, field)).collect())
-        .collect();
-    output.table(&head, &rows)
+    let head = ["ID", "NAME", "STATUS", "VERSION", "UPDATED", "NEXT RUN"];
+    output.list(workflows, &head, |workflow| {
+        let fields = ["id", "name", "status", "version", "updatedAt"];
+        let cells = fields.iter().map(|field| cell(workflow, field));
+        cells
+            .chain([cell(&workflow["schedule"], "nextRunAt")])
+            .collect()
+    })
 }
 
 /// Creates or updates the workflow of one file, and activates it where that is wanted. Gives it as it stands then, and a
@@ -177,7 +179,7 @@ async fn update(
 
 /// The id of the workflow with exactly this name that is not archived.
 async fn find(name: &str, client: &Client) -> Result<Option<String>> {
-    let query = [("search", name.to_owned())];
+    let query = [("search", Some(name.to_owned()))];
     let found = client.list(PATH, &query, usize::MAX).await?;
     let mut ids = found
         .iter()

@@ -5,6 +5,7 @@
 use super::settings::{SETTINGS, Setting};
 use super::{Config, file};
 use crate::error::Error;
+use crate::secret::MasterKey;
 use std::path::PathBuf;
 
 /// The configuration file that is read from the data folder when no other is named.
@@ -12,6 +13,16 @@ pub const FILE_NAME: &str = "flowlatch.toml";
 
 /// Variables of the commands that talk to a remote server; they never make the server fail.
 pub const CLIENT_VARIABLES: [&str; 2] = ["FLOWLATCH_API_KEY", "FLOWLATCH_URL"];
+
+/// The variable that holds the master key. Not a setting: it stands in no file, no flag and no table.
+pub const MASTER_KEY_VARIABLE: &str = "FLOWLATCH_MASTER_KEY";
+
+/// Variables that are no settings.
+const OTHER_VARIABLES: [&str; 3] = [
+    CLIENT_VARIABLES[0],
+    CLIENT_VARIABLES[1],
+    MASTER_KEY_VARIABLE,
+];
 
 const PREFIX: &str = "FLOWLATCH_";
 
@@ -97,6 +108,7 @@ pub fn load(sources: &Sources) -> Result<Config, ConfigError> {
             format!("--{}", setting.flag())
         });
     }
+    config.master_key = master_key(&sources.environment, &mut problems);
     if config.data.as_os_str().is_empty() {
         match default_data_folder() {
             Some(folder) => config.data = folder,
@@ -152,14 +164,14 @@ fn environment_values(
 ) -> Vec<(&'static str, String)> {
     let mut values = Vec::new();
     for (name, text) in environment {
-        if !name.starts_with(PREFIX) || CLIENT_VARIABLES.contains(&name.as_str()) {
+        if !name.starts_with(PREFIX) || OTHER_VARIABLES.contains(&name.as_str()) {
             continue;
         }
         match SETTINGS.iter().find(|setting| setting.variable() == *name) {
             Some(setting) => values.push((setting.key, text.clone())),
             None => {
                 let known = SETTINGS.iter().map(Setting::variable);
-                let known = known.chain(CLIENT_VARIABLES.map(String::from));
+                let known = known.chain(OTHER_VARIABLES.map(String::from));
                 problems.push(format!(
                     "unknown environment variable `{name}`{}",
                     did_you_mean(name, known)
@@ -168,6 +180,23 @@ fn environment_values(
         }
     }
     values
+}
+
+/// The master key, where it is set; an empty variable is none.
+fn master_key(environment: &[(String, String)], problems: &mut Vec<String>) -> Option<MasterKey> {
+    let (_, text) = environment
+        .iter()
+        .find(|(name, _)| name == MASTER_KEY_VARIABLE)?;
+    if text.trim().is_empty() {
+        return None;
+    }
+    match MasterKey::parse(text) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            problems.push(format!("{MASTER_KEY_VARIABLE}: {error}"));
+            None
+        }
+    }
 }
 
 /// What no setting can say alone.
@@ -261,6 +290,25 @@ mod tests {
         sources.environment.clear();
         let config = load(&sources).expect("no problem");
         assert_eq!((config.data, config.port), ("/nowhere".into(), 4000));
+    }
+
+    #[test]
+    fn the_master_key_comes_from_its_variable_and_is_never_shown() {
+        let with = |text: &str| Sources {
+            environment: variables(&[(MASTER_KEY_VARIABLE, text)]),
+            flags: vec![("data", "/nowhere".into())],
+            ..Sources::default()
+        };
+        let config = load(&with(&"7f".repeat(32))).expect("no problem");
+        assert!(config.master_key.is_some() && !format!("{config:?}").contains("7f7f"));
+        assert_eq!(load(&with(" ")).expect("no problem").master_key, None);
+        let found = problems(&with("s3cret"));
+        assert!(
+            found.len() == 1
+                && found[0].contains("FLOWLATCH_MASTER_KEY")
+                && !found[0].contains("s3cret"),
+            "{found:?}"
+        );
     }
 
     #[test]

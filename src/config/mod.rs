@@ -7,11 +7,14 @@ mod load;
 mod settings;
 mod value;
 
-pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, Sources, load};
+pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, Sources, load};
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
+use crate::model::event::EventRetention;
 use crate::model::limit::Limit;
+use crate::model::table::TableLimits;
+use crate::secret::MasterKey;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -71,6 +74,14 @@ pub struct Config {
     pub max_response_bytes: usize,
     /// How long an outgoing call may take, in milliseconds.
     pub http_timeout_ms: u64,
+    /// Certificates (PEM) that may sign those of mail servers.
+    pub smtp_ca: Option<PathBuf>,
+    /// A server of language models that speaks OpenAI's protocol; without it providers are asked themselves.
+    pub llm_base_url: Option<String>,
+    /// The model of agents that name none.
+    pub llm_model: String,
+    /// How long a language model may take, in milliseconds.
+    pub llm_timeout_ms: u64,
     /// How long a synchronous start waits, in milliseconds.
     pub sync_wait_ms: u64,
     /// How long it waits at most when the caller says how long, in milliseconds.
@@ -93,12 +104,51 @@ pub struct Config {
     pub max_depth: u32,
     /// Read connections to the database.
     pub read_connections: u32,
+    /// Data tables, and as many folders of them.
+    pub max_tables: u64,
+    /// Columns of a data table; without columns, fields of a row.
+    pub max_table_columns: usize,
+    /// Rows of a data table.
+    pub max_table_rows: u64,
+    /// The largest row of a data table, in bytes of JSON.
+    pub max_row_bytes: usize,
+    /// Webhooks a minute and address.
+    pub limit_webhook: Limit,
+    /// The largest body of a webhook, in bytes.
+    pub max_webhook_bytes: usize,
+    /// For how many days webhook events are kept.
+    pub webhook_events_days: u32,
+    /// How many webhook events are kept.
+    pub webhook_events_count: u64,
+    /// How many bytes the bodies of the kept webhook events have together.
+    pub webhook_events_bytes: u64,
+    /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
+    /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
+    pub master_key: Option<MasterKey>,
+    /// The program that runs scripts: the `flowlatch` binary, or one that runs it with the arguments that it is given.
+    pub script_program: Option<PathBuf>,
+    /// How long a script may take that does not say itself, in milliseconds.
+    pub script_timeout_ms: u64,
+    /// How much memory a script may use, in bytes.
+    pub script_memory_bytes: usize,
+    /// Scripts under way at once; further ones wait in order.
+    pub max_running_scripts: usize,
 }
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 impl Config {
+    /// How many webhook events are kept.
+    pub fn event_retention(&self) -> EventRetention {
+        const DAY_MS: i64 = 86_400_000;
+        EventRetention {
+            age_ms: i64::from(self.webhook_events_days) * DAY_MS,
+            count: self.webhook_events_count,
+            bytes: self.webhook_events_bytes,
+        }
+    }
+
     /// The defaults, with this data folder: what a program that embeds the server starts from.
     pub fn new(data: impl Into<PathBuf>) -> Config {
         Config {
@@ -128,6 +178,10 @@ impl Config {
             max_output_bytes: MIB,
             max_response_bytes: 5 * MIB,
             http_timeout_ms: 30_000,
+            smtp_ca: None,
+            llm_base_url: None,
+            llm_model: "gpt-4o".into(),
+            llm_timeout_ms: 120_000,
             sync_wait_ms: 30_000,
             max_sync_wait_ms: 300_000,
             max_running_runs: 256,
@@ -139,6 +193,20 @@ impl Config {
             max_iterations: 10_000,
             max_depth: 10,
             read_connections: 4,
+            max_tables: 1_000,
+            max_table_columns: 100,
+            max_table_rows: 100_000,
+            max_row_bytes: 64 * KIB,
+            limit_webhook: Limit::PerMinute(10_000),
+            max_webhook_bytes: 5 * MIB,
+            webhook_events_days: 30,
+            webhook_events_count: 10_000,
+            webhook_events_bytes: 1 << 30,
+            master_key: None,
+            script_program: None,
+            script_timeout_ms: 10_000,
+            script_memory_bytes: 64 * MIB,
+            max_running_scripts: 4,
         }
     }
 
@@ -148,5 +216,15 @@ impl Config {
             .iter()
             .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
             .collect()
+    }
+
+    /// What data tables may hold.
+    pub fn table_limits(&self) -> TableLimits {
+        TableLimits {
+            max_tables: self.max_tables,
+            max_columns: self.max_table_columns,
+            max_rows: self.max_table_rows,
+            max_row_bytes: self.max_row_bytes,
+        }
     }
 }

@@ -66,6 +66,40 @@ impl Given<'_> {
             .map_err(|problem| format!("{problem} (a path belongs into `base_path`)"))
     }
 
+    pub(super) fn llm_base_url(&self) -> Result<Option<String>, String> {
+        if self.text.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |why: &str| {
+            format!(
+                "{why}; write it like `https://api.example.com/v1` or `http://127.0.0.1:11434/v1`"
+            )
+        };
+        let url = url::Url::parse(self.text).map_err(|_| wrong("it is not a URL"))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(wrong("it is not an http or https URL"));
+        }
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
+            return Err(wrong(
+                "it holds more than scheme, host, port and path (a key belongs into a connection)",
+            ));
+        }
+        Ok(Some(self.text.trim_end_matches('/').to_owned()))
+    }
+
+    /// A text that is not empty and has no space in it.
+    pub(super) fn word(&self) -> Result<String, String> {
+        if self.text.is_empty() || self.text.len() > 200 || self.text.contains(char::is_whitespace)
+        {
+            return Err(format!("`{}` is not a word of 1 to 200 letters", self.text));
+        }
+        Ok(self.text.to_owned())
+    }
+
     pub(super) fn base_path(&self) -> Result<String, String> {
         let text = self.text;
         let is_segment = |segment: &str| {

@@ -2,8 +2,10 @@
 //! May not know what the files say, but for `server.json`. Promise: one process holds a folder at a time, the lock names
 //! it, and only the holder touches what a former holder left behind; nothing in the folder is readable by others.
 
+mod master_key;
 mod modes;
 
+pub use master_key::KeyFiles;
 pub use modes::too_open;
 
 use crate::error::{Error, Result};
@@ -20,6 +22,8 @@ pub const DATABASE: &str = "flowlatch.db";
 const LOCK: &str = "lock";
 const SERVER_FILE: &str = "server.json";
 const CONTROL_SOCKET: &str = "control.sock";
+const CURRENT_KEY: &str = "master.key";
+const NEXT_KEY: &str = "master.key.next";
 
 /// The longest path of a socket that every platform takes, in bytes.
 const LONGEST_SOCKET_PATH: usize = 103;

@@ -1,7 +1,7 @@
 //! File modes of the data folder: what others may open, and how that is prevented. Without effect on platforms without
 //! modes. May not know who holds the folder.
 
-use super::{CONTROL_SOCKET, DATABASE, LOCK, SERVER_FILE};
+use super::{CONTROL_SOCKET, CURRENT_KEY, DATABASE, LOCK, NEXT_KEY, SERVER_FILE};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,9 @@ pub fn too_open(folder: &Path) -> io::Result<Vec<(PathBuf, u32)>> {
         use std::os::unix::fs::PermissionsExt as _;
         let wal = format!("{DATABASE}-wal");
         let shm = format!("{DATABASE}-shm");
-        for name in ["", DATABASE, &wal, &shm, LOCK, SERVER_FILE, CONTROL_SOCKET] {
+        let keys = [CURRENT_KEY, NEXT_KEY];
+        let others = ["", DATABASE, &wal, &shm, LOCK, SERVER_FILE, CONTROL_SOCKET];
+        for name in others.into_iter().chain(keys) {
             let path = if name.is_empty() {
                 folder.to_owned()
             } else {
@@ -78,8 +80,8 @@ fn is_ours_alone(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
-        let is_ours =
-            name.starts_with("flowlatch.") || [LOCK, SERVER_FILE, CONTROL_SOCKET].contains(&&*name);
+        let known = [LOCK, SERVER_FILE, CONTROL_SOCKET, CURRENT_KEY, NEXT_KEY];
+        let is_ours = name.starts_with("flowlatch.") || known.contains(&&*name);
         if !is_ours {
             return Ok(false);
         }

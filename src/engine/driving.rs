@@ -76,7 +76,8 @@ impl Driving {
         }
     }
 
-    async fn drive_recorded(mut self, sequence: i64) {
+    /// Reads a recorded run back and goes on with it.
+    pub(super) async fn drive_recorded(mut self, sequence: i64) {
         self.left = Left::Parked;
         let shared = self.shared.clone();
         if shared.is_stopping() {

@@ -101,14 +101,16 @@ impl Engine {
             }
             Started::Replayed(known) => (*known, true),
             Started::OtherRequest => return Err(EngineError::OtherRequest),
-            Started::VersionChanged => return Err(EngineError::WorkflowChanged),
+            Started::VersionChanged | Started::NotDue => {
+                return Err(EngineError::WorkflowChanged);
+            }
         };
         Ok(Accepted { run, replayed })
     }
 }
 
 /// The whole journal of a run that never begins.
-fn skipped(now_ms: i64) -> Result<Chunk, EngineError> {
+pub(super) fn skipped(now_ms: i64) -> Result<Chunk, EngineError> {
     let by = ON_CONFLICT.to_owned();
     let events = serde_json::to_string(&[Event::RunCancelled { by }])
         .map_err(|error| EngineError::Internal(error.to_string()))?;

@@ -3,39 +3,64 @@
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
 mod admission;
+pub mod agents;
 mod approvals;
+mod changed_by;
 mod children;
+pub mod connections;
 mod driving;
 mod execution;
 mod launch;
+pub mod llm;
 mod logs;
+pub mod mail;
 pub mod outbound;
+pub mod redact;
+mod requested;
 mod retention;
+mod schedule;
 mod schema;
+pub mod script;
+pub mod secrets;
 mod start;
+mod start_trigger;
 pub mod step;
+mod tables;
 mod timer;
 mod under_way;
 mod watch;
+mod webhook;
 pub mod workflows;
 
 pub use approvals::{Pending, Reply};
+pub use changed_by::ChangedBy;
+pub use connections::Connections;
 pub use logs::StepLog;
 pub use retention::{Retention, Swept};
-pub use start::{Accepted, RunRequest, StartTrigger, Wait};
+pub use secrets::Secrets;
+pub use start::{Accepted, RunRequest, Wait};
+pub use start_trigger::StartTrigger;
+pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
+pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest};
 pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;
+use crate::engine::agents::Agents;
+use crate::engine::llm::Llm;
+use crate::engine::mail::Mailer;
 use crate::engine::outbound::Outbound;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
+use crate::model::table::TableLimits;
+use crate::secret::MasterKey;
 use crate::store::{Store, StoreError};
 use admission::Admission;
 use approvals::Links;
 use children::Children;
 use retention::Sweeper;
+use script::{ScriptOptions, Scripts};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,6 +97,20 @@ pub struct EngineOptions {
     pub link_key: [u8; 32],
     /// What `{{env.NAME}}` may see.
     pub environment: BTreeMap<String, String>,
+    /// What scripts may use.
+    pub scripts: ScriptOptions,
+    /// What tables may hold.
+    pub table_limits: TableLimits,
+}
+
+/// What talks to people and models.
+pub struct Messengers {
+    /// What sends mail.
+    pub mailer: Mailer,
+    /// What asks language models.
+    pub llm: Llm,
+    /// The model of an agent or a step that names none.
+    pub llm_model: String,
 }
 
 /// Why the engine could not do what was asked.
@@ -83,6 +122,11 @@ pub enum EngineError {
     /// The input does not fit: every problem with its place.
     #[error("{}", in_words(.0))]
     BadInput(Vec<DefinitionProblem>),
+    /// The workflow names secrets that it does not have.
+    #[error(
+        "the workflow has no secret `{0}`, which its steps use; POST /workflows/:id/secrets adds one"
+    )]
+    MissingSecrets(String),
     /// The idempotency key was used with another request.
     #[error(
         "this idempotency key was used with another request in the last 24 hours; send a new key, or the same body"
@@ -122,6 +166,12 @@ struct Shared {
     options: EngineOptions,
     workflows: Workflows,
     outbound: Outbound,
+    tables: Tables,
+    connections: Connections,
+    secrets: Secrets,
+    scripts: Scripts,
+    mailer: Mailer,
+    agents: Agents,
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
@@ -134,15 +184,36 @@ struct Shared {
 }
 
 impl Engine {
-    /// An engine at rest: nothing is resumed before [`Engine::resume`].
+    /// An engine at rest: nothing is resumed before [`Engine::resume`]. `key` is the one that the store's secrets are encrypted
+    /// with.
     pub fn new(
         store: Store,
         clock: Clock,
         workflows: Workflows,
         outbound: Outbound,
+        key: MasterKey,
+        messengers: Messengers,
         options: EngineOptions,
     ) -> Engine {
+        // Of a longer output only the beginning is kept; a page of rows has ids and times beside them.
+        let max_page_bytes = options.max_output_bytes / 2;
+        let limits = options.table_limits;
+        let secrets = Secrets::new(store.clone(), clock.clone(), key.clone());
+        let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
+        let Messengers {
+            mailer,
+            llm,
+            llm_model,
+        } = messengers;
+        let agents = Agents::new(
+            store.clone(),
+            clock.clone(),
+            llm,
+            connections.clone(),
+            llm_model,
+        );
         Engine(Arc::new(Shared {
+            tables: Tables::new(store.clone(), clock.clone(), limits, max_page_bytes),
             admission: Admission::new(options.max_running_runs),
             timers: Timers::default(),
             keeps_time: AtomicBool::new(false),
@@ -152,17 +223,43 @@ impl Engine {
             children: Children::default(),
             links: Links::new(&options.link_key),
             stopping: signal::Sender::new(false),
+            scripts: Scripts::new(options.scripts.clone()),
             store,
             clock,
             options,
             workflows,
             outbound,
+            connections,
+            secrets,
+            mailer,
+            agents,
         }))
     }
 
     /// The workflows, compiled.
     pub fn workflows(&self) -> &Workflows {
         &self.0.workflows
+    }
+
+    /// The data tables.
+    pub fn tables(&self) -> &Tables {
+        &self.0.tables
+    }
+
+    /// Starts the timers and the schedules, and goes on with every unfinished run. Gives their number.
+    /// The connections.
+    pub fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    /// The agents.
+    pub fn agents(&self) -> &Agents {
+        &self.0.agents
+    }
+
+    /// The secrets of workflows.
+    pub fn secrets(&self) -> &Secrets {
+        &self.0.secrets
     }
 
     /// Starts the timers and goes on with every unfinished run. Gives their number.
@@ -175,6 +272,7 @@ impl Engine {
                 self.0.timers.park(run.sequence, due_ms);
             }
         }
+        tokio::spawn(schedule::run(self.0.clone()));
         Ok(open.len())
     }
 

@@ -2,6 +2,7 @@
 //! May not know workflows or steps. Promise: nothing is fetched, and neither a schema nor a value holds a thread for long
 //! or takes memory out of proportion: what could is refused before it is tried.
 
+use crate::model::plan::DefinitionProblem;
 use crate::model::schema_work::SchemaWork;
 use jsonschema::PatternOptions;
 use serde_json::Value;
@@ -103,4 +104,24 @@ impl Schema {
 
 fn cut(sentence: &str) -> String {
     sentence.chars().take(MAX_SENTENCE_CHARS).collect()
+}
+
+/// The schema under a field of a definition, where there is one; one that cannot be used is a problem.
+pub(super) fn of(
+    body: &Value,
+    field: &str,
+    problems: &mut Vec<DefinitionProblem>,
+) -> Option<Schema> {
+    let source = body.get(field).filter(|source| !source.is_null())?;
+    match Schema::compile(source) {
+        Ok(schema) => Some(schema),
+        Err(error) => {
+            let message = format!("not a JSON Schema that can be used: {error}");
+            problems.push(DefinitionProblem {
+                place: field.to_owned(),
+                message,
+            });
+            None
+        }
+    }
 }

@@ -3,14 +3,16 @@
 
 use super::driving::Asking;
 use super::launch::Start;
-use super::workflows::CompiledWorkflow;
+use super::requested::{idempotency, new_run, requested_run};
+use super::start_trigger::StartTrigger;
+use super::workflows::{CompiledDefinition, CompiledWorkflow};
 use super::{Engine, EngineError, may_be_retried};
 use crate::engine::step::ChildRequest;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, settled_events};
 use crate::model::run::{Run, RunStatus, RunSummary, TriggerType};
-use crate::model::workflow::WorkflowStatus;
-use crate::store::{Idempotency, NewRun, Started};
+use crate::model::workflow::{Workflow, WorkflowStatus};
+use crate::store::Started;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
@@ -19,8 +21,6 @@ use tokio::sync::oneshot;
 
 /// How often a start is tried again because its workflow was edited meanwhile.
 const MAX_STARTS: usize = 4;
-/// How long an idempotency key holds.
-const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// A run that somebody asks for.
 pub struct RunRequest {
@@ -34,23 +34,6 @@ pub struct RunRequest {
     pub by: String,
     /// What starts it.
     pub trigger: StartTrigger,
-}
-
-/// What starts a run, and what it hands over beside the input.
-#[derive(Debug, Clone)]
-pub struct StartTrigger {
-    /// Which kind.
-    pub kind: TriggerType,
-    /// What `{{trigger}}` shows; JSON.
-    pub data: Option<Box<RawValue>>,
-}
-
-impl StartTrigger {
-    /// A request of somebody with a key.
-    pub const API: StartTrigger = StartTrigger {
-        kind: TriggerType::Api,
-        data: None,
-    };
 }
 
 /// A run that a step of another run starts.
@@ -152,6 +135,7 @@ impl Engine {
             .definition
             .check_input(&input)
             .map_err(EngineError::BadInput)?;
+        self.check_secrets(workflow, &request.workflow.definition)?;
         let run = requested_run(request, now_ms);
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
@@ -164,6 +148,21 @@ impl Engine {
             input,
         };
         self.launch(start, wait).await
+    }
+
+    /// A run that would stop for want of a secret does not begin.
+    fn check_secrets(
+        &self,
+        workflow: &Workflow,
+        definition: &CompiledDefinition,
+    ) -> Result<(), EngineError> {
+        let names = definition.plan.secret_names();
+        let missing = self.0.secrets.missing(workflow, names)?;
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(EngineError::MissingSecrets(missing.join("`, `")))
+        }
     }
 
     fn read_input(&self, input: &RawValue) -> Result<Value, EngineError> {
@@ -199,6 +198,7 @@ impl Engine {
             .0
             .workflows
             .pinned(&of.summary.workflow_id, of.definition_sequence)?;
+        self.check_secrets(&workflow.workflow, &definition)?;
         let input: Value = serde_json::from_str(of.input.get()).map_err(|error| {
             EngineError::Internal(format!("the input of the former run is not JSON: {error}"))
         })?;
@@ -243,6 +243,7 @@ impl Engine {
             .definition
             .check_input(&request.input)
             .map_err(EngineError::BadInput)?;
+        self.check_secrets(&workflow.workflow, &workflow.definition)?;
         let input = to_raw_value(&request.input)
             .map_err(|error| EngineError::Internal(error.to_string()))?;
         let asked = RunRequest {
@@ -321,67 +322,9 @@ impl Engine {
     }
 }
 
-fn idempotency(request: &RunRequest, input: &Value, now_ms: i64) -> Option<Idempotency> {
-    request.idempotency_key.as_ref().map(|key| Idempotency {
-        key: key.clone(),
-        request_digest: blake3::hash(input.to_string().as_bytes()).into(),
-        expires_at_ms: now_ms.saturating_add(IDEMPOTENCY_MS),
-    })
-}
-
-/// How a requested run looks before anything has happened.
-fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
-    let workflow = &request.workflow.workflow;
-    let id = RunId::generate();
-    Run {
-        summary: RunSummary {
-            sequence: 0,
-            id: id.clone(),
-            workflow_id: workflow.id.clone(),
-            workflow_version: workflow.version,
-            status: RunStatus::Pending,
-            trigger: request.trigger.kind,
-            error: None,
-            retry_of: None,
-            created_at_ms: now_ms,
-            started_at_ms: None,
-            finished_at_ms: None,
-        },
-        workflow_name: workflow.name.clone(),
-        definition_sequence: workflow.definition_sequence,
-        root_id: id,
-        started_by: Some(request.by.clone()),
-        parent_sequence: None,
-        depth: 0,
-        trigger_data: request.trigger.data.clone(),
-        input: request.input.clone(),
-        output: None,
-    }
-}
-
 fn require_active(status: WorkflowStatus) -> Result<(), EngineError> {
     match status {
         WorkflowStatus::Active => Ok(()),
         other => Err(EngineError::NotActive(other.as_str())),
-    }
-}
-
-fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
-    NewRun {
-        id: run.summary.id.clone(),
-        workflow_sequence,
-        workflow_version: run.summary.workflow_version,
-        definition_sequence: run.definition_sequence,
-        trigger: run.summary.trigger,
-        started_by: run.started_by.clone(),
-        root_id: run.root_id.clone(),
-        retry_of: run.summary.retry_of.clone(),
-        parent_sequence: run.parent_sequence,
-        depth: run.depth,
-        trigger_data: run.trigger_data.clone(),
-        input: run.input.clone(),
-        created_at_ms: run.summary.created_at_ms,
-        idempotency: None,
-        first: None,
     }
 }

@@ -2,8 +2,9 @@
 //! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
 
 use crate::clock::Clock;
-use crate::engine::schema::{Misfit, Schema};
+use crate::engine::schema::{self, Misfit, Schema};
 use crate::engine::step;
+use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
 use crate::model::plan::{DefinitionLimits, DefinitionProblem, Plan, compile};
 use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::Notify;
 
 /// How many bytes of definitions the cache keeps, counted by their JSON and the
 /// regular expressions of their schemas.
@@ -69,6 +71,8 @@ struct Shared {
     cache: Mutex<Cache>,
     /// Held by whoever edits, from reading the workflow until the edit is written: edits are one after another.
     edits: tokio::sync::Mutex<()>,
+    /// Told after every change.
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -95,6 +99,7 @@ impl Workflows {
             max_definition_bytes,
             cache: Mutex::default(),
             edits: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
         }))
     }
 
@@ -177,10 +182,13 @@ impl Workflows {
             by: by.to_owned(),
             now_ms: self.0.clock.now_ms(),
         };
-        self.check(&edit.draft.definition)
-            .map_err(WorkflowProblem::Invalid)?;
+        let compiled = self.compile(&edit.draft.definition, 0);
+        let compiled = compiled.map_err(WorkflowProblem::Invalid)?;
+        if before.workflow.status == WorkflowStatus::Active {
+            require_ready(&self.0.store, &before.workflow, &compiled)?;
+        }
         let edited = self.0.store.edit_workflow(id.clone(), edit).await;
-        Ok(self.changed(id, edited.map_err(WorkflowProblem::Store)?)?)
+        Ok(self.after_change(id, edited.map_err(WorkflowProblem::Store)?)?)
     }
 
     /// Moves a workflow along its life cycle.
@@ -189,13 +197,20 @@ impl Workflows {
         id: &WorkflowId,
         status: WorkflowStatus,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
+        // An edit in between could take away what the trigger needs.
+        let _turn = self.0.edits.lock().await;
+        if status == WorkflowStatus::Active
+            && let Some(compiled) = self.get(id)?
+        {
+            require_ready(&self.0.store, &compiled.workflow, &compiled.definition)?;
+        }
         let now_ms = self.0.clock.now_ms();
         let moved = self
             .0
             .store
             .set_workflow_status(id.clone(), status, now_ms)
             .await?;
-        self.changed(id, moved)
+        self.after_change(id, moved)
     }
 
     /// Removes a workflow with its versions and finished runs.
@@ -205,12 +220,18 @@ impl Workflows {
         done(purged)
     }
 
-    fn changed(
+    /// Returns when a workflow was changed since the last call. For one caller.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    fn after_change(
         &self,
         id: &WorkflowId,
         edit: Edit<Workflow>,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
         self.cache().drop_one(id);
+        self.0.changed.notify_one();
         Ok(Arc::new(self.compile_stored(done(edit)?)?))
     }
 
@@ -225,7 +246,9 @@ impl Workflows {
             .flatten()
             .map(Schema::memory_bytes)
             .sum::<usize>();
-        let weight_bytes = 1_000 + workflow.definition.body.to_string().len() + patterns_bytes;
+        let canvas_bytes = workflow.canvas.as_ref().map_or(0, |c| c.to_string().len());
+        let weight_bytes =
+            1_000 + workflow.definition.body.to_string().len() + canvas_bytes + patterns_bytes;
         Ok(CompiledWorkflow {
             workflow,
             definition: Arc::new(definition),
@@ -321,8 +344,8 @@ fn compile_within(
 ) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
     let mut problems = Vec::new();
     let plan = compile(&definition.body, step::rules(), limits);
-    let input_schema = schema(&definition.body, "inputSchema", &mut problems);
-    let output_schema = schema(&definition.body, "outputSchema", &mut problems);
+    let input_schema = schema::of(&definition.body, "inputSchema", &mut problems);
+    let output_schema = schema::of(&definition.body, "outputSchema", &mut problems);
     match plan {
         Ok(plan) if problems.is_empty() => Ok(CompiledDefinition {
             sequence,
@@ -350,21 +373,6 @@ fn check(schema: Option<&Schema>, root: &str, value: &Value) -> Result<(), Vec<D
     schema
         .check(value)
         .map_err(|misfits| misfits.into_iter().map(say).collect())
-}
-
-fn schema(body: &Value, field: &str, problems: &mut Vec<DefinitionProblem>) -> Option<Schema> {
-    let source = body.get(field).filter(|source| !source.is_null())?;
-    match Schema::compile(source) {
-        Ok(schema) => Some(schema),
-        Err(error) => {
-            let message = format!("not a JSON Schema that can be used: {error}");
-            problems.push(DefinitionProblem {
-                place: field.to_owned(),
-                message,
-            });
-            None
-        }
-    }
 }
 
 fn done<T>(edit: Edit<T>) -> Result<T, WorkflowProblem> {

@@ -6,6 +6,7 @@ use super::RequestBody;
 use super::guard::Guard;
 use super::problem::Problem;
 use super::visit::{Ctx, Visit};
+use crate::model::json::{MAX_DEPTH, depth};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
@@ -14,8 +15,6 @@ use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, header};
 use warp::{Filter, Rejection};
 
-/// How deep JSON may be nested.
-const MAX_DEPTH: usize = 64;
 /// Of an unread body so much, for so long, is read and dropped, so that a plain client sees its answer.
 const DROP_BYTES: usize = 8 << 20;
 const DROP_TIME: Duration = Duration::from_secs(2);
@@ -50,7 +49,7 @@ pub(super) fn query<T: DeserializeOwned + Send + 'static>(guard: Guard) -> Boxed
 }
 
 async fn read_json<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
-    let bytes = read(visit).await?;
+    let bytes = read(visit, visit.api.options.max_body_bytes, |_| Ok(())).await?;
     if bytes.is_empty() {
         return serde_json::from_slice(b"{}").map_err(|error| bad_json(&error));
     }
@@ -68,11 +67,21 @@ async fn read_json<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
             "The body is nested more than {MAX_DEPTH} levels deep."
         )));
     }
+    // To the parser a list would be an object whose fields come in order.
+    if text.trim_start().starts_with('[') {
+        return Err(Problem::invalid(
+            "The body does not fit: it is a list; send an object.",
+        ));
+    }
     serde_json::from_str(text).map_err(|error| bad_json(&error))
 }
 
-async fn read(visit: &Visit) -> Result<Bytes, Problem> {
-    let max_bytes = visit.api.options.max_body_bytes;
+/// The whole body, at most so many bytes; `hold` is asked before each piece of it is taken into memory.
+pub(super) async fn read(
+    visit: &Visit,
+    max_bytes: usize,
+    hold: impl FnMut(usize) -> Result<(), Problem>,
+) -> Result<Bytes, Problem> {
     let Some(mut body) = visit.take_body() else {
         return Ok(Bytes::new());
     };
@@ -89,16 +98,20 @@ async fn read(visit: &Visit) -> Result<Bytes, Problem> {
     let result = if too_large {
         Err(Problem::TooLarge(max_bytes))
     } else {
-        let read = tokio::time::timeout(timeout, collect(&mut body, max_bytes));
+        let read = tokio::time::timeout(timeout, collect(&mut body, max_bytes, hold));
         read.await.unwrap_or(Err(Problem::BodyTimeout))
     };
-    if matches!(result, Err(Problem::TooLarge(_))) {
+    if matches!(result, Err(Problem::TooLarge(_) | Problem::Unavailable(_))) {
         drop_unread(body).await;
     }
     result
 }
 
-async fn collect(body: &mut RequestBody, max_bytes: usize) -> Result<Bytes, Problem> {
+async fn collect(
+    body: &mut RequestBody,
+    max_bytes: usize,
+    mut hold: impl FnMut(usize) -> Result<(), Problem>,
+) -> Result<Bytes, Problem> {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame =
@@ -109,6 +122,7 @@ async fn collect(body: &mut RequestBody, max_bytes: usize) -> Result<Bytes, Prob
         if all.len() + data.len() > max_bytes {
             return Err(Problem::TooLarge(max_bytes));
         }
+        hold(data.len())?;
         all.extend_from_slice(&data);
     }
     Ok(all.freeze())
@@ -169,36 +183,5 @@ fn bad_query<T: DeserializeOwned>(query: &str, error: &serde_urlencoded::de::Err
             Problem::invalid(format!("`{name}` in the query string: {error}."))
         }
         None => Problem::invalid(format!("In the query string: {error}.")),
-    }
-}
-
-/// The deepest nesting of brackets outside strings.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn depth_counts_brackets_outside_strings() {
-        assert_eq!(depth(r#"{"a":[1,{"b":"[[[[\"[["}]}"#), 3);
-        assert_eq!(depth("1"), 0);
-        assert_eq!(depth(&"[".repeat(70)), 70);
     }
 }

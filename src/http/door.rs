@@ -9,7 +9,12 @@ use warp::http::{HeaderMap, header};
 pub enum Door {
     /// The Workflows API: `x-api-key: wfk_…`, envelope `{"success":…}`.
     Native,
+    /// Webhooks of other services: no key, bare answers.
+    Webhook,
 }
+
+/// Where the paths of webhooks begin.
+const WEBHOOKS: &str = "/webhooks/";
 
 /// A path without its base path and door prefix.
 pub(super) struct Place<'a> {
@@ -24,6 +29,10 @@ impl Door {
             Some(rest) if rest.starts_with("/api/v1/") => Place {
                 door: Door::Native,
                 path: rest,
+            },
+            _ if path.starts_with(WEBHOOKS) => Place {
+                door: Door::Webhook,
+                path,
             },
             _ => Place {
                 door: Door::Native,
@@ -50,6 +59,7 @@ impl Door {
                     (None, _) => bearer(headers),
                 }
             }
+            Door::Webhook => None,
         }
     }
 }

@@ -2,15 +2,17 @@
 //! May not know any particular endpoint. Promise: 404 and 405 (with `Allow`) are known from the table alone, and no request
 //! wanders through a chain of routes.
 
+use super::describe::Description;
 use super::door::Door;
 use super::guard::{Guard, guard};
 use super::problem::Problem;
-use super::visit::{MAX_PARAMETERS, MAX_SEGMENTS};
+use super::visit::{MAX_PARAMETERS, MAX_SEGMENTS, Visit};
 use crate::id::is_id;
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use warp::filters::BoxedFilter;
 use warp::http::Method;
 use warp::reply::Response;
@@ -37,7 +39,11 @@ pub struct Endpoint {
     pub pattern: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// What it takes and gives, for the OpenAPI document. A test sees to it that every endpoint has one.
+    pub description: Option<Description>,
     segments: Vec<&'static str>,
+    /// How many of the segments are no parameters.
+    literals: usize,
     route: BoxedFilter<(Response,)>,
 }
 
@@ -57,12 +63,15 @@ impl Endpoint {
             + Sync
             + 'static,
     {
+        let segments = segments(pattern);
         Endpoint {
             door,
             method,
             pattern,
             access,
-            segments: pattern.split('/').skip(1).collect(),
+            description: None,
+            literals: literals(&segments),
+            segments,
             route: build(guard(access)).map(answer).boxed(),
         }
     }
@@ -72,16 +81,57 @@ impl Endpoint {
     where
         F: Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static,
     {
-        let segments = pattern.split('/').skip(1).collect();
+        let segments = segments(pattern);
         let route = warp::any().and(build).boxed();
         Endpoint {
             door,
             method,
             pattern,
             access: Access::Open,
+            description: None,
+            literals: literals(&segments),
             segments,
             route,
         }
+    }
+
+    /// An endpoint that anybody may call, and whose handler finds out by itself whether to believe the request.
+    pub(super) fn unkeyed<H, F>(
+        door: Door,
+        method: Method,
+        pattern: &'static str,
+        handler: H,
+    ) -> Endpoint
+    where
+        H: Fn(Arc<Visit>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response, Problem>> + Send + 'static,
+    {
+        let segments = segments(pattern);
+        Endpoint {
+            door,
+            method,
+            pattern,
+            access: Access::Open,
+            description: None,
+            literals: literals(&segments),
+            segments,
+            route: warp::ext::get::<Arc<Visit>>()
+                .then(handler)
+                .map(answer)
+                .boxed(),
+        }
+    }
+
+    /// The endpoint with its description.
+    #[must_use]
+    pub fn described(mut self, description: Description) -> Endpoint {
+        self.description = Some(description);
+        self
+    }
+
+    /// The parts of its path, parameters written `:id`.
+    pub(super) fn segments(&self) -> &[&'static str] {
+        &self.segments
     }
 
     pub(super) fn route(&self) -> BoxedFilter<(Response,)> {
@@ -108,13 +158,15 @@ impl Endpoint {
         }
         Some(parameters)
     }
+}
 
-    fn literals(&self) -> usize {
-        self.segments
-            .iter()
-            .filter(|segment| !segment.starts_with(':'))
-            .count()
-    }
+fn segments(pattern: &'static str) -> Vec<&'static str> {
+    pattern.split('/').skip(1).collect()
+}
+
+fn literals(segments: &[&str]) -> usize {
+    let is_literal = |segment: &&&str| !segment.starts_with(':');
+    segments.iter().filter(is_literal).count()
 }
 
 /// A handler's problem travels to the one exit in the response's extensions.
@@ -175,13 +227,11 @@ pub(super) enum Match<'a> {
 impl Table {
     /// Of these endpoints.
     pub fn new(mut endpoints: Vec<Endpoint>) -> Table {
-        endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.literals()));
+        endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.literals));
         let mut by_word: HashMap<(Door, &'static str), Vec<usize>> = HashMap::new();
         for (index, endpoint) in endpoints.iter().enumerate() {
-            let word = endpoint
-                .segments
-                .get(2)
-                .or(endpoint.segments.get(1))
+            let word = word_at(&endpoint.segments, |segment| *segment == API)
+                .and_then(|at| endpoint.segments.get(at))
                 .copied()
                 .unwrap_or_default();
             by_word
@@ -204,10 +254,11 @@ impl Table {
             return Match::Nothing;
         };
         let segments = segments.get(..count).unwrap_or_default();
-        let Some(&(word_from, word_to)) = segments.get(2).or(segments.get(1)) else {
-            return Match::Nothing;
-        };
-        let Some(word) = path.get(usize::from(word_from)..usize::from(word_to)) else {
+        let text = |(from, to): (u16, u16)| path.get(usize::from(from)..usize::from(to));
+        let Some(word) = word_at(segments, |segment| text(*segment) == Some(API))
+            .and_then(|at| segments.get(at).copied())
+            .and_then(text)
+        else {
             return Match::Nothing;
         };
         let wanted = if *method == Method::HEAD {
@@ -216,6 +267,8 @@ impl Table {
             method
         };
         let mut allow = Methods::default();
+        // A path that is written out is that one alone, also for the methods that it lacks.
+        let mut nearest = None;
         for endpoint in self
             .by_word
             .get(&(door, word))
@@ -224,6 +277,9 @@ impl Table {
             .filter_map(|i| self.endpoints.get(*i))
         {
             if let Some(parameters) = endpoint.parameters(path, segments) {
+                if *nearest.get_or_insert(endpoint.literals) > endpoint.literals {
+                    break;
+                }
                 if endpoint.method == *wanted {
                     return Match::Found {
                         endpoint,
@@ -238,6 +294,19 @@ impl Table {
         } else {
             Match::OtherMethod(allow)
         }
+    }
+}
+
+/// Where most paths begin.
+const API: &str = "api";
+
+/// Which segment an endpoint is found by: what comes after `/api/v1/` or `/api/`, else the first.
+fn word_at<T>(segments: &[T], is_api: impl Fn(&T) -> bool) -> Option<usize> {
+    match segments {
+        [first, ..] if !is_api(first) => Some(0),
+        [_, _, _, ..] => Some(2),
+        [_, _] => Some(1),
+        _ => None,
     }
 }
 
@@ -327,5 +396,24 @@ mod tests {
             panic!("a known path");
         };
         assert_eq!(allow.list(), "GET, HEAD");
+    }
+
+    #[test]
+    fn a_path_that_is_written_out_has_its_own_methods_only() {
+        let open = |method, pattern| {
+            let build = warp::any().map(Response::default);
+            Endpoint::open(Door::Native, method, pattern, build)
+        };
+        let table = Table::new(vec![
+            open(Method::PATCH, "/api/v1/keys/:id"),
+            open(Method::GET, "/api/v1/keys/self"),
+        ]);
+        let asked = |path| match table.find(Door::Native, &Method::PATCH, path, 0) {
+            Match::Found { endpoint, .. } => endpoint.pattern.to_owned(),
+            Match::OtherMethod(allow) => allow.list(),
+            Match::Nothing => "nothing".to_owned(),
+        };
+        assert_eq!(asked("/api/v1/keys/self"), "GET, HEAD");
+        assert_eq!(asked("/api/v1/keys/other"), "/api/v1/keys/:id");
     }
 }

@@ -5,6 +5,7 @@ use super::door::Door;
 use super::native;
 use super::problem::Problem;
 use super::visit::Visit;
+use super::webhooks;
 use crate::auth::Refusal;
 use crate::model::limit::LimitState;
 use warp::http::{HeaderName, HeaderValue, header};
@@ -53,6 +54,7 @@ fn limit_state(visit: &Visit) -> Option<LimitState> {
 fn render(visit: &Visit, problem: &Problem) -> Response {
     match visit.door {
         Door::Native => native::render(problem, visit),
+        Door::Webhook => webhooks::render(problem, visit),
     }
 }
 
@@ -62,11 +64,12 @@ fn explain(visit: &Visit, problem: &Problem, headers: &mut warp::http::HeaderMap
         Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => {
             headers.insert(header::RETRY_AFTER, (*retry_after_s).into());
         }
-        Problem::Unauthorized(_) => {
+        Problem::Unauthorized(_) | Problem::Disbelieved => {
             let challenge = match visit.door {
                 Door::Native => {
                     HeaderValue::from_static("ApiKey realm=\"flowlatch\", header=\"x-api-key\"")
                 }
+                Door::Webhook => HeaderValue::from_static("Signature realm=\"flowlatch\""),
             };
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }

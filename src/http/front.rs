@@ -68,9 +68,13 @@ impl Front {
         let stranger = (!peer.control)
             .then(|| self.hosts.check(request.uri(), request.headers()).err())
             .flatten();
-        let origin = self.cors.origin(request.headers());
-        let preflight = self.cors.preflight(&request, origin.as_ref());
+        let mut origin = self.cors.origin(request.headers());
+        let mut preflight = self.cors.preflight(&request, origin.as_ref());
         let (mut visit, from) = self.visit(request, peer);
+        // Webhooks come from servers; a page has no business there.
+        if visit.door == Door::Webhook {
+            (origin, preflight) = (None, None);
+        }
         let found = match (stranger, preflight) {
             (Some(problem), _) => Found::Nothing(problem),
             (None, Some(response)) => Found::Preflight(response),

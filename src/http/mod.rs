@@ -5,6 +5,7 @@
 mod body;
 mod connection;
 mod cors;
+mod describe;
 mod door;
 mod endpoint;
 mod finish;
@@ -13,26 +14,33 @@ mod guard;
 mod health;
 mod host;
 mod native;
+mod openapi;
 mod problem;
 mod serve;
 mod tls;
 mod visit;
+mod webhooks;
 
+pub use describe::Description;
 pub use door::Door;
 pub use endpoint::{Access, Endpoint, Table};
 pub use front::Front;
 pub use host::Hosts;
+pub use openapi::{Rendered, document};
 pub use problem::Problem;
 pub use serve::{Listen, ServeOptions, serve};
 pub use tls::Tls;
 pub use visit::Peer;
+pub use webhooks::Ingestion;
 
 use crate::auth::Keyring;
 use crate::clock::Clock;
 use crate::engine::Engine;
+use crate::model::limit::Limit;
 use crate::store::Store;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use tokio::sync::watch;
 
@@ -55,6 +63,10 @@ pub struct Api {
     pub stopping: watch::Receiver<bool>,
     /// Numbers requests.
     pub requests: AtomicU64,
+    /// Bounds of what comes in without a key.
+    pub ingestion: Ingestion,
+    /// The OpenAPI document, made when it is first asked for.
+    pub openapi: OnceLock<Rendered>,
 }
 
 /// What the doors take from the configuration.
@@ -70,6 +82,14 @@ pub struct ApiOptions {
     pub sync_wait_ms: u64,
     /// How long it waits at most, in milliseconds.
     pub max_sync_wait_ms: u64,
+    /// The largest body of a webhook, in bytes.
+    pub max_webhook_bytes: usize,
+    /// Webhooks a minute and address.
+    pub limit_webhook: Limit,
+    /// The URL under which other services see the server, without a path; `None`: what they say in `Host`.
+    pub public_url: Option<String>,
+    /// What stands before every path: empty, or a slash and no slash at its end.
+    pub base_path: String,
 }
 
 /// Every endpoint of every door.
@@ -78,6 +98,8 @@ pub fn table() -> Table {
         native::endpoints()
             .into_iter()
             .chain(health::endpoints())
+            .chain(webhooks::endpoints())
+            .chain(openapi::endpoints())
             .collect(),
     )
 }

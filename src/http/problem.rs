@@ -3,7 +3,10 @@
 //! it happens and never kept here.
 
 use crate::auth::{KeyError, Refusal};
-use crate::engine::{EngineError, WorkflowProblem};
+use crate::engine::agents::AgentProblem;
+use crate::engine::connections::ConnectionError;
+use crate::engine::secrets::SecretError;
+use crate::engine::{EngineError, WebhookError, WorkflowProblem};
 use crate::model::limit::LimitState;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::store::StoreError;
@@ -13,6 +16,8 @@ use crate::store::StoreError;
 pub enum Problem {
     /// 401: nobody is let in.
     Unauthorized(Refusal),
+    /// 401: a webhook's signature is missing, wrong or old.
+    Disbelieved,
     /// 403: the key lacks these scopes.
     Forbidden(Vec<String>),
     /// 403: the key would hand on more than it holds.
@@ -37,6 +42,8 @@ pub enum Problem {
     Limited(LimitState),
     /// 429: the key has as many event streams open as it may.
     TooManyStreams(u32),
+    /// 502: a service that the answer needs did not do its part; why, in words.
+    Upstream(String),
     /// 503: nothing was written, and it may work again soon.
     Unavailable(String),
     /// 500: the log has the cause under the request's id.
@@ -82,6 +89,17 @@ impl From<KeyError> for Problem {
     }
 }
 
+impl From<AgentProblem> for Problem {
+    fn from(problem: AgentProblem) -> Problem {
+        match problem {
+            AgentProblem::Invalid(details) => Problem::Invalid("Invalid agent".to_owned(), details),
+            AgentProblem::NotFound => Problem::NotFound("agent"),
+            AgentProblem::Conflict(message) => Problem::Conflict(message),
+            AgentProblem::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<WorkflowProblem> for Problem {
     fn from(problem: WorkflowProblem) -> Problem {
         match problem {
@@ -95,12 +113,37 @@ impl From<WorkflowProblem> for Problem {
     }
 }
 
+impl From<ConnectionError> for Problem {
+    fn from(error: ConnectionError) -> Problem {
+        match error {
+            ConnectionError::Invalid(details) => Problem::Invalid(in_words(&details), details),
+            ConnectionError::NotFound => Problem::NotFound("connection"),
+            ConnectionError::Conflict(message) => Problem::Conflict(message),
+            ConnectionError::Store(error) => error.into(),
+            ConnectionError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
+impl From<SecretError> for Problem {
+    fn from(error: SecretError) -> Problem {
+        match error {
+            SecretError::Invalid(message) => Problem::invalid(message),
+            SecretError::NotFound => Problem::NotFound("secret"),
+            SecretError::Conflict(message) => Problem::Conflict(message),
+            SecretError::Store(error) => error.into(),
+            SecretError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Problem {
         match error {
-            EngineError::NotActive(_) | EngineError::OtherRequest | EngineError::Conflict(_) => {
-                Problem::Conflict(error.to_string())
-            }
+            EngineError::NotActive(_)
+            | EngineError::MissingSecrets(_)
+            | EngineError::OtherRequest
+            | EngineError::Conflict(_) => Problem::Conflict(error.to_string()),
             EngineError::BadInput(problems) => Problem::Invalid(
                 format!("The input does not fit: {}", in_words(&problems)),
                 problems,
@@ -112,6 +155,18 @@ impl From<EngineError> for Problem {
             }
             EngineError::Store(error) => error.into(),
             EngineError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Problem {
+        match error {
+            WebhookError::NotFound => Problem::NotFound("webhook"),
+            WebhookError::Disbelieved(_) => Problem::Disbelieved,
+            WebhookError::BadBody(message) => Problem::invalid(message),
+            WebhookError::Conflict(message) => Problem::Conflict(message),
+            WebhookError::Engine(error) => error.into(),
         }
     }
 }

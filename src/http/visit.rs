@@ -5,6 +5,7 @@ use super::door::Door;
 use super::problem::Problem;
 use super::{Api, RequestBody};
 use crate::auth::KeyEntry;
+use crate::engine::ChangedBy;
 use crate::id::{BadId, is_id};
 use crate::model::limit::LimitState;
 use std::net::IpAddr;
@@ -14,7 +15,7 @@ use warp::http::{HeaderMap, HeaderValue, Method, Uri};
 
 /// The most segments that a path of ours has, and of those the most that are parameters.
 pub(super) const MAX_SEGMENTS: usize = 9;
-pub(super) const MAX_PARAMETERS: usize = 2;
+pub(super) const MAX_PARAMETERS: usize = 3;
 
 /// Who is at the other end of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +83,8 @@ impl Visit {
         self.uri.query().unwrap_or_default()
     }
 
-    fn parameter(&self, index: usize) -> &str {
+    /// A path parameter by its place: an id by its form.
+    pub(super) fn parameter(&self, index: usize) -> &str {
         let (from, to) = self.parameters.get(index).copied().unwrap_or_default();
         self.uri
             .path()
@@ -107,6 +109,14 @@ impl Ctx {
     /// The key that was let in.
     pub fn key(&self) -> &Arc<KeyEntry> {
         &self.key
+    }
+
+    /// Who changes something, for the audit log.
+    pub fn changed_by(&self) -> ChangedBy {
+        ChangedBy {
+            actor: self.key.label().to_owned(),
+            address: self.address(),
+        }
     }
 
     /// From where the request came, for the audit log.

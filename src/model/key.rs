@@ -13,7 +13,7 @@ use crate::model::workflow::Reach;
 use serde::{Deserialize, Serialize};
 
 /// How a key's text is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyFormat {
     /// `wfk_` and 32 base62 characters.

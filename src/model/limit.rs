@@ -35,7 +35,7 @@ impl Category {
 }
 
 /// One limit: so many requests in any minute, or none at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(into = "Option<u32>", from = "Option<u32>")]
 pub enum Limit {
     /// At most this many in any 60 s.

@@ -2,7 +2,12 @@
 //! May not know: I/O, async, SQL, HTTP, or what time it is (a moment is always handed in).
 //! Promise: everything here is a function of its arguments, so every rule can be tested without a server.
 
+pub mod address_limit;
+pub mod agent;
 pub mod audit;
+pub mod connection;
+pub mod event;
+pub mod json;
 pub mod key;
 pub mod limit;
 pub mod page;
@@ -10,6 +15,8 @@ pub mod plan;
 pub mod run;
 pub mod schema_work;
 pub mod scope;
+pub mod secret;
+pub mod table;
 pub mod template;
 pub mod trigger;
 pub mod workflow;

@@ -9,7 +9,7 @@ use serde_json::{Value, value::RawValue};
 use std::sync::Arc;
 
 /// Where a run stands: pending → running → completed | failed | cancelled. The last three are final.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
     /// Accepted and recorded; nothing has been done yet.
@@ -62,7 +62,7 @@ impl RunStatus {
 }
 
 /// What started a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TriggerType {
     /// A request to the run endpoint, or a retry of such a run.
@@ -103,7 +103,7 @@ impl TriggerType {
 }
 
 /// Why a run failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunError {
     /// `STEP_ERROR`, `OUTPUT_INVALID`, …
@@ -179,7 +179,7 @@ pub struct RunFilter {
 }
 
 /// Why an attempt at a step failed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StepError {
     /// `HTTP_STATUS`, `TIMEOUT`, `CONNECTION`, `ADDRESS_REFUSED`, `TEMPLATE`, `CONFIG`, …

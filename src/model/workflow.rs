@@ -2,11 +2,13 @@
 //! May not know how a definition is compiled (see `plan`) or stored.
 
 use crate::id::WorkflowId;
+use crate::model::trigger::ScheduleStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Where a workflow stands: draft → active ⇄ paused → archived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WorkflowStatus {
     /// Can be edited, not run.
@@ -107,6 +109,8 @@ pub struct Workflow {
     pub definition_sequence: i64,
     /// The current definition.
     pub definition: Definition,
+    /// How an editor draws it: an object, as it was sent.
+    pub canvas: Option<Arc<Value>>,
     /// Milliseconds since the Unix epoch.
     pub created_at_ms: i64,
     /// Milliseconds since the Unix epoch.
@@ -128,6 +132,8 @@ pub struct WorkflowSummary {
     pub version: i64,
     /// The `trigger` of the current definition.
     pub trigger: Value,
+    /// Where its schedule stands, if it has one and was ever active.
+    pub schedule: Option<ScheduleStatus>,
     /// Milliseconds since the Unix epoch.
     pub created_at_ms: i64,
     /// Milliseconds since the Unix epoch.

@@ -88,6 +88,7 @@ pub(super) fn draft(name: &str, marker: i64) -> WorkflowDraft {
             format: DefinitionFormat::Steps,
             body: json!({ "trigger": { "type": "api" }, "marker": marker }),
         },
+        canvas: None,
     }
 }
 
@@ -122,6 +123,7 @@ pub(super) fn new_run(workflow: &Workflow, created_at_ms: i64) -> NewRun {
         input: raw_json(r#"{"a": 1}"#),
         created_at_ms,
         idempotency: None,
+        fire: None,
         first: None,
     }
 }

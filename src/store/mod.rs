@@ -4,11 +4,13 @@
 //! One thread writes (`writer`), a pool of connections reads (`readers`). Point reads are plain functions and may be called
 //! on an async worker; lists and scans are `async` and run on the blocking pool.
 
+mod agents;
 mod answers;
 mod audit;
 #[cfg(test)]
 mod audit_tests;
 mod column;
+mod connections;
 mod cursor;
 mod doctor;
 mod first_start;
@@ -30,9 +32,20 @@ mod run_list;
 mod runs;
 #[cfg(test)]
 mod runs_tests;
+mod schedules;
+#[cfg(test)]
+mod schedules_tests;
 mod schema;
+mod sealed;
+mod secrets;
 mod start;
+mod tables;
 mod triggers;
+mod webhook_events;
+mod webhook_list;
+mod webhook_routes;
+#[cfg(test)]
+mod webhook_tests;
 mod workflow_edit;
 mod workflow_list;
 mod workflows;
@@ -42,11 +55,20 @@ mod writer;
 #[cfg(test)]
 mod writer_tests;
 
+pub use agents::MAX_AGENTS;
 pub use answers::Answer;
+pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use first_start::FirstStart;
 pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use schedules::{DueSchedule, Fire};
+pub use sealed::{KeyState, inspect_key, undecryptable};
+pub use secrets::SealedSecret;
+pub use tables::{
+    Changed, RowChoice, RowQuery, RowTest, RowsFound, TableChange, TableFilter, TableWrite,
+};
+pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;

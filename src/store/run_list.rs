@@ -45,7 +45,8 @@ fn scope(connection: &Connection, filter: &RunFilter) -> Result<Option<Scope>, S
         .map(|(sequence, _)| Scope::Workflow(sequence)))
 }
 
-fn find_workflow(
+/// Row number and name of a workflow.
+pub(super) fn find_workflow(
     connection: &Connection,
     id: &WorkflowId,
 ) -> Result<Option<(i64, String)>, StoreError> {

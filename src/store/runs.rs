@@ -1,7 +1,7 @@
 //! Runs: what the engine hands over and gets back, and reading single runs. Starting one is in `start`, going on in
 //! `journal`, lists in `run_list`. May not know what events mean. Promise: a run's row and its journal change together.
 
-use super::{Store, StoreError, column};
+use super::{Fire, Store, StoreError, column};
 use crate::id::{RunId, WorkflowId};
 use crate::model::run::{Run, RunError, RunStatus, RunSummary, TriggerType};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -38,6 +38,8 @@ pub struct NewRun {
     pub created_at_ms: i64,
     /// The caller's idempotency key with a digest of the request.
     pub idempotency: Option<Idempotency>,
+    /// The time of a schedule that starts it, logged in the same commit.
+    pub fire: Option<Fire>,
     /// What is already known to have happened (a pure stretch), in the same commit.
     pub first: Option<Chunk>,
 }
@@ -64,6 +66,8 @@ pub enum Started {
     OtherRequest,
     /// The version has another definition by now (it was edited before anybody had used it), or is gone: nothing was written.
     VersionChanged,
+    /// The schedule does not fire at this time (any more), or has done so: nothing was written.
+    NotDue,
 }
 
 /// A piece of a journal, written as one row, and what it makes of the run's row.

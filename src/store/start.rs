@@ -1,7 +1,9 @@
 //! Starting a run: one job that looks at the idempotency key, pins the version and records the run with its first events.
 //! May not know what the events mean. Promise: one idempotency key, one run.
 
-use super::{Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs};
+use super::{
+    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs, schedules,
+};
 use crate::model::run::RunStatus;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -22,7 +24,8 @@ impl Store {
     }
 }
 
-fn start(connection: &Connection, run: &NewRun) -> Result<Started, StoreError> {
+/// Records a run in a job of its own or with what started it.
+pub(super) fn start(connection: &Connection, run: &NewRun) -> Result<Started, StoreError> {
     if let Some(idempotency) = &run.idempotency
         && let Some(known) = known_run(
             connection,
@@ -33,12 +36,20 @@ fn start(connection: &Connection, run: &NewRun) -> Result<Started, StoreError> {
     {
         return Ok(known);
     }
+    if let Some(fire) = &run.fire
+        && !schedules::is_due(connection, fire)?
+    {
+        return Ok(Started::NotDue);
+    }
     if !pin_version(connection, run)? {
         return Ok(Started::VersionChanged);
     }
     let sequence = insert(connection, run)?;
     if let Some(chunk) = &run.first {
         journal::insert_chunk(connection, sequence, chunk)?;
+    }
+    if let Some(fire) = &run.fire {
+        schedules::record(connection, fire, Some(&run.id))?;
     }
     if let Some(idempotency) = &run.idempotency {
         connection
@@ -87,9 +98,14 @@ fn known_run(
     }))
 }
 
-/// Marks the version as used: from now on it never changes. False when it has another definition, or is gone.
-fn pin_version(connection: &Connection, run: &NewRun) -> Result<bool, StoreError> {
-    let used: Option<bool> = connection
+/// Whether the version that the run wants to pin still has the run's definition.
+pub(super) fn may_start(connection: &Connection, run: &NewRun) -> Result<bool, StoreError> {
+    Ok(version_used(connection, run)?.is_some())
+}
+
+/// Whether a run has used the version; `None` when it has another definition, or is gone.
+fn version_used(connection: &Connection, run: &NewRun) -> Result<Option<bool>, StoreError> {
+    Ok(connection
         .prepare_cached(
             "SELECT used FROM workflow_version WHERE workflow = ?1 AND version = ?2 AND definition = ?3",
         )?
@@ -101,8 +117,12 @@ fn pin_version(connection: &Connection, run: &NewRun) -> Result<bool, StoreError
             ),
             |row| row.get(0),
         )
-        .optional()?;
-    match used {
+        .optional()?)
+}
+
+/// Marks the version as used: from now on it never changes. False when it has another definition, or is gone.
+fn pin_version(connection: &Connection, run: &NewRun) -> Result<bool, StoreError> {
+    match version_used(connection, run)? {
         Some(true) => {}
         Some(false) => {
             connection

@@ -1,15 +1,16 @@
 //! What a workflow's trigger needs on disk follows the workflow: written in the same job as every change of its status, its
 //! definition or its name. May not know who changes workflows, or why.
 
-use super::StoreError;
+use super::{StoreError, schedules, webhook_routes};
 use crate::model::workflow::Workflow;
 use rusqlite::Connection;
 
-/// Brings the rows of a workflow's trigger to what the workflow is now. Only an active workflow has any.
+/// Brings the rows of a workflow's trigger to what the workflow is now. Only an active workflow is served.
 pub(super) fn follow(
-    _connection: &Connection,
-    _workflow: &Workflow,
-    _now_ms: i64,
+    connection: &Connection,
+    workflow: &Workflow,
+    now_ms: i64,
 ) -> Result<(), StoreError> {
-    Ok(())
+    schedules::follow(connection, workflow, now_ms)?;
+    webhook_routes::follow(connection, workflow)
 }

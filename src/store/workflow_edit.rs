@@ -1,7 +1,7 @@
 //! Changes of workflows: edits, the life cycle, the purge. May not know what a definition means or who may change it.
 //! Promise: a version that a run has used never changes, and what was asked for on a false assumption changes nothing.
 
-use super::workflows::{find, forget_definition, insert_version, intern};
+use super::workflows::{find, forget_definition, insert_version, intern, write_canvas};
 use super::{Edit, Store, StoreError, WorkflowEdit, journal, triggers};
 use crate::id::WorkflowId;
 use crate::model::workflow::{Workflow, WorkflowStatus};
@@ -12,7 +12,8 @@ const PURGE_RUNS: i64 = 200;
 
 impl Store {
     /// Saves an edit: a new version when the current one is active or was used by a run, else in place.
-    /// An edit that changes neither name, description nor definition changes nothing.
+    /// An edit of the drawing alone makes no version; one that changes neither name, description, definition nor drawing
+    /// changes nothing.
     pub async fn edit_workflow(
         &self,
         id: WorkflowId,
@@ -89,29 +90,22 @@ fn save(
             "the workflow is `archived` and cannot be edited".into(),
         ));
     }
+    let is_drawn_anew = edit.draft.canvas != workflow.canvas;
+    if is_drawn_anew {
+        write_canvas(connection, workflow.sequence, edit.draft.canvas.as_deref())?;
+    }
     let definition_sequence = intern(connection, &edit.draft.definition)?;
     if definition_sequence == workflow.definition_sequence
         && edit.draft.name == workflow.name
         && edit.draft.description == workflow.description
     {
-        return Ok(Edit::Done(workflow));
+        return if is_drawn_anew {
+            drawn(connection, workflow, edit).map(Edit::Done)
+        } else {
+            Ok(Edit::Done(workflow))
+        };
     }
-    let version = if workflow.status == WorkflowStatus::Active
-        || is_used(connection, workflow.sequence, workflow.version)?
-    {
-        let version = workflow.version + 1;
-        insert_version(
-            connection,
-            workflow.sequence,
-            version,
-            definition_sequence,
-            edit,
-        )?;
-        version
-    } else {
-        replace_version(connection, &workflow, definition_sequence, edit)?;
-        workflow.version
-    };
+    let version = save_version(connection, &workflow, definition_sequence, edit)?;
     connection
         .prepare_cached(
             "UPDATE workflow SET name = ?2, description = ?3, version = ?4, updated_at_ms = ?5 WHERE sequence = ?1",
@@ -129,11 +123,46 @@ fn save(
         version,
         definition_sequence,
         definition: edit.draft.definition.clone(),
+        canvas: edit.draft.canvas.clone(),
         updated_at_ms: edit.now_ms,
         ..workflow
     };
     triggers::follow(connection, &workflow, edit.now_ms)?;
     Ok(Edit::Done(workflow))
+}
+
+/// A new version when the current one is active or was used by a run, else the current one in place: its number.
+fn save_version(
+    connection: &Connection,
+    workflow: &Workflow,
+    definition: i64,
+    edit: &WorkflowEdit,
+) -> Result<i64, StoreError> {
+    if workflow.status == WorkflowStatus::Active
+        || is_used(connection, workflow.sequence, workflow.version)?
+    {
+        let version = workflow.version + 1;
+        insert_version(connection, workflow.sequence, version, definition, edit)?;
+        return Ok(version);
+    }
+    replace_version(connection, workflow, definition, edit)?;
+    Ok(workflow.version)
+}
+
+/// A change of the drawing alone: no version, but another moment, so that caches and tags see it.
+fn drawn(
+    connection: &Connection,
+    workflow: Workflow,
+    edit: &WorkflowEdit,
+) -> Result<Workflow, StoreError> {
+    connection
+        .prepare_cached("UPDATE workflow SET updated_at_ms = ?2 WHERE sequence = ?1")?
+        .execute((workflow.sequence, edit.now_ms))?;
+    Ok(Workflow {
+        canvas: edit.draft.canvas.clone(),
+        updated_at_ms: edit.now_ms,
+        ..workflow
+    })
 }
 
 fn is_used(connection: &Connection, workflow: i64, version: i64) -> Result<bool, StoreError> {
@@ -210,7 +239,7 @@ pub(super) const RUNS_OF_WORKFLOW: &str =
 
 /// Removes some runs of the workflow, or, when there are none left, the workflow itself. Gives whether all is gone.
 fn purge_slice(connection: &Connection, id: &WorkflowId) -> Result<Edit<bool>, StoreError> {
-    let Some(workflow) = find(connection, id)? else {
+    let Some(mut workflow) = find(connection, id)? else {
         return Ok(Edit::NotFound);
     };
     let workflow_sequence = workflow.sequence;
@@ -230,6 +259,8 @@ fn purge_slice(connection: &Connection, id: &WorkflowId) -> Result<Edit<bool>, S
             WorkflowStatus::Archived,
             workflow.updated_at_ms,
         )?;
+        workflow.status = WorkflowStatus::Archived;
+        triggers::follow(connection, &workflow, workflow.updated_at_ms)?;
     }
     let runs: Vec<i64> = connection
         .prepare_cached(RUNS_OF_WORKFLOW)?

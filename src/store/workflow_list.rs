@@ -1,7 +1,7 @@
 //! Pages of workflows, newest first. May not know who asks. Promise: a page holds only what its reach covers, and rows that
 //! are added meanwhile neither repeat nor hide a row.
 
-use super::{Store, StoreError, column, cursor};
+use super::{Store, StoreError, column, cursor, schedules};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::workflow::{Reach, WorkflowFilter, WorkflowStatus, WorkflowSummary};
 use rusqlite::{Connection, Row};
@@ -21,11 +21,13 @@ impl Store {
 macro_rules! list_sql {
     ($index:literal, $narrowing:literal) => {
         concat!(
-            "SELECT w.id, w.name, w.description, w.status, w.version, d.trigger, w.created_at_ms, w.updated_at_ms
+            "SELECT w.id, w.name, w.description, w.status, w.version, d.trigger, w.created_at_ms, w.updated_at_ms,
+                s.workflow, s.next_fire_ms, s.last_run_at_ms, s.last_outcome
              FROM workflow w ",
             $index,
             " CROSS JOIN workflow_version v ON v.workflow = w.sequence AND v.version = w.version
              CROSS JOIN definition d ON d.sequence = v.definition
+             LEFT JOIN schedule s ON s.workflow = w.sequence
              WHERE w.sequence < ?1 AND ",
             $narrowing,
             " ORDER BY w.sequence DESC"
@@ -113,6 +115,10 @@ fn summary(row: &Row<'_>) -> Result<WorkflowSummary, StoreError> {
         status: column::word(row, 3, WorkflowStatus::parse)?,
         version: row.get(4)?,
         trigger: column::json(row, 5)?,
+        schedule: match row.get::<_, Option<i64>>(8)? {
+            Some(_) => Some(schedules::status(row, 9)?),
+            None => None,
+        },
         created_at_ms: row.get(6)?,
         updated_at_ms: row.get(7)?,
     })

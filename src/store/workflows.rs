@@ -7,6 +7,8 @@ use crate::model::workflow::{
     Definition, DefinitionFormat, Workflow, WorkflowStatus, WorkflowVersion,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
+use serde_json::Value;
+use std::sync::Arc;
 
 /// A new workflow, or the new state of an edited one.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub struct WorkflowDraft {
     pub description: Option<String>,
     /// What it does.
     pub definition: Definition,
+    /// How an editor draws it.
+    pub canvas: Option<Arc<Value>>,
 }
 
 /// An edit of a workflow.
@@ -102,10 +106,11 @@ impl Store {
 
 pub(super) const WORKFLOW: &str = "
     SELECT w.sequence, w.id, w.name, w.description, w.status, w.version, v.definition, w.created_at_ms,
-        w.updated_at_ms, d.format, d.body
+        w.updated_at_ms, d.format, d.body, c.state
     FROM workflow w
     CROSS JOIN workflow_version v ON v.workflow = w.sequence AND v.version = w.version
     CROSS JOIN definition d ON d.sequence = v.definition
+    LEFT JOIN workflow_canvas c ON c.workflow = w.sequence
     WHERE w.id = ?1";
 
 pub(super) const VERSIONS: &str = "
@@ -136,6 +141,7 @@ pub(super) fn find(
                 version: row.get(5)?,
                 definition_sequence: row.get(6)?,
                 definition: definition_columns(row, 9)?,
+                canvas: column::optional_json(row, 11)?.map(Arc::new),
                 created_at_ms: row.get(7)?,
                 updated_at_ms: row.get(8)?,
             })
@@ -196,6 +202,7 @@ pub(super) fn create(
         now_ms,
     };
     insert_version(connection, sequence, 1, definition_sequence, &edit)?;
+    write_canvas(connection, sequence, edit.draft.canvas.as_deref())?;
     Ok(Workflow {
         sequence,
         id,
@@ -205,9 +212,30 @@ pub(super) fn create(
         version: 1,
         definition_sequence,
         definition: edit.draft.definition,
+        canvas: edit.draft.canvas,
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
     })
+}
+
+/// Writes how a workflow is drawn, or that nobody has said it.
+pub(super) fn write_canvas(
+    connection: &Connection,
+    workflow: i64,
+    canvas: Option<&Value>,
+) -> Result<(), StoreError> {
+    match canvas {
+        None => connection
+            .prepare_cached("DELETE FROM workflow_canvas WHERE workflow = ?1")?
+            .execute([workflow])?,
+        Some(canvas) => connection
+            .prepare_cached(
+                "INSERT INTO workflow_canvas (workflow, state) VALUES (?1, ?2)
+                 ON CONFLICT (workflow) DO UPDATE SET state = excluded.state",
+            )?
+            .execute((workflow, column::to_json(canvas)?))?,
+    };
+    Ok(())
 }
 
 /// Adds a version row.

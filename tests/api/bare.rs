@@ -2,19 +2,25 @@
 
 use flowlatch::auth::{Keyring, KeyringOptions};
 use flowlatch::clock::Clock;
+use flowlatch::config::Config;
+use flowlatch::engine::llm::Llm;
+use flowlatch::engine::mail::Mailer;
 use flowlatch::engine::outbound::{Outbound, OutboundOptions};
-use flowlatch::engine::{Engine, EngineOptions, Workflows};
+use flowlatch::engine::script::ScriptOptions;
+use flowlatch::engine::{Engine, EngineOptions, Messengers, Workflows};
 use flowlatch::http::{
-    self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Listen, ServeOptions, Table, Tls,
+    self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Ingestion, Listen, ServeOptions, Table,
+    Tls,
 };
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
+use flowlatch::secret::MasterKey;
 use flowlatch::store::{Store, StoreOptions};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -94,29 +100,50 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         link_key: [7; 32],
         max_input_bytes: 1024,
         environment: BTreeMap::new(),
+        scripts: ScriptOptions {
+            program: None,
+            max_running: 1,
+            timeout_ms: 1000,
+            memory_bytes: 1 << 26,
+            max_result_bytes: 1024,
+        },
+        table_limits: Config::new("").table_limits(),
     };
     let outbound = outbound.expect("a client");
+    let messengers = Messengers {
+        mailer: Mailer::new(outbound.clone(), Vec::new(), 1000),
+        llm: Llm::new(&outbound, None, 1000).expect("no URL"),
+        llm_model: "none".to_owned(),
+    };
     let engine = Engine::new(
         store.clone(),
         clock.clone(),
         workflows,
         outbound,
+        MasterKey::generate().expect("randomness"),
+        messengers,
         engine_options,
     );
     let api = Api {
+        openapi: OnceLock::new(),
         keyring: keyring.await.expect("no keys"),
         engine,
         store,
         clock,
         options: ApiOptions {
+            base_path: String::new(),
             instance: "bare".to_owned(),
             max_body_bytes: 1024,
             body_timeout_ms: 1000,
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
+            max_webhook_bytes: 1024,
+            limit_webhook: Limit::Unlimited,
+            public_url: None,
         },
         stopping: watch::channel(false).1,
         requests: AtomicU64::new(0),
+        ingestion: Ingestion::default(),
     };
     endpoints.push(open("/api/health", Response::default));
     let table = Table::new(endpoints);

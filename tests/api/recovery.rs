@@ -1,6 +1,8 @@
 //! Runs over a stop and a start of the server, in one process: what waited waits on, what was under way is tried again or
 //! fails as its step says, and nothing is driven twice. Kills are in `tests/crash`.
 
+mod outcomes;
+
 use crate::events::Events;
 use crate::runs::{call, set, wait_ms, with};
 use crate::support::{Client, MONDAY_MS, TestServer};

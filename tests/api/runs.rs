@@ -11,6 +11,7 @@ mod loops;
 mod parallel;
 mod retries;
 mod retry;
+mod scripts;
 mod start;
 mod steps;
 mod versions;

@@ -3,6 +3,10 @@
 // Several test binaries include this file, and each uses a part of it.
 #![allow(dead_code)]
 
+// By its path, since this file is itself included by its path.
+#[path = "described.rs"]
+pub(crate) mod described;
+
 use flowlatch::app::{App, Options};
 use flowlatch::clock::Clock;
 use flowlatch::config::Config;
@@ -85,6 +89,7 @@ impl TestServer {
     ) -> TestServer {
         let mut config = Config::new(data);
         config.port = 0;
+        config.script_program = Some(env!("CARGO_BIN_EXE_flowlatch").into());
         configure(&mut config);
         let clock = options.clock.clone();
         let app = App::open(config, options).await.expect("the app opens");
@@ -237,11 +242,13 @@ impl Client {
 
     /// `Value::Null` sends no body.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Value) -> Answer {
-        let mut request = self.request(method, path);
+        let mut request = self.request(method.clone(), path);
         if !body.is_null() {
             request = request.json(&body);
         }
-        Answer::read(request.send().await.expect("an answer")).await
+        let answer = Answer::read(request.send().await.expect("an answer")).await;
+        described::check(&method, path, answer.status, &answer.text);
+        answer
     }
 
     /// A request with the key in its header, to be shaped further.

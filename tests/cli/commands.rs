@@ -25,7 +25,10 @@ fn subcommands(help: &str) -> Vec<String> {
 #[test]
 fn every_command_shows_an_example() {
     let all = subcommands(&help(&[]));
-    assert_eq!(all, ["serve", "keys", "workflows", "runs", "doctor"]);
+    assert_eq!(
+        all,
+        ["serve", "keys", "workflows", "runs", "rekey", "doctor"]
+    );
     let mut leaves = Vec::new();
     for group in &all {
         let inner = subcommands(&help(&[group]));
@@ -34,7 +37,7 @@ fn every_command_shows_an_example() {
         }
         leaves.extend(inner.into_iter().map(|name| vec![group.clone(), name]));
     }
-    assert_eq!(leaves.len(), 17, "{leaves:?}");
+    assert_eq!(leaves.len(), 18, "{leaves:?}");
     for words in leaves {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let text = help(&words);

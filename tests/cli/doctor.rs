@@ -49,6 +49,7 @@ fn a_good_folder_is_well_held_or_not() {
         "journal mode",
         "integrity",
         "audit chain",
+        "master key",
     ] {
         assert!(
             free.stdout.contains(&format!("ok  {check}")),

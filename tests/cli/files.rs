@@ -38,6 +38,7 @@ fn nobody_else_can_open_anything() {
         "flowlatch.db-shm",
         "flowlatch.db-wal",
         "lock",
+        "master.key",
         "server.json",
     ];
     assert_eq!(seen, expected);

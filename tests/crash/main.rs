@@ -3,16 +3,26 @@
 //!
 //! The server runs in a child process: this very binary, asked for the one test that is the server.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::needless_pass_by_value,
+    missing_docs
+)]
 
 mod cancel_and_retry;
 mod every_commit;
 mod examine;
 mod first_start;
+mod nested;
 mod queues;
+mod rekey;
+mod schedules;
 mod server;
 mod soak;
 #[path = "../api/support.rs"]
 mod support;
+mod tables;
 #[path = "../api/upstream.rs"]
 mod upstream;
+mod webhooks;

@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, watch};
 const MARK: &str = "CRASH_TEST_DATA";
 /// Says to the child where it stops before anybody can tell it.
 const FIRST_STOP: &str = "CRASH_TEST_FIRST_STOP";
+/// What a manual clock shows at the start, in milliseconds; without it the child has the machine's.
+const CLOCK: &str = "CRASH_TEST_CLOCK";
 /// How lines begin that are meant for the parent; the test harness prints lines too.
 const PREFIX: &str = "crash-test: ";
 /// How long the child may take for what must happen.
@@ -41,7 +43,7 @@ pub(crate) struct Server {
 /// Starts a server that stops before it listens, and kills it there. False when it listened first.
 pub(crate) async fn killed_while_starting(data: &Path, stop: Stop) -> bool {
     let first = format!("stop {} {}", stop.point_word(), stop.commit);
-    let mut server = Server::spawn(data, Some(&first));
+    let mut server = Server::spawn(data, None, Some(&first));
     let line = server.line().await;
     server.kill();
     line == "stopped"
@@ -59,7 +61,12 @@ impl Stop {
 impl Server {
     /// Starts a server on the folder. `key` gets the admin key if this is the folder's first start.
     pub(crate) async fn start(data: &Path, key: &mut String) -> Server {
-        let mut server = Server::spawn(data, None);
+        Server::start_at(data, key, None).await
+    }
+
+    /// With a clock that stands at `clock_ms` until it is moved.
+    pub(crate) async fn start_at(data: &Path, key: &mut String, clock_ms: Option<i64>) -> Server {
+        let mut server = Server::spawn(data, clock_ms, None);
         let ready = server.line().await;
         let mut words = ready.split(' ');
         assert_eq!(words.next(), Some("ready"));
@@ -71,8 +78,12 @@ impl Server {
         server
     }
 
-    fn spawn(data: &Path, first_stop: Option<&str>) -> Server {
-        let mut child = Command::new(std::env::current_exe().expect("this binary"))
+    fn spawn(data: &Path, clock_ms: Option<i64>, first_stop: Option<&str>) -> Server {
+        let mut command = Command::new(std::env::current_exe().expect("this binary"));
+        if let Some(clock_ms) = clock_ms {
+            command.env(CLOCK, clock_ms.to_string());
+        }
+        let mut child = command
             .args([
                 "server::child",
                 "--exact",
@@ -119,6 +130,11 @@ impl Server {
         assert_eq!(self.line().await, "told");
     }
 
+    /// Moves a manual clock.
+    pub(crate) fn advance(&mut self, by_ms: i64) {
+        writeln!(self.stdin, "advance {by_ms}").expect("the child reads");
+    }
+
     /// How many commits there were since it was told to count.
     pub(crate) async fn commits(&mut self) -> i64 {
         writeln!(self.stdin, "count").expect("the child reads");
@@ -148,6 +164,7 @@ impl Drop for Server {
 
 /// Counts commits down and stops for ever at the one that was named.
 struct Brake {
+    clock: Clock,
     before_left: AtomicI64,
     after_left: AtomicI64,
     commits: AtomicI64,
@@ -156,6 +173,7 @@ struct Brake {
 impl Brake {
     fn told(&self, words: &[&str]) {
         match words {
+            ["advance", by_ms] => self.clock.advance_ms(by_ms.parse().expect("a number")),
             ["count"] => say(&self.commits.load(Ordering::SeqCst).to_string()),
             words => {
                 self.set(words);
@@ -207,7 +225,12 @@ fn child() {
     let Some(data) = std::env::var_os(MARK).map(PathBuf::from) else {
         return;
     };
+    let clock = std::env::var(CLOCK).map_or_else(
+        |_| Clock::system(),
+        |shown| Clock::manual(shown.parse().expect("a number")),
+    );
     let brake = Arc::new(Brake {
+        clock: clock.clone(),
         before_left: AtomicI64::new(0),
         after_left: AtomicI64::new(0),
         commits: AtomicI64::new(0),
@@ -233,7 +256,7 @@ fn child() {
         config.limit_read = Limit::Unlimited;
         config.limit_execute = Limit::Unlimited;
         let options = Options {
-            clock: Clock::system(),
+            clock,
             commit_hook: Some(Arc::new(move |point| brake.at(point))),
         };
         let app = App::open(config, options).await.expect("the app opens");

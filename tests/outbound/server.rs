@@ -174,5 +174,6 @@ pub(crate) fn get(url: &str) -> OutboundRequest {
         body: None,
         timeout_ms: None,
         max_response_bytes: None,
+        confined: None,
     }
 }

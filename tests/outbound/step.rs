@@ -1,8 +1,19 @@
 //! The step `api.request`, through the registry as the engine calls it.
 
 use crate::server::{Asked, Reply, Server, outbound};
+use flowlatch::clock::Clock;
+use flowlatch::config::Config;
+use flowlatch::engine::Tables;
+use flowlatch::engine::agents::Agents;
+use flowlatch::engine::connections::Connections;
+use flowlatch::engine::llm::Llm;
+use flowlatch::engine::mail::Mailer;
+use flowlatch::engine::redact::Redactor;
+use flowlatch::engine::script::{ScriptOptions, Scripts};
 use flowlatch::engine::step::{Behaviour, Effects, find};
 use flowlatch::model::run::StepError;
+use flowlatch::secret::MasterKey;
+use flowlatch::store::{Store, StoreOptions};
 use serde_json::{Value, json};
 
 const NOW_MS: i64 = 1_705_312_800_000;
@@ -11,8 +22,32 @@ async fn call(config: Value) -> Result<Value, StepError> {
     let Behaviour::Effect(run) = find("api.request").expect("a step type").behaviour else {
         panic!("api.request has effects");
     };
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = StoreOptions {
+        readers: 1,
+        commit_hook: None,
+    };
+    let store = Store::open(&folder.path().join("test.db"), options).expect("a store");
+    let (clock, outbound) = (Clock::manual(NOW_MS), outbound(&["127.0.0.1"]));
+    let key = MasterKey::generate().expect("randomness");
+    let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
+    let llm = Llm::new(&outbound, None, 1_000).expect("no URL");
+    let limits = Config::new(folder.path()).table_limits();
+    let tables = Tables::new(store.clone(), clock.clone(), limits, 1024);
     let effects = Effects {
-        outbound: outbound(&["127.0.0.1"]),
+        mailer: Mailer::new(outbound.clone(), Vec::new(), 1_000),
+        agents: Agents::new(store, clock, llm, connections.clone(), String::new()),
+        connections,
+        redactor: Redactor::default(),
+        tables,
+        scripts: Scripts::new(ScriptOptions {
+            program: None,
+            max_running: 1,
+            timeout_ms: 1_000,
+            memory_bytes: 1 << 26,
+            max_result_bytes: 1_024,
+        }),
+        outbound,
         idempotency_key: "run_1:pay now[3]".into(),
         timeout_ms: None,
         now_ms: NOW_MS,

@@ -6,6 +6,8 @@ use flowlatch::http::{self, Access};
 use flowlatch::model::key::SECRET_SCANNER_PATTERNS;
 use flowlatch::model::limit::{Category, Limit};
 use flowlatch::model::scope::{Permission, all_words, parse_scope};
+use flowlatch::model::trigger::Trigger;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -83,8 +85,8 @@ fn the_scopes_that_open_something_come_first() {
         .map(|row| row[0].trim_matches('`'))
         .collect();
     assert_eq!(first, opening);
-    assert_eq!(opening.len(), 8);
-    assert!(section.contains("The first eight open everything"));
+    assert_eq!(opening.len(), 13);
+    assert!(section.contains("The first thirteen open everything"));
 }
 
 #[test]
@@ -206,4 +208,28 @@ fn every_command_is_named() {
         }
     }
     assert_eq!(table.len(), 1 + commands.len());
+}
+
+#[test]
+fn the_shown_schedule_is_one_and_its_fields_are_the_codes() {
+    let section = section("Schedules");
+    let (_, rest) = section.split_once("```json\n").expect("an example");
+    let (example, _) = rest.split_once("\n```").expect("its end");
+    let mut trigger: Value = serde_json::from_str(example).expect("JSON");
+    let mut found = Vec::new();
+    let read = Trigger::read(Some(&trigger), &mut found);
+    assert!(matches!(read, Some(Trigger::Schedule(_))), "{found:?}");
+    trigger["typo"] = Value::Bool(true);
+    Trigger::read(Some(&trigger), &mut found);
+    let table = rows(&section);
+    for row in table.iter().skip(1) {
+        let field = row[0].trim_matches('`');
+        assert!(
+            found[0].message.contains(field),
+            "the README names the field {field}"
+        );
+    }
+    // With `type`, which the table leaves out.
+    let (_, known) = found[0].message.split_once("there are: ").expect("a list");
+    assert_eq!(known.split(", ").count(), table.len());
 }

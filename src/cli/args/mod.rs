@@ -61,9 +61,22 @@ pub(in crate::cli) enum Command {
     /// Look at runs, cancel and retry them
     #[command(subcommand)]
     Runs(Runs),
-    /// Check the data folder: file modes, lock, SQLite version, integrity, schema, audit log
+    /// Encrypt all secrets with another master key, while no server runs
+    #[command(
+        after_help = "Without --new-key-stdin a random key is made and put into the data folder.\n\n\
+        Examples:\n  flowlatch rekey --data ./data\n  openssl rand -base64 32 | tee new.key | flowlatch rekey --new-key-stdin"
+    )]
+    Rekey {
+        /// Read the new key from stdin: 32 bytes as base64 or in hexadecimal
+        #[arg(long)]
+        new_key_stdin: bool,
+    },
+    /// Check the data folder: file modes, lock, SQLite, integrity, schema, audit log, key
     #[command(after_help = "Example:\n  flowlatch doctor --data ./data")]
     Doctor,
+    /// Run the scripts that stdin holds: what the server starts for the JavaScript of steps
+    #[command(hide = true)]
+    ScriptWorker,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,6 +4,8 @@
 
 use super::flights::{Flight, Landed};
 use super::{Execution, Halt};
+use crate::engine::redact::Redactor;
+use crate::engine::start_trigger::chosen_connection;
 use crate::engine::step::{self, Behaviour, Done, Effects};
 use crate::model::plan::{Activation, FrameId};
 use crate::model::run::{Event, RunStatus, StepError};
@@ -31,9 +33,10 @@ impl Execution {
             let message = format!("there is no step type `{}`", plan_node.step_type);
             return self.failed(step, attempt, StepError::fatal("INTERNAL", message));
         };
-        let config = match self.config_of(step, now_ms) {
+        let redactor = Redactor::default();
+        let config = match self.config_with_secrets(step, now_ms, &redactor) {
             Ok(config) => config,
-            Err(error) => return self.failed(step, attempt, error),
+            Err(error) => return self.failed(step, attempt, redactor.error(error)),
         };
         let noted = match step_type.behaviour {
             Behaviour::Pure(run) => guarded(|| run(&config)).map(|done| self.completed(step, done)),
@@ -55,16 +58,24 @@ impl Execution {
                 Err(error) => Err(error),
             },
             Behaviour::Compute(call) => {
-                let flight = flight(call, self.effects(step, now_ms), config);
-                self.flights.take_off(step, attempt, flight);
-                Ok(Ok(()))
+                let mut flight = flight(call, self.effects(step, now_ms, redactor), config);
+                // What is there at once shares the next commit, as what pure steps do.
+                match (&mut flight).now_or_never() {
+                    Some(result) => {
+                        result.map(|output| self.completed(step, Done { output, way: None }))
+                    }
+                    None => {
+                        self.flights.take_off(step, attempt, flight);
+                        Ok(Ok(()))
+                    }
+                }
             }
             Behaviour::Effect(call) => {
                 let started = self.note(&Event::StepStarted {
                     step: self.name_of(step),
                     attempt,
                 });
-                let flight = flight(call, self.effects(step, now_ms), config);
+                let flight = flight(call, self.effects(step, now_ms, redactor), config);
                 self.flights.will_depart(step, attempt, flight);
                 Ok(started)
             }
@@ -108,9 +119,16 @@ impl Execution {
         self.flights.keep(|step| state.is_open(plan, step));
     }
 
-    fn effects(&self, step: Activation, now_ms: i64) -> Effects {
+    fn effects(&self, step: Activation, now_ms: i64, redactor: Redactor) -> Effects {
+        let (choice, learning) = (chosen_connection(&self.run), redactor.clone());
         Effects {
             outbound: self.shared.outbound.clone(),
+            tables: self.shared.tables.clone(),
+            connections: self.shared.connections.for_attempt(choice, learning),
+            redactor,
+            scripts: self.shared.scripts.clone(),
+            mailer: self.shared.mailer.clone(),
+            agents: self.shared.agents.clone(),
             idempotency_key: format!("{}:{}", self.run.root_id, self.name_of(step)),
             timeout_ms: self.definition.plan.nodes[step.node].timeout_ms,
             now_ms,
@@ -121,7 +139,14 @@ impl Execution {
     pub(super) fn config_of(&self, step: Activation, now_ms: i64) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
         let loops = self.state.loops_around(plan, step.frame);
-        self.render(&plan.nodes[step.node].config, step.frame, &loops, now_ms)
+        let none = |_: &str| None;
+        self.render(
+            &plan.nodes[step.node].config,
+            step.frame,
+            &loops,
+            &none,
+            now_ms,
+        )
     }
 
     /// A template as the steps of a frame see it.
@@ -130,6 +155,7 @@ impl Execution {
         template: &Template,
         frame: FrameId,
         loops: &[LoopScope<'_>],
+        secret: &dyn Fn(&str) -> Option<String>,
         now_ms: i64,
     ) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
@@ -138,7 +164,7 @@ impl Execution {
             trigger: &self.trigger,
             loops,
             step_output: &|id| self.state.output_of(plan, frame, id),
-            secret: &|_| None,
+            secret,
             approval_url: &|id| {
                 let node = plan.index_of(id)?;
                 let name = self.state.name_of(plan, Activation { frame, node });
@@ -168,15 +194,22 @@ impl Execution {
     }
 }
 
-/// A step's own work, which keeps to its timeout itself. A panic in it fails the step.
+/// A step's own work, which keeps to its timeout itself. A panic in it fails the step. What it gives holds no secret that it
+/// has used.
 fn flight(
     call: for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>,
     effects: Effects,
     config: Value,
 ) -> Flight {
+    let redactor = effects.redactor.clone();
     let work = async move { call(&effects, config).await };
     let work = AssertUnwindSafe(work).catch_unwind();
-    Box::pin(async { work.await.unwrap_or_else(|_| Err(panicked())) })
+    Box::pin(async move {
+        match work.await.unwrap_or_else(|_| Err(panicked())) {
+            Ok(output) => Ok(redactor.value(output)),
+            Err(error) => Err(redactor.error(error)),
+        }
+    })
 }
 
 /// Runs a step's own code so that a panic in it fails the step and nothing else.

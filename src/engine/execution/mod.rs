@@ -8,6 +8,7 @@ mod child;
 mod flights;
 mod nested;
 mod recording;
+mod secrets;
 mod waiting;
 
 use super::logs::fold;

@@ -92,7 +92,7 @@ impl Execution {
         let mut loops = self.state.loops_around(plan, step.frame);
         loops.extend(self.state.loop_scope(plan, step, index));
         let frame = self.state.last_frame(plan, step);
-        let rendered = self.render(conditions, frame, &loops, now_ms)?;
+        let rendered = self.render(conditions, frame, &loops, &|_| None, now_ms)?;
         step::condition_holds(rendered.get(which).unwrap_or(&Value::Null)).map(Some)
     }
 

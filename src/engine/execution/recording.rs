@@ -114,7 +114,7 @@ impl Execution {
                 replayed: true,
             }),
             Ok(Started::OtherRequest) => Err(EngineError::OtherRequest),
-            Ok(Started::VersionChanged) => Err(EngineError::WorkflowChanged),
+            Ok(Started::VersionChanged | Started::NotDue) => Err(EngineError::WorkflowChanged),
             Err(error) => Err(error.into()),
         };
         self.telling.accepted(answer);

@@ -47,6 +47,8 @@ pub(super) struct Client {
     tls: rustls::ClientConfig,
     max_response_bytes: usize,
     timeout_ms: u64,
+    /// The setting that says `timeout_ms`.
+    timeout_setting: &'static str,
     /// One a port: a resolver is told only the name, and the policy needs the port.
     by_port: Mutex<HashMap<u16, reqwest::Client>>,
 }
@@ -60,11 +62,33 @@ impl Client {
         } = options;
         Ok(Client {
             policy: Arc::new(Policy::parse(&allow)?),
-            tls: tls_config()?,
+            tls: tls_config(&[])?,
             max_response_bytes,
             timeout_ms,
+            timeout_setting: "http_timeout_ms",
             by_port: Mutex::default(),
         })
+    }
+
+    /// A client of the same policy that may also call `allow`, and has a time limit of its own.
+    pub(super) fn for_use(
+        &self,
+        allow: &[String],
+        timeout_ms: u64,
+        timeout_setting: &'static str,
+    ) -> Result<Client, String> {
+        Ok(Client {
+            policy: Arc::new(self.policy.allowing(allow)?),
+            tls: self.tls.clone(),
+            max_response_bytes: self.max_response_bytes,
+            timeout_ms,
+            timeout_setting,
+            by_port: Mutex::default(),
+        })
+    }
+
+    pub(super) fn tls(&self) -> &rustls::ClientConfig {
+        &self.tls
     }
 
     pub(super) fn policy(&self) -> &Policy {
@@ -85,9 +109,9 @@ impl Client {
             .map_or(self.timeout_ms, |ms| ms.min(self.timeout_ms));
         let hop = first_hop(request).map_err(|message| StepError::fatal(CONFIG, message))?;
         let whose = if timeout_ms == self.timeout_ms {
-            " (setting `http_timeout_ms`)"
+            format!(" (setting `{}`)", self.timeout_setting)
         } else {
-            ""
+            String::new()
         };
         let late = format!(
             "{} {} took longer than {timeout_ms} ms{whose}",
@@ -189,14 +213,21 @@ impl Resolve for CheckedResolver {
     }
 }
 
-/// TLS with the roots of the public web; what the machine trusts otherwise does not count.
-fn tls_config() -> Result<rustls::ClientConfig, String> {
+/// TLS with the roots of the public web and `more` of them; what the machine trusts otherwise does not count.
+pub(super) fn tls_config(more: &[Vec<u8>]) -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
+    let mut roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    for certificate in more {
+        roots
+            .add(certificate.clone().into())
+            .map_err(|error| format!("a certificate cannot be a root: {error}"))?;
+    }
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS cannot be set up: {error}"))?
-        .with_root_certificates(rustls::RootCertStore { roots })
+        .with_root_certificates(roots)
         .with_no_client_auth())
 }
 
@@ -229,11 +260,13 @@ fn first_hop(request: OutboundRequest) -> Result<Hop, String> {
                 "the header `{header}` is written by the client; leave it out"
             ));
         }
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+        let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
             format!(
                 "the value of the header `{header}` holds a line break or another control character"
             )
         })?;
+        // Any of them may be a credential: no library below shows it.
+        value.set_sensitive(true);
         headers.append(header, value);
     }
     if bytes > MAX_REQUEST_HEADER_BYTES {
@@ -246,7 +279,21 @@ fn first_hop(request: OutboundRequest) -> Result<Hop, String> {
         url,
         headers,
         body: request.body.map(Into::into),
+        confined: request.confined.map(Arc::new),
     })
+}
+
+/// Whether a credential can be sent in this header; if not, a sentence that says why. Those that the client writes cannot be,
+/// and those that follow a redirect anywhere must not be.
+pub fn check_credential_header(name: &str) -> Result<(), String> {
+    let header = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| "it is not a name of a header".to_owned())?;
+    if OWN_HEADERS.contains(&header.as_str()) || redirect::is_harmless(&header) {
+        return Err(format!(
+            "the header `{header}` is no place for a credential"
+        ));
+    }
+    Ok(())
 }
 
 /// Reads the body, no further than `max_bytes`.

@@ -5,16 +5,23 @@
 //! - [`address`]: which addresses may be reached; pure but for the question whether an address is this machine's.
 //! - [`url`]: what callers need of URLs, so that nobody else parses them.
 //! - `client`: connections, redirects, the bounded answer.
+//! - `connect`: connections of other protocols, under the same policy.
+//! - [`status`]: what an answer that is no success means for another attempt.
 //!
 //! No proxy is taken from the environment, no cookie is kept, no body is decompressed.
 
 pub mod address;
 mod client;
+mod connect;
 mod redirect;
+pub mod status;
 pub mod url;
 
+use super::redact::Redactor;
+use crate::model::connection::BoundHost;
 use crate::model::run::StepError;
 use client::Client;
+pub use client::check_credential_header;
 use std::{fmt, sync::Arc};
 
 /// No connection was made on the first hop: nothing of the call reached the other side.
@@ -67,6 +74,17 @@ pub struct OutboundRequest {
     pub timeout_ms: Option<u64>,
     /// Smaller than the option's, in bytes.
     pub max_response_bytes: Option<usize>,
+    /// What of the call may reach only some hosts; `None` for nothing. A connection sets it when it authorizes the call.
+    pub confined: Option<Confined>,
+}
+
+/// Secrets in a call, and the hosts that may see them: no redirect takes them elsewhere.
+#[derive(Debug, Clone)]
+pub struct Confined {
+    /// Who may see them.
+    pub hosts: Vec<BoundHost>,
+    /// Finds them.
+    pub secrets: Redactor,
 }
 
 /// Shows where the call goes, not what it carries.
@@ -105,6 +123,18 @@ impl Outbound {
     /// Makes the client; a wrong entry of `allow` is an error that names it.
     pub fn new(options: OutboundOptions) -> Result<Outbound, String> {
         Ok(Outbound(Arc::new(Client::new(options)?)))
+    }
+
+    /// A client for one use: it may also call `allow` (entries as in the setting `outbound_allow`), and each call may take
+    /// `timeout_ms`, which the setting `timeout_setting` says. What [`Outbound::set_own_ports`] tells one, it tells both.
+    pub fn for_use(
+        &self,
+        allow: &[String],
+        timeout_ms: u64,
+        timeout_setting: &'static str,
+    ) -> Result<Outbound, String> {
+        let client = self.0.for_use(allow, timeout_ms, timeout_setting)?;
+        Ok(Outbound(Arc::new(client)))
     }
 
     /// Tells the client which ports the server listens on, so that it never calls itself.

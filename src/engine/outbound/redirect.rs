@@ -2,11 +2,12 @@
 //! May not know connections. Promise: what a call carries for one origin never goes to another.
 
 use super::url::{self, Url};
-use super::{MAX_URL_BYTES, REDIRECT};
+use super::{Confined, MAX_URL_BYTES, REDIRECT};
 use crate::model::run::StepError;
 use bytes::Bytes;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Method, StatusCode};
+use std::sync::Arc;
 
 /// The headers that may follow to another origin. A list of what stays, because any other header may hold a credential
 /// (`x-api-key`, `private-token`, …) and no list of those is ever complete.
@@ -31,6 +32,13 @@ pub(super) struct Hop {
     pub(super) headers: HeaderMap,
     /// With which body; clones share it.
     pub(super) body: Option<Bytes>,
+    /// What of it only some hosts may see.
+    pub(super) confined: Option<Arc<Confined>>,
+}
+
+/// Whether a header may follow to another origin.
+pub(super) fn is_harmless(name: &HeaderName) -> bool {
+    HARMLESS.contains(&name.as_str())
 }
 
 /// The request that follows `hop` when it was answered with `status` and `location`; `None` when that is no redirect.
@@ -62,12 +70,38 @@ pub(super) fn next(
     if next.url.origin() != hop.url.origin() {
         let names: Vec<_> = next.headers.keys().cloned().collect();
         for name in names {
-            if !HARMLESS.contains(&name.as_str()) {
+            if !is_harmless(&name) {
                 next.headers.remove(name);
             }
         }
     }
+    confine(hop, &next)?;
     Ok(Some(next))
+}
+
+/// Headers stay with their origin. A secret in the query is in the other side's hand: it may send it along in `location`, or
+/// keep it in a body that follows.
+fn confine(hop: &Hop, next: &Hop) -> Result<(), StepError> {
+    let Some(confined) = &next.confined else {
+        return Ok(());
+    };
+    let (host, port) = (
+        url::bare_host(&next.url),
+        next.url.port_or_known_default().unwrap_or_default(),
+    );
+    let may_see = confined.hosts.iter().any(|bound| bound.covers(host, port));
+    let body = next.body.as_deref().unwrap_or_default();
+    let secrets = &confined.secrets;
+    if may_see || !(secrets.finds(next.url.as_str().as_bytes()) || secrets.finds(body)) {
+        return Ok(());
+    }
+    Err(StepError::fatal(
+        REDIRECT,
+        format!(
+            "{} redirects to {host}:{port} with a credential that is not for that host",
+            url::shown_url(&hop.url)
+        ),
+    ))
 }
 
 fn target(from: &Url, location: &[u8]) -> Result<Url, StepError> {
@@ -118,6 +152,7 @@ mod tests {
                 })
                 .collect(),
             body: Some(Bytes::from_static(b"body")),
+            confined: None,
         }
     }
 

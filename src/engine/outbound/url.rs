@@ -45,8 +45,15 @@ pub fn check_text(text: &str) -> Result<(), String> {
 }
 
 /// The host of a URL as it is compared: lower case, IDNA as ASCII, IPv6 without brackets.
-pub(super) fn host_of(text: &str) -> Result<String, String> {
+pub(in crate::engine) fn host_of(text: &str) -> Result<String, String> {
     Ok(bare_host(&parse(text)?).to_owned())
+}
+
+/// `host:port` of a URL, as the setting `outbound_allow` takes it.
+pub(in crate::engine) fn authority(text: &str) -> Result<String, String> {
+    let url = parse(text)?;
+    let port = url.port_or_known_default().unwrap_or_default();
+    Ok(format!("{}:{port}", url.host_str().unwrap_or_default()))
 }
 
 /// The host of a parsed URL, IPv6 without brackets.
@@ -66,6 +73,28 @@ pub fn with_params(text: &str, params: &[(String, String)]) -> Result<String, St
     Ok(url.into())
 }
 
+/// `text` with the parameter `name` in its query once, with this value.
+pub fn with_param(text: &str, name: &str, value: &str) -> Result<String, StepError> {
+    let mut url = parse(text).map_err(|message| StepError::fatal(CONFIG, message))?;
+    let others: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(known, _)| known != name)
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(others)
+        .append_pair(name, value);
+    Ok(url.into())
+}
+
+/// Host (lower case, IDNA as ASCII, IPv6 without brackets) and port of a URL that can be called.
+pub fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let url = parse(text)?;
+    let port = url.port_or_known_default().unwrap_or_default();
+    Ok((bare_host(&url).to_owned(), port))
+}
+
 /// `pairs` as `application/x-www-form-urlencoded`.
 pub fn form_encoded(pairs: &[(String, String)]) -> String {
     // The query of a URL is encoded by the same rules as a form.
@@ -74,6 +103,26 @@ pub fn form_encoded(pairs: &[(String, String)]) -> String {
     };
     url.query_pairs_mut().extend_pairs(pairs);
     url.query().unwrap_or_default().to_owned()
+}
+
+/// `text` as a header's value: letters that cannot stand there as `%` and their code, always in the same way.
+pub fn header_text(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'%' => "%25".to_owned(),
+            b'!'..=b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+/// `message` without the path of the URL `secret`, for URLs that are secrets as a whole.
+pub fn without_path(message: &str, secret: &str) -> String {
+    let path = Url::parse(secret).map(|url| url.path().to_owned());
+    match path {
+        Ok(path) if path.len() > 1 => message.replace(&path, "/…"),
+        _ => message.to_owned(),
+    }
 }
 
 /// What may be shown of `text`: scheme, host, port and path.

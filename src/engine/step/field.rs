@@ -37,11 +37,13 @@ pub(super) fn fields(config: &Value) -> Result<&Fields, StepError> {
 /// Points out fields that are nearly one of `known`; other unknown fields are left alone, since clients add their own.
 pub(super) fn check_names(config: &Fields, known: &[&str], problems: &mut Problems<'_>) {
     for name in config.keys().filter(|name| !known.contains(&name.as_str())) {
-        let near = known.iter().find(|known| {
-            let most = if known.len() <= 4 { 1 } else { 2 };
-            strsim::osa_distance(&name.to_lowercase(), &known.to_lowercase()) <= most
-        });
-        if let Some(near) = near {
+        let word = name.to_lowercase();
+        let near = known
+            .iter()
+            .map(|known| (strsim::osa_distance(&word, &known.to_lowercase()), known))
+            .filter(|(distance, known)| *distance <= if known.len() <= 4 { 1 } else { 2 })
+            .min_by_key(|(distance, _)| *distance);
+        if let Some((_, near)) = near {
             problems.add(
                 name,
                 format!("`{name}` is not a known field; did you mean `{near}`?"),
@@ -189,4 +191,35 @@ pub(super) fn scalar_text(value: &Value) -> Option<String> {
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// Points out `name` when it is set to something that is no text.
+pub(super) fn check_text(config: &Fields, name: &str, problems: &mut Problems<'_>) {
+    if let Some(value) = present(config, name).filter(|value| !value.is_string()) {
+        problems.add(name, format!("{} is not a text", shown(value)));
+    }
+}
+
+/// The first of `names` that is set to a text which is not empty: how steps name their connection.
+pub(super) fn reference<'a>(config: &'a Fields, names: &[&str]) -> Option<&'a str> {
+    let texts = names.iter().filter_map(|name| config.get(*name)?.as_str());
+    texts.map(str::trim).find(|text| !text.is_empty())
+}
+
+/// What `check` says of `config`: places and sentences.
+#[cfg(test)]
+pub(super) fn problems_of(
+    check: fn(&Fields, &mut Problems<'_>),
+    config: &Value,
+) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut problems = Problems {
+        place: "config".into(),
+        found: &mut found,
+    };
+    if let Some(config) = config.as_object() {
+        check(config, &mut problems);
+    }
+    let told = |problem: crate::model::plan::DefinitionProblem| (problem.place, problem.message);
+    found.into_iter().map(told).collect()
 }

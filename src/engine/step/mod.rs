@@ -1,19 +1,31 @@
 //! The step types: one file a type, and the registry that lists them.
 //! May not know journals or plans beyond the shape of a step. Promise: a step type is added by one file and one line here.
 
+mod agent;
 mod api_request;
 pub(super) mod approval;
-mod condition;
+mod code;
+pub(super) mod condition;
+mod data_table;
+mod email;
 mod field;
+pub mod form;
 mod loop_step;
 mod parallel;
+mod slack;
 mod subworkflow;
 mod transform;
 pub mod wait;
 
 pub(super) use condition::condition_holds;
 
-use crate::engine::outbound::Outbound;
+use crate::engine::agents::Agents;
+use crate::engine::connections::Connections;
+use crate::engine::mail::Mailer;
+use crate::engine::outbound::{Outbound, OutboundRequest, OutboundResponse};
+use crate::engine::redact::Redactor;
+use crate::engine::script::Scripts;
+use crate::engine::tables::Tables;
 use crate::id::WorkflowId;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
@@ -21,12 +33,19 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// Every step type.
-const STEP_TYPES: [StepType; 8] = [
+const STEP_TYPES: [StepType; 15] = [
+    agent::STEP_TYPE,
     api_request::STEP_TYPE,
     approval::STEP_TYPE,
+    code::STEP_TYPE,
     condition::STEP_TYPE,
+    data_table::STEP_TYPE,
+    email::STEP_TYPE,
+    email::ACTION,
     loop_step::STEP_TYPE,
     parallel::STEP_TYPE,
+    slack::STEP_TYPE,
+    slack::ACTION,
     subworkflow::STEP_TYPE,
     transform::STEP_TYPE,
     wait::STEP_TYPE,
@@ -128,14 +147,37 @@ pub struct Done {
 
 /// What an attempt with effects may use.
 pub struct Effects {
-    /// The one HTTP client.
+    /// The one HTTP client; [`Effects::send`] calls it.
     pub outbound: Outbound,
+    /// The data tables.
+    pub tables: Tables,
+    /// Credentials of outside services.
+    pub connections: Connections,
+    /// Knows the secrets that the attempt has used. What a step gives goes through it anyway; a step that cuts or encodes what
+    /// it was answered asks it before.
+    pub redactor: Redactor,
+    /// The processes that run scripts.
+    pub scripts: Scripts,
+    /// What sends mail.
+    pub mailer: Mailer,
+    /// Stored agents, and asking models.
+    pub agents: Agents,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
     /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.
     pub timeout_ms: Option<u64>,
     /// When the attempt began, in milliseconds since the Unix epoch: a `Retry-After` that names a date counts from here.
     pub now_ms: i64,
+}
+
+impl Effects {
+    /// Makes a call. The answer and the error have no secret of this attempt in them.
+    pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, StepError> {
+        match self.outbound.send(request).await {
+            Ok(response) => Ok(self.redactor.response(response)),
+            Err(error) => Err(self.redactor.error(error)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -164,11 +206,18 @@ mod tests {
         assert_eq!(
             names,
             [
+                "agent",
                 "api.request",
                 "approval",
+                "code",
                 "condition",
+                "data_table",
+                "email",
+                "email.send",
                 "loop",
                 "parallel",
+                "slack",
+                "slack.send_message",
                 "subworkflow",
                 "transform",
                 "wait"

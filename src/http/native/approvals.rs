@@ -6,14 +6,17 @@ use super::{Answer, ok};
 use crate::clock::iso_utc;
 use crate::engine::{Pending, Reply};
 use crate::http::body::json;
+use crate::http::describe::{Word, about};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
+use crate::id::RunId;
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json as example};
 use warp::Filter as _;
 use warp::http::Method;
 
@@ -28,20 +31,37 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
             guard.then(list)
-        }),
+        })
+        .described(
+            about("Runs", "What a run asks now")
+                .says("Steps that wait for somebody: approvals, and attempts of which nobody knows how they ended.")
+                .path::<RunId>()
+                .gives::<Vec<PendingView<'_>>>(200),
+        ),
         Endpoint::new(Door::Native, Method::POST, ONE, execute, |guard| {
             json(guard).then(answer)
-        }),
+        })
+        .described(
+            about("Runs", "Answer a step that waits")
+                .says("200 means that the answer is recorded. One that comes before the step waits is kept.")
+                .path::<RunId>()
+                .path::<Word>()
+                .body::<AnswerBody>(example!({ "approved": true, "comment": "Looks right." }))
+                .gives::<AnsweredView<'_>>(200)
+                .may(409, "It was answered before, or the run has ended."),
+        ),
     ]
 }
 
 /// An answer to a step that waits.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(rename = "StepAnswer")]
 struct AnswerBody {
     /// Of an approval: yes or no. Of a step whose outcome is unknown: try again, or it has failed.
     approved: bool,
     /// In the answerer's own words.
+    #[schemars(length(max = 10_000))]
     comment: Option<String>,
     /// Which iteration is meant, where several wait: the step's name in the journal, as in `loop[17].approve`.
     step: Option<String>,
@@ -50,8 +70,9 @@ struct AnswerBody {
 }
 
 /// A step that waits for somebody.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "PendingStep")]
 struct PendingView<'a> {
     /// The step's id.
     step_id: &'a str,
@@ -62,14 +83,16 @@ struct PendingView<'a> {
     /// What is asked.
     request: &'a Value,
     /// When it is too late.
+    #[schemars(extend("format" = "date-time"))]
     waiting_until: Option<String>,
     /// The link that answers it once, without a key.
     url: Option<&'a str>,
 }
 
 /// What was recorded.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "AnsweredStep")]
 struct AnsweredView<'a> {
     /// The step's id.
     step_id: &'a str,

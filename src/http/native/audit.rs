@@ -3,6 +3,7 @@
 use super::{Answer, numbered, page, page_request};
 use crate::clock::iso_utc;
 use crate::http::body::query;
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::visit::Ctx;
@@ -11,6 +12,7 @@ use crate::model::limit::Category;
 use crate::model::page::Cursor;
 use crate::model::scope::Permission;
 use crate::model::workflow::Reach;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use warp::Filter as _;
@@ -18,35 +20,62 @@ use warp::http::Method;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let access = Access::Needs(Permission::AuditRead, Category::Read);
-    vec![Endpoint::new(
-        Door::Native,
-        Method::GET,
-        "/api/v1/audit",
-        access,
-        |guard| query(guard).then(list),
-    )]
+    vec![
+        Endpoint::new(
+            Door::Native,
+            Method::GET,
+            "/api/v1/audit",
+            access,
+            |guard| query(guard).then(list),
+        )
+        .described(
+            about("Audit", "Read the audit log")
+                .says("Newest first. Each row's `hash` covers the row before it.")
+                .query::<ListQuery>()
+                .lists::<AuditView>(),
+        ),
+    ]
 }
 
-#[derive(Deserialize)]
+/// Which rows to list.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ListQuery {
+    /// Only what this key did: its id.
     actor: Option<String>,
+    /// Only this action, like `key.create`.
     action: Option<String>,
+    /// Only with this result.
     result: Option<String>,
+    /// How many at most, default 50.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
+    /// `meta.cursor` of the page before.
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+/// One row of the audit log.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditRow")]
 struct AuditView {
+    /// Counts up.
     sequence: i64,
+    /// When.
+    #[schemars(extend("format" = "date-time"))]
     at: String,
+    /// Who: a key's id, or a word like `control`.
     actor: String,
+    /// What was done.
     action: String,
+    /// To whom.
     target: Option<String>,
+    /// From where; of folded refusals the network.
     address: Option<String>,
+    /// How it ended.
     result: String,
+    /// What else there is to know.
     detail: Value,
+    /// Covers this row and the hash of the row before it.
     hash: String,
 }
 

@@ -8,6 +8,7 @@ use crate::auth::{KeyEntry, MAX_STREAMS, StreamSeat};
 use crate::clock::iso_utc;
 use crate::engine::Subscription;
 use crate::http::Api;
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
@@ -37,19 +38,35 @@ const ENOUGH_BYTES: usize = 64 << 10;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let access = Access::Needs(Permission::RunsRead, Category::Read);
-    vec![Endpoint::new(
-        Door::Native,
-        Method::GET,
-        "/api/v1/runs/:id/events",
-        access,
-        |guard| guard.then(events),
-    )]
+    vec![
+        Endpoint::new(
+            Door::Native,
+            Method::GET,
+            "/api/v1/runs/:id/events",
+            access,
+            |guard| guard.then(events),
+        )
+        .described(
+            about("Runs", "Follow a run")
+                .says(
+                    "Server-sent events: the run's journal from its beginning, until the run ends.",
+                )
+                .path::<RunId>()
+                .heeds(
+                    "Last-Event-ID",
+                    "The `id` of the last event that the client has.",
+                    Some("^[0-9]{0,18}$"),
+                )
+                .gives_events(),
+        ),
+    ]
 }
 
 async fn events(ctx: Ctx) -> Answer {
     let run = reachable_run(&ctx)?;
     let from = match ctx.header("last-event-id")? {
-        None => 0,
+        // An empty one is none: so HTML has it.
+        None | Some("") => 0,
         Some(text) => text.trim().parse::<u64>().map(|last| last.saturating_add(1)).map_err(|_| {
             Problem::invalid("`Last-Event-ID` is not the id of an event of this stream; leave it out to start at 0.")
         })?,

@@ -1,20 +1,22 @@
 //! `/auth/api-keys`: list, create, read, change, rotate and revoke keys. A key's text stands in the answer that creates it
 //! (POST, rotate) and nowhere else.
 
+use super::key_view::{CreateBody, KeyView, ListQuery, RotateBody, UpdateBody, view};
 use super::{Answer, created, ok, page, page_request};
-use crate::auth::{KeyChange, KeyText, NewKey};
-use crate::clock::{iso_utc, parse_iso};
+use crate::auth::{KeyChange, NewKey};
+use crate::clock::parse_iso;
 use crate::http::body::{json, query};
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::{KeyId, WorkflowId};
-use crate::model::key::{KeyFormat, KeyRecord, KeySecret, Standing};
-use crate::model::limit::{Category, KeyLimits, Limit};
+use crate::model::key::KeyFormat;
+use crate::model::limit::{Category, KeyLimits};
 use crate::model::scope::Permission;
 use crate::model::workflow::Reach;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json as example;
 use warp::Filter as _;
 use warp::http::Method;
 
@@ -32,147 +34,57 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(door, Method::GET, KEYS, Needs(KeysView, Read), |guard| {
             query(guard).then(list)
-        }),
-        Endpoint::new(
-            door,
-            Method::POST,
-            KEYS,
-            Needs(KeysCreate, Write),
-            |guard| json(guard).then(create),
+        })
+        .described(
+            about("Keys", "List keys")
+                .says("Newest first, and only keys that hold no more than the calling one.")
+                .query::<ListQuery>()
+                .lists::<KeyView>(),
+        ),
+        Endpoint::new(door, Method::POST, KEYS, Needs(KeysCreate, Write), |guard| json(guard).then(create))
+        .described(
+            about("Keys", "Make a key")
+                .says("The answer is the only place where the key's text ever stands.")
+                .body::<CreateBody>(example!({
+                    "name": "orders", "scopes": ["workflows:execute", "runs:read"], "expiresInSeconds": 2_592_000
+                }))
+                .gives::<KeyView>(201),
         ),
         Endpoint::new(door, Method::GET, SELF, AnyKey(Read), |guard| {
             guard.then(own)
-        }),
+        })
+        .described(about("Keys", "Read the calling key").gives::<KeyView>(200).may(404, "The request came without a key of the list.")),
         Endpoint::new(door, Method::GET, ONE, Needs(KeysView, Read), |guard| {
             guard.then(get)
-        }),
-        Endpoint::new(
-            door,
-            Method::PATCH,
-            ONE,
-            Needs(KeysUpdate, Write),
-            |guard| json(guard).then(update),
+        })
+        .described(about("Keys", "Read a key").path::<KeyId>().gives::<KeyView>(200)),
+        Endpoint::new(door, Method::PATCH, ONE, Needs(KeysUpdate, Write), |guard| json(guard).then(update))
+        .described(
+            about("Keys", "Change a key")
+                .says("The change is in force for the very next request.")
+                .path::<KeyId>()
+                .body::<UpdateBody>(example!({ "name": "orders", "limits": { "execute": 50 } }))
+                .gives::<KeyView>(200)
+                .may(409, "The key is revoked or has expired."),
         ),
-        Endpoint::new(
-            door,
-            Method::DELETE,
-            ONE,
-            Needs(KeysDelete, Write),
-            |guard| guard.then(revoke),
+        Endpoint::new(door, Method::DELETE, ONE, Needs(KeysDelete, Write), |guard| guard.then(revoke))
+        .described(
+            about("Keys", "Revoke a key")
+                .says("It stays in the list as `revoked` for 90 days. Its event streams end, its runs do not.")
+                .path::<KeyId>()
+                .gives::<KeyView>(200)
+                .may(409, "The key is revoked already."),
         ),
-        Endpoint::new(
-            door,
-            Method::POST,
-            ROTATE,
-            Needs(KeysUpdate, Write),
-            |guard| json(guard).then(rotate),
+        Endpoint::new(door, Method::POST, ROTATE, Needs(KeysUpdate, Write), |guard| json(guard).then(rotate))
+        .described(
+            about("Keys", "Give a key a new text")
+                .says("The new text takes over when it is first used; the old one then works for `graceSeconds`.")
+                .path::<KeyId>()
+                .body::<RotateBody>(example!({ "graceSeconds": 3_600 }))
+                .gives::<KeyView>(200)
+                .may(409, "The key is revoked or has expired."),
         ),
     ]
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    limit: Option<u32>,
-    cursor: Option<String>,
-}
-
-/// `{"read":100,"write":null}`: absent leaves a limit as it is, `null` takes it away.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct LimitsBody {
-    #[serde(default, deserialize_with = "sent")]
-    read: Option<Option<u32>>,
-    #[serde(default, deserialize_with = "sent")]
-    write: Option<Option<u32>>,
-    #[serde(default, deserialize_with = "sent")]
-    execute: Option<Option<u32>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CreateBody {
-    name: String,
-    scopes: Vec<String>,
-    format: Option<KeyFormat>,
-    expires_at: Option<String>,
-    expires_in_seconds: Option<i64>,
-    workflow_id: Option<WorkflowId>,
-    workflow_prefix: Option<String>,
-    limits: Option<LimitsBody>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct UpdateBody {
-    name: Option<String>,
-    scopes: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "sent")]
-    expires_at: Option<Option<String>>,
-    limits: Option<LimitsBody>,
-    disabled: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct RotateBody {
-    grace_seconds: Option<u32>,
-}
-
-/// Tells a field that was sent as `null` from one that was not sent.
-fn sent<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct KeyView {
-    id: KeyId,
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    key_prefix: String,
-    format: KeyFormat,
-    scopes: Vec<String>,
-    status: &'static str,
-    workflow_id: Option<WorkflowId>,
-    workflow_prefix: Option<String>,
-    limits: LimitsView,
-    expires_at: Option<String>,
-    created_at: String,
-    updated_at: String,
-    created_by: String,
-    last_used_at: Option<String>,
-    last_used_from: Option<String>,
-    revoked_at: Option<String>,
-    pending: Option<PendingView>,
-    former: Option<FormerView>,
-}
-
-/// The limits in force a minute; `null` is no limit.
-#[derive(Serialize)]
-struct LimitsView {
-    read: Limit,
-    write: Limit,
-    execute: Limit,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PendingView {
-    key_prefix: String,
-    created_at: String,
-    lapses_at: Option<String>,
-    grace_seconds: u32,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct FormerView {
-    key_prefix: String,
-    valid_until: Option<String>,
 }
 
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
@@ -283,16 +195,6 @@ async fn revoke(ctx: Ctx) -> Answer {
     ok(&view(&ctx, &record, None))
 }
 
-impl LimitsBody {
-    fn over(self, now: KeyLimits) -> KeyLimits {
-        KeyLimits {
-            read: self.read.map(Limit::from).or(now.read),
-            write: self.write.map(Limit::from).or(now.write),
-            execute: self.execute.map(Limit::from).or(now.execute),
-        }
-    }
-}
-
 fn moment(text: &str) -> Result<i64, Problem> {
     parse_iso(text).ok_or_else(|| {
         let shown: String = text.chars().take(40).collect();
@@ -330,57 +232,5 @@ fn reach(
                 )))
             }
         }
-    }
-}
-
-fn view(ctx: &Ctx, record: &KeyRecord, text: Option<&KeyText>) -> KeyView {
-    let [read, write, execute] = ctx.api().keyring.limits_of(record);
-    let shown = |secret: &KeySecret| format!("{}{}", record.format.prefix(), secret.public_id);
-    let (workflow_id, workflow_prefix) = match &record.reach {
-        Reach::All => (None, None),
-        Reach::Workflow(id) => (Some(id.clone()), None),
-        Reach::Prefix(prefix) => (None, Some(prefix.clone())),
-    };
-    KeyView {
-        id: record.id.clone(),
-        name: record.name.clone(),
-        key: text.map(|text| text.reveal().to_owned()),
-        key_prefix: shown(&record.current),
-        format: record.format,
-        scopes: record.scopes.clone(),
-        status: status(record, ctx.api().clock.now_ms()),
-        workflow_id,
-        workflow_prefix,
-        limits: LimitsView {
-            read,
-            write,
-            execute,
-        },
-        expires_at: record.expires_at_ms.map(iso_utc),
-        created_at: iso_utc(record.created_at_ms),
-        updated_at: iso_utc(record.updated_at_ms),
-        created_by: record.created_by.clone(),
-        last_used_at: record.last_use.as_ref().map(|used| iso_utc(used.at_ms)),
-        last_used_from: record.last_use.as_ref().map(|used| used.address.clone()),
-        revoked_at: record.revoked_at_ms.map(iso_utc),
-        pending: record.pending.as_ref().map(|pending| PendingView {
-            key_prefix: shown(&pending.secret),
-            created_at: iso_utc(pending.secret.created_at_ms),
-            lapses_at: pending.secret.valid_until_ms.map(iso_utc),
-            grace_seconds: pending.grace_seconds,
-        }),
-        former: record.former.as_ref().map(|former| FormerView {
-            key_prefix: shown(former),
-            valid_until: former.valid_until_ms.map(iso_utc),
-        }),
-    }
-}
-
-fn status(record: &KeyRecord, now_ms: i64) -> &'static str {
-    match record.standing(now_ms) {
-        Standing::InForce => "active",
-        Standing::Revoked => "revoked",
-        Standing::Expired => "expired",
-        Standing::Disabled => "disabled",
     }
 }

@@ -1,24 +1,38 @@
 //! The native door, the Workflows API: `{"success":true,"data":…}` and `{"success":false,"error":{"code","message"}}`.
 //! May not know other doors. Promise: every answer is in this envelope, dates are ISO 8601 UTC, names are camelCase.
 
+mod agents;
 mod approvals;
 mod audit;
+mod blocks;
+mod canvas;
+mod connections;
 mod events;
+mod firings;
+mod key_view;
 mod keys;
 mod refusal;
 mod retention;
+mod rows;
+mod run_view;
 mod runs;
+mod secrets;
+mod tables;
+mod templates;
 mod versions;
+mod webhook_events;
 mod workflow_body;
+mod workflow_view;
 mod workflows;
 
-pub(super) use refusal::render;
+pub(super) use refusal::{ErrorEnvelope, message, native_word, render, status_and_code};
 
 use super::endpoint::Endpoint;
 use super::front::json_type;
 use super::problem::Problem;
 use crate::model::page::{Cursor, DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT, PageRequest};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 use warp::http::{StatusCode, header};
 use warp::reply::Response;
@@ -29,13 +43,23 @@ type Answer = Result<Response, Problem>;
 /// Every endpoint of the native door.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     [
+        agents::endpoints(),
         approvals::endpoints(),
         audit::endpoints(),
+        connections::endpoints(),
+        blocks::endpoints(),
+        canvas::endpoints(),
         events::endpoints(),
+        firings::endpoints(),
         keys::endpoints(),
         retention::endpoints(),
+        rows::endpoints(),
         runs::endpoints(),
+        secrets::endpoints(),
+        tables::endpoints(),
+        templates::endpoints(),
         versions::endpoints(),
+        webhook_events::endpoints(),
         workflows::endpoints(),
     ]
     .into_iter()
@@ -52,11 +76,14 @@ struct Envelope<T> {
 }
 
 /// What a list says of its next page.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Meta {
+#[schemars(rename = "PageMeta")]
+pub(super) struct Meta {
+    /// Where the next page starts: send it as `cursor`. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
+    /// Whether there is a next page.
     has_more: bool,
 }
 

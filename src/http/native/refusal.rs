@@ -2,11 +2,13 @@
 
 use super::json;
 use crate::auth::Refusal;
+use crate::http::door::Door;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
 use crate::model::limit::LimitState;
 use crate::model::plan::DefinitionProblem;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -39,7 +41,7 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
         _ => {}
     }
     // What is built of texts alone always becomes JSON.
-    let body = serde_json::to_vec(&Envelope {
+    let body = serde_json::to_vec(&ErrorEnvelope {
         success: false,
         error,
     })
@@ -47,22 +49,32 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
     json(status, body.into())
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
+/// Why a request was refused or failed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Refusal")]
+pub(in crate::http) struct ErrorEnvelope<'a> {
+    /// Always `false`.
     success: bool,
+    /// What is wrong, and what helps to mend it.
     error: ErrorView<'a>,
 }
 
 /// What is told of a problem: always a code and a sentence, and what helps to mend it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RefusalError")]
 struct ErrorView<'a> {
+    /// One word for programs.
     code: &'static str,
+    /// One sentence for people.
     message: String,
+    /// Of a 403: the scopes that the key lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<Vec<&'a str>>,
+    /// Of a 400: every mistake with its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<&'a [DefinitionProblem]>,
+    /// Of a 500: what the server's log names the request by.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
 }
@@ -90,19 +102,21 @@ fn prebuilt(refusal: Refusal) -> Option<&'static str> {
 }
 
 /// The native vocabulary has one word for creating, updating and deleting keys.
-fn native_word(word: &str) -> &str {
+pub(in crate::http) fn native_word(word: &str) -> &str {
     match word {
         "apikeys:create" | "apikeys:update" | "apikeys:delete" => "keys:write",
         word => word,
     }
 }
 
-fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
+pub(in crate::http) fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
     match problem {
         Problem::Unauthorized(Refusal::Throttled { .. })
         | Problem::Limited(_)
         | Problem::TooManyStreams(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
-        Problem::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        Problem::Unauthorized(_) | Problem::Disbelieved => {
+            (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
+        }
         Problem::Forbidden(_) | Problem::NotHeld(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
         Problem::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Problem::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
@@ -114,12 +128,13 @@ fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
         }
         Problem::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
         Problem::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "MISDIRECTED_REQUEST"),
+        Problem::Upstream(_) => (StatusCode::BAD_GATEWAY, "UPSTREAM_ERROR"),
         Problem::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
         Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     }
 }
 
-fn message(problem: &Problem, visit: &Visit) -> String {
+pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
     let fixed = match problem {
         Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => {
             return format!(
@@ -132,6 +147,7 @@ fn message(problem: &Problem, visit: &Visit) -> String {
             );
         }
         Problem::Unauthorized(_) => "Invalid or missing API key",
+        Problem::Disbelieved => "The signature is missing or wrong, or its time is too far off.",
         Problem::Forbidden(_) => "Insufficient permissions for this operation",
         Problem::NotFound("path") => "There is no such path; the README lists the API's paths.",
         Problem::NotFound(what) => {
@@ -144,11 +160,14 @@ fn message(problem: &Problem, visit: &Visit) -> String {
         Problem::NotHeld(message)
         | Problem::Conflict(message)
         | Problem::Invalid(message, _)
+        | Problem::Upstream(message)
         | Problem::Unavailable(message) => message,
         Problem::TooLarge(max_bytes) => {
-            return format!(
-                "The body is larger than {max_bytes} bytes (setting `max_body_bytes`)."
-            );
+            let setting = match visit.door {
+                Door::Native => "max_body_bytes",
+                Door::Webhook => "max_webhook_bytes",
+            };
+            return format!("The body is larger than {max_bytes} bytes (setting `{setting}`).");
         }
         Problem::UnsupportedMediaType => "Send JSON, with `Content-Type: application/json`.",
         Problem::BodyTimeout => "The body took too long to arrive (setting `body_timeout_ms`).",

@@ -2,6 +2,7 @@
 
 use super::{Answer, ok};
 use crate::engine::{Retention, Swept};
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
@@ -9,6 +10,7 @@ use crate::http::visit::Ctx;
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use crate::model::workflow::Reach;
+use schemars::JsonSchema;
 use serde::Serialize;
 use warp::Filter as _;
 use warp::http::Method;
@@ -23,6 +25,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/api/v1/retention",
             look,
             |guard| guard.then(would_go),
+        )
+        .described(
+            about("Server", "What is kept, and what would go")
+                .gives::<RetentionView>(200)
+                .may(404, "The key is bound to workflows."),
         ),
         Endpoint::new(
             Door::Native,
@@ -30,13 +37,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/api/v1/retention/prune",
             prune,
             |guard| guard.then(pruned),
+        )
+        .described(
+            about("Server", "Remove now what is not kept")
+                .gives::<RetentionView>(200)
+                .may(404, "The key is bound to workflows."),
         ),
     ]
 }
 
 /// What is kept, what would go or went, and how large the database is.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Retention")]
 struct RetentionView {
     /// The server's own limits; workflows may have others in `settings.retention`.
     keep: KeepView,
@@ -49,8 +62,9 @@ struct RetentionView {
 }
 
 /// What is kept; `null` is no limit.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RetentionLimits")]
 struct KeepView {
     /// Finished runs of so many days.
     max_age_days: Option<u64>,
@@ -63,8 +77,9 @@ struct KeepView {
 }
 
 /// How large the database is, in bytes.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "DatabaseSpace")]
 struct SpaceView {
     /// The size of its file.
     bytes: u64,

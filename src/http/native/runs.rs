@@ -1,20 +1,24 @@
 //! Runs: start, list, read, logs, cancel, retry.
 
+use super::run_view::{
+    ListQuery, LogView, Mode, RunView, StartBody, StartedView, SummaryView, log_view, started_view,
+    summary, view,
+};
 use super::workflows::reachable;
 use super::{Answer, ok, page, page_request, respond};
-use crate::clock::iso_utc;
-use crate::engine::{Accepted, RunRequest, StartTrigger, StepLog, Wait};
+use crate::engine::{Accepted, RunRequest, StartTrigger, Wait};
 use crate::http::body::{json, query};
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
-use crate::id::{RunId, WorkflowId};
+use crate::id::{ConnectionId, RunId, WorkflowId};
 use crate::model::limit::Category;
-use crate::model::run::{Run, RunError, RunFilter, RunStatus, RunSummary, StepError, TriggerType};
+use crate::model::run::{Run, RunFilter};
 use crate::model::scope::Permission;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use crate::model::workflow::Reach;
+use serde_json::json as example;
 use serde_json::value::RawValue;
 use warp::Filter as _;
 use warp::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -26,135 +30,64 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     const START: &str = "/api/v1/workflows/:id/run";
     const LIST: &str = "/api/v1/runs";
     const ONE: &str = "/api/v1/runs/:id";
+    const LOGS: &str = "/api/v1/runs/:id/logs";
+    const CANCEL: &str = "/api/v1/runs/:id/cancel";
+    const RETRY: &str = "/api/v1/runs/:id/retry";
     let read = Access::Needs(Permission::RunsRead, Category::Read);
     let execute = Access::Needs(Permission::WorkflowsExecute, Category::Execute);
     vec![
         Endpoint::new(Door::Native, Method::POST, START, execute, |guard| {
             json(guard).then(start)
-        }),
+        })
+        .described(
+            about("Runs", "Start a run")
+                .says("With `mode: sync` the answer waits for the end; 202 says that it was not awaited.")
+                .path::<WorkflowId>()
+                .heeds("Idempotency-Key", "As `idempotencyKey` in the body.", Some("^[!-~]{1,255}$"))
+                .body::<StartBody>(example!({ "input": { "name": "Ada" }, "mode": "sync" }))
+                .gives::<StartedView<'_>>(200)
+                .gives::<StartedView<'_>>(202)
+                .with_header("Idempotency-Replayed", "`true`: the run was there already.")
+                .may(409, "The workflow is not active, or the idempotency key was used with another request."),
+        ),
         Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
             query(guard).then(list)
-        }),
+        })
+        .described(
+            about("Runs", "List runs").says("Newest first.").query::<ListQuery>().lists::<SummaryView<'_>>(),
+        ),
         Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
             guard.then(get)
-        }),
-        Endpoint::new(
-            Door::Native,
-            Method::GET,
-            "/api/v1/runs/:id/logs",
-            read,
-            |guard| guard.then(logs),
+        })
+        .described(about("Runs", "Read a run").path::<RunId>().gives::<RunView<'_>>(200)),
+        Endpoint::new(Door::Native, Method::GET, LOGS, read, |guard| guard.then(logs)).described(
+            about("Runs", "What became of each step")
+                .path::<RunId>()
+                .gives::<Vec<LogView<'_>>>(200),
         ),
-        Endpoint::new(
-            Door::Native,
-            Method::POST,
-            "/api/v1/runs/:id/cancel",
-            execute,
-            |guard| guard.then(cancel),
+        Endpoint::new(Door::Native, Method::POST, CANCEL, execute, |guard| guard.then(cancel)).described(
+            about("Runs", "Cancel a run")
+                .path::<RunId>()
+                .gives::<RunView<'_>>(200)
+                .may(409, "The run has ended."),
         ),
-        Endpoint::new(
-            Door::Native,
-            Method::POST,
-            "/api/v1/runs/:id/retry",
-            execute,
-            |guard| guard.then(retry),
+        Endpoint::new(Door::Native, Method::POST, RETRY, execute, |guard| guard.then(retry)).described(
+            about("Runs", "Retry a run")
+                .says("A new run with the same version and input, in which what was finished is not done again.")
+                .path::<RunId>()
+                .gives::<StartedView<'_>>(200)
+                .gives::<StartedView<'_>>(202)
+                .may(409, "The run has not failed, or its workflow is not active."),
         ),
     ]
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Mode {
-    Sync,
-    Async,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct StartBody {
-    input: Option<Box<RawValue>>,
-    idempotency_key: Option<String>,
-    mode: Option<Mode>,
-    max_execution_time_ms: Option<u64>,
-    connection_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ListQuery {
-    workflow_id: Option<WorkflowId>,
-    status: Option<RunStatus>,
-    limit: Option<u32>,
-    cursor: Option<String>,
-}
-
-/// What starting a run answers. Both spellings of the run's id, since both are read by clients that exist.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StartedView<'a> {
-    run_id: &'a RunId,
-    #[serde(rename = "run_id")]
-    run_id_snake: &'a RunId,
-    status: RunStatus,
-    workflow_id: &'a WorkflowId,
-    workflow_version: i64,
-    retry_of: Option<&'a RunId>,
-    output: Option<&'a RawValue>,
-    error: Option<&'a RunError>,
-    created_at: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SummaryView<'a> {
-    id: &'a RunId,
-    workflow_id: &'a WorkflowId,
-    workflow_version: i64,
-    status: RunStatus,
-    trigger_type: TriggerType,
-    started_at: Option<String>,
-    completed_at: Option<String>,
-    duration_ms: Option<i64>,
-    error: Option<&'a RunError>,
-    retry_of: Option<&'a RunId>,
-    created_at: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RunView<'a> {
-    #[serde(flatten)]
-    summary: SummaryView<'a>,
-    started_by: Option<&'a str>,
-    input: &'a RawValue,
-    output: Option<&'a RawValue>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LogView<'a> {
-    step_id: &'a str,
-    activation: &'a str,
-    step_name: Option<&'a str>,
-    step_type: &'a str,
-    status: &'static str,
-    attempts: u32,
-    started_at: Option<String>,
-    completed_at: Option<String>,
-    duration_ms: Option<i64>,
-    waiting_until: Option<String>,
-    input: &'a Value,
-    output: Option<&'a Value>,
-    error: Option<&'a StepError>,
-}
-
 async fn start(ctx: Ctx, body: StartBody) -> Answer {
     let workflow = reachable(&ctx)?;
-    if body.connection_id.is_some() {
-        return Err(Problem::invalid(
-            "`connectionId`: this version of the server has no connections; leave it out.",
-        ));
-    }
+    let trigger = match &body.connection_id {
+        None => StartTrigger::API,
+        Some(id) => StartTrigger::api_with(&chosen_connection(&ctx, id)?),
+    };
     let options = &ctx.api().options;
     let wait = match (body.mode, body.max_execution_time_ms) {
         (Some(Mode::Sync), None) => Wait::UpToMs(options.sync_wait_ms),
@@ -185,7 +118,7 @@ async fn start(ctx: Ctx, body: StartBody) -> Answer {
         input,
         idempotency_key: idempotency_key(body.idempotency_key, ctx.header("idempotency-key")?)?,
         by: ctx.key().label().to_owned(),
-        trigger: StartTrigger::API,
+        trigger,
     };
     started(&ctx.api().engine.start(request, wait).await?)
 }
@@ -236,6 +169,23 @@ pub(super) fn reachable_run(ctx: &Ctx) -> Result<Run, Problem> {
     .ok_or(Problem::NotFound("run"))
 }
 
+/// The connection that a caller chooses. A key that is bound to workflows sees no connections, and so chooses none.
+fn chosen_connection(ctx: &Ctx, id: &str) -> Result<ConnectionId, Problem> {
+    let known = match id.parse::<ConnectionId>() {
+        Ok(known) if *ctx.key().reach() == Reach::All => {
+            let found = ctx.api().engine.connections().get(&known)?;
+            found.map(|connection| connection.id)
+        }
+        _ => None,
+    };
+    known.ok_or_else(|| {
+        let shown: String = id.chars().take(80).collect();
+        Problem::invalid(format!(
+            "`connectionId`: there is no connection `{shown}` that this key reaches."
+        ))
+    })
+}
+
 fn idempotency_key(body: Option<String>, header: Option<&str>) -> Result<Option<String>, Problem> {
     let key = match (body, header) {
         (Some(body), Some(header)) if body != header => {
@@ -257,20 +207,8 @@ fn idempotency_key(body: Option<String>, header: Option<&str>) -> Result<Option<
 
 /// 200 for a run that has ended or was there already, 202 for one that goes on.
 fn started(accepted: &Accepted) -> Answer {
-    let Run {
-        summary, output, ..
-    } = &accepted.run;
-    let data = StartedView {
-        run_id: &summary.id,
-        run_id_snake: &summary.id,
-        status: summary.status,
-        workflow_id: &summary.workflow_id,
-        workflow_version: summary.workflow_version,
-        retry_of: summary.retry_of.as_ref(),
-        output: output.as_deref(),
-        error: summary.error.as_ref(),
-        created_at: iso_utc(summary.created_at_ms),
-    };
+    let summary = &accepted.run.summary;
+    let data = started_view(&accepted.run);
     let over = summary.status.is_final() || accepted.replayed;
     let mut response = respond(
         if over {
@@ -287,53 +225,4 @@ fn started(accepted: &Accepted) -> Answer {
             .insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
-}
-
-fn view(run: &Run) -> RunView<'_> {
-    RunView {
-        summary: summary(&run.summary),
-        started_by: run.started_by.as_deref(),
-        input: &run.input,
-        output: run.output.as_deref(),
-    }
-}
-
-fn summary(run: &RunSummary) -> SummaryView<'_> {
-    SummaryView {
-        id: &run.id,
-        workflow_id: &run.workflow_id,
-        workflow_version: run.workflow_version,
-        status: run.status,
-        trigger_type: run.trigger,
-        started_at: run.started_at_ms.map(iso_utc),
-        completed_at: run.finished_at_ms.map(iso_utc),
-        duration_ms: between(run.started_at_ms, run.finished_at_ms),
-        error: run.error.as_ref(),
-        retry_of: run.retry_of.as_ref(),
-        created_at: iso_utc(run.created_at_ms),
-    }
-}
-
-fn log_view(step: &StepLog) -> LogView<'_> {
-    let record = &step.record;
-    LogView {
-        step_id: &step.id,
-        activation: &step.activation,
-        step_name: step.name.as_deref(),
-        step_type: step.step_type,
-        status: record.status.as_str(),
-        attempts: record.attempts,
-        started_at: record.started_at_ms.map(iso_utc),
-        completed_at: record.finished_at_ms.map(iso_utc),
-        duration_ms: between(record.started_at_ms, record.finished_at_ms),
-        waiting_until: record.due_at_ms.map(iso_utc),
-        input: &step.config,
-        output: record.output.as_deref(),
-        error: record.error.as_deref(),
-    }
-}
-
-fn between(from_ms: Option<i64>, to_ms: Option<i64>) -> Option<i64> {
-    // The wall clock may have been set back meanwhile.
-    Some(to_ms?.saturating_sub(from_ms?).max(0))
 }

@@ -1,19 +1,24 @@
 //! `/workflows/:id/versions`: list, read, restore.
 
-use super::workflows::{DefinitionView, reachable};
+use super::workflow_view::{DefinitionView, WorkflowView, view as workflow_view};
+use super::workflows::reachable;
 use super::{Answer, numbered, ok, page, page_request};
 use crate::clock::iso_utc;
 use crate::http::body::query;
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
+use crate::id::WorkflowId;
 use crate::model::limit::Category;
 use crate::model::page::Cursor;
 use crate::model::scope::Permission;
 use crate::model::workflow::{Workflow, WorkflowVersion};
 use crate::store::WorkflowDraft;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 use warp::Filter as _;
 use warp::http::Method;
 
@@ -26,31 +31,65 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
             query(guard).then(list)
-        }),
+        })
+        .described(
+            about("Workflows", "List a workflow's versions")
+                .says("Newest first, without their definitions.")
+                .path::<WorkflowId>()
+                .query::<ListQuery>()
+                .lists::<VersionView<'_>>(),
+        ),
         Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
             guard.then(get)
-        }),
+        })
+        .described(
+            about("Workflows", "Read a version")
+                .path::<WorkflowId>()
+                .path::<NonZeroU32>()
+                .gives::<VersionView<'_>>(200),
+        ),
         Endpoint::new(Door::Native, Method::POST, RESTORE, write, |guard| {
             guard.then(restore)
-        }),
+        })
+        .described(
+            about("Workflows", "Restore a version")
+                .says("Saves it again: as an edit, so that it becomes the newest version.")
+                .path::<WorkflowId>()
+                .path::<NonZeroU32>()
+                .gives::<WorkflowView<'_>>(200)
+                .may(409, "The workflow is archived."),
+        ),
     ]
 }
 
-#[derive(Deserialize)]
+/// Which versions to list.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ListQuery {
+    /// How many at most, default 50.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
+    /// `meta.cursor` of the page before.
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A version of a workflow; its definition only where one version is read.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "WorkflowVersion")]
 struct VersionView<'a> {
+    /// Counts up from 1.
     version: i64,
+    /// The workflow's name in it.
     name: &'a str,
+    /// What people should know.
     description: Option<&'a str>,
+    /// What was changed, as its author said.
     change_summary: Option<&'a str>,
+    /// The id of the key that saved it.
     created_by: &'a str,
+    /// When it was saved.
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     definition: Option<DefinitionView<'a>>,
@@ -91,13 +130,14 @@ async fn restore(ctx: Ctx) -> Answer {
             name: now.name.clone(),
             description: version.description,
             definition,
+            canvas: now.canvas.clone(),
         })
     };
     let summary = Some(format!("Restored version {number}"));
     let (id, by) = (&workflow.workflow.id, ctx.key().label());
     let workflows = ctx.api().engine.workflows();
     let edited = workflows.edit(id, draft, summary, None, by).await?;
-    ok(&super::workflows::view(&edited.workflow))
+    ok(&workflow_view(&ctx, &edited)?)
 }
 
 fn found(ctx: &Ctx) -> Result<WorkflowVersion, Problem> {

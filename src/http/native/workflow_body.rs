@@ -7,8 +7,11 @@ use crate::http::problem::Problem;
 use crate::model::plan::DefinitionProblem;
 use crate::model::workflow::{Definition, DefinitionFormat, Workflow};
 use crate::store::WorkflowDraft;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt;
 
 /// The fields of a definition; the rest of a body is about the workflow.
@@ -54,6 +57,83 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         }
         Ok(Fields(fields))
     }
+}
+
+/// The body of a new workflow.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct NewWorkflow(pub(super) Fields);
+
+impl JsonSchema for NewWorkflow {
+    fn schema_name() -> Cow<'static, str> {
+        "NewWorkflow".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schema(&["name", "trigger", "steps"])
+    }
+}
+
+/// A definition to check: whatever is wrong with it is the answer.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct AnyWorkflow(pub(super) Fields);
+
+impl JsonSchema for AnyWorkflow {
+    fn schema_name() -> Cow<'static, str> {
+        "AnyWorkflow".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "As the body of a new workflow; whatever is wrong with it is told in the answer.",
+        })
+    }
+}
+
+/// The body of an edit: every field may be absent.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct WorkflowFields(pub(super) Fields);
+
+impl JsonSchema for WorkflowFields {
+    fn schema_name() -> Cow<'static, str> {
+        "WorkflowFields".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schema(&[])
+    }
+}
+
+/// The schema of a body. Other fields than these are let be, unless they look like a slip of one.
+fn schema(required: &[&str]) -> Schema {
+    json_schema!({
+        "type": "object",
+        "properties": {
+            "name": { "type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS, "description": "For people; no control characters." },
+            "description": { "type": ["string", "null"], "maxLength": MAX_TEXT_CHARS, "description": "What people should know." },
+            "changeSummary": { "type": ["string", "null"], "maxLength": MAX_TEXT_CHARS, "description": "What is changed, kept with the version." },
+            "expectedVersion": { "type": ["integer", "null"], "minimum": 1, "description": "Another version is a conflict." },
+            "trigger": {
+                "type": "object",
+                "required": ["type"],
+                "properties": { "type": { "enum": ["api", "webhook", "schedule"] } },
+                "description": "What starts runs.",
+            },
+            "steps": {
+                "type": "array",
+                "items": { "type": "object", "required": ["id", "type"] },
+                "description": "The steps, in the order in which they run. `GET /api/v1/blocks` describes every type.",
+            },
+            "inputSchema": { "type": ["object", "null"], "description": "JSON Schema (2020-12) of the input." },
+            "outputSchema": { "type": ["object", "null"], "description": "JSON Schema (2020-12) of the output." },
+            "settings": { "type": ["object", "null"], "description": "How it is run." },
+            "variables": { "type": ["object", "null"], "description": "What `{{variables}}` is." },
+        },
+        "required": required,
+    })
 }
 
 /// A body, checked for form; the definition itself is checked by the engine.
@@ -138,6 +218,7 @@ impl WorkflowBody {
             name: self.name.unwrap_or_default(),
             description: self.description.flatten(),
             definition: steps(self.definition),
+            canvas: None,
         };
         without_problems(draft, self.problems, check)
     }
@@ -161,6 +242,7 @@ impl WorkflowBody {
                 .description
                 .unwrap_or_else(|| workflow.description.clone()),
             definition: steps(definition),
+            canvas: workflow.canvas.clone(),
         };
         without_problems(draft, self.problems, check)
     }
@@ -244,4 +326,24 @@ fn problem(problems: &mut Vec<DefinitionProblem>, place: &str, message: &str) {
         place: place.to_owned(),
         message: message.to_owned(),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_schema_has_exactly_the_known_fields() {
+        let schema = schema(&[]).to_value();
+        let described = schema["properties"].as_object().expect("properties");
+        let mut known: Vec<&str> = DEFINITION_FIELDS
+            .iter()
+            .chain(&OTHER_FIELDS)
+            .copied()
+            .collect();
+        known.sort_unstable();
+        assert_eq!(described.keys().collect::<Vec<_>>(), known);
+    }
 }

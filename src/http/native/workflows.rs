@@ -1,10 +1,13 @@
 //! `/workflows`: list, create, read, edit, archive, activate, pause, validate.
 
-use super::workflow_body::{Fields, WorkflowBody};
+use super::workflow_body::{AnyWorkflow, NewWorkflow, WorkflowBody, WorkflowFields};
+use super::workflow_view::{
+    ArchivedView, DeleteQuery, ListQuery, SummaryView, ValidityView, WorkflowView, summary, view,
+};
 use super::{Answer, created, json as json_response, ok, page, page_request};
-use crate::clock::iso_utc;
 use crate::engine::CompiledWorkflow;
 use crate::http::body::{json, query};
+use crate::http::describe::{Description, about};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
@@ -13,12 +16,9 @@ use crate::id::WorkflowId;
 use crate::model::limit::Category;
 use crate::model::plan::DefinitionProblem;
 use crate::model::scope::Permission;
-use crate::model::workflow::{
-    Definition, Reach, Workflow, WorkflowFilter, WorkflowStatus, WorkflowSummary,
-};
+use crate::model::workflow::{Definition, Reach, Workflow, WorkflowFilter, WorkflowStatus};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Value, json as example};
 use std::sync::Arc;
 use warp::Filter as _;
 use warp::http::{HeaderValue, Method, StatusCode, header};
@@ -30,108 +30,104 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     const VALIDATE: &str = "/api/v1/workflows/validate";
     let read = Access::Needs(Permission::WorkflowsRead, Category::Read);
     let write = Access::Needs(Permission::WorkflowsWrite, Category::Write);
-    vec![
+    [
         Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
             query(guard).then(list)
-        }),
+        })
+        .described(
+            about("Workflows", "List workflows")
+                .says("Newest first.")
+                .query::<ListQuery>()
+                .lists::<SummaryView<'_>>(),
+        ),
         Endpoint::new(Door::Native, Method::POST, LIST, write, |guard| {
             json(guard).then(create)
-        }),
+        })
+        .described(
+            about("Workflows", "Create a workflow")
+                .says("As a draft. All mistakes are told at once, each with its place.")
+                .body::<NewWorkflow>(definition_example())
+                .gives::<WorkflowView<'_>>(201),
+        ),
         Endpoint::new(Door::Native, Method::POST, VALIDATE, write, |guard| {
             json(guard).then(validate)
-        }),
+        })
+        .described(
+            about("Workflows", "Check a definition")
+                .says("Stores and runs nothing.")
+                .body::<AnyWorkflow>(definition_example())
+                .gives::<ValidityView>(200),
+        ),
         Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
             guard.then(get)
-        }),
+        })
+        .described(
+            about("Workflows", "Read a workflow")
+                .path::<WorkflowId>()
+                .gives::<WorkflowView<'_>>(200)
+                .with_header("ETag", "Changes with every change; `If-Match` of an edit."),
+        ),
         Endpoint::new(Door::Native, Method::PUT, ONE, write, |guard| {
             json(guard).then(edit)
-        }),
+        })
+        .described(
+            about("Workflows", "Edit a workflow")
+                .says("What is absent stays, `null` takes an optional field away. A version that is active or that a run has used is kept, and a new one made.")
+                .path::<WorkflowId>()
+                .heeds("If-Match", "The `ETag` that GET gave: another state is a conflict.", Some("^(\\*|\"[0-9-]{1,40}\")$"))
+                .body::<WorkflowFields>(example!({ "description": "Says hello.", "changeSummary": "A description" }))
+                .gives::<WorkflowView<'_>>(200)
+                .may(409, "The workflow is archived, or not as `If-Match` or `expectedVersion` says."),
+        ),
         Endpoint::new(Door::Native, Method::DELETE, ONE, write, |guard| {
             query(guard).then(archive)
-        }),
-        Endpoint::new(
-            Door::Native,
-            Method::POST,
-            "/api/v1/workflows/:id/activate",
-            write,
-            |guard| guard.then(|ctx| set_status(ctx, WorkflowStatus::Active)),
+        })
+        .described(
+            about("Workflows", "Archive a workflow")
+                .path::<WorkflowId>()
+                .query::<DeleteQuery>()
+                .gives::<ArchivedView<'_>>(200)
+                .may(409, "With `purge`: a run is unfinished."),
         ),
-        Endpoint::new(
-            Door::Native,
-            Method::POST,
-            "/api/v1/workflows/:id/pause",
-            write,
-            |guard| guard.then(|ctx| set_status(ctx, WorkflowStatus::Paused)),
-        ),
+    ]
+    .into_iter()
+    .chain(moves_of_status(write))
+    .collect()
+}
+
+/// The life cycle.
+fn moves_of_status(write: Access) -> [Endpoint; 2] {
+    const ACTIVATE: &str = "/api/v1/workflows/:id/activate";
+    const PAUSE: &str = "/api/v1/workflows/:id/pause";
+    [
+        Endpoint::new(Door::Native, Method::POST, ACTIVATE, write, |guard| {
+            guard.then(|ctx| set_status(ctx, WorkflowStatus::Active))
+        })
+        .described(moves("Activate a workflow")),
+        Endpoint::new(Door::Native, Method::POST, PAUSE, write, |guard| {
+            guard.then(|ctx| set_status(ctx, WorkflowStatus::Paused))
+        })
+        .described(moves("Pause a workflow").says("Triggers rest, and unfinished runs go on.")),
     ]
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    status: Option<WorkflowStatus>,
-    search: Option<String>,
-    limit: Option<u32>,
-    cursor: Option<String>,
+fn moves(summary: &'static str) -> Description {
+    about("Workflows", summary)
+        .path::<WorkflowId>()
+        .gives::<WorkflowView<'_>>(200)
+        .may(409, "Its status does not allow it.")
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DeleteQuery {
-    #[serde(default)]
-    purge: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SummaryView<'a> {
-    id: &'a WorkflowId,
-    name: &'a str,
-    description: Option<&'a str>,
-    status: WorkflowStatus,
-    version: i64,
-    trigger: &'a Value,
-    created_at: String,
-    updated_at: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct WorkflowView<'a> {
-    id: &'a WorkflowId,
-    name: &'a str,
-    description: Option<&'a str>,
-    status: WorkflowStatus,
-    version: i64,
-    #[serde(flatten)]
-    definition: DefinitionView<'a>,
-    created_at: String,
-    updated_at: String,
-}
-
-/// The fields of a definition; those that it does not have are `null`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct DefinitionView<'a> {
-    trigger: &'a Value,
-    steps: &'a Value,
-    input_schema: &'a Value,
-    output_schema: &'a Value,
-    settings: &'a Value,
-    variables: &'a Value,
-}
-
-impl<'a> DefinitionView<'a> {
-    pub(super) fn of(body: &'a Value) -> DefinitionView<'a> {
-        DefinitionView {
-            trigger: &body["trigger"],
-            steps: &body["steps"],
-            input_schema: &body["inputSchema"],
-            output_schema: &body["outputSchema"],
-            settings: &body["settings"],
-            variables: &body["variables"],
-        }
-    }
+fn definition_example() -> Value {
+    example!({
+        "name": "hello",
+        "trigger": { "type": "api" },
+        "steps": [{
+            "id": "greet",
+            "type": "transform",
+            "config": { "sourceData": "{{input}}", "mappingRules": [{ "source": "name", "target": "greeted" }] },
+        }],
+    })
 }
 
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
@@ -151,14 +147,20 @@ async fn get(ctx: Ctx) -> Answer {
     if let Some(ready) = compiled.rendering.get() {
         return Ok(rendered(ready.clone(), &compiled.workflow));
     }
-    let body = render(&compiled.workflow)?;
+    let view = view(&ctx, &compiled)?;
+    // Where a schedule stands changes without the workflow, so it is read each time.
+    let is_lasting = !view.has_schedule();
+    let body = render(view)?;
+    if !is_lasting {
+        return Ok(rendered(body, &compiled.workflow));
+    }
     Ok(rendered(
         compiled.rendering.get_or_init(|| body).clone(),
         &compiled.workflow,
     ))
 }
 
-async fn create(ctx: Ctx, body: Fields) -> Answer {
+async fn create(ctx: Ctx, NewWorkflow(body): NewWorkflow) -> Answer {
     let draft = WorkflowBody::read(body).draft(|definition| problems_of(&ctx, definition))?;
     require_name_within_reach(&ctx, &draft.name)?;
     let compiled = ctx
@@ -167,10 +169,10 @@ async fn create(ctx: Ctx, body: Fields) -> Answer {
         .workflows()
         .create(draft, ctx.key().label())
         .await?;
-    created(&view(&compiled.workflow))
+    created(&view(&ctx, &compiled)?)
 }
 
-async fn edit(ctx: Ctx, body: Fields) -> Answer {
+async fn edit(ctx: Ctx, WorkflowFields(body): WorkflowFields) -> Answer {
     let compiled = reachable(&ctx)?;
     let body = WorkflowBody::read(body);
     let expected = body.expected_version;
@@ -194,7 +196,7 @@ async fn edit(ctx: Ctx, body: Fields) -> Answer {
     let edited = workflows
         .edit(id, draft, change_summary, expected, by)
         .await?;
-    ok(&view(&edited.workflow))
+    ok(&view(&ctx, &edited)?)
 }
 
 async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
@@ -202,7 +204,10 @@ async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
     let id = compiled.workflow.id.clone();
     if asked.purge {
         ctx.api().engine.workflows().purge(&id).await?;
-        return ok(&json!({ "id": id, "purged": true }));
+        return ok(&ArchivedView::Purged {
+            id: &id,
+            purged: true,
+        });
     }
     let archived = ctx
         .api()
@@ -210,20 +215,23 @@ async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
         .workflows()
         .set_status(&id, WorkflowStatus::Archived)
         .await?;
-    ok(&view(&archived.workflow))
+    ok(&ArchivedView::Archived(view(&ctx, &archived)?))
 }
 
 async fn set_status(ctx: Ctx, status: WorkflowStatus) -> Answer {
     let id = reachable(&ctx)?.workflow.id.clone();
     let moved = ctx.api().engine.workflows().set_status(&id, status).await?;
-    ok(&view(&moved.workflow))
+    ok(&view(&ctx, &moved)?)
 }
 
 /// Says whether a definition would be accepted. Stores and runs nothing.
-async fn validate(ctx: Ctx, body: Fields) -> Answer {
+async fn validate(ctx: Ctx, AnyWorkflow(body): AnyWorkflow) -> Answer {
     let (definition, mut problems) = WorkflowBody::read(body).definition();
     problems.extend(problems_of(&ctx, &definition));
-    ok(&json!({ "valid": problems.is_empty(), "problems": problems }))
+    ok(&ValidityView {
+        valid: problems.is_empty(),
+        problems,
+    })
 }
 
 fn problems_of(ctx: &Ctx, definition: &Definition) -> Vec<DefinitionProblem> {
@@ -240,7 +248,8 @@ pub(super) fn reachable(ctx: &Ctx) -> Result<Arc<CompiledWorkflow>, Problem> {
         .ok_or(Problem::NotFound("workflow"))
 }
 
-fn require_name_within_reach(ctx: &Ctx, name: &str) -> Result<(), Problem> {
+/// A key that is bound to workflows may name only such.
+pub(super) fn require_name_within_reach(ctx: &Ctx, name: &str) -> Result<(), Problem> {
     match ctx.key().reach() {
         Reach::All => Ok(()),
         Reach::Prefix(prefix) if name.starts_with(prefix.as_str()) => Ok(()),
@@ -266,39 +275,13 @@ fn rendered(body: Bytes, workflow: &Workflow) -> Response {
     response
 }
 
-fn render(workflow: &Workflow) -> Result<Bytes, Problem> {
+fn render(view: WorkflowView<'_>) -> Result<Bytes, Problem> {
     let envelope = super::Envelope {
         success: true,
-        data: view(workflow),
+        data: view,
         meta: None,
     };
     Ok(serde_json::to_vec(&envelope)
         .map_err(|error| Problem::internal(&error))?
         .into())
-}
-
-pub(super) fn view(workflow: &Workflow) -> WorkflowView<'_> {
-    WorkflowView {
-        id: &workflow.id,
-        name: &workflow.name,
-        description: workflow.description.as_deref(),
-        status: workflow.status,
-        version: workflow.version,
-        definition: DefinitionView::of(&workflow.definition.body),
-        created_at: iso_utc(workflow.created_at_ms),
-        updated_at: iso_utc(workflow.updated_at_ms),
-    }
-}
-
-fn summary(workflow: &WorkflowSummary) -> SummaryView<'_> {
-    SummaryView {
-        id: &workflow.id,
-        name: &workflow.name,
-        description: workflow.description.as_deref(),
-        status: workflow.status,
-        version: workflow.version,
-        trigger: &workflow.trigger,
-        created_at: iso_utc(workflow.created_at_ms),
-        updated_at: iso_utc(workflow.updated_at_ms),
-    }
 }

@@ -28,6 +28,9 @@ pub use history::{StepHistory, history};
 pub use iterations::Collected;
 pub use next::next;
 pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems, in_words};
+pub(in crate::model) use problem::{
+    add as add_problem, capped, enough as enough_problems, hint, shown,
+};
 pub use record::{StepRecord, StepStatus, WaitsFor};
 pub use retry::after_failure;
 pub use settings::{OnConflict, RunRetention, Settings};

@@ -9,7 +9,7 @@ pub const MAX_PROBLEMS: usize = 100;
 const MAX_COMPARED_BYTES: usize = 32;
 
 /// One mistake in a definition, or in a value that has to fit one.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct DefinitionProblem {
     /// `steps[2].config.url`, `inputSchema`, …
     pub place: String,

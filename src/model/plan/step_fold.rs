@@ -32,8 +32,8 @@ pub(super) fn fold(
     if record.status.is_settled() {
         return Err(misplaced(event, "the step has ended"));
     }
-    let waiting = record.status == StepStatus::Waiting;
-    let under_way = waiting || record.status == StepStatus::Running || record.iterations.is_some();
+    let under_way = matches!(record.status, StepStatus::Waiting | StepStatus::Running)
+        || record.iterations.is_some();
     let folded = match event {
         Event::StepIterating { .. } | Event::StepIteration { .. } | Event::StepEnough { .. } => {
             iterate(record, node, event)?
@@ -50,38 +50,10 @@ pub(super) fn fold(
             record.due_at_ms = None;
             Folded::Open
         }
-        Event::StepWaiting { .. } | Event::StepAsked { .. } | Event::StepChild { .. }
-            if waiting =>
-        {
-            return Err(misplaced(event, "the step waits already"));
-        }
-        Event::StepWaiting { until_ms, .. } => {
-            count_attempt(record, under_way);
-            wait(record, WaitsFor::Time, Some(*until_ms))
-        }
-        Event::StepAsked {
-            until_ms, request, ..
-        } => {
-            count_attempt(record, under_way);
-            record.request = Some(request.clone());
-            wait(record, WaitsFor::Answer, *until_ms)
-        }
-        Event::StepChild { attempt, .. } if *attempt != record.attempts.saturating_add(1) => {
-            return Err(misplaced(event, "the attempt has the wrong number"));
-        }
-        Event::StepChild { run, until_ms, .. } => {
-            count_attempt(record, under_way);
-            record.child = Some(run.clone());
-            wait(record, WaitsFor::Run, *until_ms)
-        }
-        Event::StepResumed { .. } if record.waits_for != Some(WaitsFor::Outcome) => {
-            return Err(misplaced(event, "nobody was asked how an attempt ended"));
-        }
-        Event::StepResumed { .. } => {
-            record.status = StepStatus::Unknown;
-            record.waits_for = None;
-            Folded::Open
-        }
+        Event::StepWaiting { .. }
+        | Event::StepAsked { .. }
+        | Event::StepChild { .. }
+        | Event::StepResumed { .. } => rest(record, event, under_way)?,
         Event::StepCompleted { .. } if is_going(record) => {
             return Err(misplaced(event, "steps inside it are left"));
         }
@@ -121,6 +93,41 @@ pub(super) fn fold(
     };
     record.started_at_ms.get_or_insert(at_ms);
     Ok(folded)
+}
+
+/// The events with which a step begins to wait, and the one with which it is tried again.
+fn rest(record: &mut StepRecord, event: &Event, under_way: bool) -> Result<Folded, JournalError> {
+    match event {
+        Event::StepResumed { .. } if record.waits_for == Some(WaitsFor::Outcome) => {
+            record.status = StepStatus::Unknown;
+            record.waits_for = None;
+            return Ok(Folded::Open);
+        }
+        Event::StepResumed { .. } => {
+            return Err(misplaced(event, "nobody was asked how an attempt ended"));
+        }
+        _ if record.status == StepStatus::Waiting => {
+            return Err(misplaced(event, "the step waits already"));
+        }
+        Event::StepChild { attempt, .. } if *attempt != record.attempts.saturating_add(1) => {
+            return Err(misplaced(event, "the attempt has the wrong number"));
+        }
+        _ => count_attempt(record, under_way),
+    }
+    Ok(match event {
+        Event::StepAsked {
+            until_ms, request, ..
+        } => {
+            record.request = Some(request.clone());
+            wait(record, WaitsFor::Answer, *until_ms)
+        }
+        Event::StepChild { run, until_ms, .. } => {
+            record.child = Some(run.clone());
+            wait(record, WaitsFor::Run, *until_ms)
+        }
+        Event::StepWaiting { until_ms, .. } => wait(record, WaitsFor::Time, Some(*until_ms)),
+        _ => Folded::Open,
+    })
 }
 
 /// A step whose start is not recorded takes part in the count with what is.

@@ -175,9 +175,9 @@ fn single_problems_of_the_whole() {
             "trigger: there is no trigger; add `\"trigger\": {\"type\": \"api\"}`",
         ),
         (
-            json!({"trigger": {"type": "webhook"}, "steps": []}),
-            "trigger.type: triggers of type `webhook` are not served by this version; use `api` and start runs through \
-             the API",
+            json!({"trigger": {"type": "webhook", "provider": "gitlab"}, "steps": []}),
+            "trigger.provider: it is \"gitlab\" (did you mean `github`?); use custom, stripe, github, hubspot, slack, shopify, \
+             quickbooks, pandadoc, docusign, netsuite, salesforce, gmail",
         ),
         (
             json!({"trigger": {"type": "api"}}),

@@ -2,10 +2,12 @@
 //! May not know what is stored of a trigger or when it last fired. Promise: what compiles can be served as it stands, and
 //! every mistake is told with its place.
 
+mod firing;
 mod schedule;
-mod webhook;
+pub mod webhook;
 
-pub use schedule::ScheduleTrigger;
+pub use firing::{Firing, FiringOutcome, ScheduleStatus};
+pub use schedule::{MissedFires, Passed, ScheduleTrigger};
 pub use webhook::WebhookTrigger;
 
 use crate::model::plan::DefinitionProblem;
@@ -18,7 +20,7 @@ pub enum Trigger {
     /// A request, and nothing else.
     Api,
     /// An event that another service sends.
-    Webhook(WebhookTrigger),
+    Webhook(Box<WebhookTrigger>),
     /// The clock.
     Schedule(ScheduleTrigger),
 }
@@ -42,7 +44,10 @@ impl Trigger {
         let message = match fields.get("type") {
             Some(Value::String(word)) => match word.as_str() {
                 "api" => return Some(Trigger::Api),
-                "webhook" => return WebhookTrigger::read(fields, found).map(Trigger::Webhook),
+                "webhook" => {
+                    return WebhookTrigger::read(fields, found)
+                        .map(|trigger| Trigger::Webhook(Box::new(trigger)));
+                }
                 "schedule" => return ScheduleTrigger::read(fields, found).map(Trigger::Schedule),
                 other => format!(
                     "there is no trigger type `{}`{}; use `api`, `webhook` or `schedule`",

@@ -1,13 +1,19 @@
 //! Who may do what: every endpoint of the table with every kind of key, under every prefix. A route that is added without
 //! its place here fails a snapshot, so that its access is looked at.
 
+mod forged;
 mod matrix;
 mod spellings;
 
 use flowlatch::http::{Access, Endpoint, table};
 
 /// What is open without a key, and nothing else.
-const OPEN: [&str; 1] = ["GET /api/health"];
+const OPEN: [&str; 4] = [
+    "GET /api/health",
+    "GET /api/openapi.json",
+    "POST /webhooks/:provider/:path",
+    "POST /webhooks/:provider/:id/:path",
+];
 
 fn line(endpoint: &Endpoint) -> String {
     let access = match endpoint.access {
@@ -31,6 +37,13 @@ fn the_whole_table() {
     lines.sort_by_key(|line| (line.get(7..).map(str::to_owned), line.clone()));
     insta::assert_snapshot!(lines.join("\n"), @r"
     GET    /api/health -> open
+    GET    /api/v1/agents -> workflows:read, read
+    POST   /api/v1/agents -> workflows:write, write
+    GET    /api/v1/agents/:id -> workflows:read, read
+    DELETE /api/v1/agents/:id -> workflows:write, write
+    PUT    /api/v1/agents/:id -> workflows:write, write
+    POST   /api/v1/agents/:id/execute -> workflows:execute, execute
+    GET    /api/openapi.json -> open
     GET    /api/v1/audit -> audit:read, read
     POST   /api/v1/auth/api-keys -> apikeys:create, write
     GET    /api/v1/auth/api-keys -> keys:read, read
@@ -39,6 +52,14 @@ fn the_whole_table() {
     GET    /api/v1/auth/api-keys/:id -> keys:read, read
     POST   /api/v1/auth/api-keys/:id/rotate -> apikeys:update, write
     GET    /api/v1/auth/api-keys/self -> any key, read
+    GET    /api/v1/connections -> connections:read, read
+    POST   /api/v1/connections -> connections:write, write
+    GET    /api/v1/connections/:id -> connections:read, read
+    DELETE /api/v1/connections/:id -> connections:write, write
+    PUT    /api/v1/connections/:id -> connections:write, write
+    POST   /api/v1/connections/:id/test -> connections:write, write
+    GET    /api/v1/blocks -> workflows:read, read
+    GET    /api/v1/blocks/:type -> workflows:read, read
     GET    /api/v1/retention -> admin, read
     POST   /api/v1/retention/prune -> admin, write
     GET    /api/v1/runs -> runs:read, read
@@ -49,18 +70,45 @@ fn the_whole_table() {
     GET    /api/v1/runs/:id/events -> runs:read, read
     GET    /api/v1/runs/:id/logs -> runs:read, read
     POST   /api/v1/runs/:id/retry -> workflows:execute, execute
+    GET    /api/v1/tables -> tables:read, read
+    POST   /api/v1/tables -> tables:write, write
+    GET    /api/v1/tables/:id -> tables:read, read
+    DELETE /api/v1/tables/:id -> tables:write, write
+    PUT    /api/v1/tables/:id -> tables:write, write
+    GET    /api/v1/tables/:id/rows -> tables:read, read
+    POST   /api/v1/tables/:id/rows -> tables:write, write
+    PUT    /api/v1/tables/:id/rows -> tables:write, write
+    GET    /api/v1/tables/:id/rows/:rowId -> tables:read, read
+    DELETE /api/v1/tables/:id/rows/:rowId -> tables:write, write
+    PUT    /api/v1/tables/:id/rows/:rowId -> tables:write, write
+    POST   /api/v1/tables/:id/rows/query -> tables:read, read
+    GET    /api/v1/webhooks/events -> runs:read, read
+    GET    /api/v1/webhooks/events/:id -> runs:read, read
+    POST   /api/v1/webhooks/events/:id/replay -> workflows:execute, execute
+    GET    /api/v1/templates -> workflows:read, read
+    GET    /api/v1/templates/:id -> workflows:read, read
+    POST   /api/v1/templates/:id/instantiate -> workflows:write, write
+    GET    /api/v1/templates/by-slug/:slug -> workflows:read, read
     GET    /api/v1/workflows -> workflows:read, read
     POST   /api/v1/workflows -> workflows:write, write
     GET    /api/v1/workflows/:id -> workflows:read, read
     DELETE /api/v1/workflows/:id -> workflows:write, write
     PUT    /api/v1/workflows/:id -> workflows:write, write
     POST   /api/v1/workflows/:id/activate -> workflows:write, write
+    PATCH  /api/v1/workflows/:id/canvas -> workflows:write, write
+    GET    /api/v1/workflows/:id/firings -> runs:read, read
     POST   /api/v1/workflows/:id/pause -> workflows:write, write
     POST   /api/v1/workflows/:id/run -> workflows:execute, execute
+    GET    /api/v1/workflows/:id/secrets -> secrets:write, read
+    POST   /api/v1/workflows/:id/secrets -> secrets:write, write
+    DELETE /api/v1/workflows/:id/secrets/:name -> secrets:write, write
+    PUT    /api/v1/workflows/:id/secrets/:name -> secrets:write, write
     GET    /api/v1/workflows/:id/versions -> workflows:read, read
     GET    /api/v1/workflows/:id/versions/:version -> workflows:read, read
     POST   /api/v1/workflows/:id/versions/:version/restore -> workflows:write, write
     POST   /api/v1/workflows/validate -> workflows:write, write
+    POST   /webhooks/:provider/:id/:path -> open
+    POST   /webhooks/:provider/:path -> open
     ");
 }
 

@@ -9,6 +9,10 @@ use std::collections::BTreeSet;
 fn filled(pattern: &str) -> String {
     pattern
         .replace(":version", "1")
+        .replace(":rowId", "row_0198c0de-0000-7000-8000-000000000001")
+        .replace(":name", "NAME")
+        .replace(":type", "wait")
+        .replace(":slug", "hello")
         .replace(":stepId", "step")
         .replace(":id", "0198c0de-0000-7000-8000-000000000001")
 }

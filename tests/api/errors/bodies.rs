@@ -9,11 +9,13 @@ use serde_json::json;
 const MIB: usize = 1 << 20;
 
 /// Every route that reads a body.
-const ROUTES: [(&str, &str); 7] = [
+const ROUTES: [(&str, &str); 9] = [
     ("POST", "/api/v1/workflows"),
     ("POST", "/api/v1/workflows/validate"),
     ("PUT", "/api/v1/workflows/{workflow}"),
+    ("PATCH", "/api/v1/workflows/{workflow}/canvas"),
     ("POST", "/api/v1/workflows/{workflow}/run"),
+    ("POST", "/api/v1/templates/tpl_hello/instantiate"),
     ("POST", "/api/v1/auth/api-keys"),
     ("PATCH", "/api/v1/auth/api-keys/{key}"),
     ("POST", "/api/v1/auth/api-keys/{key}/rotate"),
@@ -107,6 +109,10 @@ async fn what_is_not_text_or_nested_too_deep_is_400() {
         (
             b"\xef\xbb\xbf{}",
             "The body does not fit: expected value at line 1 column 1.",
+        ),
+        (
+            b" [null, null]",
+            "The body does not fit: it is a list; send an object.",
         ),
         (
             b"{\"",

@@ -65,7 +65,7 @@ async fn starting_runs() {
     POST /workflows/{workflow}/run {"idempotencyKey":"{long}"}
         400 {"code":"VALIDATION_ERROR","message":"The idempotency key has 1 to 255 characters."}
     POST /workflows/{workflow}/run {"connectionId":"stripe"}
-        400 {"code":"VALIDATION_ERROR","message":"`connectionId`: this version of the server has no connections; leave it out."}
+        400 {"code":"VALIDATION_ERROR","message":"`connectionId`: there is no connection `stripe` that this key reaches."}
     POST /workflows/nobody/run {}
         404 {"code":"NOT_FOUND","message":"There is no such workflow, or this key does not reach it."}
     "#);

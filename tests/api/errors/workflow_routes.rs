@@ -50,7 +50,7 @@ async fn saving_workflows() {
     POST /workflows {
         400 {"code":"VALIDATION_ERROR","message":"The body does not fit: EOF while parsing an object at line 1 column 1."}
     POST /workflows []
-        400 {"code":"VALIDATION_ERROR","message":"The body does not fit: invalid type: sequence, expected an object at line 1 column 0."}
+        400 {"code":"VALIDATION_ERROR","message":"The body does not fit: it is a list; send an object."}
     POST /workflows "text"
         400 {"code":"VALIDATION_ERROR","message":"The body does not fit: invalid type: string \"text\", expected an object at line 1 column 6."}
     POST /workflows {}
@@ -62,11 +62,11 @@ async fn saving_workflows() {
     POST /workflows {"nmae":"a","description":7,"trigger":{"type":"api"},"stpes":[]}
         400 {"code":"VALIDATION_ERROR","details":[{"message":"unknown field; did you mean `name`?","place":"nmae"},{"message":"unknown field; did you mean `steps`?","place":"stpes"},{"message":"it is not a string","place":"description"},{"message":"it is missing; give the workflow a name of 1 to 255 characters","place":"name"},{"message":"there are no steps; add an array of steps","place":"steps"}],"message":"Invalid workflow configuration"}
     POST /workflows {"name":"a","trigger":{"type":"api"},"steps":[{"id":"x","type":"transfrom","config":{}}]}
-        400 {"code":"VALIDATION_ERROR","details":[{"message":"step `x` has the unknown type `transfrom` (did you mean `transform`?); there are: action, approval, condition, loop, parallel, subworkflow, transform, wait","place":"steps[0].type"}],"message":"Invalid workflow configuration"}
+        400 {"code":"VALIDATION_ERROR","details":[{"message":"step `x` has the unknown type `transfrom` (did you mean `transform`?); there are: action, agent, approval, code, condition, data_table, email, loop, parallel, slack, subworkflow, transform, wait","place":"steps[0].type"}],"message":"Invalid workflow configuration"}
     POST /workflows {"name":"a","trigger":{"type":"api"},"steps":[],"flowData":"{}"}
         400 {"code":"VALIDATION_ERROR","details":[{"message":"this version of the server reads definitions as `steps` only","place":"flowData"}],"message":"Invalid workflow configuration"}
     POST /workflows/validate []
-        400 {"code":"VALIDATION_ERROR","message":"The body does not fit: invalid type: sequence, expected an object at line 1 column 0."}
+        400 {"code":"VALIDATION_ERROR","message":"The body does not fit: it is a list; send an object."}
     PUT /workflows/{workflow} {"expectedVersion":0}
         400 {"code":"VALIDATION_ERROR","details":[{"message":"it is a whole number from 1","place":"expectedVersion"}],"message":"Invalid workflow configuration"}
     PUT /workflows/{workflow} {"expectedVersion":9,"name":"new"}

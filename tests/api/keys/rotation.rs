@@ -155,3 +155,39 @@ async fn a_key_rotates_itself() {
     assert_eq!(standing(&new).await, "ok");
     assert_eq!(standing(&key).await, "expired");
 }
+
+#[tokio::test]
+async fn the_former_text_changes_no_key_in_its_grace() {
+    let server = TestServer::start_with_manual_clock().await;
+    let scopes = ["keys:read", "keys:write", "runs:read"];
+    let (record, old) = made(&server, &scopes).await;
+    let (victim, _) = made(&server, &["runs:read"]).await;
+    let (_, new) = rotate(&server, &record, json!({ "graceSeconds": 60 })).await;
+    // Until the successor is used, the old text is the key's own.
+    assert_eq!(
+        patch(&old, &victim, json!({ "name": "before" }))
+            .await
+            .status,
+        StatusCode::OK
+    );
+    assert_eq!(standing(&new).await, "ok");
+    assert_eq!(standing(&old).await, "ok");
+    let before = server.admin().get(KEYS).await.data();
+    let made_by_it = json!({ "name": "made", "scopes": ["runs:read"] });
+    for answer in [
+        old.post(KEYS, made_by_it.clone()).await,
+        patch(&old, &victim, json!({ "name": "after" })).await,
+        patch(&old, &record, json!({ "name": "after" })).await,
+        old.post(&format!("{}/rotate", one(&record)), json!({}))
+            .await,
+        old.post(&format!("{}/rotate", one(&victim)), json!({}))
+            .await,
+        revoke(&old, &record).await,
+        revoke(&old, &victim).await,
+    ] {
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text);
+        assert!(answer.text.contains("former text"), "{}", answer.text);
+    }
+    assert_eq!(server.admin().get(KEYS).await.data(), before);
+    assert_eq!(new.post(KEYS, made_by_it).await.status, StatusCode::CREATED);
+}

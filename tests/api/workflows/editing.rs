@@ -23,7 +23,7 @@ async fn a_new_workflow_is_a_draft_and_reads_back_as_it_was_sent() {
     let created = answer.data();
     let mut expected = sent;
     let more = json!({
-        "id": created["id"], "status": "draft", "version": 1, "settings": null,
+        "id": created["id"], "status": "draft", "version": 1, "settings": null, "canvasState": null,
         "createdAt": "2024-01-15T10:00:00.000Z", "updatedAt": "2024-01-15T10:00:00.000Z",
     });
     expected

@@ -70,11 +70,11 @@ async fn all_mistakes_are_told_at_once_with_their_places() {
     trigger.type: there is no trigger type `apii` (did you mean `api`?); use `api`, `webhook` or `schedule`
     steps[1].id: `a` is the id of steps[0] too; ids must be unique
     steps[2].id: the step has no id; templates and branches need one
-    steps[0].type: step `a` has the unknown type `transfrom` (did you mean `transform`?); there are: action, approval, condition, loop, parallel, subworkflow, transform, wait
+    steps[0].type: step `a` has the unknown type `transfrom` (did you mean `transform`?); there are: action, agent, approval, code, condition, data_table, email, loop, parallel, slack, subworkflow, transform, wait
     steps[1].config.duration: -1 ms is not between 0 and 366 days
     steps[3].config.conditions.operator: `like` is not an operator; there are eq, ne, gt, gte, lt, lte, contains, startsWith, endsWith, exists, isEmpty, matches; did you mean `lte`?
     steps[3].config.then[0]: there is no step `nobody`
-    steps[4].action: step `d` has the unknown action `api.requset` (did you mean `api.request`?); there are: api.request
+    steps[4].action: step `d` has the unknown action `api.requset` (did you mean `api.request`?); there are: api.request, email.send, slack.send_message
     inputSchema: not a JSON Schema that can be used: "nothing" is not valid under any of the schemas listed in the 'anyOf' keyword
     "#);
     // Whoever saves it is told the same.

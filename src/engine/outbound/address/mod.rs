@@ -5,7 +5,7 @@
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 /// IPv4 ranges that are not public unicast, and what they are (IANA special-purpose registry, multicast, reserved).
@@ -43,6 +43,9 @@ const SPECIAL_V6: [(Ipv6Net, &str); 9] = [
     (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), "link-local"),
     (v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), "multicast"),
 ];
+
+/// Where servers of one's own stand.
+const LOCAL_KINDS: [&str; 4] = ["loopback", "private", "unique-local", "carrier-grade NAT"];
 
 const GLOBAL_UNICAST_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 const NAT64: Ipv6Net = v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
@@ -98,7 +101,7 @@ fn entry(host: &str, port: u16) -> String {
 }
 
 /// Whom an entry of `outbound_allow` means.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Target {
     /// A name, lower case, without trailing dot: allows whatever it resolves to.
     Host(String),
@@ -110,7 +113,8 @@ enum Target {
 #[derive(Debug)]
 pub struct Policy {
     allowed: Vec<(Target, Option<u16>)>,
-    own_ports: RwLock<Vec<u16>>,
+    /// Shared with the policies made from this one.
+    own_ports: Arc<RwLock<Vec<u16>>>,
 }
 
 impl Policy {
@@ -123,8 +127,25 @@ impl Policy {
             .collect::<Result<_, _>>()?;
         Ok(Policy {
             allowed,
-            own_ports: RwLock::default(),
+            own_ports: Arc::default(),
         })
+    }
+
+    /// This policy, with further entries. What the server's own ports are, both are told at once.
+    pub fn allowing(&self, more: &[String]) -> Result<Policy, String> {
+        let mut policy = Policy::parse(more)?;
+        policy.allowed.extend(self.allowed.iter().cloned());
+        policy.own_ports = Arc::clone(&self.own_ports);
+        Ok(policy)
+    }
+
+    /// As [`Policy::check`], for a host that was named for one use, such as a mail server: it may also be on this machine or
+    /// in its network. What nobody serves mail from (metadata, multicast, reserved) stays refused.
+    pub fn check_named(&self, host: &str, address: IpAddr, port: u16) -> Result<(), Refused> {
+        match self.check(host, address, port) {
+            Err(Refused::NotPublic { kind, .. }) if LOCAL_KINDS.contains(&kind) => Ok(()),
+            checked => checked,
+        }
     }
 
     /// The ports that the server listens on.
@@ -268,6 +289,11 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [.., a, b, c, d] = address.octets();
     let is_carrier = NAT64.contains(&address) || address.to_ipv4().is_some();
     is_carrier.then_some(Ipv4Addr::new(a, b, c, d))
+}
+
+/// Whether `address` is this machine's or of a network that only its own people reach.
+pub fn is_local(address: IpAddr) -> bool {
+    special_kind(address).is_some_and(|kind| LOCAL_KINDS.contains(&kind))
 }
 
 /// Whether `address` is this machine: loopback, unspecified, or one of its interfaces (only to a local address can a

@@ -230,27 +230,3 @@ fn row(columns: &[String], record: &csv::ByteRecord) -> Value {
         .collect::<Map<_, _>>()
         .into()
 }
-
-/// The words behind a status, with a space before them.
-pub(super) fn reason(status: u16) -> &'static str {
-    match status {
-        301 | 302 | 303 | 307 | 308 => " (a redirect without a target)",
-        400 => " Bad Request",
-        401 => " Unauthorized",
-        403 => " Forbidden",
-        404 => " Not Found",
-        405 => " Method Not Allowed",
-        408 => " Request Timeout",
-        409 => " Conflict",
-        410 => " Gone",
-        413 => " Content Too Large",
-        415 => " Unsupported Media Type",
-        422 => " Unprocessable Content",
-        429 => " Too Many Requests",
-        500 => " Internal Server Error",
-        502 => " Bad Gateway",
-        503 => " Service Unavailable",
-        504 => " Gateway Timeout",
-        _ => "",
-    }
-}

@@ -32,7 +32,7 @@ pub(super) fn read(config: &Fields, effects: &Effects) -> Result<OutboundRequest
     if header(&headers, "idempotency-key").is_none() {
         headers.push((
             "idempotency-key".into(),
-            header_text(&effects.idempotency_key),
+            outbound::url::header_text(&effects.idempotency_key),
         ));
     }
     let timeout_ms = field::whole_number(config, "timeout", 1.0..=super::DAY_MS)?;
@@ -44,7 +44,36 @@ pub(super) fn read(config: &Fields, effects: &Effects) -> Result<OutboundRequest
         body,
         timeout_ms: [timeout_ms, effects.timeout_ms].into_iter().flatten().min(),
         max_response_bytes: max_response_bytes.and_then(|bytes| usize::try_from(bytes).ok()),
+        confined: None,
     })
+}
+
+/// Which connection authorizes the call: `connection` or `connectionId`, an id or the word of a provider; empty for none. The
+/// error has the field and a sentence.
+pub(super) fn connection(config: &Fields) -> Result<Option<&str>, (&'static str, String)> {
+    let mut found: Option<&str> = None;
+    for name in ["connection", "connectionId"] {
+        match field::present(config, name) {
+            None => {}
+            Some(Value::String(reference)) if reference.trim().is_empty() => {}
+            Some(Value::String(reference)) if found.is_none_or(|other| other == reference) => {
+                found = Some(reference);
+            }
+            Some(Value::String(_)) => {
+                let message =
+                    "`connection` and `connectionId` name different connections; give one of them";
+                return Err((name, message.to_owned()));
+            }
+            Some(other) => {
+                let message = format!(
+                    "{} is neither a connection's id nor the name of a provider",
+                    field::shown(other)
+                );
+                return Err((name, message));
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn method(config: &Fields) -> Result<String, StepError> {
@@ -205,15 +234,4 @@ fn header<'a>(headers: &'a Pairs, name: &str) -> Option<&'a str> {
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.as_str())
-}
-
-/// `text` as a header's value: letters that cannot stand there as `%` and their code, always in the same way.
-fn header_text(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'%' => "%25".to_owned(),
-            b'!'..=b'~' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }

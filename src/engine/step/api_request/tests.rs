@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;
+use crate::engine::outbound::OutboundResponse;
+use crate::engine::outbound::status::{MAX_RETRY_AFTER_MS, retry_after_ms, shown_body};
 use serde_json::json;
 
 fn problems(config: &Value) -> Vec<(String, String)> {
@@ -26,6 +28,7 @@ fn good_configurations_pass() {
         json!({"url": "https://a.example", "headers": [{"Key": "x", "Value": "y"}, {}], "params": {"a": 1, "b": [1, 2]}}),
         json!({"url": "https://a.example", "headers": "{{input.headers}}", "params": "{\"a\":1}", "body": {"a": "{{b}}"}}),
         json!({"url": "https://a.example", "timeout": "30000", "retries": 3, "failOnError": "false", "connection": ""}),
+        json!({"url": "https://a.example", "connection": "stripe", "connectionId": "stripe"}),
         json!({"url": "https://a.example", "operation": "request", "csvDelimiter": "tab", "responseFormat": "CSV"}),
     ] {
         assert_eq!(problems(&config), [], "{config}");
@@ -55,8 +58,10 @@ const MISTAKES: &str = r#"
 {"url": "http://a", "params": "a=b"} ⇒ params ⇒ not JSON
 {"url": "http://a", "header": {}} ⇒ header ⇒ `headers`?
 {"url": "http://a", "URL": "x"} ⇒ URL ⇒ `url`?
-{"url": "http://a", "connection": "conn_1"} ⇒ connection ⇒ not available in this version
-{"url": "http://a", "connectionId": "conn_1"} ⇒ connectionId ⇒ not available in this version
+{"url": "http://a", "connection": 5} ⇒ connection ⇒ neither
+{"url": "http://a", "connectionId": {"id": "conn_1"}} ⇒ connectionId ⇒ neither
+{"url": "http://a", "connection": "stripe", "connectionId": "conn_1"} ⇒ connectionId ⇒ different
+{"url": "http://a", "conection": "stripe"} ⇒ conection ⇒ `connection`?
 "#;
 
 #[test]

@@ -5,7 +5,7 @@
 //! Forms: `{left, operator, right}`; `{operator: and|or|not, conditions: […]}` (`not` also with `condition`), nested; and
 //! an array of `{field, operator, value}`, joined by `combineOperator` (`AND` by default).
 
-mod operator;
+pub(in crate::engine) mod operator;
 
 use super::field::{self, Fields};
 use super::{Behaviour, Done, StepType};

@@ -110,14 +110,14 @@ const DOCUMENTED: [&str; 12] = [
 
 /// An operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Operator {
+pub(in crate::engine) struct Operator {
     relation: Relation,
     is_negated: bool,
 }
 
 impl Operator {
     /// Reads an operator by any of its names; the error names the nearest one.
-    pub(super) fn parse(text: &str) -> Result<Operator, String> {
+    pub(in crate::engine) fn parse(text: &str) -> Result<Operator, String> {
         let name: String = text
             .chars()
             .filter(|letter| !matches!(letter, '_' | '-' | ' '))
@@ -145,12 +145,12 @@ impl Operator {
     }
 
     /// The documented names, for messages.
-    pub(super) fn names() -> String {
+    pub(in crate::engine) fn names() -> String {
         DOCUMENTED.join(", ")
     }
 
     /// Whether the operator compares with something.
-    pub(super) fn takes_right(self) -> bool {
+    pub(in crate::engine) fn takes_right(self) -> bool {
         !matches!(self.relation, Relation::Exists | Relation::IsEmpty)
     }
 
@@ -185,6 +185,54 @@ impl Operator {
             }
         };
         Ok(result != self.is_negated)
+    }
+}
+
+/// An operator with its right side, made ready for many left sides.
+#[derive(Debug)]
+pub(in crate::engine) struct Prepared {
+    operator: Operator,
+    right: Value,
+    pattern: Option<Regex>,
+}
+
+impl Prepared {
+    /// The error is a sentence about the right side.
+    pub(in crate::engine) fn new(operator: Operator, right: Value) -> Result<Prepared, String> {
+        let pattern = match operator.relation {
+            Relation::Matches => Some(pattern(&right)?),
+            _ => None,
+        };
+        Ok(Prepared {
+            operator,
+            right,
+            pattern,
+        })
+    }
+
+    /// As [`Operator::holds`].
+    pub(in crate::engine) fn holds(&self, left: &Value) -> Result<bool, String> {
+        match &self.pattern {
+            Some(pattern) => {
+                let is_match = text(left)?.is_some_and(|text| pattern.is_match(&text));
+                Ok(is_match != self.operator.is_negated)
+            }
+            None => self.operator.holds(left, &self.right),
+        }
+    }
+
+    /// The value that left sides have to equal, if that is what is asked.
+    pub(in crate::engine) fn equals(&self) -> Option<&Value> {
+        let is_equality = self.operator.relation == Relation::Equal && !self.operator.is_negated;
+        is_equality.then_some(&self.right)
+    }
+
+    /// Whether it asks for an order, in which days count as moments.
+    pub(in crate::engine) fn is_order(&self) -> bool {
+        matches!(
+            self.operator.relation,
+            Relation::Greater | Relation::GreaterOrEqual | Relation::Less | Relation::LessOrEqual
+        )
     }
 }
 

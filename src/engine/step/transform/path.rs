@@ -1,11 +1,13 @@
-//! Paths into JSON values: `a.b.0`, `a.b[0]`, `$.a['b c'][0]`.
+//! Paths into JSON values: `a.b.0`, `a.b[0]`, `$.a['b c'][0]`, and to read from `items[*].price`.
 //! May not know mapping rules. Promise: reading a path never fails, writing one makes what is missing, within a bound on
 //! what one transformation may make.
 //!
 //! Reading, a number names an element of an array and a field of an object. Writing, `[0]` makes an array where nothing
-//! is, `.0` an object's field; where there is an array already, both name its element.
+//! is, `.0` an object's field; where there is an array already, both name its element. `[*]` and `.*` stand for every element
+//! or field: what is there of the rest of the path is read as an array.
 
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// The longest path, in segments.
 const MAX_SEGMENTS: usize = 32;
@@ -21,6 +23,8 @@ enum Segment {
     Name(String),
     /// `[0]`.
     Index(usize),
+    /// `[*]`, `.*`.
+    Every,
 }
 
 /// A path; empty for `$`, the value as a whole.
@@ -64,7 +68,7 @@ impl Path {
         self.0.is_empty()
     }
 
-    /// The first index that is too large to be written.
+    /// Whether the path can be written.
     pub(super) fn check_writable(&self) -> Result<(), String> {
         if self.is_whole() {
             return Err("a field of the output must be named".into());
@@ -73,7 +77,15 @@ impl Path {
             Some(Segment::Index(_)) => {
                 return Err("the output is an object: a name must come first".into());
             }
-            Some(Segment::Name(_)) | None => {}
+            Some(Segment::Name(_) | Segment::Every) | None => {}
+        }
+        self.check_indexes()
+    }
+
+    /// Whether every segment names one place, with an index that is not too large to be written.
+    pub(super) fn check_indexes(&self) -> Result<(), String> {
+        if self.0.contains(&Segment::Every) {
+            return Err("`*` can be read, but not written".into());
         }
         let too_large = self.0.iter().find_map(|segment| match segment {
             Segment::Index(index) if *index > MAX_INDEX => Some(*index),
@@ -85,16 +97,17 @@ impl Path {
         }
     }
 
-    /// What is at the path.
-    pub(super) fn read<'a>(&self, value: &'a Value) -> Option<&'a Value> {
-        self.0
-            .iter()
-            .try_fold(value, |value, segment| match (segment, value) {
-                (Segment::Name(name), Value::Object(fields)) => fields.get(name),
-                (Segment::Name(name), Value::Array(elements)) => elements.get(index_of(name)?),
-                (Segment::Index(index), Value::Array(elements)) => elements.get(*index),
-                _ => None,
-            })
+    /// What is at the path. A path with `*` reads an array, an empty one where nothing fits.
+    pub(super) fn read<'a>(&self, value: &'a Value) -> Option<Cow<'a, Value>> {
+        let every = self.0.iter().position(|part| *part == Segment::Every);
+        let Some(every) = every else {
+            return one(&self.0, value).map(Cow::Borrowed);
+        };
+        let mut found = Vec::new();
+        let before = self.0.get(..every).unwrap_or_default();
+        one(before, value)?;
+        collect(&self.0, value, &mut found);
+        Some(Cow::Owned(found.into_iter().cloned().collect()))
     }
 
     /// Puts `value` at the path, making objects and arrays on the way. `budget` counts down the array elements that may
@@ -114,6 +127,37 @@ impl Path {
     }
 }
 
+/// What is at a path without `*`.
+fn one<'a>(path: &[Segment], value: &'a Value) -> Option<&'a Value> {
+    path.iter()
+        .try_fold(value, |value, segment| match (segment, value) {
+            (Segment::Name(name), Value::Object(fields)) => fields.get(name),
+            (Segment::Name(name), Value::Array(elements)) => elements.get(index_of(name)?),
+            (Segment::Index(index), Value::Array(elements)) => elements.get(*index),
+            _ => None,
+        })
+}
+
+/// Everything that a path leads to, each value once, since two ways through one `*` never meet.
+fn collect<'a>(path: &[Segment], value: &'a Value, found: &mut Vec<&'a Value>) {
+    let every = path.iter().position(|part| *part == Segment::Every);
+    let Some(every) = every else {
+        found.extend(one(path, value));
+        return;
+    };
+    let (before, after) = path.split_at(every);
+    let rest = after.get(1..).unwrap_or_default();
+    match one(before, value) {
+        Some(Value::Array(elements)) => {
+            elements.iter().for_each(|each| collect(rest, each, found));
+        }
+        Some(Value::Object(fields)) => {
+            fields.values().for_each(|each| collect(rest, each, found));
+        }
+        _ => {}
+    }
+}
+
 /// The place that `segment` names inside `place`, made when it is missing.
 fn child<'a>(
     place: &'a mut Value,
@@ -123,7 +167,7 @@ fn child<'a>(
     if place.is_null() {
         *place = match segment {
             Segment::Name(_) => Value::Object(Map::new()),
-            Segment::Index(_) => Value::Array(Vec::new()),
+            Segment::Index(_) | Segment::Every => Value::Array(Vec::new()),
         };
     }
     match (segment, place) {
@@ -139,6 +183,7 @@ fn child<'a>(
         (Segment::Index(index), Value::Object(_)) => Err(format!(
             "`[{index}]` stands where there is an object already"
         )),
+        (Segment::Every, _) => Err("`*` can be read, but not written".into()),
         (Segment::Name(_) | Segment::Index(_), _) => {
             Err("a rule before has put a plain value on the way".into())
         }
@@ -170,7 +215,7 @@ fn dotted(rest: &str) -> Result<(Segment, &str), &'static str> {
     let (name, after) = rest.split_at(end);
     match name {
         "" => Err("a name is missing"),
-        "*" => Err("wildcards are not available in this version"),
+        "*" => Ok((Segment::Every, after)),
         name => Ok((Segment::Name(name.to_owned()), after)),
     }
 }
@@ -185,10 +230,11 @@ fn bracketed(rest: &str) -> Result<(Segment, &str), &'static str> {
         return Ok((Segment::Name(name.to_owned()), after));
     }
     let (index, after) = inner.split_once(']').ok_or("a bracket is not closed")?;
-    match index_of(index) {
-        Some(index) => Ok((Segment::Index(index), after)),
-        None => Err(
-            "between brackets stands an index or a quoted name; wildcards, slices and filters are not available in this version",
+    match (index, index_of(index)) {
+        ("*", _) => Ok((Segment::Every, after)),
+        (_, Some(index)) => Ok((Segment::Index(index), after)),
+        (_, None) => Err(
+            "between brackets stands an index, a quoted name or `*`; for slices and filters there is JavaScript",
         ),
     }
 }
@@ -222,10 +268,15 @@ mod tests {
             ("$['']", Some(json!(1))),
             ("__proto__", Some(json!(2))),
             ("constructor", None),
+            ("a.b[*]", Some(json!([10, {"c d": true}]))),
+            ("$.a.b.*['c d']", Some(json!([true]))),
+            ("a.*[*]", Some(json!([10, {"c d": true}]))),
+            ("a.b[*].nowhere", Some(json!([]))),
+            ("a.nowhere[*]", None),
             ("$", Some(value.clone())),
         ] {
             let parsed = Path::parse(path).expect(path);
-            assert_eq!(parsed.read(&value), expected.as_ref(), "{path}");
+            assert_eq!(parsed.read(&value).as_deref(), expected.as_ref(), "{path}");
         }
         for bad in [
             "",
@@ -237,8 +288,7 @@ mod tests {
             "a[",
             "a[]",
             "a[-1]",
-            "a[*]",
-            "a.*",
+            "a[**]",
             "$[?(@.x)]",
             "a[1:2]",
             "a['b]",
@@ -292,6 +342,8 @@ mod tests {
             ("a[10001]", false),
             ("$", false),
             ("[0]", false),
+            ("a[*]", false),
+            ("*", false),
             ("a", true),
         ] {
             assert_eq!(

@@ -1,0 +1,83 @@
+//! A run that was asked for, before anything has happened: how it looks, and when two requests are the same.
+//! May not know how runs begin.
+
+use super::RunRequest;
+use super::start_trigger::chosen_in;
+use crate::id::RunId;
+use crate::model::run::{Run, RunStatus, RunSummary};
+use crate::store::{Idempotency, NewRun};
+use serde_json::Value;
+
+/// How long an idempotency key holds.
+const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Tells requests apart that use the same idempotency key: by the input, and by the connection where the caller chose one.
+fn digest(request: &RunRequest, input: &Value) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(input.to_string().as_bytes());
+    let trigger = &request.trigger;
+    if let Some(choice) = chosen_in(trigger.kind, trigger.data.as_deref()) {
+        // No JSON text has a zero byte.
+        hasher.update(b"\0").update(choice.as_str().as_bytes());
+    }
+    hasher.finalize().into()
+}
+
+pub(super) fn idempotency(request: &RunRequest, input: &Value, now_ms: i64) -> Option<Idempotency> {
+    request.idempotency_key.as_ref().map(|key| Idempotency {
+        key: key.clone(),
+        request_digest: digest(request, input),
+        expires_at_ms: now_ms.saturating_add(IDEMPOTENCY_MS),
+    })
+}
+
+/// How a requested run looks before anything has happened.
+pub(super) fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
+    let workflow = &request.workflow.workflow;
+    let id = RunId::generate();
+    Run {
+        summary: RunSummary {
+            sequence: 0,
+            id: id.clone(),
+            workflow_id: workflow.id.clone(),
+            workflow_version: workflow.version,
+            status: RunStatus::Pending,
+            trigger: request.trigger.kind,
+            error: None,
+            retry_of: None,
+            created_at_ms: now_ms,
+            started_at_ms: None,
+            finished_at_ms: None,
+        },
+        workflow_name: workflow.name.clone(),
+        definition_sequence: workflow.definition_sequence,
+        root_id: id,
+        started_by: Some(request.by.clone()),
+        parent_sequence: None,
+        depth: 0,
+        trigger_data: request.trigger.data.clone(),
+        input: request.input.clone(),
+        output: None,
+    }
+}
+
+pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
+    NewRun {
+        id: run.summary.id.clone(),
+        workflow_sequence,
+        workflow_version: run.summary.workflow_version,
+        definition_sequence: run.definition_sequence,
+        trigger: run.summary.trigger,
+        started_by: run.started_by.clone(),
+        root_id: run.root_id.clone(),
+        retry_of: run.summary.retry_of.clone(),
+        parent_sequence: run.parent_sequence,
+        depth: run.depth,
+        trigger_data: run.trigger_data.clone(),
+        input: run.input.clone(),
+        created_at_ms: run.summary.created_at_ms,
+        idempotency: None,
+        fire: None,
+        first: None,
+    }
+}

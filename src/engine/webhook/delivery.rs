@@ -1,0 +1,226 @@
+//! What becomes of a request at each workflow: the run that it starts, or why it starts none. May not know signatures.
+//! Promise: a run sees the headers that its own trigger shows, and nothing else of the request's head.
+
+use super::belief::Believer;
+use super::{EngineError, Shared, Target, WebhookRequest};
+use crate::clock::iso_utc;
+use crate::engine::requested::{new_run, requested_run};
+use crate::engine::{RunRequest, StartTrigger};
+use crate::id::EventId;
+use crate::model::event::DeliveryOutcome;
+use crate::model::plan::in_words;
+use crate::model::run::TriggerType;
+use crate::model::trigger::webhook::{Content, WebhookTrigger};
+use crate::store::{Fate, NewDelivery, NewEvent};
+use serde_json::{json, value::to_raw_value};
+use std::collections::BTreeMap;
+
+/// Who starts runs that nobody with a key has asked for.
+const BY: &str = "webhook";
+/// The most headers that are kept of a request, and the longest value.
+const MAX_HEADERS: usize = 64;
+const MAX_HEADER_BYTES: usize = 2_048;
+/// How much is kept of why an input does not fit.
+const MAX_DETAIL_CHARS: usize = 1_000;
+
+/// What is to be written.
+pub(super) struct Recordable {
+    pub(super) event: NewEvent,
+    pub(super) deliveries: Vec<NewDelivery>,
+}
+
+/// What a request says, read as one trigger reads it.
+pub(super) struct Facts<'a> {
+    trigger: &'a WebhookTrigger,
+    types: Vec<String>,
+    external_id: Option<String>,
+    headers: BTreeMap<String, String>,
+}
+
+/// Where an event comes from.
+pub(super) struct Origin<'a> {
+    pub(super) event: &'a EventId,
+    pub(super) path: &'a str,
+    pub(super) verified: bool,
+    pub(super) by: &'a str,
+    pub(super) received_at_ms: i64,
+    pub(super) now_ms: i64,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(
+        trigger: &'a WebhookTrigger,
+        headers: &[(&str, &[u8])],
+        body: &serde_json::Value,
+    ) -> Facts<'a> {
+        Facts {
+            trigger,
+            types: trigger.names.types(headers, body),
+            external_id: trigger.names.id(headers, body),
+            headers: shown(headers, |name| trigger.shows(name)),
+        }
+    }
+}
+
+/// A request and what was found in it.
+pub(super) struct Seen<'a> {
+    pub(super) request: &'a WebhookRequest,
+    pub(super) headers: &'a [(&'a str, &'a [u8])],
+    pub(super) content: &'a Content,
+    pub(super) targets: &'a [Target],
+    pub(super) now_ms: i64,
+}
+
+/// Everything that is written of a request.
+pub(super) fn recordable(
+    shared: &Shared,
+    seen: &Seen<'_>,
+    believers: &[Believer<'_>],
+    id: EventId,
+) -> Result<Recordable, EngineError> {
+    let Seen {
+        request,
+        headers,
+        content,
+        now_ms,
+        ..
+    } = *seen;
+    let verified = believers.iter().any(|believer| believer.signed.is_some());
+    let mut event = NewEvent {
+        provider: request.provider.name.to_owned(),
+        path: request.path.clone(),
+        received_at_ms: now_ms,
+        event_type: None,
+        external_id: None,
+        verified,
+        headers: shown(headers, |name| {
+            believers
+                .iter()
+                .any(|believer| believer.trigger.shows(name))
+                && !seen.targets.iter().any(|target| signs_with(target, name))
+        }),
+        body: request.body.clone(),
+        id,
+    };
+    let mut deliveries = Vec::with_capacity(believers.len());
+    for believer in believers {
+        let facts = Facts::of(believer.trigger, headers, &content.value);
+        event.event_type = event.event_type.or(facts.types.first().cloned());
+        event.external_id = event.external_id.or(facts.external_id.clone());
+        let fingerprint = believer
+            .signed
+            .as_ref()
+            .and_then(|signed| signed.fingerprint.as_ref());
+        // What has no id of its own is told apart by what was signed, where that has a moment in it.
+        let memory = match (&facts.external_id, fingerprint) {
+            (Some(id), _) => Some(format!("id:{id}")),
+            (None, Some(fingerprint)) => Some(format!("signed:{fingerprint}")),
+            (None, None) => None,
+        };
+        let until_ms = now_ms.saturating_add(believer.trigger.remembered_ms());
+        let origin = Origin {
+            event: &event.id,
+            path: &request.path,
+            verified: believer.signed.is_some(),
+            by: BY,
+            received_at_ms: now_ms,
+            now_ms,
+        };
+        let memory = memory.map(|id| (id, until_ms));
+        let target = believer.target;
+        deliveries.push(deliver(shared, target, &facts, content, &origin, memory)?);
+    }
+    Ok(Recordable { event, deliveries })
+}
+
+fn signs_with(target: &Target, header: &str) -> bool {
+    super::trigger_of(target).and_then(WebhookTrigger::signature_header) == Some(header)
+}
+
+/// What becomes of an event at one workflow.
+pub(super) fn deliver(
+    shared: &Shared,
+    target: &Target,
+    facts: &Facts<'_>,
+    content: &Content,
+    origin: &Origin<'_>,
+    memory: Option<(String, i64)>,
+) -> Result<NewDelivery, EngineError> {
+    let workflow_sequence = target.workflow.sequence;
+    let drop = |outcome, detail: String| NewDelivery {
+        workflow_sequence,
+        fate: Fate::Drop(outcome, Some(detail)),
+    };
+    if !facts.trigger.wants(&facts.types) {
+        let detail = match facts.types.first() {
+            Some(word) => format!("the workflow does not want events of type {word}"),
+            None => "the request does not say which event it is".to_owned(),
+        };
+        return Ok(drop(DeliveryOutcome::Filtered, detail));
+    }
+    if let Err(problems) = target.definition.check_input(&content.value) {
+        let detail = in_words(&problems).chars().take(MAX_DETAIL_CHARS).collect();
+        return Ok(drop(DeliveryOutcome::InputInvalid, detail));
+    }
+    let names = target.definition.plan.secret_names();
+    let unset = shared.secrets.missing(&target.workflow, names)?;
+    if !unset.is_empty() {
+        let detail = format!(
+            "the workflow's steps name secrets that are not set: {}",
+            unset.join(", ")
+        );
+        return Ok(drop(DeliveryOutcome::SecretMissing, detail));
+    }
+    let request = RunRequest {
+        workflow: target.clone(),
+        input: content.input.clone(),
+        idempotency_key: None,
+        by: origin.by.to_owned(),
+        trigger: StartTrigger {
+            kind: TriggerType::Webhook,
+            // Without the body: that is the run's input, and need not be on disk twice.
+            data: to_raw_value(&json!({
+                "type": "webhook",
+                "provider": facts.trigger.provider.name,
+                "path": origin.path,
+                "event": facts.types.first(),
+                "eventId": origin.event,
+                "externalId": facts.external_id,
+                "verified": origin.verified,
+                "receivedAt": iso_utc(origin.received_at_ms),
+                "headers": facts.headers,
+            }))
+            .ok(),
+        },
+    };
+    let run = new_run(&requested_run(&request, origin.now_ms), workflow_sequence);
+    Ok(NewDelivery {
+        workflow_sequence,
+        fate: Fate::Start {
+            run: Box::new(run),
+            memory,
+        },
+    })
+}
+
+/// The headers that may be shown; one that was sent several times has its values joined.
+fn shown(headers: &[(&str, &[u8])], shows: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
+    let mut kept: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| shows(name)) {
+        let Ok(value) = std::str::from_utf8(value) else {
+            continue;
+        };
+        let has_room = kept.len() < MAX_HEADERS && value.len() <= MAX_HEADER_BYTES;
+        match kept.get_mut(*name) {
+            Some(known) if known.len() + value.len() < MAX_HEADER_BYTES => {
+                known.push_str(", ");
+                known.push_str(value);
+            }
+            None if has_room => {
+                kept.insert((*name).to_owned(), value.to_owned());
+            }
+            _ => {}
+        }
+    }
+    kept
+}

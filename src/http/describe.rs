@@ -1,0 +1,202 @@
+//! What an endpoint takes and gives, as data beside it: the OpenAPI document is made from this and the table, and from
+//! nothing else. May not know any endpoint. Promise: schemas are those of the very types that are read and written.
+//!
+//! ```text
+//! Endpoint::new(Door::Native, Method::POST, "/api/v1/things/:id", access, |guard| json(guard).then(change)).described(
+//!     about("Things", "Change a thing")
+//!         .path::<ThingId>()                          // one for each `:parameter`, in order
+//!         .body::<ChangeBody>(json!({"name": "b"}))   // the type that `json(guard)` reads, and an example of it
+//!         .gives::<ThingView<'_>>(200)                // the type that `ok(&view)` writes, without its envelope
+//!         .may(409, "The thing is in use."),          // what the access and the form of the request do not already mean
+//! )
+//! ```
+//!
+//! 400, 401, 403, 404, 408, 413, 415, 421, 429, 500 and 503 need no mention: they follow from the access, the path and the
+//! body. Types derive `schemars::JsonSchema`; their doc comments are the document's texts. Dates that are kept as strings
+//! have `#[schemars(extend("format" = "date-time"))]`; a name that another type has too is changed with
+//! `#[schemars(rename = "…")]`.
+
+use crate::id::ID_PATTERN;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// Gives a type's schema, as a reference where the type has a name.
+pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What an endpoint takes and gives.
+pub struct Description {
+    pub(super) tag: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) text: Option<&'static str>,
+    /// Of each path parameter, in order.
+    pub(super) path: Vec<SchemaOf>,
+    pub(super) query: Option<SchemaOf>,
+    pub(super) request_headers: Vec<HeaderDescription>,
+    pub(super) body: Option<BodyDescription>,
+    pub(super) answers: Vec<AnswerDescription>,
+    /// Headers of its own that a good answer may have.
+    pub(super) answer_headers: Vec<(&'static str, &'static str)>,
+    pub(super) refusals: Vec<(u16, &'static str)>,
+}
+
+/// A request header.
+pub(super) struct HeaderDescription {
+    pub(super) name: &'static str,
+    pub(super) what_for: &'static str,
+    /// What its text is like, a regular expression; `None` where every text has a meaning.
+    pub(super) pattern: Option<&'static str>,
+}
+
+/// A request body.
+pub(super) struct BodyDescription {
+    pub(super) schema: SchemaOf,
+    pub(super) example: Value,
+}
+
+/// A good answer.
+pub(super) struct AnswerDescription {
+    pub(super) status: u16,
+    pub(super) shape: Shape,
+}
+
+/// What the body of a good answer is.
+pub(super) enum Shape {
+    /// Data in the door's envelope.
+    Data(SchemaOf),
+    /// A list in the door's envelope, with the place of its next page.
+    Page(SchemaOf),
+    /// JSON without an envelope.
+    Bare(SchemaOf),
+    /// Server-sent events.
+    Events,
+    /// No body.
+    Nothing(&'static str),
+}
+
+/// Begins a description: the group it belongs to, and in a few words what it does.
+pub(super) fn about(tag: &'static str, summary: &'static str) -> Description {
+    Description {
+        tag,
+        summary,
+        text: None,
+        path: Vec::new(),
+        query: None,
+        request_headers: Vec::new(),
+        body: None,
+        answers: Vec::new(),
+        answer_headers: Vec::new(),
+        refusals: Vec::new(),
+    }
+}
+
+impl Description {
+    /// What else there is to say.
+    pub(super) fn says(mut self, text: &'static str) -> Description {
+        self.text = Some(text);
+        self
+    }
+
+    /// The type of the next path parameter.
+    pub(super) fn path<T: JsonSchema>(mut self) -> Description {
+        self.path.push(named::<T>);
+        self
+    }
+
+    /// The type that the query string is read into.
+    pub(super) fn query<T: JsonSchema>(mut self) -> Description {
+        self.query = Some(T::json_schema);
+        self
+    }
+
+    /// A request header that it heeds, what for, and what its text is like.
+    pub(super) fn heeds(
+        mut self,
+        name: &'static str,
+        what_for: &'static str,
+        pattern: Option<&'static str>,
+    ) -> Description {
+        self.request_headers.push(HeaderDescription {
+            name,
+            what_for,
+            pattern,
+        });
+        self
+    }
+
+    /// The type that the body is read into, with an example.
+    pub(super) fn body<T: JsonSchema>(mut self, example: Value) -> Description {
+        self.body = Some(BodyDescription {
+            schema: named::<T>,
+            example,
+        });
+        self
+    }
+
+    /// Data in the door's envelope, with this status.
+    pub(super) fn gives<T: JsonSchema>(self, status: u16) -> Description {
+        self.answers(status, Shape::Data(named::<T>))
+    }
+
+    /// 200 with a page of such items.
+    pub(super) fn lists<T: JsonSchema>(self) -> Description {
+        self.answers(200, Shape::Page(named::<T>))
+    }
+
+    /// JSON without an envelope, with this status.
+    pub(super) fn gives_bare<T: JsonSchema>(self, status: u16) -> Description {
+        self.answers(status, Shape::Bare(named::<T>))
+    }
+
+    /// 200 with server-sent events.
+    pub(super) fn gives_events(self) -> Description {
+        self.answers(200, Shape::Events)
+    }
+
+    /// A status without a body, and what it means.
+    pub(super) fn gives_nothing(self, status: u16, meaning: &'static str) -> Description {
+        self.answers(status, Shape::Nothing(meaning))
+    }
+
+    fn answers(mut self, status: u16, shape: Shape) -> Description {
+        self.answers.push(AnswerDescription { status, shape });
+        self
+    }
+
+    /// A header of its own that a good answer may have.
+    pub(super) fn with_header(
+        mut self,
+        header: &'static str,
+        meaning: &'static str,
+    ) -> Description {
+        self.answer_headers.push((header, meaning));
+        self
+    }
+
+    /// A refusal of its own, and when it comes.
+    pub(super) fn may(mut self, status: u16, when: &'static str) -> Description {
+        self.refusals.push((status, when));
+        self
+    }
+}
+
+/// A path parameter that is a word of the server's own, like a block's type: any id's form, and 404 where it is unknown.
+pub(super) enum Word {}
+
+impl JsonSchema for Word {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Word".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": ID_PATTERN })
+    }
+}
+
+fn named<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}

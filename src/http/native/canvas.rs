@@ -1,0 +1,96 @@
+//! `PATCH /workflows/:id/canvas`: how an editor draws a workflow, and with it the steps that are drawn.
+
+use super::workflow_view::{WorkflowView, view};
+use super::workflows::reachable;
+use super::{Answer, ok};
+use crate::http::body::json;
+use crate::http::describe::about;
+use crate::http::door::Door;
+use crate::http::endpoint::{Access, Endpoint};
+use crate::http::problem::Problem;
+use crate::http::visit::Ctx;
+use crate::id::WorkflowId;
+use crate::model::limit::Category;
+use crate::model::plan::DefinitionProblem;
+use crate::model::scope::Permission;
+use crate::model::workflow::Workflow;
+use crate::store::WorkflowDraft;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value, json as example};
+use std::sync::Arc;
+use warp::Filter as _;
+use warp::http::Method;
+
+/// The largest drawing, as JSON text.
+const MAX_CANVAS_BYTES: usize = 512 << 10;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    const CANVAS: &str = "/api/v1/workflows/:id/canvas";
+    let write = Access::Needs(Permission::WorkflowsWrite, Category::Write);
+    vec![
+        Endpoint::new(Door::Native, Method::PATCH, CANVAS, write, |guard| {
+            json(guard).then(draw)
+        })
+        .described(
+            about("Workflows", "Save an editor's drawing")
+                .says(
+                    "The drawing is kept as it is sent and is no part of the definition: it makes no version. Steps that are \
+                     sent with it replace the workflow's, as an edit does.",
+                )
+                .path::<WorkflowId>()
+                .body::<CanvasBody>(example!({
+                    "canvasState": { "blocks": {}, "edges": [], "loops": {}, "parallels": {} },
+                    "steps": [{ "id": "rest", "type": "wait", "config": { "duration": 5, "unit": "seconds" } }],
+                }))
+                .gives::<WorkflowView<'_>>(200)
+                .may(409, "The workflow is archived."),
+        ),
+    ]
+}
+
+/// A drawing.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(rename = "Canvas")]
+struct CanvasBody {
+    /// Whatever the editor keeps, at most 512 KiB; `null` or nothing leaves it as it is.
+    canvas_state: Option<Map<String, Value>>,
+    /// The steps, in the order in which they run; `null` or nothing leaves them as they are.
+    steps: Option<Vec<Map<String, Value>>>,
+}
+
+async fn draw(ctx: Ctx, body: CanvasBody) -> Answer {
+    let compiled = reachable(&ctx)?;
+    let canvas = body.canvas_state.map(Value::Object);
+    let bytes = canvas.as_ref().map_or(0, |canvas| canvas.to_string().len());
+    if bytes > MAX_CANVAS_BYTES {
+        let message = format!("it has {bytes} bytes; at most {MAX_CANVAS_BYTES} are allowed");
+        return Err(Problem::Invalid(
+            "The drawing is too large".to_owned(),
+            vec![DefinitionProblem {
+                place: "canvasState".to_owned(),
+                message,
+            }],
+        ));
+    }
+    let steps = body
+        .steps
+        .map(|steps| Value::Array(steps.into_iter().map(Value::Object).collect()));
+    let draft = |now: &Workflow| -> Result<WorkflowDraft, Problem> {
+        let mut definition = now.definition.clone();
+        if let Some(steps) = steps {
+            definition.body["steps"] = steps;
+        }
+        Ok(WorkflowDraft {
+            name: now.name.clone(),
+            description: now.description.clone(),
+            definition,
+            canvas: canvas.map(Arc::new).or_else(|| now.canvas.clone()),
+        })
+    };
+    let (id, by) = (&compiled.workflow.id, ctx.key().label());
+    let workflows = ctx.api().engine.workflows();
+    let drawn = workflows.edit(id, draft, None, None, by).await?;
+    ok(&view(&ctx, &drawn)?)
+}

@@ -1,0 +1,237 @@
+//! One endpoint as an OpenAPI operation.
+//! May not know which endpoints there are.
+
+use super::refusals;
+use super::schemas::Schemas;
+use crate::http::describe::{AnswerDescription, BodyDescription, Description, Shape};
+use crate::http::endpoint::{Access, Endpoint};
+use crate::http::native::{Meta, native_word};
+use crate::model::limit::Category;
+use serde_json::{Map, Value, json};
+
+/// `/api/v1/runs/:id` as OpenAPI writes it: `/api/v1/runs/{id}`.
+pub(super) fn path_template(endpoint: &Endpoint) -> String {
+    let segments = endpoint.segments().iter();
+    segments
+        .map(|segment| match segment.strip_prefix(':') {
+            Some(name) => format!("/{{{name}}}"),
+            None => format!("/{segment}"),
+        })
+        .collect()
+}
+
+/// The operation of an endpoint.
+pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
+    let mut operation = json!({
+        "operationId": operation_id(endpoint),
+        "security": match endpoint.access {
+            Access::Open => json!([]),
+            Access::AnyKey(_) | Access::Needs(..) => json!([{ "apiKey": [] }]),
+        },
+        "responses": {},
+    });
+    let Some(about) = &endpoint.description else {
+        return operation;
+    };
+    operation["summary"] = json!(about.summary);
+    operation["tags"] = json!([about.tag]);
+    operation["description"] = json!(text(endpoint, about));
+    operation["parameters"] = Value::Array(parameters(endpoint, about, schemas));
+    if let Some(body) = &about.body {
+        operation["requestBody"] = request_body(body, schemas);
+    }
+    let mut responses = refusals::responses(endpoint, about, schemas);
+    for answer in &about.answers {
+        responses.insert(
+            answer.status.to_string(),
+            response(endpoint, about, answer, schemas),
+        );
+    }
+    operation["responses"] = Value::Object(responses);
+    operation
+}
+
+/// `POST /api/v1/workflows/:id/run` is `postWorkflowsIdRun`.
+fn operation_id(endpoint: &Endpoint) -> String {
+    let mut id = endpoint.method.as_str().to_ascii_lowercase();
+    let words = endpoint
+        .segments()
+        .iter()
+        .flat_map(|segment| segment.split(|c: char| !c.is_ascii_alphanumeric()))
+        .filter(|word| !matches!(*word, "api" | "v1" | ""));
+    for word in words {
+        let (first, rest) = word.split_at(1);
+        id.push_str(&first.to_ascii_uppercase());
+        id.push_str(rest);
+    }
+    id
+}
+
+fn text(endpoint: &Endpoint, about: &Description) -> String {
+    let counts = |category| match category {
+        Category::Read => "read",
+        Category::Write => "write",
+        Category::Execute => "execute",
+    };
+    let access = match endpoint.access {
+        Access::Open => "Needs no key.".to_owned(),
+        Access::AnyKey(category) => {
+            format!("Any key may call it; it counts as `{}`.", counts(category))
+        }
+        Access::Needs(permission, category) => format!(
+            "Needs the scope `{}`; it counts as `{}`.",
+            native_word(permission.word()),
+            counts(category)
+        ),
+    };
+    match about.text {
+        Some(text) => format!("{text}\n\n{access}"),
+        None => access,
+    }
+}
+
+fn parameters(endpoint: &Endpoint, about: &Description, schemas: &mut Schemas) -> Vec<Value> {
+    let names = endpoint
+        .segments()
+        .iter()
+        .filter_map(|segment| segment.strip_prefix(':'));
+    let path = names.zip(&about.path).map(|(name, schema)| {
+        json!({ "name": name, "in": "path", "required": true, "schema": schemas.read(*schema) })
+    });
+    let mut parameters: Vec<Value> = path.collect();
+    let query = about.query.map(|query| schemas.read(query));
+    parameters.extend(query.iter().flat_map(query_parameters));
+    parameters.extend(about.request_headers.iter().map(|header| {
+        let mut schema = json!({ "type": "string" });
+        if let Some(pattern) = header.pattern {
+            schema["pattern"] = json!(pattern);
+        }
+        json!({ "name": header.name, "in": "header", "description": header.what_for, "schema": schema })
+    }));
+    parameters
+}
+
+/// One parameter for each field. In a query string nothing is `null`: a field may only be left out.
+fn query_parameters(query: &Value) -> Vec<Value> {
+    let required = query["required"].as_array().cloned().unwrap_or_default();
+    let fields = query["properties"].as_object().into_iter().flatten();
+    fields
+        .map(|(name, schema)| {
+            let mut schema = without_null(schema);
+            let description = schema
+                .as_object_mut()
+                .and_then(|fields| fields.remove("description"));
+            let mut parameter = json!({
+                "name": name,
+                "in": "query",
+                "required": required.iter().any(|field| field == name),
+                "schema": schema,
+            });
+            if let Some(description) = description {
+                parameter["description"] = description;
+            }
+            parameter
+        })
+        .collect()
+}
+
+fn without_null(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(types) = schema["type"].as_array() {
+        let types: Vec<Value> = types.iter().filter(|one| *one != "null").cloned().collect();
+        schema["type"] = match types.as_slice() {
+            [one] => one.clone(),
+            _ => Value::Array(types),
+        };
+    }
+    let Some(fields) = schema.as_object_mut() else {
+        return schema;
+    };
+    fields.remove("default");
+    if let Some(Value::Array(ways)) = fields.remove("anyOf") {
+        let mut ways = ways.into_iter().filter(|way| way["type"] != "null");
+        if let Some(Value::Object(way)) = ways.next() {
+            fields.extend(way);
+        }
+    }
+    schema
+}
+
+fn request_body(body: &BodyDescription, schemas: &mut Schemas) -> Value {
+    let schema = schemas.read(body.schema);
+    let whole = schemas
+        .resolve_read(&schema)
+        .unwrap_or_else(|| schema.clone());
+    let is_required = whole["required"]
+        .as_array()
+        .is_some_and(|fields| !fields.is_empty());
+    json!({
+        // No body is an empty object.
+        "required": is_required,
+        "content": { "application/json": { "schema": schema, "example": body.example } },
+    })
+}
+
+fn response(
+    endpoint: &Endpoint,
+    about: &Description,
+    answer: &AnswerDescription,
+    schemas: &mut Schemas,
+) -> Value {
+    let meaning = match (&answer.shape, answer.status) {
+        (Shape::Nothing(meaning), _) => meaning,
+        (Shape::Page(_), _) => "One page.",
+        (_, 201) => "Made.",
+        (_, 202) => "Accepted; it goes on.",
+        _ => "Done.",
+    };
+    let mut headers = refusals::usual_headers(endpoint.access, answer.status);
+    for (name, meaning) in &about.answer_headers {
+        headers.insert(
+            (*name).to_owned(),
+            json!({ "description": meaning, "schema": { "type": "string" } }),
+        );
+    }
+    let mut response = json!({ "description": meaning, "headers": headers });
+    let content = match &answer.shape {
+        Shape::Data(schema) => Some(("application/json", envelope(&schemas.written(*schema)))),
+        Shape::Page(schema) => {
+            let items = json!({ "type": "array", "items": schemas.written(*schema) });
+            let mut whole = envelope(&items);
+            whole["properties"]["meta"] =
+                schemas.written(|generator| generator.subschema_for::<Meta>());
+            whole["required"] = json!(["success", "data", "meta"]);
+            Some(("application/json", whole))
+        }
+        Shape::Bare(schema) => Some(("application/json", schemas.written(*schema))),
+        Shape::Events => Some(("text/event-stream", event())),
+        Shape::Nothing(_) => None,
+    };
+    if let Some((media_type, schema)) = content {
+        let mut contents = Map::new();
+        contents.insert(media_type.to_owned(), json!({ "schema": schema }));
+        response["content"] = Value::Object(contents);
+    }
+    response
+}
+
+/// One event of a stream.
+fn event() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string" },
+            "event": { "type": "string" },
+            "data": { "type": "string", "contentMediaType": "application/json" },
+        },
+        "required": ["event", "data"],
+    })
+}
+
+fn envelope(data: &Value) -> Value {
+    json!({
+        "type": "object",
+        "properties": { "success": { "type": "boolean", "const": true }, "data": data },
+        "required": ["success", "data"],
+    })
+}

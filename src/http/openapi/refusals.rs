@@ -1,0 +1,288 @@
+//! The answers that an endpoint may give beside its own: what a request's access, path and body already mean.
+//! May not know endpoints. Promise: every status that the guard, the body's reader or the exit can give is listed.
+
+use super::schemas::Schemas;
+use crate::http::describe::Description;
+use crate::http::endpoint::{Access, Endpoint};
+use crate::http::native::ErrorEnvelope;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// A status by which requests are refused.
+struct Refusal {
+    status: u16,
+    /// Its name among the document's components.
+    name: &'static str,
+    code: &'static str,
+    when: &'static str,
+    /// The message of the example.
+    message: &'static str,
+}
+
+const REFUSALS: [Refusal; 14] = [
+    refusal(
+        400,
+        "BadRequest",
+        "VALIDATION_ERROR",
+        "The request does not fit; `details` lists each mistake with its place where there are several.",
+        "`limit` is 0; it goes from 1 to 100.",
+    ),
+    refusal(
+        401,
+        "Unauthorized",
+        "UNAUTHORIZED",
+        "There is no key in the request, or none that is good; `reason` says which.",
+        "Invalid or missing API key",
+    ),
+    refusal(
+        403,
+        "Forbidden",
+        "FORBIDDEN",
+        "The key lacks the scope that `required` names, or would hand on more than it holds.",
+        "Insufficient permissions for this operation",
+    ),
+    refusal(
+        404,
+        "NotFound",
+        "NOT_FOUND",
+        "What the path names is not there, or the key does not reach it.",
+        "There is no such workflow, or this key does not reach it.",
+    ),
+    refusal(
+        405,
+        "MethodNotAllowed",
+        "METHOD_NOT_ALLOWED",
+        "The path is served with the methods in `Allow` only.",
+        "PUT is not served here; use GET, HEAD.",
+    ),
+    refusal(
+        408,
+        "RequestTimeout",
+        "REQUEST_TIMEOUT",
+        "The body took too long to arrive.",
+        "The body took too long to arrive (setting `body_timeout_ms`).",
+    ),
+    refusal(
+        409,
+        "Conflict",
+        "CONFLICT",
+        "The state does not allow it.",
+        "The workflow is a draft; activate it first.",
+    ),
+    refusal(
+        410,
+        "Gone",
+        "GONE",
+        "It was there once.",
+        "This link has been used.",
+    ),
+    refusal(
+        413,
+        "PayloadTooLarge",
+        "PAYLOAD_TOO_LARGE",
+        "The body is larger than the setting `max_body_bytes`.",
+        "The body is larger than 5242880 bytes (setting `max_body_bytes`).",
+    ),
+    refusal(
+        415,
+        "UnsupportedMediaType",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "The body is not JSON by its `Content-Type`.",
+        "Send JSON, with `Content-Type: application/json`.",
+    ),
+    refusal(
+        421,
+        "MisdirectedRequest",
+        "MISDIRECTED_REQUEST",
+        "The server does not answer to this `Host`.",
+        "This server does not answer to that `Host`; add it to the setting `allowed_hosts`.",
+    ),
+    refusal(
+        429,
+        "TooManyRequests",
+        "RATE_LIMITED",
+        "Over the key's limit, or too many failed attempts from this address.",
+        "Rate limit exceeded. Limit: 100 requests per minute.",
+    ),
+    refusal(
+        500,
+        "InternalError",
+        "INTERNAL_ERROR",
+        "Something went wrong in the server; its log has the cause under `requestId`.",
+        "Something went wrong in the server; its log has the cause under this request's id.",
+    ),
+    refusal(
+        503,
+        "Unavailable",
+        "UNAVAILABLE",
+        "Nothing was done; it may work again after `Retry-After` seconds.",
+        "Nothing was written: the server is stopping. Try again in a moment.",
+    ),
+];
+
+const fn refusal(
+    status: u16,
+    name: &'static str,
+    code: &'static str,
+    when: &'static str,
+    message: &'static str,
+) -> Refusal {
+    Refusal {
+        status,
+        name,
+        code,
+        when,
+        message,
+    }
+}
+
+/// Name, meaning and schema type of the headers that answers have by rule.
+const HEADERS: [(&str, &str, &str); 7] = [
+    (
+        "X-Request-Id",
+        "string",
+        "Names the request in the server's log.",
+    ),
+    (
+        "X-RateLimit-Limit",
+        "integer",
+        "So many requests of this category the key may make in any 60 seconds.",
+    ),
+    ("X-RateLimit-Remaining", "integer", "So many are left now."),
+    (
+        "X-RateLimit-Reset",
+        "integer",
+        "When the next place becomes free, in seconds since the Unix epoch.",
+    ),
+    (
+        "Retry-After",
+        "integer",
+        "After how many seconds to try again.",
+    ),
+    ("WWW-Authenticate", "string", "How to send a key."),
+    (
+        "Allow",
+        "string",
+        "The methods that the path is served with.",
+    ),
+];
+
+/// The statuses that follow from the endpoint's access, path and body.
+fn usual(endpoint: &Endpoint, about: &Description) -> Vec<u16> {
+    let mut statuses = vec![400, 421, 500];
+    match endpoint.access {
+        Access::Open => {}
+        Access::AnyKey(_) => statuses.extend([401, 429, 503]),
+        Access::Needs(..) => statuses.extend([401, 403, 429, 503]),
+    }
+    if !about.path.is_empty() {
+        statuses.push(404);
+    }
+    if about.body.is_some() {
+        statuses.extend([408, 413, 415]);
+    }
+    statuses
+}
+
+/// The responses of an endpoint that are refusals.
+pub(super) fn responses(
+    endpoint: &Endpoint,
+    about: &Description,
+    schemas: &mut Schemas,
+) -> Map<String, Value> {
+    let mut meanings: BTreeMap<u16, String> = BTreeMap::new();
+    for (status, when) in &about.refusals {
+        let meaning = meanings.entry(*status).or_default();
+        if !meaning.is_empty() {
+            meaning.push(' ');
+        }
+        meaning.push_str(when);
+    }
+    let mut responses = Map::new();
+    for status in usual(endpoint, about) {
+        if let Some(known) = REFUSALS.iter().find(|known| known.status == status) {
+            let reference = format!("#/components/responses/{}", known.name);
+            responses.insert(status.to_string(), json!({ "$ref": reference }));
+        }
+    }
+    for (status, meaning) in meanings {
+        let known = REFUSALS.iter().find(|known| known.status == status);
+        let response = response(status, known, &meaning, endpoint.access, schemas);
+        responses.insert(status.to_string(), response);
+    }
+    responses
+}
+
+/// The refusals that endpoints have in common.
+pub(super) fn components(schemas: &mut Schemas) -> Value {
+    let mut components = Map::new();
+    for known in &REFUSALS {
+        // Whether a refused request was counted is not known here: the limit's headers may be absent.
+        let access = match known.status {
+            401 | 405 | 421 => Access::Open,
+            _ => Access::AnyKey(crate::model::limit::Category::Read),
+        };
+        components.insert(
+            known.name.to_owned(),
+            response(known.status, Some(known), known.when, access, schemas),
+        );
+    }
+    Value::Object(components)
+}
+
+fn response(
+    status: u16,
+    known: Option<&Refusal>,
+    meaning: &str,
+    access: Access,
+    schemas: &mut Schemas,
+) -> Value {
+    let error = schemas.written(|generator| generator.subschema_for::<ErrorEnvelope<'_>>());
+    let (schema, code, message) = match known {
+        None => (error, "ERROR", meaning),
+        Some(known) => {
+            let code = json!({ "properties": { "error": { "properties": { "code": { "const": known.code } } } } });
+            (json!({ "allOf": [error, code] }), known.code, known.message)
+        }
+    };
+    json!({
+        "description": meaning,
+        "headers": usual_headers(access, status),
+        "content": { "application/json": {
+            "schema": schema,
+            "example": { "success": false, "error": { "code": code, "message": message } },
+        } },
+    })
+}
+
+/// The headers that an answer with this status has by rule.
+pub(super) fn usual_headers(access: Access, status: u16) -> Map<String, Value> {
+    let limits = if access == Access::Open { 0 } else { 3 };
+    let mut names: Vec<&str> = HEADERS
+        .iter()
+        .take(1 + limits)
+        .map(|(name, ..)| *name)
+        .collect();
+    match status {
+        401 => names.push("WWW-Authenticate"),
+        405 => names.push("Allow"),
+        429 | 503 => names.push("Retry-After"),
+        _ => {}
+    }
+    names
+        .into_iter()
+        .map(|name| {
+            let reference = format!("#/components/headers/{name}");
+            (name.to_owned(), json!({ "$ref": reference }))
+        })
+        .collect()
+}
+
+/// The headers that answers have in common.
+pub(super) fn headers() -> Value {
+    let headers = HEADERS.iter().map(|(name, kind, meaning)| {
+        let header = json!({ "description": meaning, "schema": { "type": kind } });
+        ((*name).to_owned(), header)
+    });
+    Value::Object(headers.collect())
+}

@@ -1,0 +1,263 @@
+//! `POST /webhooks/<provider>/<path or workflow id>`, also with one segment between them that says nothing: requests of other
+//! services. Nobody has a key here; the engine finds out whom to believe. Promises: an address has its limit, all bodies
+//! together have theirs, and a refusal says nothing of what was sent. Answers are bare, without the native envelope.
+
+use super::body;
+use super::door::Door;
+use super::endpoint::Endpoint;
+use super::front::json_type;
+use super::native::{message, status_and_code};
+use super::problem::Problem;
+use super::visit::Visit;
+use crate::engine::{WebhookAnswer, WebhookError, WebhookRequest};
+use crate::id::{EventId, RunId};
+use crate::model::address_limit::AddressWindows;
+use crate::model::limit::{Limit, LimitState, WINDOW_MS};
+use crate::model::trigger::webhook::{Disbelief, Provider};
+use serde::Serialize;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use warp::http::{Method, StatusCode, header};
+use warp::reply::Response;
+
+/// How many bodies of the largest size may be in memory at once.
+const BODIES_AT_ONCE: usize = 16;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::unkeyed(
+            Door::Webhook,
+            Method::POST,
+            "/webhooks/:provider/:path",
+            |visit| receive(visit, 1),
+        ),
+        Endpoint::unkeyed(
+            Door::Webhook,
+            Method::POST,
+            "/webhooks/:provider/:id/:path",
+            |visit| receive(visit, 2),
+        ),
+    ]
+}
+
+/// Bounds of what comes in without a key.
+#[derive(Default)]
+pub struct Ingestion {
+    addresses: Mutex<Addresses>,
+    /// Bytes of bodies that are being read or recorded.
+    held_bytes: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Addresses {
+    windows: AddressWindows,
+    tidied_ms: u64,
+}
+
+impl Ingestion {
+    /// Counts a request of an address.
+    fn count(&self, peer: IpAddr, now_ms: u64, limit: u32) -> CountedRoom {
+        let mut addresses = self
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if now_ms.saturating_sub(addresses.tidied_ms) >= WINDOW_MS {
+            addresses.windows.forget_idle(now_ms);
+            addresses.tidied_ms = now_ms;
+        }
+        addresses.windows.count(peer, now_ms, limit)
+    }
+}
+
+type CountedRoom = Result<crate::model::limit::Room, crate::model::limit::Room>;
+
+/// The bytes of one body, given back when it is dropped.
+struct Held<'a> {
+    all: &'a AtomicUsize,
+    bytes: usize,
+    most: usize,
+}
+
+impl Held<'_> {
+    fn more(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.bytes += bytes;
+        let before = self.all.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.most {
+            return Err(Problem::Unavailable(
+                "Too much is coming in at once. Send it again in a moment.".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The bare answer to a request that was taken.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReceivedView<'a> {
+    /// Always true.
+    received: bool,
+    /// The event, for `GET /api/v1/webhooks/events/:id`.
+    event_id: &'a EventId,
+    /// How many runs this request has started.
+    workflows_triggered: usize,
+    /// Only there, and true, when the same event had come before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate: Option<bool>,
+    /// With `duplicate`: the runs that the event started when it came first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_ids: Option<&'a [RunId]>,
+}
+
+/// The bare answer to a request that was not taken.
+#[derive(Serialize)]
+struct RefusedView<'a> {
+    /// Always false.
+    received: bool,
+    /// One sentence.
+    error: &'a str,
+    /// A word for programs.
+    code: &'a str,
+}
+
+async fn receive(visit: Arc<Visit>, path_at: usize) -> Result<Response, Problem> {
+    within_limit(&visit)?;
+    let engine = &visit.api.engine;
+    let provider = Provider::named(visit.parameter(0)).ok_or(Problem::NotFound("webhook"))?;
+    let path = visit.parameter(path_at).to_owned();
+    // Before the body: who calls a path that leads nowhere shall not fill the memory.
+    if !engine.has_webhook(provider, &path)? {
+        return Err(Problem::NotFound("webhook"));
+    }
+    let most = visit.api.options.max_webhook_bytes;
+    let mut held = Held {
+        all: &visit.api.ingestion.held_bytes,
+        bytes: 0,
+        most: most.saturating_mul(BODIES_AT_ONCE),
+    };
+    let body = body::read(&visit, most, |bytes| held.more(bytes)).await?;
+    let headers = visit.headers.iter();
+    let request = WebhookRequest {
+        provider,
+        path,
+        method: visit.method.as_str().to_owned(),
+        url: called_url(&visit),
+        headers: headers
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+        body,
+    };
+    let answer = engine.receive(request).await;
+    drop(held);
+    if let Err(WebhookError::Disbelieved(reason)) = &answer {
+        let reason = match reason {
+            Disbelief::Unsigned => "webhook_unsigned",
+            Disbelief::WrongSignature => "webhook_signature",
+            Disbelief::WrongTime => "webhook_time",
+        };
+        visit
+            .api
+            .keyring
+            .note_refusal(reason, None, visit.peer.address);
+    }
+    respond(&answer?)
+}
+
+fn within_limit(visit: &Visit) -> Result<(), Problem> {
+    let Limit::PerMinute(limit) = visit.api.options.limit_webhook else {
+        return Ok(());
+    };
+    let clock = &visit.api.clock;
+    let counted = visit
+        .api
+        .ingestion
+        .count(visit.peer.address, clock.monotonic_ms(), limit);
+    let state = match counted {
+        Ok(room) => LimitState::accepted(limit, room, clock.now_ms()),
+        Err(room) => LimitState::refused(limit, room, clock.now_ms()),
+    };
+    visit.limit.get_or_init(|| Some(state));
+    match counted {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Problem::Limited(state)),
+    }
+}
+
+/// The URL as the sender knows it: some sign it.
+fn called_url(visit: &Visit) -> String {
+    let path = visit
+        .uri
+        .path_and_query()
+        .map_or(visit.uri.path(), |path| path.as_str());
+    match &visit.api.options.public_url {
+        Some(origin) => format!("{origin}{path}"),
+        None => {
+            let host = visit
+                .headers
+                .get(header::HOST)
+                .and_then(|host| host.to_str().ok());
+            format!("https://{}{path}", host.unwrap_or_default())
+        }
+    }
+}
+
+fn respond(answer: &WebhookAnswer) -> Result<Response, Problem> {
+    match answer {
+        WebhookAnswer::Received { event, runs } => json(
+            StatusCode::OK,
+            &ReceivedView {
+                received: true,
+                event_id: event,
+                workflows_triggered: *runs,
+                duplicate: None,
+                run_ids: None,
+            },
+        ),
+        WebhookAnswer::Duplicate { event, runs } => json(
+            StatusCode::OK,
+            &ReceivedView {
+                received: true,
+                event_id: event,
+                workflows_triggered: 0,
+                duplicate: Some(true),
+                run_ids: Some(runs),
+            },
+        ),
+        WebhookAnswer::Challenge { field, text } => {
+            json(StatusCode::OK, &serde_json::json!({ *field: text }))
+        }
+    }
+}
+
+fn json(status: StatusCode, view: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_vec(view).map_err(|error| Problem::internal(&error))?;
+    let mut response = Response::new(bytes::Bytes::from(body).into());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, json_type());
+    Ok(response)
+}
+
+/// A refusal in this door's words.
+pub(super) fn render(problem: &Problem, visit: &Visit) -> Response {
+    let (status, code) = status_and_code(problem);
+    let sentence = match problem {
+        Problem::NotFound(_) => "There is no webhook here.".to_owned(),
+        problem => message(problem, visit),
+    };
+    let view = RefusedView {
+        received: false,
+        error: &sentence,
+        code,
+    };
+    // Texts alone always become JSON.
+    json(status, &view).unwrap_or_default()
+}
