@@ -245,6 +245,7 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
         input: raw(r#"{"amount":42}"#),
         created_at_ms: at_ms,
         idempotency: None,
+        fire: None,
         first: Some(Chunk {
             from: 0,
             at_ms,
