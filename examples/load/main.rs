@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example load             everything, about three minutes
 //! cargo run --release --example load -- --smoke  the same with small numbers, a few seconds: does it work at all?
+//! cargo run --release --example load -- --prune  removes a long history and measures the file
 //! ```
 //!
 //! Servers run as child processes of this program (started with `serve-bare` or `serve`), the load comes from this one.
@@ -14,6 +15,7 @@
 mod client;
 mod group_commit;
 mod history;
+mod prune;
 mod servers;
 mod table;
 
@@ -61,9 +63,19 @@ fn main() -> Result<()> {
         ["serve", folder] => servers::serve(folder),
         ["seed", folder, runs] => history::seed(folder, runs.parse()?),
         ["--smoke"] => measure(SMOKE),
+        ["--prune"] => pruning(FULL),
+        ["--prune", "--smoke"] => pruning(SMOKE),
         [] => measure(FULL),
-        _ => Err("usage: load [--smoke]".into()),
+        _ => Err("usage: load [--prune] [--smoke]".into()),
     }
+}
+
+fn pruning(size: Size) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut table = Table::default();
+    prune::measure(size.many_runs, size.few_runs, folder.path(), &mut table)?;
+    table.print();
+    Ok(())
 }
 
 fn measure(size: Size) -> Result<()> {

@@ -118,6 +118,8 @@ pub(crate) fn serve_bare(body: &str) -> Result<()> {
 pub(crate) fn serve(folder: &str) -> Result<()> {
     let mut config = Config::new(folder);
     config.port = 0;
+    // The history that is measured is long over.
+    config.retention_days = 0;
     runtime()?.block_on(async {
         let app = App::open(config, Options::default()).await?;
         let body = json!({

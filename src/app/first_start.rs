@@ -1,4 +1,5 @@
 //! The first start on an empty folder: an admin key, and a workflow to try. May not know how either is kept.
+//! Promise: a start that a crash has cut off leaves nothing of it behind.
 
 use super::App;
 use crate::auth::{KeyText, NewKey};
@@ -7,9 +8,10 @@ use crate::error::{Error, Result};
 use crate::model::key::KeyFormat;
 use crate::model::limit::KeyLimits;
 use crate::model::page::PageRequest;
+use crate::model::plan::in_words;
 use crate::model::scope::Permission;
-use crate::model::workflow::{Definition, DefinitionFormat, Reach, WorkflowStatus};
-use crate::store::WorkflowDraft;
+use crate::model::workflow::{Definition, DefinitionFormat, Reach};
+use crate::store::{FirstStart, WorkflowDraft};
 use serde_json::Value;
 
 /// The name in `meta` that says that the first start is behind us.
@@ -33,28 +35,26 @@ impl App {
             return Ok(None);
         }
         let control = self.0.keyring.control();
-        let mut first_key_text = None;
+        let now_ms = self.0.clock.now_ms();
+        let sample = sample()?;
+        let checked = self.0.engine.workflows().check(&sample.definition);
+        checked.map_err(|problems| failed(&in_words(&problems)))?;
+        let first = FirstStart {
+            mark: FIRST_START,
+            value: iso_utc(now_ms),
+            sample,
+            by: control.label().to_owned(),
+            now_ms,
+        };
         let keys = self.0.keyring.list(&control, &PageRequest::default());
-        if keys.items.is_empty() {
-            let issued = self.0.keyring.issue(&control, "control", first_key()).await;
-            first_key_text = Some(issued.map_err(|error| failed(&error))?.1);
+        if !keys.items.is_empty() {
+            let made = self.0.store.first_start(first).await;
+            return made.map(|()| None).map_err(|error| failed(&error));
         }
-        let workflows = self.0.engine.workflows();
-        let sample = workflows
-            .create(sample()?, control.label())
-            .await
-            .map_err(|error| failed(&error))?;
-        let activated = workflows
-            .set_status(&sample.workflow.id, WorkflowStatus::Active)
-            .await;
-        activated.map_err(|error| failed(&error))?;
-        let now = iso_utc(self.0.clock.now_ms());
-        self.0
-            .store
-            .set_meta(FIRST_START, now)
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(first_key_text)
+        let keyring = &self.0.keyring;
+        let issued = keyring.issue_first(&control, "control", first_key(), first);
+        let (_, text) = issued.await.map_err(|error| failed(&error))?;
+        Ok(Some(text))
     }
 }
 

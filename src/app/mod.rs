@@ -304,6 +304,7 @@ impl App {
         ServeOptions {
             max_connections: self.0.config.max_connections,
             header_timeout: Duration::from_millis(self.0.config.header_timeout_ms),
+            write_timeout: Duration::from_millis(self.0.config.write_timeout_ms),
             drain: DRAIN,
         }
     }

@@ -162,6 +162,11 @@ impl KeyEntry {
         (taken < MAX_STREAMS).then_some(seat)
     }
 
+    /// Whether more than half of the seats are taken: then those who have gone away are to be found soon.
+    pub fn seats_are_scarce(&self) -> bool {
+        self.counters.streams.load(Ordering::Relaxed) > MAX_STREAMS / 2
+    }
+
     /// Notes the use in memory, at most once a second; written later, in batches.
     pub fn touch(&self, now_ms: i64, address: IpAddr, category: Category) {
         self.counters.touch(now_ms, address, category);

@@ -10,6 +10,7 @@ use super::{KeyChange, KeyError, KeyText, NewKey};
 use crate::id::KeyId;
 use crate::model::audit::AuditEntry;
 use crate::model::key::{KeyRecord, KeySecret, PublicId, Standing};
+use crate::store::FirstStart;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -30,7 +31,19 @@ impl Keyring {
         new: NewKey,
     ) -> Result<(KeyRecord, KeyText), KeyError> {
         let asker = Asker::new(self, by, peer);
-        to_its_end(async move { asker.issue(new).await }).await
+        to_its_end(async move { asker.issue(new, None).await }).await
+    }
+
+    /// Makes the first key of a data folder, in one job with what else a first start makes.
+    pub async fn issue_first(
+        &self,
+        by: &KeyEntry,
+        peer: &str,
+        new: NewKey,
+        first: FirstStart,
+    ) -> Result<(KeyRecord, KeyText), KeyError> {
+        let asker = Asker::new(self, by, peer);
+        to_its_end(async move { asker.issue(new, Some(first)).await }).await
     }
 
     /// Changes a key that `by` may see; it holds for the next request. What the key holds may become less, or as much as
@@ -95,7 +108,11 @@ impl Asker {
         }
     }
 
-    async fn issue(self, new: NewKey) -> Result<(KeyRecord, KeyText), KeyError> {
+    async fn issue(
+        self,
+        new: NewKey,
+        first: Option<FirstStart>,
+    ) -> Result<(KeyRecord, KeyText), KeyError> {
         let _turn = self.ring.shared.changes.lock().await;
         let (by, now_ms) = (self.by_now()?, self.now_ms());
         rules::check_name(&new.name)?;
@@ -137,11 +154,15 @@ impl Asker {
             "keyPrefix": shown(&record, &record.current),
         });
         let audit = self.audit("key.created", &record.id, detail);
-        self.ring
-            .shared
-            .store
-            .insert_key(record.clone(), audit)
-            .await?;
+        let store = &self.ring.shared.store;
+        match first {
+            Some(first) => {
+                store
+                    .first_start_with_key(first, record.clone(), audit)
+                    .await?;
+            }
+            None => store.insert_key(record.clone(), audit).await?,
+        }
         self.put_with(record.clone(), &fresh);
         Ok((record, fresh.text))
     }

@@ -60,6 +60,8 @@ pub struct Config {
     pub header_timeout_ms: u64,
     /// How long a request's body may take, in milliseconds.
     pub body_timeout_ms: u64,
+    /// How long a client may take nothing of its answer, in milliseconds.
+    pub write_timeout_ms: u64,
     /// Steps in a definition.
     pub max_steps: usize,
     /// The largest definition, in bytes.
@@ -169,6 +171,7 @@ impl Config {
             max_body_bytes: 2 * MIB,
             header_timeout_ms: 10_000,
             body_timeout_ms: 30_000,
+            write_timeout_ms: 30_000,
             max_steps: 500,
             max_definition_bytes: MIB,
             max_input_bytes: MIB,

@@ -1,7 +1,8 @@
-//! Connections: how many there are, what each is doing, and which are closed: one whose request head takes too long, and,
-//! when another wants in and there is no room, the one that has been idle longest, or silent.
+//! Connections: how many there are, what each is doing, and which are closed: one whose request head takes too long, one
+//! that takes nothing of its answer, and, when another wants in and there is no room, the one that has been idle longest, or
+//! silent.
 //! May not know requests. Promise: a request costs no clock read and no lock here, only a mark in its connection; one
-//! that is being answered is never closed.
+//! that is being answered, and takes what it is sent, is never closed.
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -34,6 +35,11 @@ const IDLE: u8 = 2;
 pub(super) struct Progress {
     phase: AtomicU8,
     since_tick: AtomicU32,
+    /// Whether bytes wait that the client does not take, and since when.
+    is_stuck: AtomicBool,
+    stuck_since_tick: AtomicU32,
+    /// Not to be waited for any more, whatever it is doing.
+    is_given_up: AtomicBool,
     told: Notify,
     drains: AtomicBool,
     registry: Arc<Shared>,
@@ -98,6 +104,9 @@ impl Registry {
         let progress = Arc::new(Progress {
             phase: AtomicU8::new(HEAD),
             since_tick: AtomicU32::new(self.0.tick.load(Ordering::Relaxed)),
+            is_stuck: AtomicBool::new(false),
+            stuck_since_tick: AtomicU32::new(0),
+            is_given_up: AtomicBool::new(false),
             told: Notify::new(),
             drains: AtomicBool::new(false),
             registry: self.0.clone(),
@@ -120,16 +129,24 @@ impl Registry {
         }
     }
 
-    /// Closes connections whose head takes longer than `header_timeout`. Runs until it is dropped.
-    pub(super) async fn sweep(self, header_timeout: Duration) {
-        let allowed_ticks = u32::try_from(header_timeout.as_millis().div_ceil(TICK.as_millis()))
-            .unwrap_or(u32::MAX);
+    /// Closes connections whose head takes longer than `header_timeout`, and those that take nothing of what they are sent
+    /// for longer than `write_timeout`. Runs until it is dropped.
+    pub(super) async fn sweep(self, header_timeout: Duration, write_timeout: Duration) {
+        let (head_ticks, write_ticks) = (in_ticks(header_timeout), in_ticks(write_timeout));
         let mut ticks = tokio::time::interval(TICK);
         loop {
             ticks.tick().await;
             let now = self.0.tick.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-            for connection in self.connections(HEAD) {
-                if now.wrapping_sub(connection.since_tick.load(Ordering::Relaxed)) > allowed_ticks {
+            for connection in self.connections(|_| true) {
+                let late = |since: &AtomicU32, allowed: u32| {
+                    now.wrapping_sub(since.load(Ordering::Relaxed)) > allowed
+                };
+                if connection.is_stuck.load(Ordering::Relaxed)
+                    && late(&connection.stuck_since_tick, write_ticks)
+                {
+                    connection.is_given_up.store(true, Ordering::Relaxed);
+                    connection.told.notify_one();
+                } else if connection.is_in(HEAD) && late(&connection.since_tick, head_ticks) {
                     connection.told.notify_one();
                 }
             }
@@ -144,10 +161,12 @@ impl Registry {
         };
         // Of those of one tick, the one that came first.
         let age = |connection: &Arc<Progress>| (ticks(connection), Reverse(connection.number));
-        let longest_idle = self.connections(IDLE).into_iter().max_by_key(age);
+        let idle = self.connections(|connection| connection.is_in(IDLE));
+        let longest_idle = idle.into_iter().max_by_key(age);
         let longest = longest_idle.or_else(|| {
-            let heads = self.connections(HEAD).into_iter();
+            let heads = self.connections(|connection| connection.is_in(HEAD));
             heads
+                .into_iter()
                 .filter(|connection| ticks(connection) >= UNTOUCHABLE_TICKS)
                 .max_by_key(age)
         });
@@ -156,18 +175,34 @@ impl Registry {
         }
     }
 
-    fn connections(&self, phase: u8) -> Vec<Arc<Progress>> {
+    fn connections(&self, wanted: impl Fn(&Progress) -> bool) -> Vec<Arc<Progress>> {
         let open = self.0.open();
-        let in_phase =
-            |connection: &Arc<Progress>| connection.phase.load(Ordering::Relaxed) == phase;
         open.values()
             .filter_map(std::sync::Weak::upgrade)
-            .filter(in_phase)
+            .filter(|connection| wanted(connection))
             .collect()
     }
 }
 
+fn in_ticks(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u32::MAX)
+}
+
 impl Progress {
+    fn is_in(&self, phase: u8) -> bool {
+        self.phase.load(Ordering::Relaxed) == phase
+    }
+
+    /// Bytes were offered to the client: did it take any?
+    fn offered(&self, is_stuck: bool) {
+        if is_stuck == self.is_stuck.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = self.registry.tick.load(Ordering::Relaxed);
+        self.stuck_since_tick.store(now, Ordering::Relaxed);
+        self.is_stuck.store(is_stuck, Ordering::Relaxed);
+    }
+
     fn mark(&self, phase: u8) {
         self.since_tick.store(
             self.registry.tick.load(Ordering::Relaxed),
@@ -207,7 +242,7 @@ impl Progress {
             {
                 return Told::Drain;
             }
-            if self.phase.load(Ordering::Relaxed) != BUSY {
+            if !self.is_in(BUSY) || self.is_given_up.load(Ordering::Relaxed) {
                 return Told::Close;
             }
         }
@@ -280,11 +315,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.progress.bytes_went();
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.progress.offered(poll.is_pending());
+        poll
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let poll = Pin::new(&mut self.stream).poll_flush(cx);
+        self.progress.offered(poll.is_pending());
+        poll
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -297,7 +336,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.progress.bytes_went();
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.progress.offered(poll.is_pending());
+        poll
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -48,6 +48,8 @@ pub struct ServeOptions {
     pub max_connections: u32,
     /// How long a request's head may take.
     pub header_timeout: Duration,
+    /// How long a client may take nothing of what it is sent.
+    pub write_timeout: Duration,
     /// How long requests under way are given when the server stops.
     pub drain: Duration,
 }
@@ -63,7 +65,11 @@ pub async fn serve(
     let owners = Registry::new(OWNERS_CONNECTIONS);
     let mut sweepers = JoinSet::new();
     for registry in [&clients, &owners] {
-        sweepers.spawn(registry.clone().sweep(options.header_timeout));
+        sweepers.spawn(
+            registry
+                .clone()
+                .sweep(options.header_timeout, options.write_timeout),
+        );
     }
     let mut accepting = JoinSet::new();
     for listen in listens {

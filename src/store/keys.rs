@@ -20,8 +20,7 @@ impl Store {
     /// Adds a key and its audit row.
     pub async fn insert_key(&self, record: KeyRecord, audit: AuditEntry) -> Result<(), StoreError> {
         self.write(move |connection| {
-            write_record(connection, INSERT, &record)?;
-            write_secrets(connection, &record)?;
+            insert(connection, &record)?;
             audit::append(connection, &audit)
         })
         .await
@@ -70,6 +69,12 @@ impl Store {
         })
         .await
     }
+}
+
+/// Adds a key, within a job.
+pub(super) fn insert(connection: &Connection, record: &KeyRecord) -> Result<(), StoreError> {
+    write_record(connection, INSERT, record)?;
+    write_secrets(connection, record)
 }
 
 const INSERT: &str = "

@@ -13,6 +13,7 @@ mod column;
 mod connections;
 mod cursor;
 mod doctor;
+mod first_start;
 #[cfg(test)]
 mod fixture;
 mod journal;
@@ -58,6 +59,7 @@ pub use agents::MAX_AGENTS;
 pub use answers::Answer;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
+pub use first_start::FirstStart;
 pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
 pub use schedules::{DueSchedule, Fire};

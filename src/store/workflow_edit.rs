@@ -42,10 +42,7 @@ impl Store {
                 )));
             }
             if workflow.status != to {
-                set_status(connection, workflow.sequence, to, now_ms)?;
-                workflow.status = to;
-                workflow.updated_at_ms = now_ms;
-                triggers::follow(connection, &workflow, now_ms)?;
+                move_to(connection, &mut workflow, to, now_ms)?;
             }
             Ok(Edit::Done(workflow))
         })
@@ -198,6 +195,27 @@ fn replace_version(
             definition,
         ))?;
     forget_definition(connection, workflow.definition_sequence)
+}
+
+/// Makes a new workflow active, within a job.
+pub(super) fn activate(
+    connection: &Connection,
+    mut workflow: Workflow,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    move_to(connection, &mut workflow, WorkflowStatus::Active, now_ms)
+}
+
+fn move_to(
+    connection: &Connection,
+    workflow: &mut Workflow,
+    to: WorkflowStatus,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    set_status(connection, workflow.sequence, to, now_ms)?;
+    workflow.status = to;
+    workflow.updated_at_ms = now_ms;
+    triggers::follow(connection, workflow, now_ms)
 }
 
 fn set_status(

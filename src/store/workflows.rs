@@ -172,7 +172,7 @@ fn version_row(
     })
 }
 
-fn create(
+pub(super) fn create(
     connection: &Connection,
     id: WorkflowId,
     draft: WorkflowDraft,

@@ -48,6 +48,7 @@ impl BareServer {
         let options = ServeOptions {
             max_connections: 10,
             header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(1),
         };
         let (stop, stopped) = watch::channel(false);

@@ -2,6 +2,8 @@
 
 use crate::support::TestServer;
 use crate::wire::Wire;
+use flowlatch::clock::Clock;
+use flowlatch::model::limit::Limit;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -129,5 +131,66 @@ async fn who_does_not_read_answers_is_given_no_more_of_them() {
     for _ in 0..REQUESTS {
         assert_eq!(deaf.next_answer().await.expect("an answer").status, 200);
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_takes_nothing_of_an_answer_loses_the_connection() {
+    let server = TestServer::start_with(Clock::system(), |config| {
+        config.write_timeout_ms = 500;
+        config.max_connections = 1;
+    })
+    .await;
+    let mut steps: Vec<Value> = (0..40)
+        .map(|number| {
+            json!({
+                "id": format!("s{number}"), "type": "transform",
+                "config": { "sourceData": "{{input.text}}" },
+            })
+        })
+        .collect();
+    steps.push(json!({"id": "rest", "type": "wait", "config": {"duration": 1, "unit": "hours"}}));
+    let run = waiting_run(
+        &server,
+        json!(steps),
+        json!({ "text": "x".repeat(500_000) }),
+    )
+    .await;
+    let mut deaf = Wire::to(server.address()).await;
+    let key = &server.admin_key;
+    deaf.send(&format!(
+        "GET /api/v1/runs/{run}/events HTTP/1.1\r\nhost: localhost\r\nx-api-key: {key}\r\n\r\n"
+    ))
+    .await;
+    // The only connection there may be is the deaf one's until it is closed.
+    assert!(Wire::to(server.address()).await.is_served().await);
+    drop(deaf);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn streams_of_clients_that_have_gone_make_room_soon() {
+    let server = TestServer::start_with(Clock::system(), |config| {
+        config.limit_read = Limit::Unlimited;
+    })
+    .await;
+    let steps = json!([{"id": "rest", "type": "wait", "config": {"duration": 1, "unit": "hours"}}]);
+    let run = waiting_run(&server, steps, json!({})).await;
+    let path = format!("/api/v1/runs/{run}/events");
+    let admin = server.admin();
+    let open = async || {
+        let request = admin.request(Method::GET, &path);
+        request.send().await.expect("an answer")
+    };
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS {
+        streams.push(open().await);
+    }
+    assert_eq!(open().await.status(), StatusCode::TOO_MANY_REQUESTS);
+    drop(streams);
+    // Long before the next heartbeat of each is due.
+    let soon = async { while open().await.status() != StatusCode::OK {} };
+    let patience = std::time::Duration::from_secs(12);
+    tokio::time::timeout(patience, soon).await.expect("room");
     server.stop().await;
 }

@@ -13,6 +13,7 @@
 mod cancel_and_retry;
 mod every_commit;
 mod examine;
+mod first_start;
 mod nested;
 mod queues;
 mod rekey;

@@ -15,6 +15,8 @@ use tokio::sync::{mpsc, watch};
 
 /// Says to the child that it is one, and where its data folder is.
 const MARK: &str = "CRASH_TEST_DATA";
+/// Says to the child where it stops before anybody can tell it.
+const FIRST_STOP: &str = "CRASH_TEST_FIRST_STOP";
 /// What a manual clock shows at the start, in milliseconds; without it the child has the machine's.
 const CLOCK: &str = "CRASH_TEST_CLOCK";
 /// How lines begin that are meant for the parent; the test harness prints lines too.
@@ -38,6 +40,24 @@ pub(crate) struct Server {
     lines: mpsc::UnboundedReceiver<String>,
 }
 
+/// Starts a server that stops before it listens, and kills it there. False when it listened first.
+pub(crate) async fn killed_while_starting(data: &Path, stop: Stop) -> bool {
+    let first = format!("stop {} {}", stop.point_word(), stop.commit);
+    let mut server = Server::spawn(data, None, Some(&first));
+    let line = server.line().await;
+    server.kill();
+    line == "stopped"
+}
+
+impl Stop {
+    fn point_word(self) -> &'static str {
+        match self.point {
+            CommitPoint::BeforeCommit => "before",
+            CommitPoint::AfterCommit => "after",
+        }
+    }
+}
+
 impl Server {
     /// Starts a server on the folder. `key` gets the admin key if this is the folder's first start.
     pub(crate) async fn start(data: &Path, key: &mut String) -> Server {
@@ -46,6 +66,19 @@ impl Server {
 
     /// With a clock that stands at `clock_ms` until it is moved.
     pub(crate) async fn start_at(data: &Path, key: &mut String, clock_ms: Option<i64>) -> Server {
+        let mut server = Server::spawn(data, clock_ms, None);
+        let ready = server.line().await;
+        let mut words = ready.split(' ');
+        assert_eq!(words.next(), Some("ready"));
+        let url = words.next().expect("a URL").to_owned();
+        if let Some(first) = words.next() {
+            first.clone_into(key);
+        }
+        server.client = Client::new(&url, Some(key.clone()));
+        server
+    }
+
+    fn spawn(data: &Path, clock_ms: Option<i64>, first_stop: Option<&str>) -> Server {
         let mut command = Command::new(std::env::current_exe().expect("this binary"));
         if let Some(clock_ms) = clock_ms {
             command.env(CLOCK, clock_ms.to_string());
@@ -58,6 +91,7 @@ impl Server {
                 "--test-threads=1",
             ])
             .env(MARK, data)
+            .env(FIRST_STOP, first_stop.unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -76,21 +110,12 @@ impl Server {
                 }
             }
         });
-        let mut server = Server {
+        Server {
             client: Client::new("", None),
             child,
             stdin,
             lines,
-        };
-        let ready = server.line().await;
-        let mut words = ready.split(' ');
-        assert_eq!(words.next(), Some("ready"));
-        let url = words.next().expect("a URL").to_owned();
-        if let Some(first) = words.next() {
-            first.clone_into(key);
         }
-        server.client = Client::new(&url, Some(key.clone()));
-        server
     }
 
     async fn line(&mut self) -> String {
@@ -100,11 +125,8 @@ impl Server {
 
     /// From now on the server counts commits, and stops for ever where it is told to.
     pub(crate) async fn stop_at(&mut self, stop: Stop) {
-        let point = match stop.point {
-            CommitPoint::BeforeCommit => "before",
-            CommitPoint::AfterCommit => "after",
-        };
-        writeln!(self.stdin, "stop {point} {}", stop.commit).expect("the child reads");
+        let (point, commit) = (stop.point_word(), stop.commit);
+        writeln!(self.stdin, "stop {point} {commit}").expect("the child reads");
         assert_eq!(self.line().await, "told");
     }
 
@@ -153,19 +175,25 @@ impl Brake {
         match words {
             ["advance", by_ms] => self.clock.advance_ms(by_ms.parse().expect("a number")),
             ["count"] => say(&self.commits.load(Ordering::SeqCst).to_string()),
-            ["stop", point, commit] => {
-                let commit = commit.parse().expect("a number");
-                let (before, after) = match *point {
-                    "before" => (commit, 0),
-                    _ => (0, commit),
-                };
-                self.commits.store(0, Ordering::SeqCst);
-                self.before_left.store(before, Ordering::SeqCst);
-                self.after_left.store(after, Ordering::SeqCst);
+            words => {
+                self.set(words);
                 say("told");
             }
-            other => panic!("{other:?} is nothing that a child is told"),
         }
+    }
+
+    fn set(&self, words: &[&str]) {
+        let ["stop", point, commit] = words else {
+            panic!("{words:?} is nothing that a child is told");
+        };
+        let commit = commit.parse().expect("a number");
+        let (before, after) = match *point {
+            "before" => (commit, 0),
+            _ => (0, commit),
+        };
+        self.commits.store(0, Ordering::SeqCst);
+        self.before_left.store(before, Ordering::SeqCst);
+        self.after_left.store(after, Ordering::SeqCst);
     }
 
     fn at(&self, point: CommitPoint) {
@@ -207,6 +235,11 @@ fn child() {
         after_left: AtomicI64::new(0),
         commits: AtomicI64::new(0),
     });
+    if let Ok(first) = std::env::var(FIRST_STOP)
+        && !first.is_empty()
+    {
+        brake.set(&first.split(' ').collect::<Vec<_>>());
+    }
     let listening = brake.clone();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {

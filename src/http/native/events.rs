@@ -30,6 +30,7 @@ use warp::http::{HeaderValue, Method, header};
 use warp::{Filter as _, Reply as _};
 
 const HEARTBEAT_MS: u64 = 15_000;
+const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 /// How often it is asked whether the key is still in force.
 const KEY_CHECK: Duration = Duration::from_secs(2);
 /// So much of a journal is read at once, in bytes: a client that reads slowly holds little more.
@@ -137,8 +138,13 @@ impl Follower {
             tokio::select! {
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
                 () = self.subscription.grown() => {}
-                () = tokio::time::sleep(KEY_CHECK) => {}
-                () = heartbeat.as_mut() => return Some(Bytes::from_static(b": heartbeat\n\n")),
+                () = tokio::time::sleep(KEY_CHECK) => {
+                    // Only who is sent something is found to be gone.
+                    if self.key.seats_are_scarce() {
+                        return Some(HEARTBEAT);
+                    }
+                }
+                () = heartbeat.as_mut() => return Some(HEARTBEAT),
             }
         }
     }
