@@ -1,24 +1,28 @@
 //! `/connections`: list, create, read, change, delete and test the credentials of outside services. A credential goes in and
 //! never comes out. Connections serve every workflow, so a key that is bound to workflows sees none.
 
+use super::connection_view::{
+    ChangeBody, ConnectionView, CreateBody, DeletedView, ListQuery, TestBody, TestView, view,
+};
 use super::{Answer, created, ok, page, page_request};
 use crate::clock::iso_utc;
-use crate::engine::connections::{ConnectionChange, Credentials, NewConnection};
+use crate::engine::connections::{ConnectionChange, NewConnection};
 use crate::http::body::{json, query};
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::ConnectionId;
-use crate::model::connection::{
-    BoundHost, Connection, ConnectionFilter, ConnectionKind, ConnectionStatus,
-};
+use crate::model::connection::ConnectionFilter;
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use crate::model::workflow::Reach;
-use serde::{Deserialize, Serialize};
+use serde_json::json as example;
 use warp::Filter as _;
 use warp::http::Method;
+
+const UNREADABLE: &str = "The credential that is kept cannot be read; send it anew.";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     const LIST: &str = "/api/v1/connections";
@@ -30,132 +34,61 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(door, Method::GET, LIST, read, |guard| {
             query(guard).then(list)
-        }),
+        })
+        .described(
+            about("Connections", "List connections")
+                .says("Newest first. A key that is bound to workflows sees none.")
+                .query::<ListQuery>()
+                .lists::<ConnectionView<'_>>(),
+        ),
         Endpoint::new(door, Method::POST, LIST, write, |guard| {
             json(guard).then(create)
-        }),
-        Endpoint::new(door, Method::GET, ONE, read, |guard| guard.then(get)),
+        })
+        .described(
+            about("Connections", "Create a connection")
+                .says("Its credential is never shown again, and is sent to the bound hosts alone.")
+                .body::<CreateBody>(example!({
+                    "name": "Payments", "provider": "stripe", "type": "bearer",
+                    "credentials": { "token": "sk_test_example" }, "hosts": ["api.stripe.com"],
+                }))
+                .gives::<ConnectionView<'_>>(201)
+                .may(409, "There are as many connections as are kept."),
+        ),
+        Endpoint::new(door, Method::GET, ONE, read, |guard| guard.then(get)).described(
+            about("Connections", "Read a connection")
+                .path::<ConnectionId>()
+                .gives::<ConnectionView<'_>>(200),
+        ),
         Endpoint::new(door, Method::PUT, ONE, write, |guard| {
             json(guard).then(change)
-        }),
-        Endpoint::new(door, Method::DELETE, ONE, write, |guard| guard.then(delete)),
+        })
+        .described(
+            about("Connections", "Change a connection")
+                .says("What is left out stays. A new host needs the credential again.")
+                .path::<ConnectionId>()
+                .body::<ChangeBody>(example!({ "name": "Payments, live", "isDefault": true }))
+                .gives::<ConnectionView<'_>>(200)
+                .may(409, UNREADABLE),
+        ),
+        Endpoint::new(door, Method::DELETE, ONE, write, |guard| guard.then(delete)).described(
+            about("Connections", "Delete a connection")
+                .path::<ConnectionId>()
+                .gives::<DeletedView<'_>>(200),
+        ),
         Endpoint::new(door, Method::POST, TEST, write, |guard| {
             json(guard).then(test)
-        }),
+        })
+        .described(
+            about("Connections", "Test a connection")
+                .says(
+                    "Makes one call with the credential; `ok` says whether the other side took it.",
+                )
+                .path::<ConnectionId>()
+                .body::<TestBody>(example!({ "url": "/v1/balance" }))
+                .gives::<TestView<'_>>(200)
+                .may(409, UNREADABLE),
+        ),
     ]
-}
-
-/// Which connections are listed.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    /// Only those of this provider.
-    provider: Option<String>,
-    /// Only those in this status.
-    status: Option<ConnectionStatus>,
-    /// How many at most, 1 to 100; 50 when it is left out.
-    limit: Option<u32>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-}
-
-/// A connection to be made.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CreateBody {
-    /// What people call it, 1 to 255 characters.
-    name: String,
-    /// The service, one word: what steps name.
-    provider: String,
-    /// How the credential is presented.
-    #[serde(rename = "type")]
-    kind: ConnectionKind,
-    /// The credential; its fields go by the type.
-    credentials: Credentials,
-    /// Where it may be sent: `host` (every port) or `host:port`. A mail server may leave it out: it is its own host.
-    #[serde(default)]
-    hosts: Vec<String>,
-    /// Whether it is the one that is meant when several of its provider are active; the former one steps back.
-    #[serde(default)]
-    is_default: bool,
-}
-
-/// What is to be changed of a connection; what is left out stays as it is.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ChangeBody {
-    /// What people call it.
-    name: Option<String>,
-    /// Another credential, whole.
-    credentials: Option<Credentials>,
-    /// Where the credential may be sent. A new host needs `credentials` too.
-    hosts: Option<Vec<String>>,
-    /// Whether it is its provider's default one.
-    is_default: Option<bool>,
-}
-
-/// How a connection is tested.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TestBody {
-    /// A URL on a bound host, or a path on the first one over https; `/` when it is left out.
-    url: Option<String>,
-}
-
-/// A connection; its credential is not shown to anybody.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ConnectionView<'a> {
-    /// `conn_` and a UUID.
-    id: &'a ConnectionId,
-    /// What people call it.
-    name: &'a str,
-    /// The service.
-    provider: &'a str,
-    /// How the credential is presented.
-    #[serde(rename = "type")]
-    kind: ConnectionKind,
-    /// `active`, or `error` after a test that was refused.
-    status: ConnectionStatus,
-    /// Where the credential may be sent.
-    hosts: &'a [BoundHost],
-    /// Whether it is its provider's default one.
-    is_default: bool,
-    /// Always null: no account is asked for.
-    external_account_id: Option<&'a str>,
-    /// Always null: nothing is synchronised.
-    last_synced_at: Option<String>,
-    /// What the last test found, in words.
-    last_test: Option<&'a str>,
-    /// When it was last tested.
-    last_tested_at: Option<String>,
-    /// When it was made.
-    created_at: String,
-    /// When it was last changed.
-    updated_at: String,
-}
-
-/// What a test found.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TestView<'a> {
-    /// Whether the other side took the call.
-    ok: bool,
-    /// Its status; null when there was no answer.
-    status: Option<u16>,
-    /// In words.
-    message: &'a str,
-    /// When.
-    tested_at: String,
-}
-
-/// What deleting answers.
-#[derive(Serialize)]
-struct DeletedView<'a> {
-    /// What is gone.
-    id: &'a ConnectionId,
-    /// Always true.
-    deleted: bool,
 }
 
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
@@ -241,23 +174,5 @@ fn reachable(ctx: &Ctx) -> Result<ConnectionId, Problem> {
         Ok(id)
     } else {
         Err(Problem::NotFound("connection"))
-    }
-}
-
-fn view(connection: &Connection) -> ConnectionView<'_> {
-    ConnectionView {
-        id: &connection.id,
-        name: &connection.name,
-        provider: &connection.provider,
-        kind: connection.kind,
-        status: connection.status,
-        hosts: &connection.hosts,
-        is_default: connection.is_default,
-        external_account_id: None,
-        last_synced_at: None,
-        last_test: connection.last_test.as_deref(),
-        last_tested_at: connection.last_tested_at_ms.map(iso_utc),
-        created_at: iso_utc(connection.created_at_ms),
-        updated_at: iso_utc(connection.updated_at_ms),
     }
 }

@@ -1,11 +1,13 @@
 //! The native door, the Workflows API: `{"success":true,"data":…}` and `{"success":false,"error":{"code","message"}}`.
 //! May not know other doors. Promise: every answer is in this envelope, dates are ISO 8601 UTC, names are camelCase.
 
+mod agent_view;
 mod agents;
 mod approvals;
 mod audit;
 mod blocks;
 mod canvas;
+mod connection_view;
 mod connections;
 mod events;
 mod firings;

@@ -4,17 +4,24 @@ use super::workflows::reachable;
 use super::{Answer, created, ok};
 use crate::clock::iso_utc;
 use crate::http::body::json;
+use crate::http::describe::{Word, about};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
+use crate::id::WorkflowId;
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use crate::model::secret::{SecretName, SecretSummary};
 use crate::secret::SecretText;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json as example;
 use warp::Filter as _;
 use warp::http::Method;
+
+/// What can be a secret's name, for documents.
+const NAME_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     const LIST: &str = "/api/v1/workflows/:id/secrets";
@@ -23,51 +30,87 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let write = Access::Needs(Permission::SecretsWrite, Category::Write);
     let door = Door::Native;
     vec![
-        Endpoint::new(door, Method::GET, LIST, read, |guard| guard.then(list)),
+        Endpoint::new(door, Method::GET, LIST, read, |guard| guard.then(list)).described(
+            about("Secrets", "List a workflow's secrets")
+                .says("All of them at once, without their values.")
+                .path::<WorkflowId>()
+                .lists::<SecretView<'_>>(),
+        ),
         Endpoint::new(door, Method::POST, LIST, write, |guard| {
             json(guard).then(create)
-        }),
+        })
+        .described(
+            about("Secrets", "Keep a secret")
+                .says("Steps of the workflow name it as `{{secrets.NAME}}`. Its value is never shown again.")
+                .path::<WorkflowId>()
+                .body::<CreateBody>(example!({ "key": "STRIPE_KEY", "value": "sk_test_example" }))
+                .gives::<SecretView<'_>>(201)
+                .may(409, "The workflow has a secret of this name, or the most that are kept."),
+        ),
         Endpoint::new(door, Method::PUT, ONE, write, |guard| {
             json(guard).then(replace)
-        }),
-        Endpoint::new(door, Method::DELETE, ONE, write, |guard| guard.then(delete)),
+        })
+        .described(
+            about("Secrets", "Give a secret another value")
+                .path::<WorkflowId>()
+                .path::<Word>()
+                .body::<ReplaceBody>(example!({ "value": "sk_test_another" }))
+                .gives::<SecretView<'_>>(200),
+        ),
+        Endpoint::new(door, Method::DELETE, ONE, write, |guard| guard.then(delete)).described(
+            about("Secrets", "Delete a secret")
+                .path::<WorkflowId>()
+                .path::<Word>()
+                .gives::<DeletedView<'_>>(200),
+        ),
     ]
 }
 
 /// A secret to be kept.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewSecret")]
 struct CreateBody {
     /// Its name: `{{secrets.NAME}}`.
+    #[schemars(with = "String", regex(pattern = NAME_PATTERN))]
     key: SecretName,
     /// Its value, 4 characters to 16 KiB.
+    #[schemars(with = "String", length(min = 4), extend("type" = ["string", "integer"], "minimum" = 1000, "writeOnly" = true))]
     value: SecretText,
 }
 
 /// Another value of a secret.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SecretValue")]
 struct ReplaceBody {
     /// 4 characters to 16 KiB.
+    #[schemars(with = "String", length(min = 4), extend("type" = ["string", "integer"], "minimum" = 1000, "writeOnly" = true))]
     value: SecretText,
 }
 
 /// A secret; its value is not shown to anybody.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Secret")]
 struct SecretView<'a> {
     /// Its name.
+    #[schemars(with = "String")]
     key: &'a SecretName,
     /// When it was made.
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
     /// When it last got a value.
+    #[schemars(extend("format" = "date-time"))]
     updated_at: String,
 }
 
 /// What deleting answers.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeletedSecret")]
 struct DeletedView<'a> {
     /// What is gone.
+    #[schemars(with = "String")]
     key: &'a SecretName,
     /// Always true.
     deleted: bool,

@@ -1,6 +1,8 @@
 //! What people and editors are told of step types and triggers: their fields, what each is for, what comes out. The catalogue
 //! of blocks is made of this. Promise: every step type has a form, and every field in it is one that its type knows.
 
+mod data;
+mod services;
 mod steps;
 mod triggers;
 
@@ -14,7 +16,7 @@ pub struct Form {
     pub name: &'static str,
     /// For people.
     pub title: &'static str,
-    /// What it belongs to: `Data`, `Flow`, `Network`, `Trigger`.
+    /// What it belongs to: `AI`, `Data`, `Flow`, `Messages`, `Network`, `Trigger`.
     pub category: &'static str,
     /// Whether it speaks to one certain kind of service.
     pub is_integration: bool,

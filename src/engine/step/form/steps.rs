@@ -1,10 +1,13 @@
 //! The form of each step type. A new step type adds its own here; a test looks that each has one.
 
 use super::FieldKind::{Flag, Json, Number, Steps, Text};
+use super::data::{CODE, DATA_TABLE};
+use super::services::{AGENT, EMAIL, EMAIL_SEND, SLACK, SLACK_SEND_MESSAGE};
 use super::{Form, choice, field, required};
 
 /// The form of each step type, in the order of their names.
-pub(super) static STEPS: [Form; 8] = [
+pub(super) static STEPS: [Form; 15] = [
+    AGENT,
     Form {
         name: "api.request",
         title: "API request",
@@ -99,6 +102,7 @@ pub(super) static STEPS: [Form; 8] = [
         ],
         outputs: &["approved", "approvedBy", "approvedAt", "comment"],
     },
+    CODE,
     Form {
         name: "condition",
         title: "Condition",
@@ -120,6 +124,9 @@ pub(super) static STEPS: [Form; 8] = [
         ],
         outputs: &["result", "true", "false"],
     },
+    DATA_TABLE,
+    EMAIL,
+    EMAIL_SEND,
     Form {
         name: "loop",
         title: "Loop",
@@ -197,6 +204,8 @@ pub(super) static STEPS: [Form; 8] = [
         ],
         outputs: &["results", "errors", "completedCount"],
     },
+    SLACK,
+    SLACK_SEND_MESSAGE,
     Form {
         name: "subworkflow",
         title: "Sub-workflow",
