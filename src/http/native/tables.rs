@@ -289,5 +289,8 @@ async fn remove(ctx: Ctx) -> Answer {
     let tables = tables(&ctx)?;
     let id = tables.table(&named(&ctx)?)?.id;
     tables.remove(id.as_str()).await?;
-    ok(&RemovedView { id: &id, deleted: true })
+    ok(&RemovedView {
+        id: &id,
+        deleted: true,
+    })
 }

@@ -32,7 +32,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         })
         .described(
             about("Webhooks", "List what other services sent")
-                .says("Newest first. A key that is bound to workflows sees what was meant for them.")
+                .says(
+                    "Newest first. A key that is bound to workflows sees what was meant for them.",
+                )
                 .query::<ListQuery>()
                 .lists::<EventView<'_>>(),
         ),
