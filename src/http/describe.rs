@@ -34,10 +34,14 @@ pub struct Description {
     pub(super) query: Option<SchemaOf>,
     pub(super) request_headers: Vec<HeaderDescription>,
     pub(super) body: Option<BodyDescription>,
+    /// What a body that is no JSON of the server's own is.
+    pub(super) foreign_body: Option<&'static str>,
     pub(super) answers: Vec<AnswerDescription>,
     /// Headers of its own that a good answer may have.
     pub(super) answer_headers: Vec<(&'static str, &'static str)>,
     pub(super) refusals: Vec<(u16, &'static str)>,
+    /// What its refusals look like, where it is not the native envelope.
+    pub(super) refusal_shape: Option<RefusalShape>,
 }
 
 /// A request header.
@@ -52,6 +56,14 @@ pub(super) struct HeaderDescription {
 pub(super) struct BodyDescription {
     pub(super) schema: SchemaOf,
     pub(super) example: Value,
+}
+
+/// What the refusals of a door without an envelope look like.
+#[derive(Clone, Copy)]
+pub(super) struct RefusalShape {
+    pub(super) schema: SchemaOf,
+    /// An example out of code and message.
+    pub(super) example: fn(&str, &str) -> Value,
 }
 
 /// A good answer.
@@ -84,9 +96,11 @@ pub(super) fn about(tag: &'static str, summary: &'static str) -> Description {
         query: None,
         request_headers: Vec::new(),
         body: None,
+        foreign_body: None,
         answers: Vec::new(),
         answer_headers: Vec::new(),
         refusals: Vec::new(),
+        refusal_shape: None,
     }
 }
 
@@ -133,6 +147,12 @@ impl Description {
         self
     }
 
+    /// A body of any media type, and what it is.
+    pub(super) fn takes(mut self, what: &'static str) -> Description {
+        self.foreign_body = Some(what);
+        self
+    }
+
     /// Data in the door's envelope, with this status.
     pub(super) fn gives<T: JsonSchema>(self, status: u16) -> Description {
         self.answers(status, Shape::Data(named::<T>))
@@ -176,6 +196,18 @@ impl Description {
     /// A refusal of its own, and when it comes.
     pub(super) fn may(mut self, status: u16, when: &'static str) -> Description {
         self.refusals.push((status, when));
+        self
+    }
+
+    /// The type that its refusals are written from, with an example out of code and message.
+    pub(super) fn refuses_with<T: JsonSchema>(
+        mut self,
+        example: fn(&str, &str) -> Value,
+    ) -> Description {
+        self.refusal_shape = Some(RefusalShape {
+            schema: named::<T>,
+            example,
+        });
         self
     }
 }

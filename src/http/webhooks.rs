@@ -3,6 +3,7 @@
 //! together have theirs, and a refusal says nothing of what was sent. Answers are bare, without the native envelope.
 
 use super::body;
+use super::describe::{Description, Word, about};
 use super::door::Door;
 use super::endpoint::Endpoint;
 use super::front::json_type;
@@ -14,7 +15,9 @@ use crate::id::{EventId, RunId};
 use crate::model::address_limit::AddressWindows;
 use crate::model::limit::{Limit, LimitState, WINDOW_MS};
 use crate::model::trigger::webhook::{Disbelief, Provider};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json as example;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,14 +34,45 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Method::POST,
             "/webhooks/:provider/:path",
             |visit| receive(visit, 1),
+        )
+        .described(
+            description("Take an event of another service")
+                .path::<Word>()
+                .path::<Word>(),
         ),
         Endpoint::unkeyed(
             Door::Webhook,
             Method::POST,
             "/webhooks/:provider/:id/:path",
             |visit| receive(visit, 2),
+        )
+        .described(
+            description("Take an event of another service at a longer path")
+                .path::<Word>()
+                .path::<Word>()
+                .path::<Word>(),
         ),
     ]
+}
+
+/// What both paths take and give.
+fn description(summary: &'static str) -> Description {
+    about("Webhooks", summary)
+        .says(
+            "Starts a run of every active workflow whose trigger has this provider and path (or whose id is the path) and \
+             believes the request by its signature. The answer comes when the event and its runs are on disk. `:id` of the \
+             longer path says nothing. Slack's challenges are answered with the challenge.",
+        )
+        .takes("The event, as the provider sends and signs it: JSON, a form, other text or bytes.")
+        .gives_bare::<ReceivedView<'_>>(200)
+        .may(401, "The signature is missing, wrong or too old.")
+        .may(409, "A workflow behind the path cannot check or take it; `error` says why.")
+        .may(413, "The body is larger than the setting `max_webhook_bytes`.")
+        .may(429, "Over the limit of the address (setting `limit_webhook`).")
+        .may(503, "Nothing was written; it may be sent again after `Retry-After` seconds.")
+        .refuses_with::<RefusedView<'_>>(
+            |code, message| example!({ "received": false, "error": message, "code": code }),
+        )
 }
 
 /// Bounds of what comes in without a key.
@@ -99,8 +133,9 @@ impl Drop for Held<'_> {
 }
 
 /// The bare answer to a request that was taken.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "WebhookReceived")]
 struct ReceivedView<'a> {
     /// Always true.
     received: bool,
@@ -117,9 +152,11 @@ struct ReceivedView<'a> {
 }
 
 /// The bare answer to a request that was not taken.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WebhookRefused")]
 struct RefusedView<'a> {
     /// Always false.
+    #[schemars(extend("const" = false))]
     received: bool,
     /// One sentence.
     error: &'a str,

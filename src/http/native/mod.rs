@@ -15,6 +15,7 @@ mod key_view;
 mod keys;
 mod refusal;
 mod retention;
+mod row_view;
 mod rows;
 mod run_view;
 mod runs;

@@ -1,14 +1,18 @@
 //! `/tables/:id/rows`: list, find, add, change, remove rows.
 
-use super::tables::{named, sent, tables};
+use super::row_view::{
+    InsertBody, ListQuery, QueryBody, RemovedView, UpdateBody, UpsertBody, WrittenRows, WrittenView,
+};
+use super::tables::{named, tables};
 use super::{Answer, created, numbered, ok, page, page_request};
 use crate::engine::{RowsWanted, TableError};
 use crate::http::body::{json, query};
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
-use crate::id::RowId;
+use crate::id::{RowId, TableId};
 use crate::model::limit::Category;
 use crate::model::page::{Cursor, DEFAULT_PAGE_LIMIT};
 use crate::model::plan::DefinitionProblem;
@@ -17,124 +21,105 @@ use crate::model::table::{
     Fields, MAX_ROWS_AT_ONCE, RowView, TableProblem, check_name, read_fields, read_rows,
 };
 use crate::store::{Changed, RowChoice, TableChange};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Value, json as example};
 use warp::Filter as _;
 use warp::http::Method;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
+    let mut endpoints = of_all();
+    endpoints.extend(of_one());
+    endpoints
+}
+
+/// What is done with the rows of a table.
+fn of_all() -> Vec<Endpoint> {
     const LIST: &str = "/api/v1/tables/:id/rows";
     const QUERY: &str = "/api/v1/tables/:id/rows/query";
-    const ONE: &str = "/api/v1/tables/:id/rows/:rowId";
+    const FULL: &str = "A value that may be there only once is there, or the table is full.";
     let read = Access::Needs(Permission::TablesRead, Category::Read);
     let write = Access::Needs(Permission::TablesWrite, Category::Write);
     vec![
         Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
             query(guard).then(list)
-        }),
+        })
+        .described(
+            about("Tables", "List rows").path::<TableId>().query::<ListQuery>().lists::<RowView<'_>>(),
+        ),
         Endpoint::new(Door::Native, Method::POST, LIST, write, |guard| {
             json(guard).then(insert)
-        }),
+        })
+        .described(
+            about("Tables", "Add rows")
+                .says("One row in `data`, which is answered, or up to 1000 in `rows`, all or none of which are added.")
+                .path::<TableId>()
+                .body::<InsertBody>(example!({ "data": { "page": "/docs" } }))
+                .gives::<WrittenView<'_>>(201)
+                .may(409, FULL),
+        ),
         Endpoint::new(Door::Native, Method::PUT, LIST, write, |guard| {
             json(guard).then(upsert)
-        }),
+        })
+        .described(
+            about("Tables", "Change rows or add them")
+                .says("Rows that `matchKey` finds are changed, those that it does not are added: 201 where one was.")
+                .path::<TableId>()
+                .body::<UpsertBody>(example!({ "matchKey": "page", "data": { "page": "/docs", "seen": "2024-01-15" } }))
+                .gives::<WrittenView<'_>>(200)
+                .gives::<WrittenView<'_>>(201)
+                .may(409, FULL),
+        ),
         Endpoint::new(Door::Native, Method::POST, QUERY, read, |guard| {
             json(guard).then(find)
-        }),
-        Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
-            guard.then(get)
-        }),
-        Endpoint::new(Door::Native, Method::PUT, ONE, write, |guard| {
-            json(guard).then(update)
-        }),
-        Endpoint::new(Door::Native, Method::DELETE, ONE, write, |guard| {
-            guard.then(remove)
-        }),
+        })
+        .described(
+            about("Tables", "Find rows")
+                .path::<TableId>()
+                .body::<QueryBody>(example!({
+                    "filter": [{ "field": "page", "operator": "startsWith", "value": "/docs" }],
+                    "sort": "-seen",
+                }))
+                .lists::<RowView<'_>>(),
+        ),
     ]
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ListQuery {
-    /// A column: only rows that have `matchValue` there.
-    match_key: Option<String>,
-    /// The value; text that means a number, true or false counts as one where the column holds such.
-    match_value: Option<String>,
-    /// A filter in JSON, as `POST …/rows/query` takes it.
-    filter: Option<String>,
-    /// `newest` (the default), `oldest`, a column's name, or the same with a `-` before it for the largest first.
-    sort: Option<String>,
-    /// How many, 1 to 1000; 50 by default.
-    limit: Option<u32>,
-    /// So many are passed over.
-    offset: Option<u64>,
-    /// Where the former page ended; not where rows are ordered by a column.
-    cursor: Option<String>,
-}
-
-/// The body of `POST …/rows/query`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct QueryBody {
-    /// `{"column": value}` (all equal), or a list of `{"field", "operator", "value"}` (all hold).
-    #[serde(default)]
-    filter: Value,
-    /// As in the query string, or `{"column", "direction": "asc"|"desc"}`.
-    #[serde(default)]
-    sort: Value,
-    /// How many, 1 to 1000; 50 by default.
-    limit: Option<u32>,
-    /// So many are passed over.
-    offset: Option<u64>,
-    /// Where the former page ended; not where rows are ordered by a column.
-    cursor: Option<String>,
-}
-
-/// The body of `POST …/rows`: one row or several.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InsertBody {
-    /// The fields of one row.
-    #[serde(default, deserialize_with = "sent")]
-    data: Option<Value>,
-    /// The fields of at most 1000 rows, all or none of which are added.
-    #[serde(default, deserialize_with = "sent")]
-    rows: Option<Value>,
-}
-
-/// The body of `PUT …/rows`: rows that are changed where they are, and added where they are not.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct UpsertBody {
-    /// The column by which rows are known; it is indexed from now on.
-    match_key: String,
-    /// For one row: its value there, if `data` does not have it.
-    match_value: Option<Value>,
-    /// The fields of one row; fields that are not sent stay.
-    #[serde(default, deserialize_with = "sent")]
-    data: Option<Value>,
-    /// The fields of at most 1000 rows, all or none of which are written.
-    #[serde(default, deserialize_with = "sent")]
-    rows: Option<Value>,
-}
-
-/// The body of `PUT …/rows/:rowId`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UpdateBody {
-    /// The row's new fields; fields that are not sent stay, null takes one away.
-    data: Value,
-}
-
-/// Several rows were written.
-#[derive(Serialize)]
-struct WrittenView<'a> {
-    /// New ones.
-    inserted: u64,
-    /// Changed ones.
-    updated: u64,
-    /// All of them, in the order in which they were sent.
-    ids: &'a [RowId],
+/// What is done with a single row.
+fn of_one() -> Vec<Endpoint> {
+    const ONE: &str = "/api/v1/tables/:id/rows/:rowId";
+    let read = Access::Needs(Permission::TablesRead, Category::Read);
+    let write = Access::Needs(Permission::TablesWrite, Category::Write);
+    vec![
+        Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
+            guard.then(get)
+        })
+        .described(
+            about("Tables", "Read a row")
+                .path::<TableId>()
+                .path::<RowId>()
+                .gives::<RowView<'_>>(200),
+        ),
+        Endpoint::new(Door::Native, Method::PUT, ONE, write, |guard| {
+            json(guard).then(update)
+        })
+        .described(
+            about("Tables", "Change a row")
+                .says("Fields that are not sent stay, null takes one away.")
+                .path::<TableId>()
+                .path::<RowId>()
+                .body::<UpdateBody>(example!({ "data": { "seen": "2024-01-16" } }))
+                .gives::<RowView<'_>>(200)
+                .may(409, "A value that may be there only once is there."),
+        ),
+        Endpoint::new(Door::Native, Method::DELETE, ONE, write, |guard| {
+            guard.then(remove)
+        })
+        .described(
+            about("Tables", "Remove a row")
+                .path::<TableId>()
+                .path::<RowId>()
+                .gives::<RemovedView<'_>>(200),
+        ),
+    ]
 }
 
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
@@ -241,7 +226,10 @@ async fn remove(ctx: Ctx) -> Answer {
         limit: 1,
     };
     match tables(&ctx)?.change(change, None).await? {
-        Changed::Removed { count: 1, .. } => ok(&json!({ "id": id, "deleted": true })),
+        Changed::Removed { count: 1, .. } => ok(&RemovedView {
+            id: &id,
+            deleted: true,
+        }),
         _ => Err(Problem::NotFound("row")),
     }
 }
@@ -283,18 +271,18 @@ fn all_right(found: Vec<DefinitionProblem>) -> Result<(), Problem> {
 /// 201 where something new was made, else 200.
 fn written(changed: &Changed) -> Answer {
     match changed {
-        Changed::Row { row, created: true } => created(&RowView::from(row)),
-        Changed::Row { row, .. } => ok(&RowView::from(row)),
+        Changed::Row { row, created: true } => created(&WrittenView::One(RowView::from(row))),
+        Changed::Row { row, .. } => ok(&WrittenView::One(RowView::from(row))),
         Changed::Rows {
             inserted,
             updated,
             ids,
         } => {
-            let view = WrittenView {
+            let view = WrittenView::Many(WrittenRows {
                 inserted: *inserted,
                 updated: *updated,
                 ids,
-            };
+            });
             if *inserted > 0 {
                 created(&view)
             } else {

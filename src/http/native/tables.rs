@@ -3,6 +3,7 @@
 use super::{Answer, created, numbered, ok, page, page_request};
 use crate::engine::{TableError, Tables};
 use crate::http::body::{json, query};
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
@@ -14,33 +15,69 @@ use crate::model::scope::Permission;
 use crate::model::table::{TableForm, TableProblem, TableView, read_form};
 use crate::model::workflow::Reach;
 use crate::store::{Changed, TableChange, TableFilter};
+use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json as example};
 use warp::Filter as _;
 use warp::http::Method;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     const LIST: &str = "/api/v1/tables";
     const ONE: &str = "/api/v1/tables/:id";
+    const TAKEN: &str = "The name is taken, rows that are there do not allow it, or there are as many tables as there may be.";
     let read = Access::Needs(Permission::TablesRead, Category::Read);
     let write = Access::Needs(Permission::TablesWrite, Category::Write);
     vec![
         Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
             query(guard).then(list)
-        }),
+        })
+        .described(
+            about("Tables", "List tables").says("Newest first.").query::<ListQuery>().lists::<TableView<'_>>(),
+        ),
         Endpoint::new(Door::Native, Method::POST, LIST, write, |guard| {
             json(guard).then(create)
-        }),
+        })
+        .described(
+            about("Tables", "Make a table")
+                .says("`name` has to be sent; without `columns`, rows take any fields.")
+                .body::<TableBody>(example!({
+                    "name": "visits",
+                    "columns": [{ "name": "page", "type": "text", "required": true }],
+                    "uniqueColumns": ["page"],
+                }))
+                .gives::<TableView<'_>>(201)
+                .may(404, "There is no such folder, or the key is bound to workflows.")
+                .may(409, TAKEN),
+        ),
         Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
             guard.then(get)
-        }),
+        })
+        .described(
+            about("Tables", "Read a table")
+                .says("By its id, or by its name where that could be an id.")
+                .path::<TableId>()
+                .gives::<TableView<'_>>(200),
+        ),
         Endpoint::new(Door::Native, Method::PUT, ONE, write, |guard| {
             json(guard).then(edit)
-        }),
+        })
+        .described(
+            about("Tables", "Change a table")
+                .says("What is not sent stays; null takes an optional field away. New columns count for what is written from then on.")
+                .path::<TableId>()
+                .body::<TableBody>(example!({ "description": "Who was here", "maxRows": 1000 }))
+                .gives::<TableView<'_>>(200)
+                .may(409, TAKEN),
+        ),
         Endpoint::new(Door::Native, Method::DELETE, ONE, write, |guard| {
             guard.then(remove)
-        }),
+        })
+        .described(
+            about("Tables", "Remove a table with its rows")
+                .path::<TableId>()
+                .gives::<RemovedView<'_>>(200),
+        ),
     ]
 }
 
@@ -57,7 +94,8 @@ impl From<TableError> for Problem {
     }
 }
 
-#[derive(Deserialize)]
+/// Which tables to list.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListQuery {
     /// Those whose name holds this text, whatever its letter case.
@@ -65,15 +103,17 @@ struct ListQuery {
     /// Those in the folder with this id or name.
     folder: Option<String>,
     /// How many, 1 to 100; 50 by default.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     /// Where the former page ended.
     cursor: Option<String>,
 }
 
-/// The body of `POST /tables` and `PUT /tables/:id`. What is not sent stays as it is; null takes an optional field away.
-/// What only the server writes is ignored, so that what GET gave can be sent back.
-#[derive(Deserialize, Serialize)]
+/// A table as it shall be. What is not sent stays as it is; null takes an optional field away. What only the server writes is
+/// ignored, so that what GET gave can be sent back.
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "TableForm")]
 struct TableBody {
     /// A string of 1 to 100 characters; no two tables share one.
     #[serde(
@@ -81,6 +121,7 @@ struct TableBody {
         deserialize_with = "sent",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<String>")]
     name: Option<Value>,
     /// A string: what the table is for.
     #[serde(
@@ -88,6 +129,7 @@ struct TableBody {
         deserialize_with = "sent",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<String>")]
     description: Option<Value>,
     /// A list of `{"name", "type": "text|number|boolean|date|json", "required"}`; without any, rows take any fields.
     #[serde(
@@ -95,6 +137,7 @@ struct TableBody {
         deserialize_with = "sent",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     columns: Option<Value>,
     /// A list of names: columns in which no two rows hold the same value.
     #[serde(
@@ -102,6 +145,7 @@ struct TableBody {
         deserialize_with = "sent",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<Vec<String>>")]
     unique_columns: Option<Value>,
     /// A list of names: further columns by whose values rows are found at once.
     #[serde(
@@ -109,6 +153,7 @@ struct TableBody {
         deserialize_with = "sent",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<Vec<String>>")]
     indexed_columns: Option<Value>,
     /// A number: how many rows the table may have, if less than the configuration allows.
     #[serde(
@@ -116,6 +161,7 @@ struct TableBody {
         deserialize_with = "sent",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<u64>")]
     max_rows: Option<Value>,
     /// A string: the folder to lie in.
     #[serde(
@@ -123,6 +169,7 @@ struct TableBody {
         deserialize_with = "sent",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<String>")]
     folder_id: Option<Value>,
     /// A string: the folder to lie in by its name, made where there is none.
     #[serde(
@@ -130,19 +177,35 @@ struct TableBody {
         deserialize_with = "sent",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<String>")]
     folder_name: Option<Value>,
     /// Ignored.
     #[serde(rename = "id", skip_serializing)]
+    #[schemars(with = "Option<Value>")]
     _id: Option<IgnoredAny>,
     /// Ignored.
     #[serde(rename = "rowCount", skip_serializing)]
+    #[schemars(with = "Option<Value>")]
     _row_count: Option<IgnoredAny>,
     /// Ignored.
     #[serde(rename = "createdAt", skip_serializing)]
+    #[schemars(with = "Option<Value>")]
     _created_at: Option<IgnoredAny>,
     /// Ignored.
     #[serde(rename = "updatedAt", skip_serializing)]
+    #[schemars(with = "Option<Value>")]
     _updated_at: Option<IgnoredAny>,
+}
+
+/// A table was removed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RemovedTable")]
+struct RemovedView<'a> {
+    /// The table that was.
+    id: &'a TableId,
+    /// Always true.
+    #[schemars(extend("const" = true))]
+    deleted: bool,
 }
 
 /// A field that was sent, also as null.
@@ -226,5 +289,8 @@ async fn remove(ctx: Ctx) -> Answer {
     let tables = tables(&ctx)?;
     let id = tables.table(&named(&ctx)?)?.id;
     tables.remove(id.as_str()).await?;
-    ok(&json!({ "id": id, "deleted": true }))
+    ok(&RemovedView {
+        id: &id,
+        deleted: true,
+    })
 }

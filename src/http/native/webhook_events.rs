@@ -3,6 +3,7 @@
 use super::{Answer, ok, page, page_request};
 use crate::clock::iso_utc;
 use crate::http::body::query;
+use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
@@ -13,6 +14,7 @@ use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use crate::model::workflow::Reach;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use warp::Filter as _;
@@ -27,17 +29,37 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {
             query(guard).then(list)
-        }),
+        })
+        .described(
+            about("Webhooks", "List what other services sent")
+                .says(
+                    "Newest first. A key that is bound to workflows sees what was meant for them.",
+                )
+                .query::<ListQuery>()
+                .lists::<EventView<'_>>(),
+        ),
         Endpoint::new(Door::Native, Method::GET, ONE, read, |guard| {
             guard.then(get)
-        }),
+        })
+        .described(
+            about("Webhooks", "Read an event with its body")
+                .path::<EventId>()
+                .gives::<WholeEventView<'_>>(200),
+        ),
         Endpoint::new(Door::Native, Method::POST, REPLAY, execute, |guard| {
             guard.then(replay)
-        }),
+        })
+        .described(
+            about("Webhooks", "Start runs anew for an event")
+                .says("At the workflows that are behind its path now.")
+                .path::<EventId>()
+                .gives::<ReplayedView<'_>>(200),
+        ),
     ]
 }
 
-#[derive(Deserialize)]
+/// Which events to list.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ListQuery {
     /// Only of this provider.
@@ -47,14 +69,16 @@ struct ListQuery {
     /// Only of this path: the last segment of the URL.
     path: Option<String>,
     /// How many, 1 to 100; 50 by default.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     /// Where to go on.
     cursor: Option<String>,
 }
 
 /// An event without its body.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "WebhookEvent")]
 struct EventView<'a> {
     /// `evt_` and a UUID.
     id: &'a EventId,
@@ -69,6 +93,7 @@ struct EventView<'a> {
     /// Whether a signature was checked.
     verified: bool,
     /// ISO 8601, UTC.
+    #[schemars(extend("format" = "date-time"))]
     received_at: String,
     /// How long the body is.
     body_bytes: i64,
@@ -77,8 +102,9 @@ struct EventView<'a> {
 }
 
 /// What became of an event at one workflow.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "WebhookDelivery")]
 struct DeliveryView<'a> {
     /// The workflow.
     workflow_id: &'a WorkflowId,
@@ -89,12 +115,14 @@ struct DeliveryView<'a> {
     /// Why it started none.
     detail: Option<&'a str>,
     /// When; later than `receivedAt` for a replay.
+    #[schemars(extend("format" = "date-time"))]
     at: String,
 }
 
 /// An event with its body.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "WholeWebhookEvent")]
 struct WholeEventView<'a> {
     #[serde(flatten)]
     event: EventView<'a>,
@@ -103,12 +131,14 @@ struct WholeEventView<'a> {
     /// The body: as text where it is UTF-8, else in base64.
     body: String,
     /// `utf8` or `base64`.
+    #[schemars(extend("enum" = ["utf8", "base64"]))]
     body_encoding: &'static str,
 }
 
 /// What a replay has started.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ReplayedWebhookEvent")]
 struct ReplayedView<'a> {
     /// The event.
     event_id: &'a EventId,

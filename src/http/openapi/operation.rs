@@ -40,6 +40,9 @@ pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     if let Some(body) = &about.body {
         operation["requestBody"] = request_body(body, schemas);
     }
+    if let Some(what) = about.foreign_body {
+        operation["requestBody"] = json!({ "description": what, "content": { "*/*": {} } });
+    }
     let mut responses = refusals::responses(endpoint, about, schemas);
     for answer in &about.answers {
         responses.insert(

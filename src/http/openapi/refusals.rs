@@ -2,7 +2,7 @@
 //! May not know endpoints. Promise: every status that the guard, the body's reader or the exit can give is listed.
 
 use super::schemas::Schemas;
-use crate::http::describe::Description;
+use crate::http::describe::{Description, RefusalShape};
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::native::ErrorEnvelope;
 use serde_json::{Map, Value, json};
@@ -181,6 +181,9 @@ fn usual(endpoint: &Endpoint, about: &Description) -> Vec<u16> {
     if about.body.is_some() {
         statuses.extend([408, 413, 415]);
     }
+    if about.foreign_body.is_some() {
+        statuses.extend([408, 413]);
+    }
     statuses
 }
 
@@ -200,14 +203,33 @@ pub(super) fn responses(
     }
     let mut responses = Map::new();
     for status in usual(endpoint, about) {
-        if let Some(known) = REFUSALS.iter().find(|known| known.status == status) {
-            let reference = format!("#/components/responses/{}", known.name);
-            responses.insert(status.to_string(), json!({ "$ref": reference }));
-        }
+        let Some(known) = REFUSALS.iter().find(|known| known.status == status) else {
+            continue;
+        };
+        // The components are in the native envelope.
+        let refusal = match about.refusal_shape {
+            None => json!({ "$ref": format!("#/components/responses/{}", known.name) }),
+            shape => response(
+                status,
+                Some(known),
+                known.when,
+                endpoint.access,
+                shape,
+                schemas,
+            ),
+        };
+        responses.insert(status.to_string(), refusal);
     }
     for (status, meaning) in meanings {
         let known = REFUSALS.iter().find(|known| known.status == status);
-        let response = response(status, known, &meaning, endpoint.access, schemas);
+        let response = response(
+            status,
+            known,
+            &meaning,
+            endpoint.access,
+            about.refusal_shape,
+            schemas,
+        );
         responses.insert(status.to_string(), response);
     }
     responses
@@ -224,7 +246,7 @@ pub(super) fn components(schemas: &mut Schemas) -> Value {
         };
         components.insert(
             known.name.to_owned(),
-            response(known.status, Some(known), known.when, access, schemas),
+            response(known.status, Some(known), known.when, access, None, schemas),
         );
     }
     Value::Object(components)
@@ -235,8 +257,21 @@ fn response(
     known: Option<&Refusal>,
     meaning: &str,
     access: Access,
+    shape: Option<RefusalShape>,
     schemas: &mut Schemas,
 ) -> Value {
+    let headers = usual_headers(access, status);
+    if let Some(shape) = shape {
+        let (code, message) = known.map_or(("ERROR", meaning), |known| (known.code, known.message));
+        return json!({
+            "description": meaning,
+            "headers": headers,
+            "content": { "application/json": {
+                "schema": schemas.written(shape.schema),
+                "example": (shape.example)(code, message),
+            } },
+        });
+    }
     let error = schemas.written(|generator| generator.subschema_for::<ErrorEnvelope<'_>>());
     let (schema, code, message) = match known {
         None => (error, "ERROR", meaning),
@@ -247,7 +282,7 @@ fn response(
     };
     json!({
         "description": meaning,
-        "headers": usual_headers(access, status),
+        "headers": headers,
         "content": { "application/json": {
             "schema": schema,
             "example": { "success": false, "error": { "code": code, "message": message } },

@@ -3,11 +3,13 @@
 use super::{Column, Fields, Row, Table};
 use crate::clock::iso_utc;
 use crate::id::{FolderId, RowId, TableId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A table as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Table")]
 pub struct TableView<'a> {
     /// Its id.
     pub id: &'a TableId,
@@ -30,8 +32,10 @@ pub struct TableView<'a> {
     /// How many rows it has.
     pub row_count: u64,
     /// When it was made, ISO 8601.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// When the table, not its rows, last changed, ISO 8601.
+    #[schemars(extend("format" = "date-time"))]
     pub updated_at: String,
 }
 
@@ -56,16 +60,19 @@ impl<'a> From<&'a Table> for TableView<'a> {
 }
 
 /// A row as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Row")]
 pub struct RowView<'a> {
     /// Its id.
     pub id: &'a RowId,
     /// Its fields; none is null.
     pub data: &'a Fields,
     /// When it was made, ISO 8601.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// When it last changed, ISO 8601.
+    #[schemars(extend("format" = "date-time"))]
     pub updated_at: String,
 }
 
