@@ -4,9 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod built;
+mod decisions;
 #[path = "../outbound/server.rs"]
 mod other_side;
 mod programs;
+mod real_use;
+#[allow(dead_code)]
+#[path = "../messages/smtp.rs"]
+mod smtp;
 #[path = "../api/support.rs"]
 mod support;
+#[path = "../api/upstream.rs"]
+mod upstream;
 mod workflows;

@@ -19,7 +19,7 @@ pub(crate) fn text(name: &str) -> String {
     std::fs::read_to_string(path).expect("the workflow's file")
 }
 
-fn file(name: &str) -> Value {
+pub(crate) fn file(name: &str) -> Value {
     serde_json::from_str(&text(name)).expect("JSON")
 }
 
@@ -32,13 +32,22 @@ async fn server_that_calls(other: &Server) -> TestServer {
     .await
 }
 
-/// Starts a run and follows its events to the end; whenever it waits for a moment, moves the time there. Gives the run, and
-/// the state of each of its steps.
-async fn follow(server: &TestServer, workflow: &str, input: Value) -> (Value, Value) {
-    let admin = server.admin();
+/// Starts a run: its id.
+pub(crate) async fn start(server: &TestServer, workflow: &str, input: Value) -> String {
     let path = format!("/api/v1/workflows/{workflow}/run");
-    let started = admin.post(&path, json!({ "input": input })).await;
-    let run = started.data()["runId"].as_str().expect("an id").to_owned();
+    let started = server.admin().post(&path, json!({ "input": input })).await;
+    started.data()["runId"].as_str().expect("an id").to_owned()
+}
+
+pub(crate) async fn follow(server: &TestServer, workflow: &str, input: Value) -> (Value, Value) {
+    let run = start(server, workflow, input).await;
+    follow_run(server, &run).await
+}
+
+/// Follows a run's events to the end; whenever it waits for a moment, moves the time there. Gives the run, and the state of
+/// each of its steps.
+pub(crate) async fn follow_run(server: &TestServer, run: &str) -> (Value, Value) {
+    let admin = server.admin();
     let run = format!("/api/v1/runs/{run}");
     let request = admin.request(Method::GET, &format!("{run}/events"));
     let mut events = request.send().await.expect("a stream");
@@ -82,6 +91,29 @@ async fn service(statuses: &'static [u16]) -> Server {
         Reply::new(*status.expect("a status"), &[], "")
     })
     .await
+}
+
+#[test]
+fn every_workflow_has_a_row_in_the_readme() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let folder = std::fs::read_dir(format!("{root}/examples/workflows")).expect("the folder");
+    let mut files: Vec<String> = folder
+        .map(|file| file.expect("a file").file_name())
+        .map(|name| format!("examples/workflows/{}", name.to_str().expect("UTF-8")))
+        .collect();
+    files.sort();
+    let readme = std::fs::read_to_string(format!("{root}/README.md")).expect("the README");
+    let mut rows: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `examples/workflows/")?.split_once('`'))
+        .map(|(name, _)| name)
+        .collect();
+    rows.sort_unstable();
+    let rows: Vec<String> = rows
+        .iter()
+        .map(|name| format!("examples/workflows/{name}"))
+        .collect();
+    assert_eq!(rows, files);
 }
 
 #[tokio::test]
