@@ -81,7 +81,7 @@ impl Impatient {
                 .header("content-type", "application/json")
                 .body(body)
         };
-        let large = vec![b' '; (1 << 20) + 1];
+        let large = vec![b' '; (2 << 20) + 1];
         let get = |path, key| self.call(Method::GET, path, key);
         let admin = self.admin.as_str();
         vec![
