@@ -211,11 +211,7 @@ impl Engine {
             let content_type = event.headers.get("content-type").map(String::as_str);
             let content =
                 Content::read(provider, content_type, &body).map_err(WebhookError::BadBody)?;
-            let headers: Vec<(&str, &[u8])> = event
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_bytes()))
-                .collect();
+            let headers = headers_of(&event);
             let origin = Origin {
                 event: &event.id,
                 path: &event.path,
@@ -352,4 +348,12 @@ async fn off_the_workers<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| EngineError::Internal(format!("a webhook's body: {error}")))
+}
+
+/// The headers that were kept of an event.
+fn headers_of(event: &EventSummary) -> Vec<(&str, &[u8])> {
+    let headers = event.headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect()
 }

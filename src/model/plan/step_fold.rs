@@ -71,12 +71,7 @@ pub(super) fn fold(
             retry_at_ms,
             ..
         } => {
-            let numbered = if under_way {
-                *attempt == record.attempts
-            } else {
-                *attempt > record.attempts
-            };
-            if !numbered {
+            if !is_numbered_rightly(record, *attempt, under_way) {
                 return Err(misplaced(event, "the attempt has the wrong number"));
             }
             record.attempts = *attempt;
@@ -128,6 +123,15 @@ fn rest(record: &mut StepRecord, event: &Event, under_way: bool) -> Result<Folde
         Event::StepWaiting { until_ms, .. } => wait(record, WaitsFor::Time, Some(*until_ms)),
         _ => Folded::Open,
     })
+}
+
+/// Whether a failure is that of the attempt under way, or, where no start is recorded, of a later one.
+fn is_numbered_rightly(record: &StepRecord, attempt: u32, under_way: bool) -> bool {
+    if under_way {
+        attempt == record.attempts
+    } else {
+        attempt > record.attempts
+    }
 }
 
 /// A step whose start is not recorded takes part in the count with what is.
