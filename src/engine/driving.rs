@@ -195,8 +195,8 @@ impl Shared {
 
     /// Takes in runs that were found unfinished in the store, oldest first: those without a moment go on.
     pub(super) fn take_in(self: &Arc<Self>, open: &[OpenRun]) {
-        let found = open.iter().map(|open| self.found(open)).collect();
-        let superseded = self.admission.restore(found);
+        let found: Vec<Found> = open.iter().map(|open| self.found(open)).collect();
+        let superseded = self.admission.restore(&found);
         self.cancel_superseded(superseded);
     }
 

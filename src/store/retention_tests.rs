@@ -195,7 +195,8 @@ async fn the_file_shrinks_while_the_store_is_open() {
     fixture.store.vacuum().await.unwrap();
     let bytes = std::fs::metadata(fixture.path()).unwrap().len();
     assert_eq!(bytes, last.total_bytes);
-    assert!(bytes < 700_000, "{bytes}");
+    // A sixteenth of the runs is left, and the pages that every database has.
+    assert!(bytes * 8 < full.total_bytes, "{bytes} of {full:?}");
     let left = all(&fixture, RunScope::All).await;
     assert_eq!(left.len(), 20);
     assert_eq!(

@@ -72,6 +72,28 @@ pub(crate) fn open(pattern: &'static str, handler: fn() -> Response) -> Endpoint
     Endpoint::open(Door::Native, Method::GET, pattern, warp::any().map(handler))
 }
 
+fn engine_options() -> EngineOptions {
+    EngineOptions {
+        max_running_runs: 1,
+        max_running_runs_per_key: None,
+        retention: flowlatch::engine::Retention::default(),
+        max_output_bytes: 1024,
+        max_iterations: 100,
+        max_depth: 10,
+        link_key: [7; 32],
+        max_input_bytes: 1024,
+        environment: BTreeMap::new(),
+        scripts: ScriptOptions {
+            program: None,
+            max_running: 1,
+            timeout_ms: 1000,
+            memory_bytes: 1 << 26,
+            max_result_bytes: 1024,
+        },
+        table_limits: Config::new("").table_limits(),
+    }
+}
+
 async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let clock = Clock::system();
     let store_options = StoreOptions {
@@ -90,25 +112,6 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     });
     let limits = DefinitionLimits { max_steps: 1 };
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);
-    let engine_options = EngineOptions {
-        max_running_runs: 1,
-        max_running_runs_per_key: None,
-        retention: flowlatch::engine::Retention::default(),
-        max_output_bytes: 1024,
-        max_iterations: 100,
-        max_depth: 10,
-        link_key: [7; 32],
-        max_input_bytes: 1024,
-        environment: BTreeMap::new(),
-        scripts: ScriptOptions {
-            program: None,
-            max_running: 1,
-            timeout_ms: 1000,
-            memory_bytes: 1 << 26,
-            max_result_bytes: 1024,
-        },
-        table_limits: Config::new("").table_limits(),
-    };
     let outbound = outbound.expect("a client");
     let messengers = Messengers {
         mailer: Mailer::new(outbound.clone(), Vec::new(), 1000),
@@ -122,7 +125,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         outbound,
         MasterKey::generate().expect("randomness"),
         messengers,
-        engine_options,
+        engine_options(),
     );
     let api = Api {
         openapi: OnceLock::new(),

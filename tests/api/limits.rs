@@ -37,7 +37,7 @@ fn pure_step() -> Value {
 async fn every_answer_to_a_known_key_tells_its_limit() {
     let server = TestServer::start_with_manual_clock().await;
     let key = server.with(&["workflows:read", "workflows:write"]).await;
-    let large = " ".repeat(2 << 20);
+    let large = " ".repeat((2 << 20) + 1);
     for (method, path, (content_type, body), status, limit) in [
         ("GET", SELF, ("", ""), 200, 1000),
         ("HEAD", SELF, ("", ""), 200, 1000),

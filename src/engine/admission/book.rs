@@ -197,9 +197,9 @@ impl Book {
     }
 
     /// Takes in runs that were found in the store. Gives those that have to end for others.
-    pub(super) fn restore(&mut self, found: Vec<Found>) -> Vec<RunId> {
+    pub(super) fn restore(&mut self, found: &[Found]) -> Vec<RunId> {
         let mut all = vec![Name::Slots];
-        for one in &found {
+        for one in found {
             if self.runs.contains_key(&one.run) {
                 continue;
             }

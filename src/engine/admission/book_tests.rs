@@ -195,13 +195,13 @@ fn a_restart_takes_in_what_has_begun_before_what_waits() {
         found(3, false, true),
     ];
     let mut scene = Scene::new(10);
-    assert_eq!(scene.book.restore(runs.clone()), []);
+    assert_eq!(scene.book.restore(&runs), []);
     assert_eq!(scene.granted(), [0; 0]);
     assert!(scene.book.wake(2));
     assert_eq!(scene.granted(), [2]);
     scene.book.leave(&runs[1].run);
     assert_eq!(scene.granted(), [1]);
-    scene.book.restore(runs.clone());
+    scene.book.restore(&runs);
     assert_eq!(
         scene.granted(),
         [0; 0],
@@ -213,7 +213,7 @@ fn a_restart_takes_in_what_has_begun_before_what_waits() {
     for run in &mut runs {
         run.demand = with(&run.demand, |wanted| wanted.cancels = true);
     }
-    let mut ending = Book::new(10).restore(runs.clone());
+    let mut ending = Book::new(10).restore(&runs);
     ending.sort_unstable();
     assert_eq!(ending, [runs[0].run.clone(), runs[1].run.clone()]);
 }

@@ -127,7 +127,7 @@ impl Admission {
     }
 
     /// Takes in runs that were found in the store, oldest first. Gives the runs that have to be cancelled for others.
-    pub(super) fn restore(&self, found: Vec<Found>) -> Vec<RunId> {
+    pub(super) fn restore(&self, found: &[Found]) -> Vec<RunId> {
         self.turn(|book| book.restore(found))
     }
 

@@ -36,7 +36,7 @@ impl Execution {
             None => RunId::generate(),
             Some(_) => match self.start_child(step, &RunId::generate(), &request).await {
                 Ok(run) => run.summary.id,
-                Err(error) => return self.child_refused(step, attempt, error),
+                Err(error) => return self.child_refused(step, attempt, &error),
             },
         };
         self.note(&Event::StepChild {
@@ -79,7 +79,7 @@ impl Execution {
             Some(run) => run,
             None => match self.start_child(step, child, request).await {
                 Ok(run) => run,
-                Err(error) => return self.child_refused(step, self.attempts_of(step), error),
+                Err(error) => return self.child_refused(step, self.attempts_of(step), &error),
             },
         };
         let is_reused = run.root_id != self.child_root(step);
@@ -116,7 +116,7 @@ impl Execution {
         &mut self,
         step: Activation,
         attempt: u32,
-        error: EngineError,
+        error: &EngineError,
     ) -> Result<(), Halt> {
         let message = format!("the run cannot be started: {error}");
         match error {

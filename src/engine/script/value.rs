@@ -70,6 +70,8 @@ impl<'js> Reader<'js> {
     }
 
     /// The value in JSON; `None` for undefined.
+    // A value of QuickJS is a handle, made for being handed on.
+    #[allow(clippy::needless_pass_by_value)]
     pub(super) fn read(&mut self, value: Value<'js>) -> Result<Option<Json>, Unfit> {
         if value.is_undefined() {
             return Ok(None);

@@ -33,7 +33,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             query(guard).then(list)
         })
         .described(
-            about("Tables", "List tables").says("Newest first.").query::<ListQuery>().lists::<TableView<'_>>(),
+            about("Tables", "List tables").says("Newest first.").query::<ListQuery>().lists::<TableView<'_>>()
+                .may(404, "A key that is bound to workflows sees no tables."),
         ),
         Endpoint::new(Door::Native, Method::POST, LIST, write, |guard| {
             json(guard).then(create)
@@ -47,6 +48,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                     "uniqueColumns": ["page"],
                 }))
                 .gives::<TableView<'_>>(201)
+                .may(404, "A key that is bound to workflows sees no tables.")
                 .may(404, "There is no such folder, or the key is bound to workflows.")
                 .may(409, TAKEN),
         ),

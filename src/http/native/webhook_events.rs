@@ -53,7 +53,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             about("Webhooks", "Start runs anew for an event")
                 .says("At the workflows that are behind its path now.")
                 .path::<EventId>()
-                .gives::<ReplayedView<'_>>(200),
+                .gives::<ReplayedView<'_>>(200)
+                .may(409, "No active workflow that the key reaches is behind the path now, or the event is gone."),
         ),
     ]
 }

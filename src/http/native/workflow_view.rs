@@ -164,7 +164,7 @@ impl ScheduleView {
 #[schemars(rename = "RemovedWorkflow")]
 pub(super) enum ArchivedView<'a> {
     /// It is archived.
-    Archived(WorkflowView<'a>),
+    Archived(Box<WorkflowView<'a>>),
     /// It is gone.
     Purged {
         /// Its id.

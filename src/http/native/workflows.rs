@@ -215,7 +215,7 @@ async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
         .workflows()
         .set_status(&id, WorkflowStatus::Archived)
         .await?;
-    ok(&ArchivedView::Archived(view(&ctx, &archived)?))
+    ok(&ArchivedView::Archived(Box::new(view(&ctx, &archived)?)))
 }
 
 async fn set_status(ctx: Ctx, status: WorkflowStatus) -> Answer {

@@ -8,8 +8,6 @@ use super::{Kind, NodeIndex, StepRule};
 use crate::model::template::Template;
 use serde_json::{Map, Value};
 
-/// A step with effects that calls nobody: what it is given is kept, readable for everybody who reads tables.
-const KEEPS_WHAT_IT_IS_GIVEN: &str = "data_table";
 /// How many templates of a definition may be more than paths; each takes some kilobytes.
 const MAX_EXPRESSIONS: usize = 2_000;
 
@@ -34,9 +32,7 @@ impl Compiler<'_> {
                 self.add(problem::below(&place, &reference.pointer), message);
             }
         }
-        let calls_outside =
-            |rule: StepRule| rule.kind == Kind::Effect && rule.name != KEEPS_WHAT_IT_IS_GIVEN;
-        if !rule.is_some_and(calls_outside) {
+        if !rule.is_some_and(|rule| rule.kind == Kind::Effect) {
             self.refuse_secrets(&template, &place);
         }
         Some(template)

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read_from(settings: Value) -> (Settings, Vec<String>) {
+    fn read_from(settings: &Value) -> (Settings, Vec<String>) {
         let mut found = Vec::new();
         let definition = json!({ "settings": settings });
         let settings = read(definition.as_object().unwrap(), &mut found);
@@ -158,10 +158,10 @@ mod tests {
             json!({}),
             json!({"timeoutMs": null, "onConflict": null, "retention": null}),
         ] {
-            assert_eq!(read_from(nothing), (Settings::default(), vec![]));
+            assert_eq!(read_from(&nothing), (Settings::default(), vec![]));
         }
-        assert_eq!(read_from(json!({"onConflict": "queue"})).1, [""; 0]);
-        let (settings, problems) = read_from(json!({
+        assert_eq!(read_from(&json!({"onConflict": "queue"})).1, [""; 0]);
+        let (settings, problems) = read_from(&json!({
             "timeoutMs": MAX_TIMEOUT_MS,
             "maxConcurrentRuns": 10_000,
             "onConflict": "cancel_previous",
@@ -210,7 +210,7 @@ mod tests {
         ];
         for (settings, expected) in cases {
             let shown = settings.to_string();
-            assert_eq!(read_from(settings).1, [expected], "{shown}");
+            assert_eq!(read_from(&settings).1, [expected], "{shown}");
         }
     }
 }

@@ -1,0 +1,125 @@
+//! The parts of the server, each made from the configuration.
+//! May not open anything or serve.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::engine::outbound::Outbound;
+use crate::engine::script::ScriptOptions;
+use crate::engine::{Engine, EngineOptions, Messengers, Retention, Workflows};
+use crate::error::{Error, Result};
+use crate::http::{self, Api, ApiOptions, Front, Hosts};
+use crate::model::plan::DefinitionLimits;
+use crate::secret::MasterKey;
+use crate::store::Store;
+use std::sync::Arc;
+/// What the links of approvals are signed with: made once, kept in the database, so that a link outlives a restart.
+pub(super) async fn link_key(store: &Store) -> Result<[u8; 32]> {
+    const NAME: &str = "link_key";
+    let failed = |error| Error::caused_by("cannot read the key of approval links", error);
+    if let Some(known) = store.meta(NAME).map_err(failed)?
+        && let Ok(key) = hex::decode(known)
+        && let Ok(key) = key.try_into()
+    {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| Error::caused_by("no random bytes", error))?;
+    store
+        .set_meta(NAME, hex::encode(key))
+        .await
+        .map_err(failed)?;
+    Ok(key)
+}
+
+pub(super) fn engine(
+    config: &Config,
+    store: &Store,
+    clock: &Clock,
+    outbound: &Outbound,
+    key: MasterKey,
+    link_key: [u8; 32],
+    messengers: Messengers,
+) -> Engine {
+    let definition_limits = DefinitionLimits {
+        max_steps: config.max_steps,
+    };
+    let workflows = Workflows::new(
+        store.clone(),
+        clock.clone(),
+        definition_limits,
+        config.max_definition_bytes,
+    );
+    Engine::new(
+        store.clone(),
+        clock.clone(),
+        workflows,
+        outbound.clone(),
+        key,
+        messengers,
+        EngineOptions {
+            max_running_runs: config.max_running_runs,
+            max_running_runs_per_key: Some(config.max_running_runs_per_key)
+                .filter(|limit| *limit > 0),
+            max_output_bytes: config.max_output_bytes,
+            max_input_bytes: config.max_input_bytes,
+            retention: retention(config),
+            max_iterations: config.max_iterations,
+            max_depth: config.max_depth,
+            link_key,
+            environment: config.template_environment(),
+            scripts: ScriptOptions {
+                program: config.script_program.clone(),
+                max_running: config.max_running_scripts,
+                timeout_ms: config.script_timeout_ms,
+                memory_bytes: config.script_memory_bytes,
+                max_result_bytes: config.max_output_bytes,
+            },
+            table_limits: config.table_limits(),
+        },
+    )
+}
+
+/// Zero is no limit.
+fn retention(config: &Config) -> Retention {
+    let limit = |number: u64| Some(number).filter(|number| *number > 0);
+    Retention {
+        max_age_days: limit(config.retention_days),
+        max_runs: limit(config.retention_runs),
+        max_bytes: limit(config.retention_bytes),
+        audit_days: limit(config.audit_days),
+    }
+}
+
+pub(super) fn api_options(config: &Config, instance: &str) -> ApiOptions {
+    ApiOptions {
+        instance: instance
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(8)
+            .collect(),
+        max_body_bytes: config.max_body_bytes,
+        body_timeout_ms: config.body_timeout_ms,
+        sync_wait_ms: config.sync_wait_ms,
+        max_sync_wait_ms: config.max_sync_wait_ms,
+        max_webhook_bytes: config.max_webhook_bytes,
+        limit_webhook: config.limit_webhook,
+        public_url: config.public_url.clone(),
+        base_path: config.base_path.clone(),
+    }
+}
+
+pub(super) fn front(config: &Config, api: Arc<Api>) -> Front {
+    let own = [config.host.as_str()]
+        .into_iter()
+        .chain(config.public_url.as_deref());
+    let hosts = Hosts::new(own.chain(config.allowed_hosts.iter().map(String::as_str)));
+    let (cors, base_path) = (config.cors_origins.clone(), config.base_path.clone());
+    Front::new(
+        api,
+        http::table(),
+        hosts,
+        cors,
+        base_path,
+        config.trusted_proxies.clone(),
+    )
+}

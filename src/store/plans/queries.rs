@@ -1,0 +1,328 @@
+//! Every query of the store, with what its plan has to hold.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::super::tables::sql as tables;
+use super::super::{
+    agents, audit, connections, journal, keys, retention, run_list, runs, schedules, secrets,
+    start, webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
+};
+
+/// Queries with what their plan has to hold.
+pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
+    [
+        general_queries(),
+        run_queries(),
+        schedule_queries(),
+        credential_queries(),
+        table_queries(),
+        webhook_queries(),
+        AGENT_QUERIES.to_vec(),
+    ]
+    .concat()
+}
+
+fn general_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (keys::DELETE_SECRETS, "api_key_secret_by_key"),
+        (audit::ROWS_OF_ACTOR, "audit_by_actor"),
+        (audit::ROWS_OF_ACTION, "audit_by_action"),
+        (
+            workflows::WORKFLOW,
+            "SEARCH w USING INDEX sqlite_autoindex_workflow_1 (id=?)",
+        ),
+        (
+            workflows::VERSIONS,
+            "SEARCH workflow_version USING PRIMARY KEY (workflow=? AND version<?)",
+        ),
+        (
+            workflows::VERSION,
+            "SEARCH v USING PRIMARY KEY (workflow=? AND version=?)",
+        ),
+        (
+            workflows::FORGET_DEFINITION,
+            "workflow_version_by_definition (definition=?)",
+        ),
+        (
+            workflow_list::UNARCHIVED,
+            "workflow_unarchived (sequence<?)",
+        ),
+        (
+            workflow_list::IN_STATUS,
+            "workflow_by_status (status=? AND rowid<?)",
+        ),
+        (
+            workflow_list::OF_ID,
+            "SEARCH w USING INDEX sqlite_autoindex_workflow_1 (id=?",
+        ),
+        (
+            workflow_list::OF_PREFIX,
+            "workflow_by_name (name>? AND name<?)",
+        ),
+        (workflow_edit::UNFINISHED, "run_unfinished"),
+        (
+            workflow_edit::RUNS_OF_WORKFLOW,
+            "run_by_workflow (workflow=?)",
+        ),
+    ]
+}
+
+fn run_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            runs::RUN_BY_ID,
+            "SEARCH r USING INDEX sqlite_autoindex_run_1 (id=?)",
+        ),
+        (runs::RUN_BY_SEQUENCE, "SEARCH r USING INTEGER PRIMARY KEY"),
+        (runs::OPEN_RUNS, "run_unfinished"),
+        (runs::OPEN_RUN, "SEARCH r USING INTEGER PRIMARY KEY"),
+        (
+            runs::WORKFLOW_AND_PARENT,
+            "SEARCH run USING INTEGER PRIMARY KEY",
+        ),
+        (
+            runs::FORGET_IDEMPOTENCY,
+            "idempotency_by_expiry (expires_at_ms<?)",
+        ),
+        (
+            retention::RUNS_AFTER,
+            "SEARCH r USING INTEGER PRIMARY KEY (rowid>?)",
+        ),
+        (
+            retention::RUNS_OF_WORKFLOW_AFTER,
+            "run_by_workflow (workflow=? AND rowid>?)",
+        ),
+        (
+            retention::FINISHED_RUNS_OF_WORKFLOW,
+            "run_by_workflow (workflow=?)",
+        ),
+        (
+            retention::RUNS_WITH_KEYS,
+            "idempotency_by_expiry (expires_at_ms>?)",
+        ),
+        (
+            retention::REMOVE_FINISHED,
+            "SEARCH run USING INTEGER PRIMARY KEY",
+        ),
+        (start::KNOWN_KEY, "PRIMARY KEY (workflow=? AND key=?)"),
+        (journal::ADVANCE, "SEARCH run USING INTEGER PRIMARY KEY"),
+        (
+            journal::UNFINISHED_CHILDREN,
+            "run_unfinished_by_parent (parent=?)",
+        ),
+        (
+            journal::CHUNKS,
+            "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+        ),
+        (
+            journal::REMOVE,
+            "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+        ),
+    ]
+}
+
+fn table_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (tables::TABLE_BY_ID, "sqlite_autoindex_data_table_1 (id=?)"),
+        (
+            tables::TABLE_BY_NAME,
+            "sqlite_autoindex_data_table_2 (name=?)",
+        ),
+        (tables::ROW_BY_ID, "sqlite_autoindex_data_row_1 (id=?)"),
+        (
+            tables::ROW_BY_SEQUENCE,
+            "SEARCH r USING INTEGER PRIMARY KEY",
+        ),
+        (
+            tables::NEWEST,
+            "data_row_by_table (data_table=? AND rowid<?)",
+        ),
+        (
+            tables::FROM_OLDEST,
+            "data_row_by_table (data_table=? AND rowid>?)",
+        ),
+        (
+            tables::ROWS_OF_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=? AND digest=?)",
+        ),
+        (
+            tables::NEWEST_OF_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=? AND digest=? AND row<?)",
+        ),
+        (
+            tables::OLDEST_OF_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=? AND digest=? AND row>?)",
+        ),
+        (
+            tables::FORGET_KEY,
+            "PRIMARY KEY (data_table=? AND column_name=?)",
+        ),
+        (tables::HIDDEN, "sqlite_autoindex_data_table_2 (name=?)"),
+        (tables::REMOVE_ROWS, "data_row_by_table (data_table=?)"),
+        (tables::REMOVE_KEYS, "PRIMARY KEY (data_table=?)"),
+        (tables::KNOWN, "sqlite_autoindex_data_operation_1 (key=?)"),
+        (tables::FORGET, "data_operation_by_time (at_ms<?)"),
+    ]
+}
+
+fn schedule_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            schedules::NEXT_FIRE,
+            "SEARCH schedule USING COVERING INDEX schedule_by_next_fire (next_fire_ms>?)",
+        ),
+        (schedules::DUE, "schedule_by_next_fire (next_fire_ms<?)"),
+        (schedules::LATER, "schedule_by_next_fire (next_fire_ms>?)"),
+        (
+            schedules::STATUS,
+            "SEARCH schedule USING INTEGER PRIMARY KEY",
+        ),
+        (
+            schedules::FIRINGS,
+            "firing_by_workflow (workflow=? AND rowid<?)",
+        ),
+        (
+            schedules::STARTED,
+            "firing_started (workflow=? AND scheduled_at_ms=?)",
+        ),
+        (schedules::FORGET_OLD, "firing_by_age (fired_at_ms<?)"),
+        (schedules::FORGET_MANY, "firing_by_workflow (workflow=?"),
+    ]
+}
+
+/// The same, of connections and secrets.
+fn credential_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            connections::ONE,
+            "SEARCH connection USING INDEX sqlite_autoindex_connection_1 (id=?)",
+        ),
+        (connections::ACTIVE, "connection_by_provider (provider=?)"),
+        (
+            connections::LIST_OF_PROVIDER,
+            "connection_by_provider (provider=? AND rowid<?)",
+        ),
+        (
+            connections::FORMER_DEFAULT,
+            "connection_default (provider=?)",
+        ),
+        (
+            secrets::ONE,
+            "SEARCH s USING PRIMARY KEY (workflow=? AND name=?)",
+        ),
+        (
+            secrets::OF_WORKFLOW,
+            "SEARCH workflow_secret USING PRIMARY KEY (workflow=?)",
+        ),
+    ]
+}
+
+pub(super) const TABLES: &[&str] = &[
+    "api_key",
+    "api_key_secret",
+    "definition",
+    "workflow",
+    "workflow_version",
+    "workflow_canvas",
+    "run",
+    "journal",
+    "idempotency",
+    "schedule",
+    "firing",
+    "audit",
+    "connection",
+    "workflow_secret",
+    "webhook_route",
+    "webhook_event",
+    "webhook_body",
+    "webhook_delivery",
+    "webhook_memory",
+    "agent",
+    "data_folder",
+    "data_table",
+    "data_row",
+    "data_key",
+    "data_operation",
+];
+
+/// The same, of webhooks.
+fn webhook_queries() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            webhook_routes::BEHIND,
+            "SEARCH r USING PRIMARY KEY (provider=? AND path=?)",
+        ),
+        (
+            webhook_routes::REMOVE,
+            "webhook_route_by_workflow (workflow=?)",
+        ),
+        (webhook_events::USED, "PRIMARY KEY (event=?)"),
+        (
+            webhook_events::REMEMBERED,
+            "SEARCH webhook_memory USING PRIMARY KEY (workflow=? AND external_id=?)",
+        ),
+        (
+            webhook_events::FORGET_MEMORY,
+            "webhook_memory_by_expiry (expires_at_ms<?)",
+        ),
+        (
+            webhook_list::EVENT,
+            "SEARCH e USING INDEX sqlite_autoindex_webhook_event_1 (id=?)",
+        ),
+        (
+            webhook_list::BODY,
+            "SEARCH webhook_body USING INTEGER PRIMARY KEY",
+        ),
+        (
+            webhook_list::ALL,
+            "SEARCH e USING INTEGER PRIMARY KEY (rowid<?)",
+        ),
+        (
+            webhook_list::OF_PROVIDER,
+            "webhook_event_by_provider (provider=? AND rowid<?)",
+        ),
+        (
+            webhook_list::OF_WORKFLOW,
+            "webhook_delivery_by_workflow (workflow=? AND event<?)",
+        ),
+        (
+            webhook_list::OF_PREFIX,
+            "webhook_delivery_by_workflow (workflow=? AND event<?)",
+        ),
+        (
+            webhook_list::DELIVERIES,
+            "SEARCH d USING PRIMARY KEY (event=?)",
+        ),
+        (
+            webhook_list::REMOVE_OLDEST,
+            "SEARCH webhook_event USING INTEGER PRIMARY KEY",
+        ),
+    ]
+}
+
+/// Those of agents.
+const AGENT_QUERIES: [(&str, &str); 2] = [
+    (
+        agents::BY_ID,
+        "SEARCH agent USING INDEX sqlite_autoindex_agent_1 (id=?)",
+    ),
+    (
+        agents::NEWEST,
+        "SEARCH agent USING INTEGER PRIMARY KEY (rowid<?)",
+    ),
+];
+
+/// Queries that walk a table in the order of its rows on purpose, newest first.
+pub(super) const WALKS: &[&str] = &[
+    agents::OLDER,
+    audit::ROWS,
+    workflow_list::OLDER,
+    run_list::OLDER,
+    tables::TABLES,
+    tables::FOLDERS,
+    connections::EVERY,
+    connections::LIST,
+    workflow_list::OLDER,
+    run_list::OLDER,
+    webhook_list::AGES,
+    webhook_list::OLDER,
+];

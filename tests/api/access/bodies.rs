@@ -1,0 +1,46 @@
+//! Bodies with which endpoints do something.
+
+use flowlatch::http::Endpoint;
+use serde_json::{Value, json};
+
+/// A body with which the endpoint does something.
+pub(super) fn effective_body(endpoint: &Endpoint) -> Value {
+    let definition = json!({ "name": "made", "trigger": { "type": "api" }, "steps": pure_step() });
+    match (endpoint.method.as_str(), endpoint.pattern) {
+        ("POST", "/api/v1/workflows" | "/api/v1/workflows/validate") => definition,
+        ("PUT", "/api/v1/workflows/:id") => json!({ "description": "changed" }),
+        ("POST", "/api/v1/auth/api-keys") => json!({ "name": "made", "scopes": ["runs:read"] }),
+        ("POST", "/api/v1/tables") => json!({ "name": "made" }),
+        ("PUT", "/api/v1/tables/:id") => json!({ "description": "changed" }),
+        ("POST", "/api/v1/tables/:id/rows") => json!({ "data": { "b": 1 } }),
+        ("PUT", "/api/v1/tables/:id/rows") => json!({ "matchKey": "a", "data": { "a": 2 } }),
+        ("PUT", "/api/v1/tables/:id/rows/:rowId") => json!({ "data": { "b": 1 } }),
+        ("PATCH", "/api/v1/auth/api-keys/:id")
+        | ("PUT", "/api/v1/connections/:id" | "/api/v1/agents/:id") => {
+            json!({ "name": "changed" })
+        }
+        ("POST", "/api/v1/connections") => a_connection(),
+        ("POST", "/api/v1/agents") => an_agent(),
+        ("POST", "/api/v1/agents/:id/execute") => json!({ "userMessage": "Well?" }),
+        ("POST", "/api/v1/workflows/:id/secrets") => json!({ "key": "MADE", "value": "a-value" }),
+        ("PUT", "/api/v1/workflows/:id/secrets/:name") => json!({ "value": "another" }),
+        ("PATCH", "/api/v1/workflows/:id/canvas") => json!({ "canvasState": { "blocks": {} } }),
+        ("POST", "/api/v1/runs/:id/approvals/:stepId") => json!({ "approved": true }),
+        ("POST", _) => json!({}),
+        _ => Value::Null,
+    }
+}
+
+/// For a host that is refused before anybody is called.
+pub(super) fn a_connection() -> Value {
+    json!({ "name": "made", "provider": "crm", "type": "bearer", "credentials": { "token": "a-token" },
+        "hosts": ["127.0.0.1"] })
+}
+
+pub(super) fn an_agent() -> Value {
+    json!({ "name": "made", "type": "custom", "systemPrompt": "Say yes." })
+}
+
+pub(super) fn pure_step() -> Value {
+    json!([{ "id": "say", "type": "transform", "config": { "sourceData": { "said": 1 } } }])
+}
