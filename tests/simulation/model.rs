@@ -30,12 +30,12 @@ pub(crate) fn way(seed: u64, name: &str) -> u32 {
 
 /// Whether the process dies during the first attempt.
 pub(crate) fn crashes(seed: u64, name: &str) -> bool {
-    fate(seed, name, "crash", 0) % 8 == 0
+    fate(seed, name, "crash", 0).is_multiple_of(8)
 }
 
 /// Whether somebody answers before it is too late.
 pub(crate) fn answers(seed: u64, name: &str) -> bool {
-    fate(seed, name, "answer", 0) % 4 != 0
+    !fate(seed, name, "answer", 0).is_multiple_of(4)
 }
 
 pub(crate) fn output(name: &str) -> Value {

@@ -130,15 +130,15 @@ impl<'a> Process<'a> {
                     self.record(Event::RunCompleted { output })
                 }
                 Next::Finish(Outcome::Failed(error)) => self.record(Event::RunFailed { error }),
-                Next::Do(tasks) => self.one_of(tasks, chance),
-                Next::Wait => self.one_of(Vec::new(), chance),
+                Next::Do(tasks) => self.one_of(&tasks, chance),
+                Next::Wait => self.one_of(&[], chance),
             }
         }
         panic!("the run does not end");
     }
 
     /// Lands an attempt that is under way, or does one of the tasks.
-    fn one_of(&mut self, tasks: Vec<Task>, chance: &mut Chance) {
+    fn one_of(&mut self, tasks: &[Task], chance: &mut Chance) {
         let answered = self
             .state
             .waiting()
