@@ -43,12 +43,134 @@ fn lines(comes_before: bool) -> String {
 
 #[test]
 fn the_table_up_to_runs() {
-    insta::assert_snapshot!(lines(true), @"");
+    insta::assert_snapshot!(lines(true), @r"
+    GET    /api/health -> open
+    GET    /api/openapi.json -> open
+    GET    /api/v1/agents -> workflows:read, read
+    POST   /api/v1/agents -> workflows:write, write
+    GET    /api/v1/agents/:id -> workflows:read, read
+    DELETE /api/v1/agents/:id -> workflows:write, write
+    PUT    /api/v1/agents/:id -> workflows:write, write
+    POST   /api/v1/agents/:id/execute -> workflows:execute, execute
+    GET    /api/v1/audit -> audit:read, read
+    POST   /api/v1/auth/api-keys -> apikeys:create, write
+    GET    /api/v1/auth/api-keys -> keys:read, read
+    DELETE /api/v1/auth/api-keys/:id -> apikeys:delete, write
+    PATCH  /api/v1/auth/api-keys/:id -> apikeys:update, write
+    GET    /api/v1/auth/api-keys/:id -> keys:read, read
+    POST   /api/v1/auth/api-keys/:id/rotate -> apikeys:update, write
+    GET    /api/v1/auth/api-keys/self -> any key, read
+    GET    /api/v1/blocks -> workflows:read, read
+    GET    /api/v1/blocks/:type -> workflows:read, read
+    GET    /api/v1/connections -> connections:read, read
+    POST   /api/v1/connections -> connections:write, write
+    GET    /api/v1/connections/:id -> connections:read, read
+    DELETE /api/v1/connections/:id -> connections:write, write
+    PUT    /api/v1/connections/:id -> connections:write, write
+    POST   /api/v1/connections/:id/test -> connections:write, write
+    GET    /api/v1/retention -> admin, read
+    POST   /api/v1/retention/prune -> admin, write
+    GET    /api/v1/runs -> runs:read, read
+    GET    /api/v1/runs/:id -> runs:read, read
+    GET    /api/v1/runs/:id/approvals -> workflows:execute, read
+    POST   /api/v1/runs/:id/approvals/:stepId -> workflows:execute, execute
+    POST   /api/v1/runs/:id/cancel -> workflows:execute, execute
+    GET    /api/v1/runs/:id/events -> runs:read, read
+    GET    /api/v1/runs/:id/logs -> runs:read, read
+    POST   /api/v1/runs/:id/retry -> workflows:execute, execute
+    GET    /api/v1/tables -> tables:read, read
+    POST   /api/v1/tables -> tables:write, write
+    GET    /api/v1/tables/:id -> tables:read, read
+    DELETE /api/v1/tables/:id -> tables:write, write
+    PUT    /api/v1/tables/:id -> tables:write, write
+    GET    /api/v1/tables/:id/rows -> tables:read, read
+    POST   /api/v1/tables/:id/rows -> tables:write, write
+    PUT    /api/v1/tables/:id/rows -> tables:write, write
+    GET    /api/v1/tables/:id/rows/:rowId -> tables:read, read
+    DELETE /api/v1/tables/:id/rows/:rowId -> tables:write, write
+    PUT    /api/v1/tables/:id/rows/:rowId -> tables:write, write
+    POST   /api/v1/tables/:id/rows/query -> tables:read, read
+    GET    /api/v1/templates -> workflows:read, read
+    GET    /api/v1/templates/:id -> workflows:read, read
+    POST   /api/v1/templates/:id/instantiate -> workflows:write, write
+    GET    /api/v1/templates/by-slug/:slug -> workflows:read, read
+    GET    /api/v1/webhooks/events -> runs:read, read
+    GET    /api/v1/webhooks/events/:id -> runs:read, read
+    POST   /api/v1/webhooks/events/:id/replay -> workflows:execute, execute
+    GET    /api/v1/workflows -> workflows:read, read
+    POST   /api/v1/workflows -> workflows:write, write
+    GET    /api/v1/workflows/:id -> workflows:read, read
+    DELETE /api/v1/workflows/:id -> workflows:write, write
+    PUT    /api/v1/workflows/:id -> workflows:write, write
+    POST   /api/v1/workflows/:id/activate -> workflows:write, write
+    PATCH  /api/v1/workflows/:id/canvas -> workflows:write, write
+    GET    /api/v1/workflows/:id/firings -> runs:read, read
+    POST   /api/v1/workflows/:id/pause -> workflows:write, write
+    POST   /api/v1/workflows/:id/run -> workflows:execute, execute
+    GET    /api/v1/workflows/:id/secrets -> secrets:write, read
+    POST   /api/v1/workflows/:id/secrets -> secrets:write, write
+    DELETE /api/v1/workflows/:id/secrets/:name -> secrets:write, write
+    PUT    /api/v1/workflows/:id/secrets/:name -> secrets:write, write
+    GET    /api/v1/workflows/:id/versions -> workflows:read, read
+    GET    /api/v1/workflows/:id/versions/:version -> workflows:read, read
+    POST   /api/v1/workflows/:id/versions/:version/restore -> workflows:write, write
+    POST   /api/v1/workflows/validate -> workflows:write, write
+    POST   /webhooks/:provider/:id/:path -> open
+    POST   /webhooks/:provider/:path -> open
+    ");
 }
 
 #[test]
 fn the_table_from_runs_on() {
-    insta::assert_snapshot!(lines(false), @"");
+    insta::assert_snapshot!(lines(false), @r"
+    GET    /api/v1/runs -> runs:read, read
+    GET    /api/v1/runs/:id -> runs:read, read
+    GET    /api/v1/runs/:id/approvals -> workflows:execute, read
+    POST   /api/v1/runs/:id/approvals/:stepId -> workflows:execute, execute
+    POST   /api/v1/runs/:id/cancel -> workflows:execute, execute
+    GET    /api/v1/runs/:id/events -> runs:read, read
+    GET    /api/v1/runs/:id/logs -> runs:read, read
+    POST   /api/v1/runs/:id/retry -> workflows:execute, execute
+    GET    /api/v1/tables -> tables:read, read
+    POST   /api/v1/tables -> tables:write, write
+    GET    /api/v1/tables/:id -> tables:read, read
+    DELETE /api/v1/tables/:id -> tables:write, write
+    PUT    /api/v1/tables/:id -> tables:write, write
+    GET    /api/v1/tables/:id/rows -> tables:read, read
+    POST   /api/v1/tables/:id/rows -> tables:write, write
+    PUT    /api/v1/tables/:id/rows -> tables:write, write
+    GET    /api/v1/tables/:id/rows/:rowId -> tables:read, read
+    DELETE /api/v1/tables/:id/rows/:rowId -> tables:write, write
+    PUT    /api/v1/tables/:id/rows/:rowId -> tables:write, write
+    POST   /api/v1/tables/:id/rows/query -> tables:read, read
+    GET    /api/v1/templates -> workflows:read, read
+    GET    /api/v1/templates/:id -> workflows:read, read
+    POST   /api/v1/templates/:id/instantiate -> workflows:write, write
+    GET    /api/v1/templates/by-slug/:slug -> workflows:read, read
+    GET    /api/v1/webhooks/events -> runs:read, read
+    GET    /api/v1/webhooks/events/:id -> runs:read, read
+    POST   /api/v1/webhooks/events/:id/replay -> workflows:execute, execute
+    GET    /api/v1/workflows -> workflows:read, read
+    POST   /api/v1/workflows -> workflows:write, write
+    GET    /api/v1/workflows/:id -> workflows:read, read
+    DELETE /api/v1/workflows/:id -> workflows:write, write
+    PUT    /api/v1/workflows/:id -> workflows:write, write
+    POST   /api/v1/workflows/:id/activate -> workflows:write, write
+    PATCH  /api/v1/workflows/:id/canvas -> workflows:write, write
+    GET    /api/v1/workflows/:id/firings -> runs:read, read
+    POST   /api/v1/workflows/:id/pause -> workflows:write, write
+    POST   /api/v1/workflows/:id/run -> workflows:execute, execute
+    GET    /api/v1/workflows/:id/secrets -> secrets:write, read
+    POST   /api/v1/workflows/:id/secrets -> secrets:write, write
+    DELETE /api/v1/workflows/:id/secrets/:name -> secrets:write, write
+    PUT    /api/v1/workflows/:id/secrets/:name -> secrets:write, write
+    GET    /api/v1/workflows/:id/versions -> workflows:read, read
+    GET    /api/v1/workflows/:id/versions/:version -> workflows:read, read
+    POST   /api/v1/workflows/:id/versions/:version/restore -> workflows:write, write
+    POST   /api/v1/workflows/validate -> workflows:write, write
+    POST   /webhooks/:provider/:id/:path -> open
+    POST   /webhooks/:provider/:path -> open
+    ");
 }
 
 #[test]
