@@ -4,8 +4,8 @@
 //! `approvers` (a list, or a text with commas), `reason`, `context`, labels and `inputType` are shown to whom it may concern;
 //! `timeoutMs` or `timeout` (`30m`, `24h`, `3d`; 24 h by default), after which `timeoutAction` `fail` (the default) fails
 //! the step, `approve` and `reject` answer it. `notifyChannels`, `escalateTo` and `requireAll` are kept and shown, not acted
-//! upon: a step before this one can send `{{approvals.<id>.url}}` wherever it should go. The output has `approved`,
-//! `approvedBy`, `approvedAt` and `comment`; a no is an output too, for a `condition` to decide upon.
+//! upon. The output has `approved`, `approvedBy`, `approvedAt` and `comment`; a no is an output too, for a `condition` to
+//! decide upon.
 
 use super::field::{self, Fields};
 use super::{Behaviour, Question, StepType};
