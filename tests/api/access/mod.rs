@@ -70,53 +70,6 @@ fn the_table_up_to_runs() {
     POST   /api/v1/connections/:id/test -> connections:write, write
     GET    /api/v1/retention -> admin, read
     POST   /api/v1/retention/prune -> admin, write
-    GET    /api/v1/runs -> runs:read, read
-    GET    /api/v1/runs/:id -> runs:read, read
-    GET    /api/v1/runs/:id/approvals -> workflows:execute, read
-    POST   /api/v1/runs/:id/approvals/:stepId -> workflows:execute, execute
-    POST   /api/v1/runs/:id/cancel -> workflows:execute, execute
-    GET    /api/v1/runs/:id/events -> runs:read, read
-    GET    /api/v1/runs/:id/logs -> runs:read, read
-    POST   /api/v1/runs/:id/retry -> workflows:execute, execute
-    GET    /api/v1/tables -> tables:read, read
-    POST   /api/v1/tables -> tables:write, write
-    GET    /api/v1/tables/:id -> tables:read, read
-    DELETE /api/v1/tables/:id -> tables:write, write
-    PUT    /api/v1/tables/:id -> tables:write, write
-    GET    /api/v1/tables/:id/rows -> tables:read, read
-    POST   /api/v1/tables/:id/rows -> tables:write, write
-    PUT    /api/v1/tables/:id/rows -> tables:write, write
-    GET    /api/v1/tables/:id/rows/:rowId -> tables:read, read
-    DELETE /api/v1/tables/:id/rows/:rowId -> tables:write, write
-    PUT    /api/v1/tables/:id/rows/:rowId -> tables:write, write
-    POST   /api/v1/tables/:id/rows/query -> tables:read, read
-    GET    /api/v1/templates -> workflows:read, read
-    GET    /api/v1/templates/:id -> workflows:read, read
-    POST   /api/v1/templates/:id/instantiate -> workflows:write, write
-    GET    /api/v1/templates/by-slug/:slug -> workflows:read, read
-    GET    /api/v1/webhooks/events -> runs:read, read
-    GET    /api/v1/webhooks/events/:id -> runs:read, read
-    POST   /api/v1/webhooks/events/:id/replay -> workflows:execute, execute
-    GET    /api/v1/workflows -> workflows:read, read
-    POST   /api/v1/workflows -> workflows:write, write
-    GET    /api/v1/workflows/:id -> workflows:read, read
-    DELETE /api/v1/workflows/:id -> workflows:write, write
-    PUT    /api/v1/workflows/:id -> workflows:write, write
-    POST   /api/v1/workflows/:id/activate -> workflows:write, write
-    PATCH  /api/v1/workflows/:id/canvas -> workflows:write, write
-    GET    /api/v1/workflows/:id/firings -> runs:read, read
-    POST   /api/v1/workflows/:id/pause -> workflows:write, write
-    POST   /api/v1/workflows/:id/run -> workflows:execute, execute
-    GET    /api/v1/workflows/:id/secrets -> secrets:write, read
-    POST   /api/v1/workflows/:id/secrets -> secrets:write, write
-    DELETE /api/v1/workflows/:id/secrets/:name -> secrets:write, write
-    PUT    /api/v1/workflows/:id/secrets/:name -> secrets:write, write
-    GET    /api/v1/workflows/:id/versions -> workflows:read, read
-    GET    /api/v1/workflows/:id/versions/:version -> workflows:read, read
-    POST   /api/v1/workflows/:id/versions/:version/restore -> workflows:write, write
-    POST   /api/v1/workflows/validate -> workflows:write, write
-    POST   /webhooks/:provider/:id/:path -> open
-    POST   /webhooks/:provider/:path -> open
     ");
 }
 
