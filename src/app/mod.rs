@@ -19,7 +19,7 @@ use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::Engine;
 use crate::engine::outbound::{Outbound, OutboundOptions};
 use crate::error::{Error, Result};
-use crate::http::{self, Api, Front, Ingestion, Listen, Peer, ServeOptions, Tls};
+use crate::http::{self, AddressLimits, Api, Front, Ingestion, Listen, Peer, ServeOptions, Tls};
 use crate::store::{CommitHook, Store, StoreOptions};
 use parts::{api_options, engine, front, link_key};
 use serde_json::Value;
@@ -135,6 +135,7 @@ impl App {
             options: api_options(&config, store.instance_id()),
             stopping: stopping.subscribe(),
             requests: AtomicU64::new(0),
+            address_limits: AddressLimits::default(),
             ingestion: Ingestion::default(),
             openapi: OnceLock::new(),
         };

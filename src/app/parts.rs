@@ -7,11 +7,12 @@ use crate::engine::outbound::Outbound;
 use crate::engine::script::ScriptOptions;
 use crate::engine::{Engine, EngineOptions, Messengers, Retention, Workflows};
 use crate::error::{Error, Result};
-use crate::http::{self, Api, ApiOptions, Front, Hosts};
+use crate::http::{self, AddressLimitOptions, Api, ApiOptions, Front, Hosts};
 use crate::model::plan::DefinitionLimits;
 use crate::secret::MasterKey;
 use crate::store::Store;
 use std::sync::Arc;
+
 /// What the links of approvals are signed with: made once, kept in the database, so that a link outlives a restart.
 pub(super) async fn link_key(store: &Store) -> Result<[u8; 32]> {
     const NAME: &str = "link_key";
@@ -102,7 +103,11 @@ pub(super) fn api_options(config: &Config, instance: &str) -> ApiOptions {
         sync_wait_ms: config.sync_wait_ms,
         max_sync_wait_ms: config.max_sync_wait_ms,
         max_webhook_bytes: config.max_webhook_bytes,
-        limit_webhook: config.limit_webhook,
+        address_limits: AddressLimitOptions {
+            read: config.limit_read,
+            execute: config.limit_execute,
+            webhook: config.limit_webhook,
+        },
         public_url: config.public_url.clone(),
         base_path: config.base_path.clone(),
     }

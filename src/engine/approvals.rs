@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use std::sync::OnceLock;
 use subtle::ConstantTimeEq as _;
 
+/// The longest comment, in characters.
+pub const MAX_COMMENT_CHARS: usize = 10_000;
+
 /// How many bytes of a signature a link holds: 128 bits.
 const SIGNATURE_BYTES: usize = 16;
 
@@ -171,18 +174,6 @@ impl Engine {
         Ok(pending)
     }
 
-    /// Records the answer that came through a link. `NotFound`: no approval of this run has this link.
-    pub async fn answer_link(
-        &self,
-        run: &Run,
-        token: &str,
-        reply: Reply,
-    ) -> Result<Pending, EngineError> {
-        let pending = self.by_link(run, token)?;
-        self.record_answer(run, &pending, &reply, "link").await?;
-        Ok(pending)
-    }
-
     /// What the link asks. `NotFound`: no approval of this run has this link.
     pub fn by_link(&self, run: &Run, token: &str) -> Result<Pending, EngineError> {
         let (definition, state) = self.folded(run)?;
@@ -246,7 +237,8 @@ impl Engine {
         })
     }
 
-    async fn record_answer(
+    /// Records the answer to a step that [`Engine::by_link`] gave. `Conflict`: it was answered before.
+    pub async fn record_answer(
         &self,
         run: &Run,
         pending: &Pending,

@@ -32,7 +32,7 @@ mod watch;
 mod webhook;
 pub mod workflows;
 
-pub use approvals::{Pending, Reply};
+pub use approvals::{MAX_COMMENT_CHARS, Pending, Reply};
 pub use changed_by::ChangedBy;
 pub use connections::Connections;
 pub use logs::StepLog;

@@ -53,7 +53,7 @@ async fn read_json<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
     if bytes.is_empty() {
         return serde_json::from_slice(b"{}").map_err(|error| bad_json(&error));
     }
-    if !is_json(&visit.headers) {
+    if !is_of_type(&visit.headers, "application/json") {
         return Err(Problem::UnsupportedMediaType);
     }
     let text = std::str::from_utf8(&bytes).map_err(|error| {
@@ -74,6 +74,16 @@ async fn read_json<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
         ));
     }
     serde_json::from_str(text).map_err(|error| bad_json(&error))
+}
+
+/// The body as the fields of a page's form.
+pub(super) async fn form<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
+    let bytes = read(visit, visit.api.options.max_body_bytes, |_| Ok(())).await?;
+    if !is_of_type(&visit.headers, "application/x-www-form-urlencoded") {
+        return Err(Problem::UnsupportedMediaType);
+    }
+    serde_urlencoded::from_bytes(&bytes)
+        .map_err(|error| Problem::invalid(format!("The form does not fit: {error}.")))
 }
 
 /// The whole body, at most so many bytes; `hold` is asked before each piece of it is taken into memory.
@@ -142,7 +152,7 @@ pub(super) async fn drop_unread(mut body: RequestBody) {
     drop(tokio::time::timeout(DROP_TIME, reading).await);
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
     let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
         return false;
     };
@@ -152,7 +162,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         .split(';')
         .next()
         .unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    essence.trim().eq_ignore_ascii_case(media_type)
 }
 
 fn bad_json(error: &serde_json::Error) -> Problem {

@@ -34,6 +34,8 @@ pub struct Description {
     pub(super) query: Option<SchemaOf>,
     pub(super) request_headers: Vec<HeaderDescription>,
     pub(super) body: Option<BodyDescription>,
+    /// The type of a form's fields.
+    pub(super) form: Option<SchemaOf>,
     /// What a body that is no JSON of the server's own is.
     pub(super) foreign_body: Option<&'static str>,
     pub(super) answers: Vec<AnswerDescription>,
@@ -60,10 +62,15 @@ pub(super) struct BodyDescription {
 
 /// What the refusals of a door without an envelope look like.
 #[derive(Clone, Copy)]
-pub(super) struct RefusalShape {
-    pub(super) schema: SchemaOf,
-    /// An example out of code and message.
-    pub(super) example: fn(&str, &str) -> Value,
+pub(super) enum RefusalShape {
+    /// JSON of this type.
+    Json {
+        schema: SchemaOf,
+        /// An example out of code and message.
+        example: fn(&str, &str) -> Value,
+    },
+    /// A page for people.
+    Html,
 }
 
 /// A good answer.
@@ -82,9 +89,14 @@ pub(super) enum Shape {
     Bare(SchemaOf),
     /// Server-sent events.
     Events,
+    /// Text of this media type.
+    Text(&'static str),
     /// No body.
     Nothing(&'static str),
 }
+
+/// The media type of pages.
+pub(super) const HTML: &str = "text/html";
 
 /// Begins a description: the group it belongs to, and in a few words what it does.
 pub(super) fn about(tag: &'static str, summary: &'static str) -> Description {
@@ -96,6 +108,7 @@ pub(super) fn about(tag: &'static str, summary: &'static str) -> Description {
         query: None,
         request_headers: Vec::new(),
         body: None,
+        form: None,
         foreign_body: None,
         answers: Vec::new(),
         answer_headers: Vec::new(),
@@ -147,6 +160,12 @@ impl Description {
         self
     }
 
+    /// The type that a form is read into.
+    pub(super) fn form<T: JsonSchema>(mut self) -> Description {
+        self.form = Some(named::<T>);
+        self
+    }
+
     /// A body of any media type, and what it is.
     pub(super) fn takes(mut self, what: &'static str) -> Description {
         self.foreign_body = Some(what);
@@ -171,6 +190,16 @@ impl Description {
     /// 200 with server-sent events.
     pub(super) fn gives_events(self) -> Description {
         self.answers(200, Shape::Events)
+    }
+
+    /// A page for people, with this status.
+    pub(super) fn gives_html(self, status: u16) -> Description {
+        self.gives_text(status, HTML)
+    }
+
+    /// Text of this media type, with this status.
+    pub(super) fn gives_text(self, status: u16, media_type: &'static str) -> Description {
+        self.answers(status, Shape::Text(media_type))
     }
 
     /// A status without a body, and what it means.
@@ -204,10 +233,16 @@ impl Description {
         mut self,
         example: fn(&str, &str) -> Value,
     ) -> Description {
-        self.refusal_shape = Some(RefusalShape {
+        self.refusal_shape = Some(RefusalShape::Json {
             schema: named::<T>,
             example,
         });
+        self
+    }
+
+    /// Its refusals are pages for people.
+    pub(super) fn refuses_in_html(mut self) -> Description {
+        self.refusal_shape = Some(RefusalShape::Html);
         self
     }
 }

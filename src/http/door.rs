@@ -11,10 +11,15 @@ pub enum Door {
     Native,
     /// Webhooks of other services: no key, bare answers.
     Webhook,
+    /// Pages for people: no key, HTML.
+    Page,
 }
 
 /// Where the paths of webhooks begin.
 const WEBHOOKS: &str = "/webhooks/";
+
+/// Where the links of approvals begin.
+const APPROVALS: &str = "/approvals/";
 
 /// A path without its base path and door prefix.
 pub(super) struct Place<'a> {
@@ -32,6 +37,10 @@ impl Door {
             },
             _ if path.starts_with(WEBHOOKS) => Place {
                 door: Door::Webhook,
+                path,
+            },
+            _ if path.starts_with(APPROVALS) => Place {
+                door: Door::Page,
                 path,
             },
             _ => Place {
@@ -59,7 +68,7 @@ impl Door {
                     (None, _) => bearer(headers),
                 }
             }
-            Door::Webhook => None,
+            Door::Webhook | Door::Page => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::door::Door;
 use super::native;
+use super::pages;
 use super::problem::Problem;
 use super::visit::Visit;
 use super::webhooks;
@@ -55,6 +56,7 @@ fn render(visit: &Visit, problem: &Problem) -> Response {
     match visit.door {
         Door::Native => native::render(problem, visit),
         Door::Webhook => webhooks::render(problem, visit),
+        Door::Page => pages::render(problem, visit),
     }
 }
 
@@ -69,7 +71,9 @@ fn explain(visit: &Visit, problem: &Problem, headers: &mut warp::http::HeaderMap
                 Door::Native => {
                     HeaderValue::from_static("ApiKey realm=\"flowlatch\", header=\"x-api-key\"")
                 }
-                Door::Webhook => HeaderValue::from_static("Signature realm=\"flowlatch\""),
+                Door::Webhook | Door::Page => {
+                    HeaderValue::from_static("Signature realm=\"flowlatch\"")
+                }
             };
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }

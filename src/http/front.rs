@@ -71,8 +71,8 @@ impl Front {
         let mut origin = self.cors.origin(request.headers());
         let mut preflight = self.cors.preflight(&request, origin.as_ref());
         let (mut visit, from) = self.visit(request, peer);
-        // Webhooks come from servers; a page has no business there.
-        if visit.door == Door::Webhook {
+        // Webhooks come from servers, and a link is opened by itself: no other site's page has business there.
+        if matches!(visit.door, Door::Webhook | Door::Page) {
             (origin, preflight) = (None, None);
         }
         let found = match (stranger, preflight) {

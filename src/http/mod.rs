@@ -2,6 +2,7 @@
 //! May not know SQL, argon2 or how runs work; it asks `auth`, `engine` and `store`. Promise: no handler is reached without
 //! its guard, and every answer leaves through one exit.
 
+mod address_limits;
 mod body;
 mod connection;
 mod cors;
@@ -15,12 +16,14 @@ mod health;
 mod host;
 mod native;
 mod openapi;
+mod pages;
 mod problem;
 mod serve;
 mod tls;
 mod visit;
 mod webhooks;
 
+pub use address_limits::{AddressLimitOptions, AddressLimits};
 pub use describe::Description;
 pub use door::Door;
 pub use endpoint::{Access, Endpoint, Table};
@@ -36,7 +39,6 @@ pub use webhooks::Ingestion;
 use crate::auth::Keyring;
 use crate::clock::Clock;
 use crate::engine::Engine;
-use crate::model::limit::Limit;
 use crate::store::Store;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
@@ -63,6 +65,8 @@ pub struct Api {
     pub stopping: watch::Receiver<bool>,
     /// Numbers requests.
     pub requests: AtomicU64,
+    /// Limits of callers without a key.
+    pub address_limits: AddressLimits,
     /// Bounds of what comes in without a key.
     pub ingestion: Ingestion,
     /// The OpenAPI document, made when it is first asked for.
@@ -84,8 +88,8 @@ pub struct ApiOptions {
     pub max_sync_wait_ms: u64,
     /// The largest body of a webhook, in bytes.
     pub max_webhook_bytes: usize,
-    /// Webhooks a minute and address.
-    pub limit_webhook: Limit,
+    /// What one address may do without a key.
+    pub address_limits: AddressLimitOptions,
     /// The URL under which other services see the server, without a path; `None`: what they say in `Host`.
     pub public_url: Option<String>,
     /// What stands before every path: empty, or a slash and no slash at its end.
@@ -99,6 +103,7 @@ pub fn table() -> Table {
             .into_iter()
             .chain(health::endpoints())
             .chain(webhooks::endpoints())
+            .chain(pages::endpoints())
             .chain(openapi::endpoints())
             .collect(),
     )

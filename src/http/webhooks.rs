@@ -2,6 +2,7 @@
 //! services. Nobody has a key here; the engine finds out whom to believe. Promises: an address has its limit, all bodies
 //! together have theirs, and a refusal says nothing of what was sent. Answers are bare, without the native envelope.
 
+use super::address_limits::{AddressCategory, within_address_limit};
 use super::body;
 use super::describe::{Description, Word, about};
 use super::door::Door;
@@ -12,15 +13,12 @@ use super::problem::Problem;
 use super::visit::Visit;
 use crate::engine::{WebhookAnswer, WebhookError, WebhookRequest};
 use crate::id::{EventId, RunId};
-use crate::model::address_limit::AddressWindows;
-use crate::model::limit::{Limit, LimitState, WINDOW_MS};
 use crate::model::trigger::webhook::{Disbelief, Provider};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json as example;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use warp::http::{Method, StatusCode, header};
 use warp::reply::Response;
 
@@ -78,33 +76,9 @@ fn description(summary: &'static str) -> Description {
 /// Bounds of what comes in without a key.
 #[derive(Default)]
 pub struct Ingestion {
-    addresses: Mutex<Addresses>,
     /// Bytes of bodies that are being read or recorded.
     held_bytes: AtomicUsize,
 }
-
-#[derive(Default)]
-struct Addresses {
-    windows: AddressWindows,
-    tidied_ms: u64,
-}
-
-impl Ingestion {
-    /// Counts a request of an address.
-    fn count(&self, peer: IpAddr, now_ms: u64, limit: u32) -> CountedRoom {
-        let mut addresses = self
-            .addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if now_ms.saturating_sub(addresses.tidied_ms) >= WINDOW_MS {
-            addresses.windows.forget_idle(now_ms);
-            addresses.tidied_ms = now_ms;
-        }
-        addresses.windows.count(peer, now_ms, limit)
-    }
-}
-
-type CountedRoom = Result<crate::model::limit::Room, crate::model::limit::Room>;
 
 /// The bytes of one body, given back when it is dropped.
 struct Held<'a> {
@@ -165,7 +139,7 @@ struct RefusedView<'a> {
 }
 
 async fn receive(visit: Arc<Visit>, path_at: usize) -> Result<Response, Problem> {
-    within_limit(&visit)?;
+    within_address_limit(&visit, AddressCategory::Webhook)?;
     let engine = &visit.api.engine;
     let provider = Provider::named(visit.parameter(0)).ok_or(Problem::NotFound("webhook"))?;
     let path = visit.parameter(path_at).to_owned();
@@ -205,26 +179,6 @@ async fn receive(visit: Arc<Visit>, path_at: usize) -> Result<Response, Problem>
             .note_refusal(reason, None, visit.peer.address);
     }
     respond(&answer?)
-}
-
-fn within_limit(visit: &Visit) -> Result<(), Problem> {
-    let Limit::PerMinute(limit) = visit.api.options.limit_webhook else {
-        return Ok(());
-    };
-    let clock = &visit.api.clock;
-    let counted = visit
-        .api
-        .ingestion
-        .count(visit.peer.address, clock.monotonic_ms(), limit);
-    let state = match counted {
-        Ok(room) => LimitState::accepted(limit, room, clock.now_ms()),
-        Err(room) => LimitState::refused(limit, room, clock.now_ms()),
-    };
-    visit.limit.get_or_init(|| Some(state));
-    match counted {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Problem::Limited(state)),
-    }
 }
 
 /// The URL as the sender knows it: some sign it.

@@ -20,7 +20,7 @@ async fn rows(client: &Client, query: &str) -> Vec<Value> {
 }
 
 /// The refusals once they are written, which is after their minute; the clock is moved until then.
-async fn refusals(server: &TestServer) -> Vec<Value> {
+pub(crate) async fn refusals(server: &TestServer) -> Vec<Value> {
     for _ in 0..200 {
         server.clock.advance_ms(30_000);
         let found = rows(&server.admin(), "?action=request.refused").await;

@@ -9,7 +9,7 @@ use flowlatch::engine::outbound::{Outbound, OutboundOptions};
 use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::{Engine, EngineOptions, Messengers, Workflows};
 use flowlatch::http::{
-    self, Api, ApiOptions, Door, Endpoint, Front, Hosts, Ingestion, Listen, ServeOptions, Table,
+    self, AddressLimitOptions, AddressLimits, Api, ApiOptions, Door, Endpoint, Front, Hosts, Ingestion, Listen, ServeOptions, Table,
     Tls,
 };
 use flowlatch::model::limit::Limit;
@@ -141,11 +141,16 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
             max_webhook_bytes: 1024,
-            limit_webhook: Limit::Unlimited,
+            address_limits: AddressLimitOptions {
+                read: Limit::Unlimited,
+                execute: Limit::Unlimited,
+                webhook: Limit::Unlimited,
+            },
             public_url: None,
         },
         stopping: watch::channel(false).1,
         requests: AtomicU64::new(0),
+        address_limits: AddressLimits::default(),
         ingestion: Ingestion::default(),
     };
     endpoints.push(open("/api/health", Response::default));

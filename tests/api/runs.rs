@@ -1,6 +1,7 @@
 //! Runs through the native door: how they start, go on, wait, fail, are cancelled and retried.
 //! Calls go to a local server that counts them; time is a clock that the test moves.
 
+mod approval_links;
 mod approvals;
 mod cancel;
 mod children;

@@ -4,7 +4,7 @@
 use super::runs::reachable_run;
 use super::{Answer, ok};
 use crate::clock::iso_utc;
-use crate::engine::{Pending, Reply};
+use crate::engine::{MAX_COMMENT_CHARS, Pending, Reply};
 use crate::http::body::json;
 use crate::http::describe::{Word, about};
 use crate::http::door::Door;
@@ -19,9 +19,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json as example};
 use warp::Filter as _;
 use warp::http::Method;
-
-/// The longest comment, in characters.
-const MAX_COMMENT_CHARS: usize = 10_000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     const LIST: &str = "/api/v1/runs/:id/approvals";

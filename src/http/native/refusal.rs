@@ -164,7 +164,7 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
         | Problem::Unavailable(message) => message,
         Problem::TooLarge(max_bytes) => {
             let setting = match visit.door {
-                Door::Native => "max_body_bytes",
+                Door::Native | Door::Page => "max_body_bytes",
                 Door::Webhook => "max_webhook_bytes",
             };
             return format!("The body is larger than {max_bytes} bytes (setting `{setting}`).");

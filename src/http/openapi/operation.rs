@@ -40,6 +40,12 @@ pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     if let Some(body) = &about.body {
         operation["requestBody"] = request_body(body, schemas);
     }
+    if let Some(form) = about.form {
+        operation["requestBody"] = json!({
+            "required": true,
+            "content": { "application/x-www-form-urlencoded": { "schema": schemas.read(form) } },
+        });
+    }
     if let Some(what) = about.foreign_body {
         operation["requestBody"] = json!({ "description": what, "content": { "*/*": {} } });
     }
@@ -208,6 +214,7 @@ fn response(
         }
         Shape::Bare(schema) => Some(("application/json", schemas.written(*schema))),
         Shape::Events => Some(("text/event-stream", event())),
+        Shape::Text(media_type) => Some((*media_type, json!({ "type": "string" }))),
         Shape::Nothing(_) => None,
     };
     if let Some((media_type, schema)) = content {

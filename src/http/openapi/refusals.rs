@@ -2,7 +2,7 @@
 //! May not know endpoints. Promise: every status that the guard, the body's reader or the exit can give is listed.
 
 use super::schemas::Schemas;
-use crate::http::describe::{Description, RefusalShape};
+use crate::http::describe::{Description, HTML, RefusalShape};
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::native::ErrorEnvelope;
 use serde_json::{Map, Value, json};
@@ -178,7 +178,7 @@ fn usual(endpoint: &Endpoint, about: &Description) -> Vec<u16> {
     if !about.path.is_empty() {
         statuses.push(404);
     }
-    if about.body.is_some() {
+    if about.body.is_some() || about.form.is_some() {
         statuses.extend([408, 413, 415]);
     }
     if about.foreign_body.is_some() {
@@ -261,33 +261,29 @@ fn response(
     schemas: &mut Schemas,
 ) -> Value {
     let headers = usual_headers(access, status);
-    if let Some(shape) = shape {
-        let (code, message) = known.map_or(("ERROR", meaning), |known| (known.code, known.message));
-        return json!({
-            "description": meaning,
-            "headers": headers,
-            "content": { "application/json": {
-                "schema": schemas.written(shape.schema),
-                "example": (shape.example)(code, message),
-            } },
-        });
-    }
-    let error = schemas.written(|generator| generator.subschema_for::<ErrorEnvelope<'_>>());
-    let (schema, code, message) = match known {
-        None => (error, "ERROR", meaning),
-        Some(known) => {
-            let code = json!({ "properties": { "error": { "properties": { "code": { "const": known.code } } } } });
-            (json!({ "allOf": [error, code] }), known.code, known.message)
-        }
-    };
-    json!({
-        "description": meaning,
-        "headers": headers,
-        "content": { "application/json": {
-            "schema": schema,
+    let (code, message) = known.map_or(("ERROR", meaning), |known| (known.code, known.message));
+    let content = match shape {
+        Some(RefusalShape::Html) => json!({ HTML: { "schema": { "type": "string" } } }),
+        Some(RefusalShape::Json { schema, example }) => json!({ "application/json": {
+            "schema": schemas.written(schema),
+            "example": example(code, message),
+        } }),
+        None => json!({ "application/json": {
+            "schema": native_schema(known, schemas),
             "example": { "success": false, "error": { "code": code, "message": message } },
-        } },
-    })
+        } }),
+    };
+    json!({ "description": meaning, "headers": headers, "content": content })
+}
+
+/// The native envelope, with the code where it is known.
+fn native_schema(known: Option<&Refusal>, schemas: &mut Schemas) -> Value {
+    let error = schemas.written(|generator| generator.subschema_for::<ErrorEnvelope<'_>>());
+    let Some(known) = known else {
+        return error;
+    };
+    let code = json!({ "properties": { "error": { "properties": { "code": { "const": known.code } } } } });
+    json!({ "allOf": [error, code] })
 }
 
 /// The headers that an answer with this status has by rule.

@@ -9,9 +9,12 @@ mod spellings;
 use flowlatch::http::{Access, Endpoint, table};
 
 /// What is open without a key, and nothing else.
-const OPEN: [&str; 4] = [
+const OPEN: [&str; 7] = [
     "GET /api/health",
     "GET /api/openapi.json",
+    "GET /approvals/style.css",
+    "GET /approvals/:run/:signature",
+    "POST /approvals/:run/:signature",
     "POST /webhooks/:provider/:path",
     "POST /webhooks/:provider/:id/:path",
 ];
