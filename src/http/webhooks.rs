@@ -17,8 +17,8 @@ use crate::model::trigger::webhook::{Disbelief, Provider};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json as example;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use warp::http::{Method, StatusCode, header};
 use warp::reply::Response;
 

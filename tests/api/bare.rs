@@ -9,8 +9,8 @@ use flowlatch::engine::outbound::{Outbound, OutboundOptions};
 use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::{Engine, EngineOptions, Messengers, Workflows};
 use flowlatch::http::{
-    self, AddressLimitOptions, AddressLimits, Api, ApiOptions, Door, Endpoint, Front, Hosts, Ingestion, Listen, ServeOptions, Table,
-    Tls,
+    self, AddressLimitOptions, AddressLimits, Api, ApiOptions, Door, Endpoint, Front, Hosts,
+    Ingestion, Listen, ServeOptions, Table, Tls,
 };
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
@@ -94,6 +94,12 @@ fn engine_options() -> EngineOptions {
     }
 }
 
+const NO_LIMITS: AddressLimitOptions = AddressLimitOptions {
+    read: Limit::Unlimited,
+    execute: Limit::Unlimited,
+    webhook: Limit::Unlimited,
+};
+
 async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let clock = Clock::system();
     let store_options = StoreOptions {
@@ -141,11 +147,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
             max_webhook_bytes: 1024,
-            address_limits: AddressLimitOptions {
-                read: Limit::Unlimited,
-                execute: Limit::Unlimited,
-                webhook: Limit::Unlimited,
-            },
+            address_limits: NO_LIMITS,
             public_url: None,
         },
         stopping: watch::channel(false).1,

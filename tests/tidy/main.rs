@@ -101,6 +101,7 @@ const FENCES: &[(&[&str], &[&str])] = &[
     ),
     (&["chacha20poly1305::"], &["secret"]),
     (&["rquickjs::"], &["engine/script"]),
+    (&["askama::"], &["http"]),
     (&["schemars::"], &["http", "model", "engine", "id.rs"]),
     (
         &["reqwest::"],

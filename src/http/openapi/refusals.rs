@@ -282,7 +282,8 @@ fn native_schema(known: Option<&Refusal>, schemas: &mut Schemas) -> Value {
     let Some(known) = known else {
         return error;
     };
-    let code = json!({ "properties": { "error": { "properties": { "code": { "const": known.code } } } } });
+    let code =
+        json!({ "properties": { "error": { "properties": { "code": { "const": known.code } } } } });
     json!({ "allOf": [error, code] })
 }
 

@@ -32,11 +32,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .described(link("See what an approval asks").gives_html(200)),
         Endpoint::unkeyed(Door::Page, Method::POST, LINK, answer).described(
             link("Answer an approval through its link")
-                .says("The answer is recorded when this returns 200, and told as `approvedBy: link`.")
+                .says(
+                    "The answer is recorded when this returns 200, and told as `approvedBy: link`.",
+                )
                 .form::<AnswerForm>()
                 .gives_html(200)
-                .may(409, "It was answered before, it is too late, or the run has ended.")
-                .may(503, "Nothing was written; try again after `Retry-After` seconds."),
+                .may(
+                    409,
+                    "It was answered before, it is too late, or the run has ended.",
+                )
+                .may(
+                    503,
+                    "Nothing was written; try again after `Retry-After` seconds.",
+                ),
         ),
         Endpoint::open(
             Door::Page,
@@ -52,8 +60,14 @@ fn link(summary: &'static str) -> Description {
     about("Approvals", summary)
         .path::<RunId>()
         .path::<Word>()
-        .may(409, "It was answered before, it is too late, or the run has ended.")
-        .may(429, "Over the limit of the address (settings `limit_read` and `limit_execute`).")
+        .may(
+            409,
+            "It was answered before, it is too late, or the run has ended.",
+        )
+        .may(
+            429,
+            "Over the limit of the address (settings `limit_read` and `limit_execute`).",
+        )
         .refuses_in_html()
 }
 
@@ -139,7 +153,10 @@ fn asked(visit: &Visit) -> Result<(Run, Pending), Problem> {
 
 fn find(visit: &Visit) -> Result<(Run, Pending), Problem> {
     let run: Option<RunId> = visit.parameter(0).parse().ok();
-    let run = run.map(|id| visit.api.store.run(&id)).transpose()?.flatten();
+    let run = run
+        .map(|id| visit.api.store.run(&id))
+        .transpose()?
+        .flatten();
     let run = run.ok_or(Problem::NotFound("approval"))?;
     let pending = visit.api.engine.by_link(&run, visit.parameter(1));
     match pending {
@@ -158,7 +175,11 @@ fn approval_page<'a>(run: &'a Run, pending: &'a Pending) -> ApprovalPage<'a> {
         step: &pending.step,
         is_early: pending.request.is_null(),
         reason: asked("reason"),
-        details: pending.request.get("context").map(details).unwrap_or_default(),
+        details: pending
+            .request
+            .get("context")
+            .map(details)
+            .unwrap_or_default(),
         until: pending.until_ms.map(iso_utc),
         comment: wants_comment.then(|| CommentField {
             label: asked("inputLabel").unwrap_or_else(|| "Comment".to_owned()),
@@ -175,11 +196,15 @@ fn details(context: &Value) -> Vec<(String, String)> {
     match context {
         Value::Object(fields) => {
             let rows = fields.iter();
-            rows.map(|(name, value)| (name.clone(), shown(value))).collect()
+            rows.map(|(name, value)| (name.clone(), shown(value)))
+                .collect()
         }
         Value::Array(entries) => {
             let rows = entries.iter().map(|entry| match entry.get("label") {
-                Some(label) => (shown(label), entry.get("value").map(shown).unwrap_or_default()),
+                Some(label) => (
+                    shown(label),
+                    entry.get("value").map(shown).unwrap_or_default(),
+                ),
                 None => (String::new(), shown(entry)),
             });
             rows.collect()

@@ -73,17 +73,20 @@ fn html_response(status: StatusCode, html: String) -> Response {
 pub(super) fn render(problem: &Problem, visit: &Visit) -> Response {
     let (status, _) = status_and_code(problem);
     let sentence = match problem {
-        Problem::NotFound(_) => "This link leads nowhere. It may have been cut, or the run that asked is gone.".to_owned(),
+        Problem::NotFound(_) => {
+            "This link leads nowhere. It may have been cut, or the run that asked is gone."
+                .to_owned()
+        }
         Problem::UnsupportedMediaType => {
-            "Send the page's form, with `Content-Type: application/x-www-form-urlencoded`.".to_owned()
+            "Send the page's form, with `Content-Type: application/x-www-form-urlencoded`."
+                .to_owned()
         }
         problem => message(problem, visit),
     };
     let message = MessagePage {
         title: status.canonical_reason().unwrap_or("Refused"),
         message: &sentence,
-        request_id: matches!(problem, Problem::Internal)
-            .then(|| super::finish::request_id(visit)),
+        request_id: matches!(problem, Problem::Internal).then(|| super::finish::request_id(visit)),
     };
     // A template that writes into memory does not fail.
     html_response(status, message.render().unwrap_or_default())

@@ -11,12 +11,12 @@ use flowlatch::http::{Access, Endpoint, table};
 /// What is open without a key, and nothing else.
 const OPEN: [&str; 7] = [
     "GET /api/health",
-    "GET /api/openapi.json",
     "GET /approvals/style.css",
-    "GET /approvals/:run/:signature",
-    "POST /approvals/:run/:signature",
+    "GET /api/openapi.json",
     "POST /webhooks/:provider/:path",
     "POST /webhooks/:provider/:id/:path",
+    "GET /approvals/:run/:signature",
+    "POST /approvals/:run/:signature",
 ];
 
 fn line(endpoint: &Endpoint) -> String {
@@ -124,6 +124,9 @@ fn the_table_from_runs_on() {
     GET    /api/v1/workflows/:id/versions/:version -> workflows:read, read
     POST   /api/v1/workflows/:id/versions/:version/restore -> workflows:write, write
     POST   /api/v1/workflows/validate -> workflows:write, write
+    GET    /approvals/:run/:signature -> open
+    POST   /approvals/:run/:signature -> open
+    GET    /approvals/style.css -> open
     POST   /webhooks/:provider/:id/:path -> open
     POST   /webhooks/:provider/:path -> open
     ");

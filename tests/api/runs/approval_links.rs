@@ -33,10 +33,7 @@ async fn link(server: &TestServer, run: &str) -> String {
         .admin()
         .get(&format!("/api/v1/runs/{run}/approvals"))
         .await;
-    let url = asked.data()[0]["url"]
-        .as_str()
-        .expect("a link")
-        .to_owned();
+    let url = asked.data()[0]["url"].as_str().expect("a link").to_owned();
     url.strip_prefix(&server.url)
         .expect("a link to this server")
         .to_owned()
@@ -88,9 +85,18 @@ async fn a_link_shows_what_is_asked_and_answers_it_once() {
             assert!(!page.text.contains(never), "{never}: {}", page.text);
         }
     }
-    assert_eq!(status(&server, &run).await, "running", "looking changes nothing");
+    assert_eq!(
+        status(&server, &run).await,
+        "running",
+        "looking changes nothing"
+    );
 
-    let said = send(&server, &path, &[("comment", "too much"), ("approved", "false")]).await;
+    let said = send(
+        &server,
+        &path,
+        &[("comment", "too much"), ("approved", "false")],
+    )
+    .await;
     assert_eq!(said.status, StatusCode::OK, "{}", said.text);
     assert!(said.text.contains("<h1>Rejected</h1>"), "{}", said.text);
     assert_eq!(ended(&server, &run).await["output"], "false link too much");
@@ -126,7 +132,10 @@ async fn a_page_may_not_be_framed_kept_or_scripted() {
     }
     let style = look(&server, "/approvals/style.css").await;
     assert_eq!(style.status, StatusCode::OK);
-    assert_eq!(style.header("content-type"), Some("text/css; charset=utf-8"));
+    assert_eq!(
+        style.header("content-type"),
+        Some("text/css; charset=utf-8")
+    );
 }
 
 #[tokio::test]
@@ -159,7 +168,11 @@ async fn a_link_is_of_one_step_of_one_run() {
             send(&server, path, &[("approved", "true")]).await,
         ] {
             assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}: {}", page.text);
-            assert!(page.text.contains("This link leads nowhere."), "{}", page.text);
+            assert!(
+                page.text.contains("This link leads nowhere."),
+                "{}",
+                page.text
+            );
             pages.push(page.text);
         }
     }
@@ -186,7 +199,10 @@ async fn what_is_no_answer_is_refused_and_the_run_goes_on_waiting() {
     for (form, status) in [
         (vec![], StatusCode::BAD_REQUEST),
         (vec![("approved", "yes")], StatusCode::BAD_REQUEST),
-        (vec![("approved", "true"), ("by", "me")], StatusCode::BAD_REQUEST),
+        (
+            vec![("approved", "true"), ("by", "me")],
+            StatusCode::BAD_REQUEST,
+        ),
         (
             vec![("approved", "true"), ("approved", "false")],
             StatusCode::BAD_REQUEST,
@@ -198,7 +214,11 @@ async fn what_is_no_answer_is_refused_and_the_run_goes_on_waiting() {
     ] {
         let refused = send(&server, &path, &form).await;
         assert_eq!(refused.status, status, "{form:?}: {}", refused.text);
-        assert!(refused.text.starts_with("<!doctype html>"), "{}", refused.text);
+        assert!(
+            refused.text.starts_with("<!doctype html>"),
+            "{}",
+            refused.text
+        );
     }
     let json = server
         .anonymous()
@@ -246,16 +266,27 @@ async fn a_workflow_sends_the_link_before_it_asks() {
         "id": "mail", "type": "action", "action": "api.request",
         "config": { "url": upstream.url("/mail"), "method": "POST", "body": { "link": "{{approvals.ok.url}}" } }
     });
-    let steps = json!([mail, approval(json!({})), set("end", json!("{{steps.ok.approved}}"))]);
+    let steps = json!([
+        mail,
+        approval(json!({})),
+        set("end", json!("{{steps.ok.approved}}"))
+    ]);
     let workflow = server.workflow("sending", steps).await;
     let run = start(&server, &workflow, json!({})).await;
     upstream.until_called("/mail", 1).await;
     let body = upstream.calls("/mail")[0].json();
     let url = body["link"].as_str().expect("a link");
-    let path = url.strip_prefix(&server.url).expect("a whole link").to_owned();
+    let path = url
+        .strip_prefix(&server.url)
+        .expect("a whole link")
+        .to_owned();
     let page = look(&server, &path).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text.contains("has not come to this step yet"), "{}", page.text);
+    assert!(
+        page.text.contains("has not come to this step yet"),
+        "{}",
+        page.text
+    );
     let early = send(&server, &path, &[("approved", "true")]).await;
     assert_eq!(early.status, StatusCode::OK, "{}", early.text);
     gate.open();
@@ -273,7 +304,10 @@ async fn behind_a_base_path_the_link_and_its_style_sheet_are_found() {
     let page = look(&server, &path).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.text);
     assert!(page.text.contains("href=\"../style.css\""), "{}", page.text);
-    assert_eq!(look(&server, "/approvals/style.css").await.status, StatusCode::OK);
+    assert_eq!(
+        look(&server, "/approvals/style.css").await.status,
+        StatusCode::OK
+    );
     let said = send(&server, &path, &[("approved", "true")]).await;
     assert_eq!(said.status, StatusCode::OK, "{}", said.text);
     assert_eq!(ended(&server, &run).await["output"], "true link ");
