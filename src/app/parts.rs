@@ -2,12 +2,12 @@
 //! May not open anything or serve.
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, DefaultDoor};
 use crate::engine::outbound::Outbound;
 use crate::engine::script::ScriptOptions;
 use crate::engine::{Engine, EngineOptions, Messengers, Retention, Workflows};
 use crate::error::{Error, Result};
-use crate::http::{self, AddressLimitOptions, Api, ApiOptions, Front, Hosts};
+use crate::http::{self, AddressLimitOptions, Api, ApiOptions, Door, Front, Hosts};
 use crate::model::plan::DefinitionLimits;
 use crate::secret::MasterKey;
 use crate::store::Store;
@@ -98,6 +98,10 @@ pub(super) fn api_options(config: &Config, instance: &str) -> ApiOptions {
             .filter(char::is_ascii_alphanumeric)
             .take(8)
             .collect(),
+        default_door: match config.default_door {
+            DefaultDoor::Native => Door::Native,
+            DefaultDoor::Wireflow => Door::Wireflow,
+        },
         max_body_bytes: config.max_body_bytes,
         body_timeout_ms: config.body_timeout_ms,
         sync_wait_ms: config.sync_wait_ms,

@@ -19,6 +19,15 @@ use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// Which API answers where neither path nor credential says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultDoor {
+    /// The Workflows API.
+    Native,
+    /// Wireflow's API.
+    Wireflow,
+}
+
 /// Everything that can be set, with its value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -38,6 +47,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// A path that stands before every other (`/flowlatch`), empty for none.
     pub base_path: String,
+    /// Who is spoken to on `/api/v1` where neither path nor credential says.
+    pub default_door: DefaultDoor,
     /// Certificate chain (PEM); with `tls_key` the server speaks TLS.
     pub tls_cert: Option<PathBuf>,
     /// Private key (PEM).
@@ -160,6 +171,7 @@ impl Config {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             base_path: String::new(),
+            default_door: DefaultDoor::Native,
             tls_cert: None,
             tls_key: None,
             outbound_allow: Vec::new(),

@@ -118,6 +118,9 @@ pub const SETTINGS: &[Setting] = &[
     setting("base_path", "", Kind::Text,
         "Path that stands before every other, such as `/flowlatch`.",
         |config, given| given.base_path().map(|value| config.base_path = value)),
+    setting("default_door", "native", Kind::Text,
+        "Who answers on `/api/v1` where neither path nor credential says: `native` or `wireflow`.",
+        |config, given| given.door().map(|value| config.default_door = value)),
     setting("tls_cert", "", Kind::Path,
         "Certificate chain (PEM); together with `tls_key` the server speaks TLS.",
         |config, given| given.optional_path().map(|value| config.tls_cert = value)),
@@ -282,6 +285,7 @@ pub fn table_markdown() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::DefaultDoor;
     use super::*;
     use crate::model::limit::Limit;
 
@@ -296,6 +300,7 @@ mod tests {
             cors_origins: vec!["http://a".into()],
             trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
             base_path: "/x".into(),
+            default_door: DefaultDoor::Wireflow,
             tls_cert: Some("c".into()),
             tls_key: Some("k".into()),
             outbound_allow: vec!["a".into()],

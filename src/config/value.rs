@@ -1,6 +1,7 @@
 //! From the text of a setting to its value. The same text means the same in a file, a variable and a flag.
 //! May not know which setting it reads. Promise: an error says which value was wrong and what would be right.
 
+use super::DefaultDoor;
 use super::settings::Kind;
 use crate::model::limit::Limit;
 use ipnet::IpNet;
@@ -118,6 +119,14 @@ impl Given<'_> {
         Err(format!(
             "`{text}` is not a base path; write it as `/x` or `/x/y`, without a slash at the end"
         ))
+    }
+
+    pub(super) fn door(&self) -> Result<DefaultDoor, String> {
+        match self.text {
+            "native" => Ok(DefaultDoor::Native),
+            "wireflow" => Ok(DefaultDoor::Wireflow),
+            other => Err(format!("`{other}` is neither `native` nor `wireflow`")),
+        }
     }
 
     /// The values between commas; no text, no values.

@@ -80,6 +80,9 @@ pub(super) fn within_address_limit(
     visit.limit.get_or_init(|| Some(state));
     match counted {
         Ok(_) => Ok(()),
-        Err(_) => Err(Problem::Limited(state)),
+        Err(_) => Err(Problem::Limited {
+            state,
+            of_executions: category == AddressCategory::Execute,
+        }),
     }
 }

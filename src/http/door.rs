@@ -2,18 +2,23 @@
 //! its credential, before anything else. May not know endpoints.
 
 use super::visit::Credential;
-use warp::http::{HeaderMap, header};
+use warp::http::{HeaderMap, HeaderValue, header};
 
 /// In whose words a request is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Door {
     /// The Workflows API: `x-api-key: wfk_…`, envelope `{"success":…}`.
     Native,
+    /// Wireflow's API: `Authorization: Bearer sk-…`, bare answers, `{"error":"…"}`.
+    Wireflow,
     /// Webhooks of other services: no key, bare answers.
     Webhook,
     /// Pages for people: no key, HTML.
     Page,
 }
+
+/// The doors that are served side by side on `/api/v1`, each with the prefix under which it is served alone.
+const APIS: [(Door, &str); 2] = [(Door::Native, "/native"), (Door::Wireflow, "/wireflow")];
 
 /// Where the paths of webhooks begin.
 const WEBHOOKS: &str = "/webhooks/";
@@ -23,62 +28,116 @@ const APPROVALS: &str = "/approvals/";
 
 /// A path without its base path and door prefix.
 pub(super) struct Place<'a> {
+    /// Whose the path is; where it is shared, whom the credential speaks to.
     pub(super) door: Door,
+    /// Whether a door that alone has the path may take it.
+    pub(super) is_shared: bool,
     pub(super) path: &'a str,
 }
 
 impl Door {
-    /// Takes a door's own prefix off a path: `/native/api/v1/runs` is `/api/v1/runs` of the native door.
-    pub(super) fn locate(path: &str) -> Place<'_> {
-        match path.strip_prefix("/native") {
-            Some(rest) if rest.starts_with("/api/v1/") => Place {
-                door: Door::Native,
-                path: rest,
-            },
-            _ if path.starts_with(WEBHOOKS) => Place {
-                door: Door::Webhook,
+    /// Takes a door's own prefix off a path: `/native/api/v1/runs` is `/api/v1/runs` of the native door alone. Without one
+    /// the kind of credential decides, and `default` where there is none.
+    pub(super) fn locate<'a>(path: &'a str, headers: &HeaderMap, default: Door) -> Place<'a> {
+        let alone = |door, path| Place {
+            door,
+            is_shared: false,
+            path,
+        };
+        if path.starts_with("/api/") {
+            return Place {
+                door: by_credential(headers).unwrap_or(default),
+                is_shared: true,
                 path,
-            },
-            _ if path.starts_with(APPROVALS) => Place {
-                door: Door::Page,
-                path,
-            },
-            _ => Place {
-                door: Door::Native,
-                path,
-            },
+            };
+        }
+        for (door, prefix) in APIS {
+            match path.strip_prefix(prefix) {
+                Some(rest) if rest.starts_with("/api/v1/") => return alone(door, rest),
+                _ => {}
+            }
+        }
+        if path.starts_with(WEBHOOKS) {
+            alone(Door::Webhook, path)
+        } else if path.starts_with(APPROVALS) {
+            alone(Door::Page, path)
+        } else {
+            alone(default, path)
         }
     }
 
-    /// The credential that this door looks at: `x-api-key`, or `Authorization: Bearer wfk_…`.
-    /// A header that stands there twice is no credential that could be good, so the first is taken and the text made bad.
+    /// The other doors that may have a shared path.
+    pub(super) fn others(self) -> impl Iterator<Item = Door> {
+        let doors = APIS.into_iter().map(|(door, _)| door);
+        doors.filter(move |door| *door != self)
+    }
+
+    /// The prefix under which the door is served alone; none of doors whose paths nobody shares.
+    pub fn prefix(self) -> &'static str {
+        let mut apis = APIS.iter();
+        apis.find(|(door, _)| *door == self)
+            .map_or("", |(_, prefix)| prefix)
+    }
+
+    /// The credential that this door looks at. The native door: `x-api-key`, or `Authorization: Bearer wfk_…`. Wireflow's:
+    /// `Authorization`, where anything but a bearer is a malformed key. A header that stands there twice is no credential
+    /// that could be good, so the first is taken and the text made bad.
     pub(super) fn credential(self, headers: &HeaderMap) -> Option<Credential> {
         match self {
-            Door::Native => {
-                let mut values = headers.get_all("x-api-key").iter();
-                match (values.next(), values.next()) {
-                    (Some(header), None) => Some(Credential {
-                        header: header.clone(),
-                        text_from: 0,
-                    }),
-                    (Some(header), Some(_)) => Some(Credential {
-                        header: header.clone(),
-                        text_from: header.len(),
-                    }),
-                    (None, _) => bearer(headers),
-                }
+            Door::Native => match once(headers, "x-api-key") {
+                Some((header, true)) => Some(text_of(header, 0)),
+                Some((header, false)) => Some(text_of(header, header.len())),
+                None => native_bearer(headers),
+            },
+            Door::Wireflow => {
+                let (header, is_alone) = once(headers, header::AUTHORIZATION.as_str())?;
+                let from = if is_alone {
+                    bearer_from(header).unwrap_or(0)
+                } else {
+                    header.len()
+                };
+                Some(text_of(header, from))
             }
             Door::Webhook | Door::Page => None,
         }
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<Credential> {
-    const SCHEME: &[u8] = b"Bearer ";
-    let header = headers.get(header::AUTHORIZATION)?;
-    let (scheme, text) = header.as_bytes().split_at_checked(SCHEME.len())?;
-    (scheme.eq_ignore_ascii_case(SCHEME) && text.starts_with(b"wfk_")).then(|| Credential {
+/// To whom a credential speaks: `x-api-key` and `Bearer wfk_…` to the native door, any other `Authorization` to Wireflow's.
+fn by_credential(headers: &HeaderMap) -> Option<Door> {
+    if headers.contains_key("x-api-key") || native_bearer(headers).is_some() {
+        Some(Door::Native)
+    } else {
+        headers
+            .contains_key(header::AUTHORIZATION)
+            .then_some(Door::Wireflow)
+    }
+}
+
+/// A header's first value, and whether it is the only one.
+fn once<'a>(headers: &'a HeaderMap, name: &str) -> Option<(&'a HeaderValue, bool)> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    Some((first, values.next().is_none()))
+}
+
+fn text_of(header: &HeaderValue, text_from: usize) -> Credential {
+    Credential {
         header: header.clone(),
-        text_from: SCHEME.len(),
-    })
+        text_from,
+    }
+}
+
+fn native_bearer(headers: &HeaderMap) -> Option<Credential> {
+    let header = headers.get(header::AUTHORIZATION)?;
+    let from = bearer_from(header)?;
+    let text = header.as_bytes().get(from..)?;
+    text.starts_with(b"wfk_").then(|| text_of(header, from))
+}
+
+/// Where the text of a bearer begins.
+fn bearer_from(header: &HeaderValue) -> Option<usize> {
+    const SCHEME: &[u8] = b"Bearer ";
+    let (scheme, _) = header.as_bytes().split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then_some(SCHEME.len())
 }

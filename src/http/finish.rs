@@ -7,6 +7,7 @@ use super::pages;
 use super::problem::Problem;
 use super::visit::Visit;
 use super::webhooks;
+use super::wireflow;
 use crate::auth::Refusal;
 use crate::model::limit::LimitState;
 use warp::http::{HeaderName, HeaderValue, header};
@@ -55,6 +56,7 @@ fn limit_state(visit: &Visit) -> Option<LimitState> {
 fn render(visit: &Visit, problem: &Problem) -> Response {
     match visit.door {
         Door::Native => native::render(problem, visit),
+        Door::Wireflow => wireflow::render(problem, visit),
         Door::Webhook => webhooks::render(problem, visit),
         Door::Page => pages::render(problem, visit),
     }
@@ -71,16 +73,21 @@ fn explain(visit: &Visit, problem: &Problem, headers: &mut warp::http::HeaderMap
                 Door::Native => {
                     HeaderValue::from_static("ApiKey realm=\"flowlatch\", header=\"x-api-key\"")
                 }
+                Door::Wireflow => HeaderValue::from_static("Bearer realm=\"flowlatch\""),
                 Door::Webhook | Door::Page => {
                     HeaderValue::from_static("Signature realm=\"flowlatch\"")
                 }
             };
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        Problem::Limited(LimitState {
-            retry_after_s: Some(seconds),
+        Problem::Limited {
+            state:
+                LimitState {
+                    retry_after_s: Some(seconds),
+                    ..
+                },
             ..
-        }) => {
+        } => {
             headers.insert(header::RETRY_AFTER, (*seconds).into());
         }
         Problem::Unavailable(_) => {

@@ -70,7 +70,7 @@ impl Front {
             .flatten();
         let mut origin = self.cors.origin(request.headers());
         let mut preflight = self.cors.preflight(&request, origin.as_ref());
-        let (mut visit, from) = self.visit(request, peer);
+        let (mut visit, from, is_shared) = self.visit(request, peer);
         // Webhooks come from servers, and a link is opened by itself: no other site's page has business there.
         if matches!(visit.door, Door::Webhook | Door::Page) {
             (origin, preflight) = (None, None);
@@ -79,7 +79,7 @@ impl Front {
             (Some(problem), _) => Found::Nothing(problem),
             (None, Some(response)) => Found::Preflight(response),
             (None, None) => self
-                .find(&mut visit, from)
+                .find(&mut visit, from, is_shared)
                 .map_or_else(Found::Nothing, Found::Route),
         };
         let visit = Arc::new(visit);
@@ -116,21 +116,26 @@ impl Front {
         Ok((parts.status.as_u16(), value))
     }
 
-    /// What is known of a request at once, and at which byte of its path the endpoint's path begins.
-    fn visit(&self, request: Request<RequestBody>, peer: Peer) -> (Visit, Option<usize>) {
+    /// What is known of a request at once, at which byte of its path the endpoint's path begins, and whether doors share it.
+    fn visit(&self, request: Request<RequestBody>, peer: Peer) -> (Visit, Option<usize>, bool) {
         let (parts, body) = request.into_parts();
         let whole = parts.uri.path();
         let stripped = whole
             .strip_prefix(self.base_path.as_str())
             .filter(|rest| rest.starts_with('/'));
-        let Place { door, path } = Door::locate(stripped.unwrap_or_default());
+        let default_door = self.api.options.default_door;
+        let Place {
+            door,
+            is_shared,
+            path,
+        } = Door::locate(stripped.unwrap_or_default(), &parts.headers, default_door);
         let from = stripped.map(|_| whole.len() - path.len());
         let visit = Visit {
             api: self.api.clone(),
             door,
             peer,
             number: self.api.requests.fetch_add(1, Ordering::Relaxed),
-            credential: door.credential(&parts.headers),
+            credential: None,
             parameters: [(0, 0); MAX_PARAMETERS],
             allow: Methods::default(),
             body: Mutex::new(Some(body)),
@@ -141,20 +146,23 @@ impl Front {
             uri: parts.uri,
             headers: parts.headers,
         };
-        (visit, from)
+        (visit, from, is_shared)
     }
 
-    /// The chain that answers the request, or why there is none.
+    /// The chain that answers the request, or why there is none. A path that only one of the doors has is that door's,
+    /// whatever the credential speaks to.
     fn find(
         &self,
         visit: &mut Visit,
         from: Option<usize>,
+        is_shared: bool,
     ) -> Result<BoxedFilter<(Response,)>, Problem> {
-        let from = from.ok_or(Problem::NotFound("path"))?;
-        match self
-            .table
-            .find(visit.door, &visit.method, visit.uri.path(), from)
-        {
+        let found = match from {
+            Some(from) => self.find_at(visit, from, is_shared),
+            None => Match::Nothing,
+        };
+        visit.credential = visit.door.credential(&visit.headers);
+        match found {
             Match::Found {
                 endpoint,
                 parameters,
@@ -167,6 +175,22 @@ impl Front {
                 Err(Problem::MethodNotAllowed)
             }
             Match::Nothing => Err(Problem::NotFound("path")),
+        }
+    }
+
+    fn find_at(&self, visit: &mut Visit, from: usize, is_shared: bool) -> Match<'_> {
+        let at = |door| self.table.find(door, &visit.method, visit.uri.path(), from);
+        let first = at(visit.door);
+        if !is_shared || !matches!(first, Match::Nothing) {
+            return first;
+        }
+        let mut others = visit.door.others().map(|door| (door, at(door)));
+        match others.find(|(_, found)| !matches!(found, Match::Nothing)) {
+            Some((door, found)) => {
+                visit.door = door;
+                found
+            }
+            None => Match::Nothing,
         }
     }
 

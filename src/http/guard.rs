@@ -2,6 +2,7 @@
 //! May not know what the handler does. Promise: a [`Ctx`] is made here and nowhere else, so a handler that takes one is
 //! guarded, and a body is read only after its sender was let in.
 
+use super::door::Door;
 use super::endpoint::Access;
 use super::problem::Problem;
 use super::visit::{Ctx, Visit};
@@ -28,7 +29,9 @@ async fn authenticate(visit: Arc<Visit>) -> Result<Ctx, Rejection> {
     match who(&visit).await {
         Ok(key) => Ok(Ctx { visit, key }),
         Err(refusal) => {
-            let in_url = refusal == Refusal::Missing && has_key_in_query(visit.query());
+            let in_url = visit.door == Door::Native
+                && refusal == Refusal::Missing
+                && has_key_in_query(visit.query());
             let problem = if in_url {
                 key_in_url()
             } else {
@@ -79,7 +82,10 @@ fn within_limit(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
                 .api
                 .keyring
                 .note_refusal("limited", Some(&ctx.key), ctx.visit.peer.address);
-            Err(ctx.visit.refuse(Problem::Limited(state)))
+            Err(ctx.visit.refuse(Problem::Limited {
+                state,
+                of_executions: category == Category::Execute,
+            }))
         }
     })
 }

@@ -22,6 +22,7 @@ mod serve;
 mod tls;
 mod visit;
 mod webhooks;
+mod wireflow;
 
 pub use address_limits::{AddressLimitOptions, AddressLimits};
 pub use describe::Description;
@@ -78,6 +79,8 @@ pub struct Api {
 pub struct ApiOptions {
     /// The first half of every request id.
     pub instance: String,
+    /// Who is spoken to on `/api/v1` where neither path nor credential says.
+    pub default_door: Door,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// How long a request's body may take, in milliseconds.
@@ -101,6 +104,7 @@ pub fn table() -> Table {
     Table::new(
         native::endpoints()
             .into_iter()
+            .chain(wireflow::endpoints())
             .chain(health::endpoints())
             .chain(webhooks::endpoints())
             .chain(pages::endpoints())

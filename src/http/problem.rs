@@ -38,8 +38,13 @@ pub enum Problem {
     BodyTimeout,
     /// 421: the `Host` is not one of ours.
     Misdirected,
-    /// 429: over the key's limit.
-    Limited(LimitState),
+    /// 429: over the key's or the address's limit.
+    Limited {
+        /// The limit, and when there is room again.
+        state: LimitState,
+        /// Whether it is the limit of executions.
+        of_executions: bool,
+    },
     /// 429: the key has as many event streams open as it may.
     TooManyStreams(u32),
     /// 502: a service that the answer needs did not do its part; why, in words.

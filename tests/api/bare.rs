@@ -144,6 +144,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             instance: "bare".to_owned(),
             max_body_bytes: 1024,
             body_timeout_ms: 1000,
+            default_door: Door::Native,
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
             max_webhook_bytes: 1024,

@@ -112,7 +112,7 @@ pub(in crate::http) fn native_word(word: &str) -> &str {
 pub(in crate::http) fn status_and_code(problem: &Problem) -> (StatusCode, &'static str) {
     match problem {
         Problem::Unauthorized(Refusal::Throttled { .. })
-        | Problem::Limited(_)
+        | Problem::Limited { .. }
         | Problem::TooManyStreams(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
         Problem::Unauthorized(_) | Problem::Disbelieved => {
             (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
@@ -164,7 +164,7 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
         | Problem::Unavailable(message) => message,
         Problem::TooLarge(max_bytes) => {
             let setting = match visit.door {
-                Door::Native | Door::Page => "max_body_bytes",
+                Door::Native | Door::Wireflow | Door::Page => "max_body_bytes",
                 Door::Webhook => "max_webhook_bytes",
             };
             return format!("The body is larger than {max_bytes} bytes (setting `{setting}`).");
@@ -174,7 +174,10 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
         Problem::Misdirected => {
             "This server does not answer to that `Host`; add it to the setting `allowed_hosts`."
         }
-        Problem::Limited(LimitState { limit, .. }) => {
+        Problem::Limited {
+            state: LimitState { limit, .. },
+            ..
+        } => {
             return format!("Rate limit exceeded. Limit: {limit} requests per minute.");
         }
         Problem::Internal => {

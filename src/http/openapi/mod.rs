@@ -130,6 +130,11 @@ pub fn document(table: &Table) -> Value {
                     "name": "x-api-key",
                     "description": "A key of this server, `wfk_…`; `flowlatch keys create` and `POST /api/v1/auth/api-keys` make them.",
                 },
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A key of this server, `sk-…`, for the paths under `/wireflow`.",
+                },
             },
         },
     });

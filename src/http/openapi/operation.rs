@@ -4,20 +4,28 @@
 use super::refusals;
 use super::schemas::Schemas;
 use crate::http::describe::{AnswerDescription, BodyDescription, Description, Shape};
+use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::native::{Meta, native_word};
+use crate::http::wireflow::own_word as wireflow_word;
 use crate::model::limit::Category;
 use serde_json::{Map, Value, json};
 
-/// `/api/v1/runs/:id` as OpenAPI writes it: `/api/v1/runs/{id}`.
+/// `/api/v1/runs/:id` as OpenAPI writes it: `/api/v1/runs/{id}`. Two doors may share a path, and a document can say only one
+/// thing of it: the native door's stand as they are, another's under its own prefix.
 pub(super) fn path_template(endpoint: &Endpoint) -> String {
+    let prefix = match endpoint.door {
+        Door::Native => "",
+        door => door.prefix(),
+    };
     let segments = endpoint.segments().iter();
-    segments
+    let path: String = segments
         .map(|segment| match segment.strip_prefix(':') {
             Some(name) => format!("/{{{name}}}"),
             None => format!("/{segment}"),
         })
-        .collect()
+        .collect();
+    format!("{prefix}{path}")
 }
 
 /// The operation of an endpoint.
@@ -26,7 +34,10 @@ pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
         "operationId": operation_id(endpoint),
         "security": match endpoint.access {
             Access::Open => json!([]),
-            Access::AnyKey(_) | Access::Needs(..) => json!([{ "apiKey": [] }]),
+            Access::AnyKey(_) | Access::Needs(..) => match endpoint.door {
+                Door::Wireflow => json!([{ "bearer": [] }]),
+                _ => json!([{ "apiKey": [] }]),
+            },
         },
         "responses": {},
     });
@@ -60,20 +71,26 @@ pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     operation
 }
 
-/// `POST /api/v1/workflows/:id/run` is `postWorkflowsIdRun`.
+/// `POST /api/v1/workflows/:id/run` is `postWorkflowsIdRun`, and of another door than the native one
+/// `wireflowPostWorkflowsIdRun`.
 fn operation_id(endpoint: &Endpoint) -> String {
-    let mut id = endpoint.method.as_str().to_ascii_lowercase();
+    let method = endpoint.method.as_str().to_ascii_lowercase();
+    let mut id = match endpoint.door {
+        Door::Wireflow => format!("wireflow{}", capitalized(&method)),
+        _ => method,
+    };
     let words = endpoint
         .segments()
         .iter()
         .flat_map(|segment| segment.split(|c: char| !c.is_ascii_alphanumeric()))
         .filter(|word| !matches!(*word, "api" | "v1" | ""));
-    for word in words {
-        let (first, rest) = word.split_at(1);
-        id.push_str(&first.to_ascii_uppercase());
-        id.push_str(rest);
-    }
+    id.extend(words.map(capitalized));
     id
+}
+
+fn capitalized(word: &str) -> String {
+    let (first, rest) = word.split_at(1);
+    format!("{}{rest}", first.to_ascii_uppercase())
 }
 
 fn text(endpoint: &Endpoint, about: &Description) -> String {
@@ -89,7 +106,10 @@ fn text(endpoint: &Endpoint, about: &Description) -> String {
         }
         Access::Needs(permission, category) => format!(
             "Needs the scope `{}`; it counts as `{}`.",
-            native_word(permission.word()),
+            match endpoint.door {
+                Door::Wireflow => wireflow_word(permission.word()),
+                _ => native_word(permission.word()),
+            },
             counts(category)
         ),
     };

@@ -1,0 +1,119 @@
+//! Problems in the words of Wireflow's door: `{"error":"<sentence>"}`, with fields beside it that help programs.
+//! The sentences are Wireflow's where it has one, and the native door's elsewhere.
+
+use super::json;
+use crate::auth::Refusal;
+use crate::http::native;
+use crate::http::problem::Problem;
+use crate::http::visit::Visit;
+use crate::model::plan::DefinitionProblem;
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::Serialize;
+use warp::http::StatusCode;
+use warp::reply::Response;
+
+/// Why a request was refused or failed.
+#[derive(Serialize, JsonSchema, Default)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "WireflowRefusal")]
+pub(super) struct ErrorView<'a> {
+    /// One sentence for people.
+    pub(super) error: &'a str,
+    /// One word for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<&'a str>,
+    /// Of a 403: the scopes that the key lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required: Option<Vec<&'a str>>,
+    /// Of a 400: every mistake with its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a [DefinitionProblem]>,
+    /// Of a 429: when the next request will be accepted, in seconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    /// Of a 500: what the server's log names the request by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+/// The answer to a request that was refused or failed.
+pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
+    if let Problem::Unauthorized(refusal) = problem
+        && let Some(body) = prebuilt(*refusal)
+    {
+        return json(
+            StatusCode::UNAUTHORIZED,
+            Bytes::from_static(body.as_bytes()),
+        );
+    }
+    let (status, code) = native::status_and_code(problem);
+    let sentence = sentence(problem, visit);
+    let mut view = ErrorView {
+        error: &sentence,
+        ..ErrorView::default()
+    };
+    match problem {
+        Problem::Forbidden(required) => {
+            view.required = Some(required.iter().map(|word| own_word(word)).collect());
+        }
+        Problem::Limited { state, .. } => view.retry_after = Some(state.reset_unix_s),
+        Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => {
+            let now_s = visit.api.clock.now_ms() / 1_000;
+            view.retry_after = u64::try_from(now_s + i64::from(*retry_after_s)).ok();
+        }
+        Problem::NotFound(_) => {}
+        Problem::Invalid(_, details) if !details.is_empty() => view.details = Some(details),
+        Problem::Internal => view.request_id = Some(crate::http::finish::request_id(visit)),
+        _ => view.code = Some(code),
+    }
+    // What is built of texts alone always becomes JSON.
+    let body = serde_json::to_vec(&view).unwrap_or_default();
+    json(status, body.into())
+}
+
+/// A flood of bad keys is the cheapest request there is: these bodies are ready.
+fn prebuilt(refusal: Refusal) -> Option<&'static str> {
+    macro_rules! body {
+        ($error:literal, $code:literal) => {
+            concat!(r#"{"error":""#, $error, r#"","code":""#, $code, r#""}"#)
+        };
+        ($code:literal) => {
+            body!("Invalid API key format. Expected: Bearer sk-...", $code)
+        };
+    }
+    Some(match refusal {
+        Refusal::Missing => body!("missing"),
+        Refusal::Malformed => body!("malformed"),
+        Refusal::Unknown => body!("unknown"),
+        Refusal::Expired => body!("API key has expired", "expired"),
+        Refusal::Revoked => body!("API key has been revoked", "revoked"),
+        Refusal::Disabled => body!("API key is disabled", "disabled"),
+        Refusal::Throttled { .. } => return None,
+    })
+}
+
+/// The one of Wireflow's scopes that gives a permission, where it has one.
+pub(in crate::http) fn own_word(word: &str) -> &str {
+    match word {
+        "runs:read" => "executions:read",
+        word => native::native_word(word),
+    }
+}
+
+fn sentence(problem: &Problem, visit: &Visit) -> String {
+    let fixed = match problem {
+        Problem::Forbidden(_) => "Forbidden",
+        Problem::NotFound("workflow") => "Workflow not found",
+        Problem::NotFound("run") => "Execution not found",
+        Problem::NotFound("path") => "Not found",
+        Problem::NotFound(what) => return format!("There is no such {what}."),
+        Problem::Limited {
+            of_executions: true,
+            ..
+        } => "Too many workflow executions. Please try again later.",
+        Problem::Limited { .. } => "Too many requests. Please try again later.",
+        problem => return native::message(problem, visit),
+    };
+    fixed.to_owned()
+}
