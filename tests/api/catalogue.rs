@@ -4,6 +4,20 @@ use crate::support::{Answer, Client, TestServer};
 use flowlatch::engine::step::rules;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// The names of the examples in the repository.
+fn examples() -> BTreeSet<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/workflows");
+    let files = std::fs::read_dir(folder).expect("the examples");
+    let names = files.map(|file| file.expect("a file").path());
+    names
+        .map(|path| {
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            stem.expect("a name").to_owned()
+        })
+        .collect()
+}
 
 fn types(list: &Value) -> Vec<&str> {
     let items = list.as_array().expect("a list").iter();
@@ -66,6 +80,9 @@ async fn templates_are_the_examples_and_become_workflows() {
     let list = admin.get("/api/v1/templates?limit=100").await;
     let templates = list.data();
     assert_eq!(list.json()["meta"], json!({ "hasMore": false }));
+    let listed = templates.as_array().expect("a list").iter();
+    let listed: BTreeSet<String> = listed.map(|one| text(&one["slug"])).collect();
+    assert_eq!(listed, examples(), "every example is a template");
     for template in templates.as_array().expect("a list") {
         let (id, slug) = (text(&template["id"]), text(&template["slug"]));
         let by_slug = admin
@@ -93,11 +110,34 @@ async fn templates_are_the_examples_and_become_workflows() {
             (&json!("draft"), &example["steps"])
         );
         let activate = format!("/api/v1/workflows/{}/activate", text(&made["id"]));
-        assert_eq!(
-            admin.post(&activate, Value::Null).await.status,
+        let activated = admin.post(&activate, Value::Null).await;
+        // A webhook is believed by its signature, so its secret must be there first.
+        let wants_secret = slug == "push-to-chat";
+        let expected = if wants_secret {
+            StatusCode::BAD_REQUEST
+        } else {
             StatusCode::OK
-        );
+        };
+        assert_eq!(activated.status, expected, "{slug}: {}", activated.text);
+        assert_eq!(wants_secret, activated.text.contains("GITHUB_WEBHOOK"));
     }
+    let first = admin.get("/api/v1/templates?limit=1").await.json();
+    let cursor = text(&first["meta"]["cursor"]);
+    let rest = admin
+        .get(&format!("/api/v1/templates?cursor={cursor}"))
+        .await
+        .data();
+    let both = [
+        first["data"].as_array().unwrap().clone(),
+        rest.as_array().unwrap().clone(),
+    ];
+    assert_eq!(json!(both.concat()), templates);
+}
+
+#[tokio::test]
+async fn what_a_template_becomes_can_be_named_and_set() {
+    let server = TestServer::start().await;
+    let admin = server.admin();
     let set = json!({ "name": "mine", "variables": { "largeAmount": 5 } });
     let made = instantiate(&admin, "tpl_order-review", set).await.data();
     assert_eq!(
@@ -117,17 +157,6 @@ async fn templates_are_the_examples_and_become_workflows() {
     ] {
         assert_eq!(instantiate(&admin, id, body).await.status, status);
     }
-    let first = admin.get("/api/v1/templates?limit=1").await.json();
-    let cursor = text(&first["meta"]["cursor"]);
-    let rest = admin
-        .get(&format!("/api/v1/templates?cursor={cursor}"))
-        .await
-        .data();
-    let both = [
-        first["data"].as_array().unwrap().clone(),
-        rest.as_array().unwrap().clone(),
-    ];
-    assert_eq!(json!(both.concat()), templates);
 }
 
 #[tokio::test]

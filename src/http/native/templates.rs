@@ -29,7 +29,7 @@ struct BuiltIn(
     &'static str,
 );
 
-const BUILT_IN: [BuiltIn; 3] = [
+const BUILT_IN: [BuiltIn; 11] = [
     BuiltIn(
         "hello",
         "basics",
@@ -43,10 +43,58 @@ const BUILT_IN: [BuiltIn; 3] = [
         include_str!("../../../examples/workflows/order-review.json"),
     ),
     BuiltIn(
+        "enrich-and-branch",
+        "orders",
+        &["http", "parallel", "condition"],
+        include_str!("../../../examples/workflows/enrich-and-branch.json"),
+    ),
+    BuiltIn(
+        "approve-payment",
+        "payments",
+        &["http", "approval", "condition"],
+        include_str!("../../../examples/workflows/approve-payment.json"),
+    ),
+    BuiltIn(
+        "paginated-fetch",
+        "data",
+        &["http", "loop", "tables"],
+        include_str!("../../../examples/workflows/paginated-fetch.json"),
+    ),
+    BuiltIn(
+        "nightly-cleanup",
+        "data",
+        &["schedule", "tables", "loop"],
+        include_str!("../../../examples/workflows/nightly-cleanup.json"),
+    ),
+    BuiltIn(
+        "daily-report",
+        "reports",
+        &["schedule", "http", "email"],
+        include_str!("../../../examples/workflows/daily-report.json"),
+    ),
+    BuiltIn(
+        "push-to-chat",
+        "operations",
+        &["webhook", "code", "slack"],
+        include_str!("../../../examples/workflows/push-to-chat.json"),
+    ),
+    BuiltIn(
         "deploy-check",
         "operations",
         &["http", "wait", "retries"],
         include_str!("../../../examples/workflows/deploy-check.json"),
+    ),
+    BuiltIn(
+        "fan-out",
+        "operations",
+        &["http", "parallel", "code"],
+        include_str!("../../../examples/workflows/fan-out.json"),
+    ),
+    BuiltIn(
+        "flaky-api",
+        "operations",
+        &["http", "retries", "tables"],
+        include_str!("../../../examples/workflows/flaky-api.json"),
     ),
 ];
 
