@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The steps that bring an older file to the newest schema: the first one leads from version 1 to version 2.
-const STEPS: &[&str] = &[include_str!("upgrades/2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("upgrades/2.sql"),
+    include_str!("upgrades/3.sql"),
+];
 
 /// Older versions of SQLite can corrupt a WAL when two connections checkpoint at once.
 pub(super) const MIN_SQLITE_VERSION: i32 = 3_051_003;
