@@ -1,4 +1,4 @@
--- The whole schema at its newest version (`PRAGMA user_version` = 2).
+-- The whole schema at its newest version (`PRAGMA user_version` = 3).
 --
 -- Conventions: moments are milliseconds since the Unix epoch (`…_ms`); `sequence` is a row's number and the order of lists
 -- (newest first); ids are what clients see; JSON is text. AUTOINCREMENT stands where a number must never be given out again,
@@ -107,6 +107,8 @@ END;
 
 -- Runs. What a list shows stands before what may be long. A run pins its definition; the version that it names has the same
 -- one, is `used`, and so keeps it (checked when the run is recorded; a foreign key would want an index of its own).
+-- `account` is whom its usage is counted for, as in `usage` (NULL is nobody), and `step_count` how many attempts at its steps
+-- have ended.
 CREATE TABLE run (
     sequence         INTEGER PRIMARY KEY AUTOINCREMENT,
     id               TEXT NOT NULL UNIQUE,
@@ -133,7 +135,7 @@ CREATE TABLE run (
     -- What the trigger handed over beside the input, as `{{trigger}}` shows it; JSON.
     trigger_data     TEXT,
     input            TEXT NOT NULL,
-    output           TEXT,
+    output           TEXT, account TEXT, step_count INTEGER NOT NULL DEFAULT 0 CHECK (step_count >= 0),
     CHECK ((finished_at_ms IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled'))),
     FOREIGN KEY (workflow, workflow_version) REFERENCES workflow_version (workflow, version)
 ) STRICT;
@@ -450,4 +452,33 @@ CREATE TABLE agent (
     connection    TEXT,
     created_at_ms INTEGER NOT NULL,
     updated_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- What was used, a row for each account and UTC day. An account is a key's id, or `control`, `schedule` or `webhook`; its rows
+-- outlive the key. Requests are added up in memory first; everything else is counted in the commit that makes it true.
+CREATE TABLE usage (
+    account          TEXT NOT NULL,
+    -- Since 1970-01-01.
+    day              INTEGER NOT NULL,
+    read_requests    INTEGER NOT NULL CHECK (read_requests >= 0),
+    write_requests   INTEGER NOT NULL CHECK (write_requests >= 0),
+    execute_requests INTEGER NOT NULL CHECK (execute_requests >= 0),
+    refused_requests INTEGER NOT NULL CHECK (refused_requests >= 0),
+    started_runs     INTEGER NOT NULL CHECK (started_runs >= 0),
+    completed_runs   INTEGER NOT NULL CHECK (completed_runs >= 0),
+    failed_runs      INTEGER NOT NULL CHECK (failed_runs >= 0),
+    cancelled_runs   INTEGER NOT NULL CHECK (cancelled_runs >= 0),
+    steps            INTEGER NOT NULL CHECK (steps >= 0),
+    run_ms           INTEGER NOT NULL CHECK (run_ms >= 0),
+    credits          INTEGER NOT NULL CHECK (credits >= 0),
+    PRIMARY KEY (account, day)
+) STRICT, WITHOUT ROWID;
+
+-- Serves: forgetting old days.
+CREATE INDEX usage_by_day ON usage (day);
+
+-- The credits that were spent since ever. One row, once something was. What was granted is in the configuration.
+CREATE TABLE credit (
+    only  INTEGER PRIMARY KEY CHECK (only = 1),
+    spent INTEGER NOT NULL CHECK (spent >= 0)
 ) STRICT;

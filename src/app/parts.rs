@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::{Config, DefaultDoor};
 use crate::engine::outbound::Outbound;
 use crate::engine::script::ScriptOptions;
-use crate::engine::{Engine, EngineOptions, Messengers, Retention, Workflows};
+use crate::engine::{CreditOptions, Engine, EngineOptions, Messengers, Retention, Workflows};
 use crate::error::{Error, Result};
 use crate::http::{self, AddressLimitOptions, Api, ApiOptions, Door, Front, Hosts};
 use crate::model::graph::GraphLimits;
@@ -66,6 +66,10 @@ pub(super) fn engine(
             max_output_bytes: config.max_output_bytes,
             max_input_bytes: config.max_input_bytes,
             retention: retention(config),
+            credits: CreditOptions {
+                prices: config.node_prices.clone(),
+                granted: config.credit_balance,
+            },
             max_iterations: config.max_iterations,
             max_depth: config.max_depth,
             link_key,
@@ -90,6 +94,7 @@ fn retention(config: &Config) -> Retention {
         max_runs: limit(config.retention_runs),
         max_bytes: limit(config.retention_bytes),
         audit_days: limit(config.audit_days),
+        usage_days: limit(config.usage_days),
     }
 }
 

@@ -2,19 +2,18 @@
 //! May not know the ring, the store or how the key was recognised. Promise: an entry never changes; a changed key gets a
 //! new entry that shares the counters, so windows survive the change.
 
+use super::request_counts::RequestCounts;
 use super::rules::Holding;
 use crate::clock::Clock;
 use crate::id::KeyId;
 use crate::model::key::{KeyRecord, LastUse, PublicId};
 use crate::model::limit::{Category, Limit, LimitState, Window};
 use crate::model::scope::{Permission, PermissionSet};
+use crate::model::usage::{CONTROL, UtcDay};
 use crate::model::workflow::Reach;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// What logs and records call the owner of the data folder.
-const CONTROL: &str = "control";
 
 /// Event streams that one key may have open at once, so that no key takes every connection.
 pub const MAX_STREAMS: u32 = 100;
@@ -45,6 +44,7 @@ pub(super) struct Counters {
     used_at_s: AtomicI64,
     last_use: Mutex<LastUseNote>,
     streams: AtomicU32,
+    requests: RequestCounts,
 }
 
 /// Room for one open event stream of a key; given back when dropped.
@@ -167,9 +167,25 @@ impl KeyEntry {
         self.counters.streams.load(Ordering::Relaxed) > MAX_STREAMS / 2
     }
 
-    /// Notes the use in memory, at most once a second; written later, in batches.
+    /// Notes the use in memory, at most once a second; written later, in batches. Requests are counted on the day of the last
+    /// use.
     pub fn touch(&self, now_ms: i64, address: IpAddr, category: Category) {
         self.counters.touch(now_ms, address, category);
+    }
+
+    /// Counts a request that was let in, for usage. A write of one counter.
+    pub fn note_let_in(&self, category: Category) {
+        self.counters.requests.let_in(category);
+    }
+
+    /// Counts a request that was refused for the key's limit or a permission that it lacks, for usage.
+    pub fn note_refused(&self) {
+        self.counters.requests.refused();
+    }
+
+    /// What is counted for the key.
+    pub(super) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// Who the key is and what it holds.
@@ -196,9 +212,15 @@ impl Counters {
             return;
         }
         self.used_at_s.store(now_s, Ordering::Relaxed);
+        self.requests.begin_day(UtcDay::of(now_ms));
         let mut note = self.last_use.lock().unwrap_or_else(PoisonError::into_inner);
         note.latest = Some((now_ms, address, category));
         note.written = false;
+    }
+
+    /// Requests that are not written yet.
+    pub(super) fn requests(&self) -> &RequestCounts {
+        &self.requests
     }
 
     /// The last use in this process.

@@ -1,4 +1,5 @@
-//! What the keyring writes in batches: last uses and folded refusals; and what it forgets when its time is over.
+//! What the keyring writes in batches: last uses, folded refusals and how many requests were made; and what it forgets when
+//! its time is over.
 //! May not know HTTP. Promise: no request waits for any of this, and a write that fails is tried again, never passed on.
 
 use super::entry::Counters;
@@ -9,29 +10,39 @@ use crate::model::key::{LastUse, REVOKED_KEPT_MS};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// How often: last uses are accurate to a minute.
+/// How often requests that were counted are written: a crash loses those of so long.
+const USAGE_PERIOD_MS: u64 = 5_000;
+/// How often everything else is done: last uses are accurate to a minute.
 const PERIOD_MS: u64 = 30_000;
 
 impl Keyring {
-    /// Writes last uses and folded refusals that are due, drops what is over, every 30 s. Runs until `stop`.
+    /// Writes how many requests were made every 5 s; writes last uses and folded refusals that are due, and drops what is over,
+    /// every 30 s. Runs until `stop`.
     pub async fn housekeeping(&self, mut stop: watch::Receiver<bool>) {
+        let mut done_at_ms = self.shared.clock.monotonic_ms();
         loop {
             tokio::select! {
-                () = self.shared.clock.sleep_ms(PERIOD_MS) => {}
+                () = self.shared.clock.sleep_ms(USAGE_PERIOD_MS) => {}
                 // A sender that is gone has nothing more to say than "stop".
                 _ = stop.wait_for(|stopped| *stopped) => return,
             }
+            self.write_usage().await;
+            let monotonic_ms = self.shared.clock.monotonic_ms();
+            if monotonic_ms.saturating_sub(done_at_ms) < PERIOD_MS {
+                continue;
+            }
+            done_at_ms = monotonic_ms;
             let now_ms = self.shared.clock.now_ms();
             self.write_last_uses().await;
             self.write_refusals(now_ms).await;
             self.delete_bygone(now_ms).await;
-            let monotonic_ms = self.shared.clock.monotonic_ms();
             self.shared.throttle.forget_idle(monotonic_ms);
         }
     }
 
     /// Writes everything that is still in memory; at shutdown.
     pub async fn flush(&self) {
+        self.write_usage().await;
         self.write_last_uses().await;
         self.write_refusals(i64::MAX).await;
     }

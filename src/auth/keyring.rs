@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub(super) refusals: Refusals,
     /// Held by whoever changes a key, from reading the record until the change is in memory: changes are one after another.
     pub(super) changes: tokio::sync::Mutex<()>,
+    /// Held by whoever writes how many requests were made.
+    pub(super) usage_turn: tokio::sync::Mutex<()>,
     pub(super) digest_key: DigestKey,
     ring: RwLock<Ring>,
     queue: HashQueue,
@@ -63,6 +65,7 @@ impl Keyring {
                 throttle: Throttle::default(),
                 refusals: Refusals::default(),
                 changes: tokio::sync::Mutex::new(()),
+                usage_turn: tokio::sync::Mutex::new(()),
                 digest_key,
                 ring: RwLock::new(ring),
                 queue: HashQueue::new(),

@@ -10,9 +10,11 @@ mod housekeeping;
 mod issue;
 mod keyring;
 mod refusals;
+mod request_counts;
 mod ring;
 mod rules;
 mod throttle;
+mod usage;
 
 pub use entry::{KeyEntry, MAX_STREAMS, StreamSeat};
 pub use keyring::Keyring;

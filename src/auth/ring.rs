@@ -193,6 +193,15 @@ impl Ring {
         }
     }
 
+    /// The ids of the keys that a holder may see.
+    pub(super) fn ids_seen_by(&self, holder: &Holder) -> Vec<String> {
+        self.keys
+            .values()
+            .filter(|key| self.sees(holder, &key.record))
+            .map(|key| key.record.id.to_string())
+            .collect()
+    }
+
     /// One key, if the holder may see it.
     pub(super) fn get_seen_by(&self, holder: &Holder, id: &KeyId) -> Option<KeyRecord> {
         let key = self.keys.get(id)?;

@@ -45,10 +45,13 @@ impl Args for SettingFlags {
                 Kind::List => "A,B,…",
                 Kind::Number { .. } => "N",
                 Kind::Limit => "N|none",
+                Kind::Balance => "N|unlimited",
             };
             let action = match setting.kind {
                 Kind::List => ArgAction::Append,
-                Kind::Text | Kind::Path | Kind::Number { .. } | Kind::Limit => ArgAction::Set,
+                Kind::Text | Kind::Path | Kind::Number { .. } | Kind::Limit | Kind::Balance => {
+                    ArgAction::Set
+                }
             };
             let is_rare = matches!(setting.kind, Kind::Number { .. }) && setting.key != "port";
             command.arg(

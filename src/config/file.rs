@@ -61,7 +61,7 @@ fn file_value(kind: Kind, value: &toml::Value, file: &Path) -> Result<String, St
             Ok(folder.join(text).to_string_lossy().into_owned())
         }
         (_, toml::Value::String(text)) => Ok(text.clone()),
-        (Kind::Number { .. } | Kind::Limit, toml::Value::Integer(number)) => Ok(number.to_string()),
+        (Kind::Number { .. } | Kind::Limit | Kind::Balance, toml::Value::Integer(number)) => Ok(number.to_string()),
         (Kind::List, toml::Value::Array(entries)) => {
             let texts: Option<Vec<&str>> = entries
                 .iter()
@@ -77,6 +77,7 @@ fn file_value(kind: Kind, value: &toml::Value, file: &Path) -> Result<String, St
                 Kind::List => "an array of texts",
                 Kind::Number { .. } => "a whole number",
                 Kind::Limit => "a whole number or \"none\"",
+                Kind::Balance => "a whole number or \"unlimited\"",
             }
         )),
     }
@@ -102,6 +103,9 @@ mod tests {
             ("allowed_hosts = [1]", "array of texts"),
             ("cors_origins = true", "array of texts"),
             ("host = 1", "a text in quotes"),
+            ("credit_balance = -1", "`-1` is not a balance"),
+            ("credit_balance = 0.5", "a whole number or \"unlimited\""),
+            ("node_prices = [\"a=1\", \"a=2\"]", "`a` has two prices"),
         ] {
             std::fs::write(&file, text).expect("written");
             let found = load(&sources).expect_err("a problem").problems;

@@ -11,6 +11,7 @@ pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, So
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
+use crate::model::credit::Prices;
 use crate::model::event::EventRetention;
 use crate::model::limit::Limit;
 use crate::model::table::TableLimits;
@@ -109,6 +110,12 @@ pub struct Config {
     pub retention_bytes: u64,
     /// How many days the audit log goes back; 0 is for ever.
     pub audit_days: u64,
+    /// How many days usage goes back; 0 is for ever.
+    pub usage_days: u64,
+    /// What nodes of graphs cost.
+    pub node_prices: Prices,
+    /// Credits granted since ever; `None` is without end.
+    pub credit_balance: Option<u64>,
     /// Iterations of a loop.
     pub max_iterations: u32,
     /// Runs that may stand above a run.
@@ -202,6 +209,9 @@ impl Config {
             retention_runs: 0,
             retention_bytes: 5_000_000_000,
             audit_days: 365,
+            usage_days: 400,
+            node_prices: Prices::default(),
+            credit_balance: None,
             max_iterations: 10_000,
             max_depth: 10,
             read_connections: 4,

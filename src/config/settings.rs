@@ -25,6 +25,8 @@ pub enum Kind {
     },
     /// Requests a minute, or `none`.
     Limit,
+    /// A whole number, or `unlimited`.
+    Balance,
 }
 
 /// One thing that can be set.
@@ -211,6 +213,15 @@ pub const SETTINGS: &[Setting] = &[
     setting("audit_days", "365", number(0, 3_650, "days"),
         "How long the audit log goes back; 0 is for ever.",
         |config, given| given.number().map(|value| config.audit_days = value)),
+    setting("usage_days", "400", number(0, 36_500, "days"),
+        "How long what keys have used is known, by the day; 0 is for ever.",
+        |config, given| given.number().map(|value| config.usage_days = value)),
+    setting("node_prices", "", Kind::List,
+        "What nodes of graphs cost, as `type=credits`; a `*` at the end of the type stands for any ending, and the longest type wins: `llm:*=2`.",
+        |config, given| given.prices().map(|value| config.node_prices = value)),
+    setting("credit_balance", "unlimited", Kind::Balance,
+        "Credits granted since ever, to all keys together, or `unlimited`; raise it to grant more.",
+        |config, given| given.balance().map(|value| config.credit_balance = value)),
     setting("max_iterations", "10000", number(1, 1_000_000, ""),
         "Iterations of a loop, or items of a parallel step.",
         |config, given| given.number().map(|value| config.max_iterations = value)),
@@ -273,7 +284,7 @@ pub fn table_markdown() -> String {
             Kind::Number { min, max, unit } => {
                 format!(" {min} to {max} {unit}").trim_end().to_owned() + "."
             }
-            Kind::Text | Kind::Path | Kind::List | Kind::Limit => String::new(),
+            Kind::Text | Kind::Path | Kind::List | Kind::Limit | Kind::Balance => String::new(),
         };
         table.push_str(&format!(
             "| `{}` | {default} | {}{range} |\n",
@@ -287,6 +298,7 @@ pub fn table_markdown() -> String {
 mod tests {
     use super::super::DefaultDoor;
     use super::*;
+    use crate::model::credit::Prices;
     use crate::model::limit::Limit;
 
     /// A configuration in which no field is at its default.
@@ -331,6 +343,9 @@ mod tests {
             retention_runs: 1,
             retention_bytes: 1,
             audit_days: 1,
+            usage_days: 1,
+            node_prices: Prices::new(vec!["a=1".parse().expect("a price")]).expect("prices"),
+            credit_balance: Some(1),
             max_iterations: 1,
             max_depth: 1,
             read_connections: 1,

@@ -3,11 +3,15 @@
 
 use super::DefaultDoor;
 use super::settings::Kind;
+use crate::model::credit::Prices;
 use crate::model::limit::Limit;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use url::Url;
+
+/// The most credits that can be granted.
+const MAX_BALANCE: u64 = 1_000_000_000_000_000;
 
 /// The text that somebody gave for a setting.
 pub(super) struct Given<'a> {
@@ -191,6 +195,24 @@ impl Given<'_> {
         })
     }
 
+    pub(super) fn prices(&self) -> Result<Prices, String> {
+        Prices::new(self.list_of(str::parse)?)
+    }
+
+    /// A number of credits; `None` is `unlimited`.
+    pub(super) fn balance(&self) -> Result<Option<u64>, String> {
+        if self.text == "unlimited" {
+            return Ok(None);
+        }
+        match self.text.parse() {
+            Ok(credits @ 0..=MAX_BALANCE) => Ok(Some(credits)),
+            _ => Err(format!(
+                "`{}` is not a balance; give credits from 0 to {MAX_BALANCE}, or `unlimited`",
+                self.text
+            )),
+        }
+    }
+
     pub(super) fn variable_names(&self) -> Result<Vec<String>, String> {
         self.list_of(|text| {
             let is_name = !text.starts_with(|first: char| first.is_ascii_digit())
@@ -312,6 +334,17 @@ mod tests {
         );
         for bad in ["http://a", "a/b", "a b", "u@a", "a,,b", "a,"] {
             assert!(given(bad).hosts().is_err(), "{bad}");
+        }
+        for (text, granted) in [("unlimited", None), ("0", Some(0)), ("25", Some(25))] {
+            assert_eq!(given(text).balance(), Ok(granted), "{text}");
+        }
+        for bad in ["", "none", "-1", "1.5", "1000000000000001"] {
+            assert!(given(bad).balance().is_err(), "{bad}");
+        }
+        let prices = given("llm:*=2, llm:large=5").prices().expect("prices");
+        assert_eq!((prices.of("llm:small"), prices.of("llm:large")), (2, 5));
+        for bad in ["llm:*", "llm:*=2,,a=1", "a=1,a=1"] {
+            assert!(given(bad).prices().is_err(), "{bad}");
         }
         assert_eq!(parse_limit("none"), Ok(Limit::Unlimited));
         assert_eq!(parse_limit("5"), Ok(Limit::PerMinute(5)));

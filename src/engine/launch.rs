@@ -94,6 +94,7 @@ impl Engine {
         run.summary.error.clone_from(&chunk.row.error);
         run.summary.finished_at_ms = chunk.row.finished_at_ms;
         new_run.first = Some(chunk);
+        new_run.charge = None;
         let (run, replayed) = match self.0.store.start_run(new_run).await? {
             Started::New(sequence) => {
                 run.summary.sequence = sequence;
@@ -101,6 +102,9 @@ impl Engine {
             }
             Started::Replayed(known) => (*known, true),
             Started::OtherRequest => return Err(EngineError::OtherRequest),
+            Started::InsufficientCredits(shortfall) => {
+                return Err(EngineError::InsufficientCredits(shortfall));
+            }
             Started::VersionChanged | Started::NotDue => {
                 return Err(EngineError::WorkflowChanged);
             }
@@ -125,6 +129,7 @@ pub(super) fn skipped(now_ms: i64) -> Result<Chunk, EngineError> {
         from: 0,
         at_ms: now_ms,
         count: 1,
+        steps_ended: 0,
         events,
         row: RunRow {
             status: RunStatus::Cancelled,

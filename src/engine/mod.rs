@@ -8,6 +8,7 @@ mod approvals;
 mod changed_by;
 mod children;
 pub mod connections;
+mod credits;
 mod driving;
 mod execution;
 mod launch;
@@ -24,6 +25,7 @@ pub mod script;
 pub mod secrets;
 mod start;
 mod start_trigger;
+mod started_by;
 pub mod step;
 mod tables;
 mod timer;
@@ -35,11 +37,13 @@ pub mod workflows;
 pub use approvals::{MAX_COMMENT_CHARS, Pending, Reply};
 pub use changed_by::ChangedBy;
 pub use connections::Connections;
+pub use credits::CreditOptions;
 pub use logs::StepLog;
 pub use retention::{Retention, Swept};
 pub use secrets::Secrets;
 pub use start::{Accepted, RunRequest, Wait};
 pub use start_trigger::StartTrigger;
+pub use started_by::StartedBy;
 pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
 pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest};
@@ -51,6 +55,7 @@ use crate::engine::llm::Llm;
 use crate::engine::mail::Mailer;
 use crate::engine::outbound::Outbound;
 use crate::id::RunId;
+use crate::model::credit::Shortfall;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus};
 use crate::model::table::TableLimits;
@@ -89,6 +94,8 @@ pub struct EngineOptions {
     pub max_input_bytes: usize,
     /// Which finished runs are kept.
     pub retention: Retention,
+    /// What nodes cost, and what may be spent.
+    pub credits: CreditOptions,
     /// The most iterations of a loop.
     pub max_iterations: u32,
     /// How many runs may stand above a run: sub-workflows of sub-workflows.
@@ -135,6 +142,9 @@ pub enum EngineError {
     /// The workflow was edited or removed between the look at it and the start.
     #[error("the workflow was edited or removed meanwhile; try again")]
     WorkflowChanged,
+    /// The balance is not enough.
+    #[error(transparent)]
+    InsufficientCredits(Shortfall),
     /// The run is not in a state that allows it.
     #[error("{0}")]
     Conflict(String),

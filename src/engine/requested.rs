@@ -52,7 +52,8 @@ pub(super) fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
         workflow_name: workflow.name.clone(),
         definition_sequence: workflow.definition_sequence,
         root_id: id,
-        started_by: Some(request.by.clone()),
+        started_by: Some(request.by.label.clone()),
+        account: request.by.account.clone(),
         parent_sequence: None,
         depth: 0,
         trigger_data: request.trigger.data.clone(),
@@ -69,6 +70,7 @@ pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
         definition_sequence: run.definition_sequence,
         trigger: run.summary.trigger,
         started_by: run.started_by.clone(),
+        account: run.account.clone(),
         root_id: run.root_id.clone(),
         retry_of: run.summary.retry_of.clone(),
         parent_sequence: run.parent_sequence,
@@ -78,6 +80,7 @@ pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
         created_at_ms: run.summary.created_at_ms,
         idempotency: None,
         fire: None,
+        charge: None,
         first: None,
     }
 }

@@ -4,6 +4,7 @@
 
 use super::{Engine, EngineError, Shared};
 use crate::model::plan::{RunRetention, Settings};
+use crate::model::usage::UtcDay;
 use crate::store::{RunScope, Space, StoreError, StoredRun};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct Retention {
     pub max_bytes: Option<u64>,
     /// Audit rows of so many days.
     pub audit_days: Option<u64>,
+    /// Usage of so many days.
+    pub usage_days: Option<u64>,
 }
 
 /// What a sweep has removed, or would remove.
@@ -53,7 +56,8 @@ impl Engine {
         &self.0.options.retention
     }
 
-    /// Removes what need not be kept any more, gives the room back to the disk, and prunes the audit log.
+    /// Removes what need not be kept any more, gives the room back to the disk, and prunes the audit log and
+    /// the usage.
     pub async fn sweep(&self) -> Result<Swept, EngineError> {
         let mut swept = self.walk_all(false).await?;
         let now_ms = self.0.clock.now_ms();
@@ -61,6 +65,10 @@ impl Engine {
         store.forget_idempotency_before(now_ms).await?;
         if let Some(days) = self.0.options.retention.audit_days {
             store.prune_audit(before(now_ms, days)).await?;
+        }
+        if let Some(days) = self.0.options.retention.usage_days {
+            let oldest = UtcDay::of(before(now_ms, days));
+            store.forget_usage_before(oldest).await?;
         }
         loop {
             swept.space = store.vacuum().await?;

@@ -8,6 +8,7 @@ use super::launch::Start;
 use super::requested::{new_run, requested_run};
 use super::start::{RunRequest, Wait};
 use super::start_trigger::StartTrigger;
+use super::started_by::StartedBy;
 use super::{Engine, EngineError, Shared};
 use crate::clock::iso_utc;
 use crate::model::plan::in_words;
@@ -32,8 +33,6 @@ const MISSED_COUNTED: u32 = 1_000;
 const RETRY_MS: u64 = 1_000;
 /// The longest error that is logged, in characters.
 const MAX_ERROR_CHARS: usize = 1_000;
-/// Who starts these runs.
-const BY: &str = "schedule";
 
 /// Serves schedules as they come due, until the engine stops.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -144,11 +143,12 @@ impl Engine {
         let request = RunRequest {
             input: raw(&input)?,
             idempotency_key: None,
-            by: BY.to_owned(),
+            by: StartedBy::schedule(),
             trigger: StartTrigger {
                 kind: TriggerType::Schedule,
                 data: Some(raw(&data)?),
             },
+            charge: None,
             workflow,
         };
         let run = requested_run(&request, fire.fired_at_ms);

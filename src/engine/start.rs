@@ -5,10 +5,12 @@ use super::driving::Asking;
 use super::launch::Start;
 use super::requested::{idempotency, new_run, requested_run};
 use super::start_trigger::StartTrigger;
+use super::started_by::StartedBy;
 use super::workflows::{CompiledDefinition, CompiledWorkflow};
 use super::{Engine, EngineError, may_be_retried};
 use crate::engine::step::ChildRequest;
 use crate::id::RunId;
+use crate::model::credit::Estimate;
 use crate::model::plan::{DefinitionProblem, settled_events};
 use crate::model::run::{Run, RunStatus, RunSummary, TriggerType};
 use crate::model::workflow::{Workflow, WorkflowStatus};
@@ -30,10 +32,12 @@ pub struct RunRequest {
     pub input: Box<RawValue>,
     /// The same key within 24 hours is the same run, whatever became of the workflow meanwhile.
     pub idempotency_key: Option<String>,
-    /// Who asks: a key's public id, or `control`.
-    pub by: String,
+    /// Who asks.
+    pub by: StartedBy,
     /// What starts it.
     pub trigger: StartTrigger,
+    /// What it is charged, whatever becomes of it; `None` is nothing.
+    pub charge: Option<Estimate>,
 }
 
 /// A run that a step of another run starts.
@@ -45,7 +49,7 @@ pub(super) struct ChildRun {
     pub(super) parent_sequence: i64,
     pub(super) depth: u32,
     /// Who started the parent.
-    pub(super) by: String,
+    pub(super) by: StartedBy,
 }
 
 /// How long the caller waits for the end of a run.
@@ -136,9 +140,11 @@ impl Engine {
             .check_input(&input)
             .map_err(EngineError::BadInput)?;
         self.check_secrets(workflow, &request.workflow.definition)?;
+        let charge = self.0.charge(request.charge.as_ref())?;
         let run = requested_run(request, now_ms);
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
+        new_run.charge = charge;
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &request.workflow)?,
             definition: request.workflow.definition.clone(),
@@ -180,8 +186,9 @@ impl Engine {
             .map_err(|error| misfit(format!("it is not JSON: {error}")))
     }
 
-    /// Starts a new run with the input, version and recorded step results of one that failed or was cancelled.
-    pub async fn retry(&self, of: &Run, by: &str) -> Result<Accepted, EngineError> {
+    /// Starts a new run with the input, version and recorded step results of one that failed or was cancelled. It is charged
+    /// nothing: the first one was.
+    pub async fn retry(&self, of: &Run, by: &StartedBy) -> Result<Accepted, EngineError> {
         if !may_be_retried(of.summary.status) {
             return Err(EngineError::Conflict(format!(
                 "the run is {}; only a failed or cancelled run can be retried",
@@ -218,7 +225,8 @@ impl Engine {
             ..of.summary.clone()
         };
         run.output = None;
-        run.started_by = Some(by.to_owned());
+        run.started_by = Some(by.label.clone());
+        run.account.clone_from(&by.account);
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &workflow)?,
             new_run: new_run(&run, workflow.workflow.sequence),
@@ -255,6 +263,7 @@ impl Engine {
                 kind: TriggerType::Subworkflow,
                 data: None,
             },
+            charge: None,
         };
         let now_ms = self.0.clock.now_ms();
         let mut run = requested_run(&asked, now_ms);

@@ -82,6 +82,7 @@ fn within_limit(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
                 .api
                 .keyring
                 .note_refusal("limited", Some(&ctx.key), ctx.visit.peer.address);
+            ctx.key.note_refused();
             Err(ctx.visit.refuse(Problem::Limited {
                 state,
                 of_executions: category == Category::Execute,
@@ -93,6 +94,7 @@ fn within_limit(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
 fn authorize(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
     ready(match access {
         Access::Needs(permission, _) if !ctx.key.may(permission) => {
+            ctx.key.note_refused();
             ctx.visit
                 .api
                 .keyring
@@ -101,7 +103,11 @@ fn authorize(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
                 .visit
                 .refuse(Problem::Forbidden(vec![permission.word().to_owned()])))
         }
-        _ => Ok(ctx),
+        Access::Needs(_, category) | Access::AnyKey(category) => {
+            ctx.key.note_let_in(category);
+            Ok(ctx)
+        }
+        Access::Open => Ok(ctx),
     })
 }
 

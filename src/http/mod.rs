@@ -20,6 +20,7 @@ mod pages;
 mod problem;
 mod serve;
 mod tls;
+mod usage;
 mod visit;
 mod webhooks;
 mod wireflow;

@@ -7,6 +7,7 @@ use crate::engine::agents::AgentProblem;
 use crate::engine::connections::ConnectionError;
 use crate::engine::secrets::SecretError;
 use crate::engine::{EngineError, WebhookError, WorkflowProblem};
+use crate::model::credit::Shortfall;
 use crate::model::limit::LimitState;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::store::StoreError;
@@ -18,6 +19,8 @@ pub enum Problem {
     Unauthorized(Refusal),
     /// 401: a webhook's signature is missing, wrong or old.
     Disbelieved,
+    /// 402: the balance is not enough for what was asked for.
+    InsufficientCredits(Shortfall),
     /// 403: the key lacks these scopes.
     Forbidden(Vec<String>),
     /// 403: the key would hand on more than it holds.
@@ -153,6 +156,7 @@ impl From<EngineError> for Problem {
                 format!("The input does not fit: {}", in_words(&problems)),
                 problems,
             ),
+            EngineError::InsufficientCredits(shortfall) => Problem::InsufficientCredits(shortfall),
             EngineError::NoWorkflow => Problem::NotFound("workflow"),
             EngineError::NotFound => Problem::NotFound("run"),
             EngineError::Stopping | EngineError::WorkflowChanged => {

@@ -5,7 +5,7 @@ use super::door::Door;
 use super::problem::Problem;
 use super::{Api, RequestBody};
 use crate::auth::KeyEntry;
-use crate::engine::ChangedBy;
+use crate::engine::{ChangedBy, StartedBy};
 use crate::id::{BadId, is_id};
 use crate::model::limit::LimitState;
 use std::net::IpAddr;
@@ -116,6 +116,14 @@ impl Ctx {
         ChangedBy {
             actor: self.key.label().to_owned(),
             address: self.address(),
+        }
+    }
+
+    /// Who starts a run.
+    pub fn started_by(&self) -> StartedBy {
+        StartedBy {
+            label: self.key.label().to_owned(),
+            account: Some(self.key.id().to_string()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the server is about, as pure types and rules: keys, scopes, limits, workflows, runs, plans, templates.
+//! What the server is about, as pure types and rules: keys, scopes, limits, usage, workflows, runs, plans, templates.
 //! May not know: I/O, async, SQL, HTTP, or what time it is (a moment is always handed in).
 //! Promise: everything here is a function of its arguments, so every rule can be tested without a server.
 
@@ -6,6 +6,7 @@ pub mod address_limit;
 pub mod agent;
 pub mod audit;
 pub mod connection;
+pub mod credit;
 pub mod event;
 pub mod graph;
 pub mod json;
@@ -20,4 +21,5 @@ pub mod secret;
 pub mod table;
 pub mod template;
 pub mod trigger;
+pub mod usage;
 pub mod workflow;

@@ -155,6 +155,8 @@ pub struct Run {
     pub root_id: RunId,
     /// The public id of the key that started it.
     pub started_by: Option<String>,
+    /// Whom its usage is counted for: the id of that key, or a word like `schedule`; `None` is nobody.
+    pub account: Option<String>,
     /// Row number of the run whose step started it.
     pub parent_sequence: Option<i64>,
     /// How many runs stand above it.

@@ -116,6 +116,7 @@ pub(super) fn new_run(workflow: &Workflow, created_at_ms: i64) -> NewRun {
         definition_sequence: workflow.definition_sequence,
         trigger: TriggerType::Api,
         started_by: Some("key_1".into()),
+        account: Some("key_1".into()),
         retry_of: None,
         parent_sequence: None,
         depth: 0,
@@ -124,6 +125,7 @@ pub(super) fn new_run(workflow: &Workflow, created_at_ms: i64) -> NewRun {
         created_at_ms,
         idempotency: None,
         fire: None,
+        charge: None,
         first: None,
     }
 }
@@ -140,6 +142,7 @@ pub(super) fn chunk(from: u64, count: u32, status: RunStatus) -> Chunk {
         from,
         at_ms: 2_500,
         count,
+        steps_ended: 0,
         events: serde_json::to_string(&events).unwrap(),
         row: RunRow {
             status,

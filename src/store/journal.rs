@@ -1,7 +1,7 @@
 //! Journals: appending to a run, cancelling it, reading what happened. May not know what events mean, but for the one that a
 //! cancel writes. Promise: of two writers that saw the same journal exactly one wins, and the other one wrote nothing.
 
-use super::{Appended, Chunk, Edit, RunRow, Store, StoreError, column, runs};
+use super::{Appended, Chunk, Edit, RunRow, Store, StoreError, column, runs, usage};
 use crate::id::RunId;
 use crate::model::run::{Event, Recorded, Run, RunError, RunStatus};
 use rusqlite::{Connection, OptionalExtension};
@@ -76,7 +76,7 @@ fn position(run_sequence: i64, event: u64) -> Result<i64, StoreError> {
 
 pub(super) const ADVANCE: &str = "
     UPDATE run SET status = ?3, event_count = ?2 + ?4, started_at_ms = ?5, due_at_ms = ?6, awaits_others = ?7,
-        finished_at_ms = ?8, output = ?9, error = ?10
+        finished_at_ms = ?8, output = ?9, error = ?10, step_count = step_count + ?11
     WHERE sequence = ?1 AND event_count = ?2 AND (status = 'pending' OR status = 'running')";
 
 fn append(
@@ -96,11 +96,15 @@ fn append(
         row.finished_at_ms,
         row.output.as_ref().map(|output| output.get()),
         row.error.as_ref().map(column::to_json).transpose()?,
+        chunk.steps_ended,
     ))?;
     if advanced == 0 {
         return Ok(Appended::Superseded);
     }
     insert_chunk(connection, run_sequence, chunk)?;
+    if let Some(finished_at_ms) = row.finished_at_ms {
+        usage::run_ended(connection, run_sequence, row.status, finished_at_ms)?;
+    }
     Ok(Appended::Done)
 }
 
@@ -183,6 +187,7 @@ fn cancel(
         from: u64::from(from),
         at_ms: now_ms,
         count: 1,
+        steps_ended: 0,
         events: column::to_json(&[Event::RunCancelled { by: by.to_owned() }])?,
         row: RunRow {
             status: RunStatus::Cancelled,
@@ -225,6 +230,7 @@ fn fail(
         from: u64::from(from),
         at_ms: now_ms,
         count: 1,
+        steps_ended: 0,
         events: column::to_json(&[event])?,
         row: RunRow {
             status: RunStatus::Failed,

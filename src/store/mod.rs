@@ -41,6 +41,9 @@ mod secrets;
 mod start;
 mod tables;
 mod triggers;
+mod usage;
+#[cfg(test)]
+mod usage_tests;
 mod webhook_events;
 mod webhook_list;
 mod webhook_routes;
@@ -68,6 +71,7 @@ pub use secrets::SealedSecret;
 pub use tables::{
     Changed, RowChoice, RowQuery, RowTest, RowsFound, TableChange, TableFilter, TableWrite,
 };
+pub use usage::Charge;
 pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
 pub use workflows::{WorkflowDraft, WorkflowEdit};
 

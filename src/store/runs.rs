@@ -1,8 +1,9 @@
 //! Runs: what the engine hands over and gets back, and reading single runs. Starting one is in `start`, going on in
 //! `journal`, lists in `run_list`. May not know what events mean. Promise: a run's row and its journal change together.
 
-use super::{Fire, Store, StoreError, column};
+use super::{Charge, Fire, Store, StoreError, column};
 use crate::id::{RunId, WorkflowId};
+use crate::model::credit::Shortfall;
 use crate::model::run::{Run, RunError, RunStatus, RunSummary, TriggerType};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::value::RawValue;
@@ -20,8 +21,10 @@ pub struct NewRun {
     pub definition_sequence: i64,
     /// What started it.
     pub trigger: TriggerType,
-    /// The id of the key that did.
+    /// The public id of the key that did, or a word like `schedule`.
     pub started_by: Option<String>,
+    /// Whom its usage is counted for: a key's id, or a word like `schedule`; `None` is nobody.
+    pub account: Option<String>,
     /// The first run of a chain of retries; its own id otherwise.
     pub root_id: RunId,
     /// The run it is a retry of.
@@ -40,6 +43,8 @@ pub struct NewRun {
     pub idempotency: Option<Idempotency>,
     /// The time of a schedule that starts it, logged in the same commit.
     pub fire: Option<Fire>,
+    /// What it costs, spent in the same commit.
+    pub charge: Option<Charge>,
     /// What is already known to have happened (a pure stretch), in the same commit.
     pub first: Option<Chunk>,
 }
@@ -68,6 +73,8 @@ pub enum Started {
     VersionChanged,
     /// The schedule does not fire at this time (any more), or has done so: nothing was written.
     NotDue,
+    /// The balance is not enough for its charge: nothing was written.
+    InsufficientCredits(Shortfall),
 }
 
 /// A piece of a journal, written as one row, and what it makes of the run's row.
@@ -79,6 +86,8 @@ pub struct Chunk {
     pub at_ms: i64,
     /// How many events it holds. None at all changes only the run's row.
     pub count: u32,
+    /// How many attempts at steps end in it.
+    pub steps_ended: u32,
     /// The events as a JSON array.
     pub events: String,
     /// What the run's row becomes.
@@ -251,7 +260,8 @@ macro_rules! run_sql {
         concat!(
             "SELECT ",
             summary_columns!(),
-            ", w.name, r.definition, r.root_id, r.started_by, r.parent, r.depth, r.trigger_data, r.input, r.output
+            ", w.name, r.definition, r.root_id, r.started_by, r.parent, r.depth, r.trigger_data, r.input, r.output,
+                r.account
              FROM run r JOIN workflow w ON w.sequence = r.workflow WHERE ",
             $condition
         )
@@ -325,5 +335,6 @@ fn whole(row: &Row<'_>) -> Result<Run, StoreError> {
         trigger_data: column::optional_json(row, 17)?,
         input: column::json(row, 18)?,
         output: column::optional_json(row, 19)?,
+        account: row.get(20)?,
     })
 }

@@ -2,7 +2,7 @@
 //! May not know what the events mean. Promise: one idempotency key, one run.
 
 use super::{
-    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs, schedules,
+    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs, schedules, usage,
 };
 use crate::model::run::RunStatus;
 use rusqlite::{Connection, OptionalExtension};
@@ -41,12 +41,21 @@ pub(super) fn start(connection: &Connection, run: &NewRun) -> Result<Started, St
     {
         return Ok(Started::NotDue);
     }
+    if let Some(charge) = &run.charge
+        && let Some(shortfall) = usage::shortfall(connection, charge)?
+    {
+        return Ok(Started::InsufficientCredits(shortfall));
+    }
     if !pin_version(connection, run)? {
         return Ok(Started::VersionChanged);
     }
     let sequence = insert(connection, run)?;
     if let Some(chunk) = &run.first {
         journal::insert_chunk(connection, sequence, chunk)?;
+    }
+    usage::run_started(connection, run)?;
+    if let Some(charge) = &run.charge {
+        usage::spend(connection, charge)?;
     }
     if let Some(fire) = &run.fire {
         schedules::record(connection, fire, Some(&run.id))?;
@@ -146,15 +155,15 @@ fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
         output: None,
         error: None,
     };
-    let (row, event_count) = match &run.first {
-        Some(chunk) => (&chunk.row, chunk.count),
-        None => (&pending, 0),
+    let (row, event_count, step_count) = match &run.first {
+        Some(chunk) => (&chunk.row, chunk.count, chunk.steps_ended),
+        None => (&pending, 0, 0),
     };
     let mut statement = connection.prepare_cached(
         "INSERT INTO run (id, workflow, workflow_version, definition, status, event_count, trigger_type,
             created_at_ms, started_at_ms, due_at_ms, awaits_others, finished_at_ms, started_by, root_id, retry_of, parent, depth,
-            error, trigger_data, input, output)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+            error, trigger_data, input, output, account, step_count)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
     )?;
     statement.execute(rusqlite::params![
         run.id.as_str(),
@@ -178,6 +187,8 @@ fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
         run.trigger_data.as_ref().map(|data| data.get()),
         run.input.get(),
         row.output.as_ref().map(|output| output.get()),
+        run.account,
+        step_count,
     ])?;
     Ok(connection.last_insert_rowid())
 }

@@ -4,6 +4,7 @@
 
 use super::{Execution, Halt};
 use crate::engine::start::ChildRun;
+use crate::engine::started_by::StartedBy;
 use crate::engine::step::{Behaviour, ChildRequest, Done, find};
 use crate::engine::{Engine, EngineError};
 use crate::id::RunId;
@@ -106,7 +107,7 @@ impl Execution {
             root_id: self.child_root(step),
             parent_sequence: self.run.summary.sequence,
             depth: self.run.depth + 1,
-            by: self.run.started_by.clone().unwrap_or_default(),
+            by: StartedBy::starter_of(&self.run),
         };
         let engine = Engine(self.shared.clone());
         engine.start_child(child, request).await

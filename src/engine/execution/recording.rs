@@ -23,6 +23,8 @@ pub(super) struct OpenChunk {
     from: u64,
     at_ms: i64,
     pub(super) count: u32,
+    /// How many attempts of this run end in it.
+    steps_ended: u32,
     /// The events in JSON, separated by commas.
     events: String,
 }
@@ -45,7 +47,11 @@ impl Execution {
         self.push(event).map_err(|error| {
             log::error!("run {} cannot go on: {error}", self.run.summary.id);
             Halt::Over
-        })
+        })?;
+        if matches!(event, Event::StepCompleted { .. } | Event::StepFailed { .. }) {
+            self.chunk.steps_ended += 1;
+        }
+        Ok(())
     }
 
     pub(super) fn push(&mut self, event: &Event) -> Result<(), EngineError> {
@@ -114,6 +120,9 @@ impl Execution {
                 replayed: true,
             }),
             Ok(Started::OtherRequest) => Err(EngineError::OtherRequest),
+            Ok(Started::InsufficientCredits(shortfall)) => {
+                Err(EngineError::InsufficientCredits(shortfall))
+            }
             Ok(Started::VersionChanged | Started::NotDue) => Err(EngineError::WorkflowChanged),
             Err(error) => Err(error.into()),
         };
@@ -178,6 +187,7 @@ impl OpenChunk {
             from: self.from,
             at_ms: self.at_ms,
             count: self.count,
+            steps_ended: self.steps_ended,
             events,
             row,
         }

@@ -5,7 +5,7 @@ use super::belief::Believer;
 use super::{EngineError, Shared, Target, WebhookRequest};
 use crate::clock::iso_utc;
 use crate::engine::requested::{new_run, requested_run};
-use crate::engine::{RunRequest, StartTrigger};
+use crate::engine::{RunRequest, StartTrigger, StartedBy};
 use crate::id::EventId;
 use crate::model::event::DeliveryOutcome;
 use crate::model::plan::in_words;
@@ -15,8 +15,6 @@ use crate::store::{Fate, NewDelivery, NewEvent};
 use serde_json::{json, value::to_raw_value};
 use std::collections::BTreeMap;
 
-/// Who starts runs that nobody with a key has asked for.
-const BY: &str = "webhook";
 /// The most headers that are kept of a request, and the longest value.
 const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 2_048;
@@ -42,7 +40,7 @@ pub(super) struct Origin<'a> {
     pub(super) event: &'a EventId,
     pub(super) path: &'a str,
     pub(super) verified: bool,
-    pub(super) by: &'a str,
+    pub(super) by: &'a StartedBy,
     pub(super) received_at_ms: i64,
     pub(super) now_ms: i64,
 }
@@ -102,6 +100,7 @@ pub(super) fn recordable(
         body: request.body.clone(),
         id,
     };
+    let by = StartedBy::webhook();
     let mut deliveries = Vec::with_capacity(believers.len());
     for believer in believers {
         let facts = Facts::of(believer.trigger, headers, &content.value);
@@ -122,7 +121,7 @@ pub(super) fn recordable(
             event: &event.id,
             path: &request.path,
             verified: believer.signed.is_some(),
-            by: BY,
+            by: &by,
             received_at_ms: now_ms,
             now_ms,
         };
@@ -175,7 +174,7 @@ pub(super) fn deliver(
         workflow: target.clone(),
         input: content.input.clone(),
         idempotency_key: None,
-        by: origin.by.to_owned(),
+        by: origin.by.clone(),
         trigger: StartTrigger {
             kind: TriggerType::Webhook,
             // Without the body: that is the run's input, and need not be on disk twice.
@@ -192,6 +191,7 @@ pub(super) fn deliver(
             }))
             .ok(),
         },
+        charge: None,
     };
     let run = new_run(&requested_run(&request, origin.now_ms), workflow_sequence);
     Ok(NewDelivery {

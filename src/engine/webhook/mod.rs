@@ -10,7 +10,7 @@ mod turns;
 pub(super) use ready::require_ready;
 
 use super::workflows::CompiledWorkflow;
-use super::{Engine, EngineError, Shared};
+use super::{Engine, EngineError, Shared, StartedBy};
 use crate::id::{EventId, RunId};
 use crate::model::event::{EventRetention, EventSummary};
 use crate::model::trigger::Trigger;
@@ -170,7 +170,7 @@ impl Engine {
     pub async fn replay_event(
         &self,
         event: &EventSummary,
-        by: &str,
+        by: &StartedBy,
         reaches: impl Fn(&Workflow) -> bool,
     ) -> Result<Vec<RunId>, WebhookError> {
         for _ in 0..MAX_TRIES {
@@ -184,7 +184,7 @@ impl Engine {
     async fn replay_once(
         &self,
         event: &EventSummary,
-        by: &str,
+        by: &StartedBy,
         reaches: &impl Fn(&Workflow) -> bool,
     ) -> Result<Option<Vec<RunId>>, WebhookError> {
         if self.0.is_stopping() {
@@ -204,7 +204,7 @@ impl Engine {
             .map_err(EngineError::from)?;
         let body = body.ok_or(WebhookError::NotFound)?;
         let now_ms = self.0.clock.now_ms();
-        let (shared, event, by) = (self.0.clone(), event.clone(), by.to_owned());
+        let (shared, event, by) = (self.0.clone(), event.clone(), by.clone());
         let sequence = event.sequence;
         let behind = targets.clone();
         let mut deliveries = off_the_workers(body.len(), move || {

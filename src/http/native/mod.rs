@@ -22,6 +22,7 @@ mod runs;
 mod secrets;
 mod tables;
 mod templates;
+mod usage;
 mod versions;
 mod webhook_events;
 mod workflow_body;
@@ -61,6 +62,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         secrets::endpoints(),
         tables::endpoints(),
         templates::endpoints(),
+        usage::endpoints(),
         versions::endpoints(),
         webhook_events::endpoints(),
         workflows::endpoints(),

@@ -117,6 +117,7 @@ pub(in crate::http) fn status_and_code(problem: &Problem) -> (StatusCode, &'stat
         Problem::Unauthorized(_) | Problem::Disbelieved => {
             (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
         }
+        Problem::InsufficientCredits(_) => (StatusCode::PAYMENT_REQUIRED, "INSUFFICIENT_CREDITS"),
         Problem::Forbidden(_) | Problem::NotHeld(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
         Problem::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Problem::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
@@ -157,6 +158,7 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
             let (method, allow) = (&visit.method, visit.allow.list());
             return format!("{method} is not served here; use {allow}.");
         }
+        Problem::InsufficientCredits(shortfall) => return format!("{shortfall}."),
         Problem::NotHeld(message)
         | Problem::Conflict(message)
         | Problem::Invalid(message, _)

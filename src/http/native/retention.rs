@@ -74,6 +74,8 @@ struct KeepView {
     max_bytes: Option<u64>,
     /// Audit rows of so many days.
     audit_days: Option<u64>,
+    /// Usage of so many days.
+    usage_days: Option<u64>,
 }
 
 /// How large the database is, in bytes.
@@ -117,6 +119,7 @@ fn view(keep: &Retention, swept: &Swept) -> RetentionView {
             max_runs: keep.max_runs,
             max_bytes: keep.max_bytes,
             audit_days: keep.audit_days,
+            usage_days: keep.usage_days,
         },
         runs: swept.runs,
         bytes: swept.bytes,

@@ -117,15 +117,16 @@ async fn start(ctx: Ctx, body: StartBody) -> Answer {
         workflow,
         input,
         idempotency_key: idempotency_key(body.idempotency_key, ctx.header("idempotency-key")?)?,
-        by: ctx.key().label().to_owned(),
+        by: ctx.started_by(),
         trigger,
+        charge: None,
     };
     started(&ctx.api().engine.start(request, wait).await?)
 }
 
 async fn retry(ctx: Ctx) -> Answer {
     let run = reachable_run(&ctx)?;
-    started(&ctx.api().engine.retry(&run, ctx.key().label()).await?)
+    started(&ctx.api().engine.retry(&run, &ctx.started_by()).await?)
 }
 
 async fn cancel(ctx: Ctx) -> Answer {

@@ -184,7 +184,7 @@ async fn replay(ctx: Ctx) -> Answer {
     let runs = ctx
         .api()
         .engine
-        .replay_event(&event, ctx.key().label(), |workflow| {
+        .replay_event(&event, &ctx.started_by(), |workflow| {
             reach.covers(&workflow.id, &workflow.name)
         })
         .await?;

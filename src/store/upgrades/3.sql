@@ -1,5 +1,46 @@
 -- From version 2 to version 3: what it makes is word for word what `schema.sql` makes.
 
+ALTER TABLE run ADD COLUMN account TEXT;
+
+ALTER TABLE run ADD COLUMN step_count INTEGER NOT NULL DEFAULT 0 CHECK (step_count >= 0);
+
+-- Usage is counted when a run ends, so unfinished runs need to know for whom, and what they have done so far. A run names the
+-- text of a key that started it; the key's id survives its texts.
+UPDATE run SET
+    account = coalesce(
+        (SELECT k.id FROM api_key_secret s JOIN api_key k ON k.sequence = s.key WHERE s.public_id = run.started_by),
+        started_by),
+    step_count = (
+        SELECT count(*) FROM journal j JOIN json_each(j.events) e
+        WHERE j.position >= run.sequence * 16777216 AND j.position < (run.sequence + 1) * 16777216
+            AND e.value ->> 'type' IN ('step.completed', 'step.failed'))
+WHERE status = 'pending' OR status = 'running';
+
+CREATE TABLE usage (
+    account          TEXT NOT NULL,
+    -- Since 1970-01-01.
+    day              INTEGER NOT NULL,
+    read_requests    INTEGER NOT NULL CHECK (read_requests >= 0),
+    write_requests   INTEGER NOT NULL CHECK (write_requests >= 0),
+    execute_requests INTEGER NOT NULL CHECK (execute_requests >= 0),
+    refused_requests INTEGER NOT NULL CHECK (refused_requests >= 0),
+    started_runs     INTEGER NOT NULL CHECK (started_runs >= 0),
+    completed_runs   INTEGER NOT NULL CHECK (completed_runs >= 0),
+    failed_runs      INTEGER NOT NULL CHECK (failed_runs >= 0),
+    cancelled_runs   INTEGER NOT NULL CHECK (cancelled_runs >= 0),
+    steps            INTEGER NOT NULL CHECK (steps >= 0),
+    run_ms           INTEGER NOT NULL CHECK (run_ms >= 0),
+    credits          INTEGER NOT NULL CHECK (credits >= 0),
+    PRIMARY KEY (account, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usage_by_day ON usage (day);
+
+CREATE TABLE credit (
+    only  INTEGER PRIMARY KEY CHECK (only = 1),
+    spent INTEGER NOT NULL CHECK (spent >= 0)
+) STRICT;
+
 -- Definitions may be graphs. Only a CHECK grows, which no row depends on, so its text is replaced where it stands: the table
 -- is not written anew, and what refers to it goes on referring to it.
 PRAGMA writable_schema = ON;

@@ -1,0 +1,209 @@
+//! What keys have used: requests, runs, steps, time and credits, per UTC day.
+//! May not know how any of it is counted or stored. Promise: a total is the sum of what it stands over, and nothing else.
+
+use chrono::{Days, NaiveDate};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::AddAssign;
+
+/// Whom usage is counted for where the owner of the data folder asked.
+pub const CONTROL: &str = "control";
+/// Whom it is counted for where the clock started a run.
+pub const SCHEDULE: &str = "schedule";
+/// Whom it is counted for where an event of another service started a run.
+pub const WEBHOOK: &str = "webhook";
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// A day in UTC, as the number of days since 1970-01-01.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcDay(pub i64);
+
+impl UtcDay {
+    /// The day of a moment in milliseconds since the Unix epoch.
+    pub fn of(unix_ms: i64) -> UtcDay {
+        UtcDay(unix_ms.div_euclid(DAY_MS))
+    }
+
+    /// Reads a date like `2030-01-31`, between the years 1 and 9999.
+    pub fn parse(text: &str) -> Option<UtcDay> {
+        // Chrono also takes signs and short numbers.
+        let is_plain = text.len() == 10 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-'));
+        let date: NaiveDate = text.parse().ok().filter(|_| is_plain)?;
+        Some(UtcDay(date.signed_duration_since(epoch()).num_days()))
+    }
+
+    /// The day so many days before.
+    #[must_use]
+    pub fn minus(self, days: u32) -> UtcDay {
+        UtcDay(self.0.saturating_sub(i64::from(days)))
+    }
+}
+
+impl fmt::Display for UtcDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let days = Days::new(self.0.unsigned_abs());
+        let date = if self.0 < 0 {
+            epoch().checked_sub_days(days)
+        } else {
+            epoch().checked_add_days(days)
+        };
+        match date {
+            Some(date) => date.fmt(f),
+            None => write!(f, "day {}", self.0),
+        }
+    }
+}
+
+fn epoch() -> NaiveDate {
+    NaiveDate::default()
+}
+
+/// How much was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Requests that were let in and that read.
+    pub read_requests: u64,
+    /// Requests that were let in and that change something.
+    pub write_requests: u64,
+    /// Requests that were let in and that start, end or answer runs.
+    pub execute_requests: u64,
+    /// Requests that were refused for the key's limit or a permission that it lacks; in none of the three above.
+    pub refused_requests: u64,
+    /// Runs that were recorded.
+    pub started_runs: u64,
+    /// Runs that ended well.
+    pub completed_runs: u64,
+    /// Runs that failed.
+    pub failed_runs: u64,
+    /// Runs that were cancelled.
+    pub cancelled_runs: u64,
+    /// Attempts at steps that ended, of runs that ended.
+    pub steps: u64,
+    /// From the first step to the end of runs that ended, waits included, in milliseconds.
+    pub run_ms: u64,
+    /// Credits that runs were charged when they started.
+    pub credits: u64,
+}
+
+impl AddAssign<&Usage> for Usage {
+    fn add_assign(&mut self, more: &Usage) {
+        // Without `..`: a field that is not summed up does not compile.
+        let Usage {
+            read_requests,
+            write_requests,
+            execute_requests,
+            refused_requests,
+            started_runs,
+            completed_runs,
+            failed_runs,
+            cancelled_runs,
+            steps,
+            run_ms,
+            credits,
+        } = more;
+        for (sum, more) in [
+            (&mut self.read_requests, read_requests),
+            (&mut self.write_requests, write_requests),
+            (&mut self.execute_requests, execute_requests),
+            (&mut self.refused_requests, refused_requests),
+            (&mut self.started_runs, started_runs),
+            (&mut self.completed_runs, completed_runs),
+            (&mut self.failed_runs, failed_runs),
+            (&mut self.cancelled_runs, cancelled_runs),
+            (&mut self.steps, steps),
+            (&mut self.run_ms, run_ms),
+            (&mut self.credits, credits),
+        ] {
+            *sum = sum.saturating_add(*more);
+        }
+    }
+}
+
+/// What one account used on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayUsage {
+    /// A key's id, or [`CONTROL`], [`SCHEDULE`] or [`WEBHOOK`].
+    pub account: String,
+    /// When.
+    pub day: UtcDay,
+    /// How much.
+    pub usage: Usage,
+}
+
+/// What several accounts used in a stretch of days.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UsageReport {
+    /// All of it.
+    pub total: Usage,
+    /// By day; days without usage are left out.
+    pub by_day: BTreeMap<UtcDay, Usage>,
+    /// By account; accounts without usage are left out.
+    pub by_account: BTreeMap<String, Usage>,
+}
+
+impl UsageReport {
+    /// Adds what one account used on one day.
+    pub fn add(&mut self, row: DayUsage) {
+        self.total += &row.usage;
+        *self.by_day.entry(row.day).or_default() += &row.usage;
+        *self.by_account.entry(row.account).or_default() += &row.usage;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_read_as_they_are_written_and_begin_at_midnight() {
+        for (unix_ms, text) in [
+            (0, "1970-01-01"),
+            (DAY_MS - 1, "1970-01-01"),
+            (DAY_MS, "1970-01-02"),
+            (-1, "1969-12-31"),
+            (1_705_312_800_000, "2024-01-15"),
+            (951_782_400_000, "2000-02-29"),
+        ] {
+            let day = UtcDay::of(unix_ms);
+            assert_eq!(day.to_string(), text);
+            assert_eq!(UtcDay::parse(text), Some(day));
+        }
+        assert_eq!(UtcDay::of(0).minus(1).to_string(), "1969-12-31");
+        for bad in [
+            "", "2024-1-15", "2024-02-30", "15-01-2024", "2024-01-15T00:00:00Z", "+024-01-15", "20240115", "2024-01-1５",
+        ] {
+            assert_eq!(UtcDay::parse(bad), None, "{bad}");
+        }
+        assert_eq!(UtcDay(i64::MAX).to_string(), format!("day {}", i64::MAX));
+    }
+
+    #[test]
+    fn a_report_sums_up_by_day_and_by_account() {
+        let usage = |read_requests, steps| Usage {
+            read_requests,
+            steps,
+            ..Usage::default()
+        };
+        let mut report = UsageReport::default();
+        for (account, day, usage) in [
+            ("a", 1, usage(1, 10)),
+            ("b", 1, usage(2, 20)),
+            ("a", 2, usage(4, 40)),
+        ] {
+            report.add(DayUsage {
+                account: account.to_owned(),
+                day: UtcDay(day),
+                usage,
+            });
+        }
+        assert_eq!(report.total, usage(7, 70));
+        let days: Vec<_> = report.by_day.into_iter().collect();
+        assert_eq!(days, [(UtcDay(1), usage(3, 30)), (UtcDay(2), usage(4, 40))]);
+        let accounts: Vec<_> = report.by_account.into_iter().collect();
+        assert_eq!(
+            accounts,
+            [("a".to_owned(), usage(5, 50)), ("b".to_owned(), usage(2, 20))]
+        );
+    }
+}

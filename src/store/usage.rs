@@ -1,0 +1,253 @@
+//! Usage and credits: what is counted for whom on which day, and what was spent.
+//! May not know keys, prices or what steps do. Promises: runs and credits are counted in the job that makes them so, and a
+//! balance that two starts want is given to one.
+
+use super::{Chunk, NewRun, Store, StoreError, column};
+use crate::model::credit::{Balance, Estimate, Shortfall};
+use crate::model::run::RunStatus;
+use crate::model::usage::{DayUsage, Usage, UsageReport, UtcDay};
+use rusqlite::{Connection, Row, named_params};
+
+/// What a run costs, out of which balance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// What it costs.
+    pub estimate: Estimate,
+    /// What was granted since ever; `None` is without end.
+    pub granted: Option<u64>,
+}
+
+impl Store {
+    /// Adds to what is known of accounts and days, all of it or nothing.
+    pub async fn add_usage(&self, rows: Vec<DayUsage>) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            rows.iter()
+                .try_for_each(|row| add(connection, &row.account, row.day, &row.usage))
+        })
+        .await
+    }
+
+    /// What these accounts used from one day to another, both included. A scan of a row for each of their days.
+    pub async fn usage(
+        &self,
+        accounts: Vec<String>,
+        from: UtcDay,
+        to: UtcDay,
+    ) -> Result<UsageReport, StoreError> {
+        self.scan(move |connection| {
+            let mut report = UsageReport::default();
+            let mut statement = connection.prepare_cached(OF_ACCOUNT)?;
+            for account in &accounts {
+                let mut rows = statement.query((account, from.0, to.0))?;
+                while let Some(row) = rows.next()? {
+                    report.add(day_usage(row)?);
+                }
+            }
+            Ok(report)
+        })
+        .await
+    }
+
+    /// Forgets the days before one, in slices.
+    pub async fn forget_usage_before(&self, day: UtcDay) -> Result<(), StoreError> {
+        loop {
+            let forget = move |connection: &Connection| {
+                let mut statement = connection.prepare_cached(FORGET)?;
+                Ok(statement.execute((day.0, FORGET_ROWS as i64))?)
+            };
+            if self.write(forget).await? < FORGET_ROWS {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The credits that were spent since ever. A point read.
+    pub fn spent_credits(&self) -> Result<u64, StoreError> {
+        self.read(spent)
+    }
+}
+
+pub(super) const OF_ACCOUNT: &str = "
+    SELECT account, day, read_requests, write_requests, execute_requests, refused_requests, started_runs, completed_runs,
+        failed_runs, cancelled_runs, steps, run_ms, credits
+    FROM usage WHERE account = ?1 AND day BETWEEN ?2 AND ?3";
+
+/// How many rows one job forgets.
+const FORGET_ROWS: usize = 2_000;
+
+pub(super) const FORGET: &str = "
+    DELETE FROM usage WHERE (account, day) IN (SELECT account, day FROM usage WHERE day < ?1 LIMIT ?2)";
+
+const ADD: &str = "
+    INSERT INTO usage (account, day, read_requests, write_requests, execute_requests, refused_requests, started_runs,
+        completed_runs, failed_runs, cancelled_runs, steps, run_ms, credits)
+    VALUES (:account, :day, :read_requests, :write_requests, :execute_requests, :refused_requests, :started_runs,
+        :completed_runs, :failed_runs, :cancelled_runs, :steps, :run_ms, :credits)
+    ON CONFLICT (account, day) DO UPDATE SET
+        read_requests = read_requests + excluded.read_requests,
+        write_requests = write_requests + excluded.write_requests,
+        execute_requests = execute_requests + excluded.execute_requests,
+        refused_requests = refused_requests + excluded.refused_requests,
+        started_runs = started_runs + excluded.started_runs,
+        completed_runs = completed_runs + excluded.completed_runs,
+        failed_runs = failed_runs + excluded.failed_runs,
+        cancelled_runs = cancelled_runs + excluded.cancelled_runs,
+        steps = steps + excluded.steps,
+        run_ms = run_ms + excluded.run_ms,
+        credits = credits + excluded.credits";
+
+fn add(
+    connection: &Connection,
+    account: &str,
+    day: UtcDay,
+    usage: &Usage,
+) -> Result<(), StoreError> {
+    connection.prepare_cached(ADD)?.execute(named_params! {
+        ":account": account,
+        ":day": day.0,
+        ":read_requests": signed(usage.read_requests),
+        ":write_requests": signed(usage.write_requests),
+        ":execute_requests": signed(usage.execute_requests),
+        ":refused_requests": signed(usage.refused_requests),
+        ":started_runs": signed(usage.started_runs),
+        ":completed_runs": signed(usage.completed_runs),
+        ":failed_runs": signed(usage.failed_runs),
+        ":cancelled_runs": signed(usage.cancelled_runs),
+        ":steps": signed(usage.steps),
+        ":run_ms": signed(usage.run_ms),
+        ":credits": signed(usage.credits),
+    })?;
+    Ok(())
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn day_usage(row: &Row<'_>) -> Result<DayUsage, StoreError> {
+    Ok(DayUsage {
+        account: row.get(0)?,
+        day: UtcDay(row.get(1)?),
+        usage: Usage {
+            read_requests: column::unsigned(row, 2)?,
+            write_requests: column::unsigned(row, 3)?,
+            execute_requests: column::unsigned(row, 4)?,
+            refused_requests: column::unsigned(row, 5)?,
+            started_runs: column::unsigned(row, 6)?,
+            completed_runs: column::unsigned(row, 7)?,
+            failed_runs: column::unsigned(row, 8)?,
+            cancelled_runs: column::unsigned(row, 9)?,
+            steps: column::unsigned(row, 10)?,
+            run_ms: column::unsigned(row, 11)?,
+            credits: column::unsigned(row, 12)?,
+        },
+    })
+}
+
+/// Counts a run that is recorded, and where its first chunk ends it that it has ended.
+pub(super) fn run_started(connection: &Connection, run: &NewRun) -> Result<(), StoreError> {
+    let Some(account) = &run.account else {
+        return Ok(());
+    };
+    let started = Usage {
+        started_runs: 1,
+        credits: run.charge.as_ref().map_or(0, |charge| charge.estimate.credits),
+        ..Usage::default()
+    };
+    let day = UtcDay::of(run.created_at_ms);
+    let Some((chunk, finished_at_ms)) = ended(run.first.as_ref()) else {
+        return add(connection, account, day, &started);
+    };
+    let mut both = ended_usage(
+        chunk.row.status,
+        u64::from(chunk.steps_ended),
+        chunk.row.started_at_ms,
+        finished_at_ms,
+    );
+    let last_day = UtcDay::of(finished_at_ms);
+    if last_day == day {
+        both += &started;
+        return add(connection, account, day, &both);
+    }
+    add(connection, account, day, &started)?;
+    add(connection, account, last_day, &both)
+}
+
+fn ended(chunk: Option<&Chunk>) -> Option<(&Chunk, i64)> {
+    let chunk = chunk?;
+    Some((chunk, chunk.row.finished_at_ms?))
+}
+
+pub(super) const OF_RUN: &str =
+    "SELECT account, step_count, started_at_ms FROM run WHERE sequence = ?1";
+
+/// Counts the end of a run whose row has just been brought to it.
+pub(super) fn run_ended(
+    connection: &Connection,
+    run_sequence: i64,
+    status: RunStatus,
+    finished_at_ms: i64,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(OF_RUN)?;
+    let mut rows = statement.query([run_sequence])?;
+    let Some(row) = rows.next()? else {
+        return Ok(());
+    };
+    let Some(account) = row.get::<_, Option<String>>(0)? else {
+        return Ok(());
+    };
+    let usage = ended_usage(status, column::unsigned(row, 1)?, row.get(2)?, finished_at_ms);
+    add(connection, &account, UtcDay::of(finished_at_ms), &usage)
+}
+
+fn ended_usage(
+    status: RunStatus,
+    steps: u64,
+    started_at_ms: Option<i64>,
+    finished_at_ms: i64,
+) -> Usage {
+    let run_ms = finished_at_ms.saturating_sub(started_at_ms.unwrap_or(finished_at_ms));
+    let count = |wanted| u64::from(status == wanted);
+    Usage {
+        completed_runs: count(RunStatus::Completed),
+        failed_runs: count(RunStatus::Failed),
+        cancelled_runs: count(RunStatus::Cancelled),
+        steps,
+        // A clock that was set back gives no time back.
+        run_ms: u64::try_from(run_ms).unwrap_or_default(),
+        ..Usage::default()
+    }
+}
+
+const SPENT: &str = "SELECT spent FROM credit WHERE only = 1";
+
+fn spent(connection: &Connection) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached(SPENT)?;
+    let spent = statement
+        .query_and_then([], |row| column::unsigned(row, 0))?
+        .next();
+    spent.unwrap_or(Ok(0))
+}
+
+/// What the balance lacks for the charge, if it does.
+pub(super) fn shortfall(
+    connection: &Connection,
+    charge: &Charge,
+) -> Result<Option<Shortfall>, StoreError> {
+    let balance = Balance {
+        granted: charge.granted,
+        spent: spent(connection)?,
+    };
+    Ok(balance.covers(&charge.estimate).err())
+}
+
+/// Spends what a charge says.
+pub(super) fn spend(connection: &Connection, charge: &Charge) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO credit (only, spent) VALUES (1, ?1)
+             ON CONFLICT (only) DO UPDATE SET spent = spent + excluded.spent",
+        )?
+        .execute([signed(charge.estimate.credits)])?;
+    Ok(())
+}
