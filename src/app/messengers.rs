@@ -2,9 +2,10 @@
 
 use crate::config::Config;
 use crate::engine::Messengers;
-use crate::engine::llm::Llm;
+use crate::engine::llm::{Llm, LlmOptions};
 use crate::engine::mail::Mailer;
 use crate::engine::outbound::Outbound;
+use crate::engine::step::{BackendOptions, Backends};
 use crate::error::{Error, Result};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -21,11 +22,24 @@ pub(super) fn of(config: &Config, outbound: &Outbound) -> Result<Messengers> {
         .map_err(|message| Error::new(format!("`smtp_ca`: {message}")))?;
     let llm = Llm::new(
         outbound,
-        config.llm_base_url.as_deref(),
-        config.llm_timeout_ms,
+        LlmOptions {
+            base_url: config.llm_base_url.clone(),
+            api_key: config.llm_api_key.clone(),
+            models: config.llm_models.clone(),
+            timeout_ms: config.llm_timeout_ms,
+        },
     )
     .map_err(|message| Error::new(format!("`llm_base_url`: {message}")))?;
+    let backends = Backends::new(
+        outbound,
+        BackendOptions {
+            urls: config.node_backends.clone(),
+            timeout_ms: config.node_backend_timeout_ms,
+        },
+    )
+    .map_err(|message| Error::new(format!("`node_backends`: {message}")))?;
     Ok(Messengers {
+        backends,
         mailer: Mailer::new(outbound.clone(), roots, config.http_timeout_ms),
         llm,
         llm_model: config.llm_model.clone(),

@@ -70,6 +70,10 @@ fn file_value(kind: Kind, value: &toml::Value, file: &Path) -> Result<String, St
             let texts = texts.ok_or("is not an array of texts without commas")?;
             Ok(texts.join(","))
         }
+        (Kind::List, toml::Value::Table(entries)) => {
+            let pairs: Result<Vec<String>, String> = entries.iter().map(pair).collect();
+            Ok(pairs?.join(","))
+        }
         (kind, value) => Err(format!(
             "`{value}` is not {}",
             match kind {
@@ -81,6 +85,20 @@ fn file_value(kind: Kind, value: &toml::Value, file: &Path) -> Result<String, St
             }
         )),
     }
+}
+
+/// An entry of a table as the setting's text has it: `name = "value"` or `name = { url = "value" }` is `name=value`.
+fn pair((name, value): (&String, &toml::Value)) -> Result<String, String> {
+    let value = value.get("url").unwrap_or(value);
+    let text = match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Integer(number) => number.to_string(),
+        other => return Err(format!("`{name}` is `{other}`, not a text or a number")),
+    };
+    if text.contains(',') || name.contains([',', '=']) {
+        return Err(format!("`{name}` holds a comma or an equals sign"));
+    }
+    Ok(format!("{name}={text}"))
 }
 
 #[cfg(test)]

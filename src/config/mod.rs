@@ -15,6 +15,7 @@ use crate::model::credit::Prices;
 use crate::model::event::EventRetention;
 use crate::model::limit::Limit;
 use crate::model::table::TableLimits;
+use crate::secret::SecretText;
 use crate::secret::MasterKey;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -90,6 +91,14 @@ pub struct Config {
     pub smtp_ca: Option<PathBuf>,
     /// A server of language models that speaks OpenAI's protocol; without it providers are asked themselves.
     pub llm_base_url: Option<String>,
+    /// Sent there with calls that name no connection.
+    pub llm_api_key: Option<SecretText>,
+    /// What models are called there: the name that is asked for, and that one's.
+    pub llm_models: Vec<(String, String)>,
+    /// Node types, and the URLs that nodes of them are posted to.
+    pub node_backends: Vec<(String, String)>,
+    /// How long such a call may take, in milliseconds.
+    pub node_backend_timeout_ms: u64,
     /// The model of agents that name none.
     pub llm_model: String,
     /// How long a language model may take, in milliseconds.
@@ -199,6 +208,10 @@ impl Config {
             http_timeout_ms: 30_000,
             smtp_ca: None,
             llm_base_url: None,
+            llm_api_key: None,
+            llm_models: Vec::new(),
+            node_backends: Vec::new(),
+            node_backend_timeout_ms: 300_000,
             llm_model: "gpt-4o".into(),
             llm_timeout_ms: 120_000,
             sync_wait_ms: 30_000,

@@ -183,6 +183,18 @@ pub const SETTINGS: &[Setting] = &[
     setting("llm_base_url", "", Kind::Text,
         "URL of a server that speaks OpenAI's protocol, up to `/chat/completions`; without it agents ask their provider.",
         |config, given| given.llm_base_url().map(|value| config.llm_base_url = value)),
+    setting("llm_api_key", "", Kind::Text,
+        "Key that is sent to `llm_base_url` with calls that name no connection; best set as a variable.",
+        |config, given| given.secret().map(|value| config.llm_api_key = value)),
+    setting("llm_models", "", Kind::List,
+        "What models are called there, as `asked=name`; a model that is not listed keeps its name.",
+        |config, given| given.pairs().map(|value| config.llm_models = value)),
+    setting("node_backends", "", Kind::List,
+        "What runs nodes of graphs that the server does not run itself, as `type=URL`; a `*` at the end of the type stands for any ending, and the longest type wins: `generate:*=http://127.0.0.1:9000/generate`.",
+        |config, given| given.backends().map(|value| config.node_backends = value)),
+    setting("node_backend_timeout_ms", "300000", number(1, 3_600_000, "milliseconds"),
+        "How long a backend of `node_backends` may take.",
+        |config, given| given.number().map(|value| config.node_backend_timeout_ms = value)),
     setting("llm_model", "gpt-4o", Kind::Text,
         "Model of agents and `agent` steps that name none.",
         |config, given| given.word().map(|value| config.llm_model = value)),
@@ -300,6 +312,7 @@ mod tests {
     use super::*;
     use crate::model::credit::Prices;
     use crate::model::limit::Limit;
+    use crate::secret::SecretText;
 
     /// A configuration in which no field is at its default.
     fn all_different() -> Config {
@@ -333,6 +346,10 @@ mod tests {
             http_timeout_ms: 1,
             smtp_ca: Some("c".into()),
             llm_base_url: Some("http://a".into()),
+            llm_api_key: Some(SecretText::new("k".to_owned())),
+            llm_models: vec![("a".into(), "b".into())],
+            node_backends: vec![("a:*".into(), "http://a".into())],
+            node_backend_timeout_ms: 1,
             llm_model: "m".into(),
             llm_timeout_ms: 1,
             sync_wait_ms: 1,

@@ -5,7 +5,9 @@ use super::DefaultDoor;
 use super::settings::Kind;
 use crate::model::credit::Prices;
 use crate::model::limit::Limit;
+use crate::secret::SecretText;
 use ipnet::IpNet;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use url::Url;
@@ -197,6 +199,46 @@ impl Given<'_> {
 
     pub(super) fn prices(&self) -> Result<Prices, String> {
         Prices::new(self.list_of(str::parse)?)
+    }
+
+    /// A text that is never shown.
+    pub(super) fn secret(&self) -> Result<Option<SecretText>, String> {
+        let text = self.text.trim();
+        if text.chars().any(|letter| letter.is_control()) {
+            return Err("holds control characters".to_owned());
+        }
+        Ok((!text.is_empty()).then(|| SecretText::new(text.to_owned())))
+    }
+
+    /// `name=value`, each name once.
+    pub(super) fn pairs(&self) -> Result<Vec<(String, String)>, String> {
+        let pairs = self.list_of(|text| {
+            let pair = text.split_once('=');
+            let pair = pair.map(|(name, value)| (name.trim(), value.trim()));
+            match pair.filter(|(name, value)| !name.is_empty() && !value.is_empty()) {
+                Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+                None => Err(format!("`{text}` is not `name=value`")),
+            }
+        })?;
+        let mut names = HashSet::new();
+        match pairs.iter().find(|(name, _)| !names.insert(name)) {
+            Some((name, _)) => Err(format!("`{name}` is there twice")),
+            None => Ok(pairs),
+        }
+    }
+
+    /// `type=URL`.
+    pub(super) fn backends(&self) -> Result<Vec<(String, String)>, String> {
+        let pairs = self.pairs()?;
+        for (_, url) in &pairs {
+            let is_http = Url::parse(url).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty()
+            });
+            if !is_http {
+                return Err(format!("`{url}` is not an http or https URL"));
+            }
+        }
+        Ok(pairs)
     }
 
     /// A number of credits; `None` is `unlimited`.

@@ -66,6 +66,7 @@ use approvals::Links;
 use children::Children;
 use retention::Sweeper;
 use script::{ScriptOptions, Scripts};
+use step::Backends;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -118,6 +119,8 @@ pub struct Messengers {
     pub llm: Llm,
     /// The model of an agent or a step that names none.
     pub llm_model: String,
+    /// What runs the nodes of graphs that the server does not run itself.
+    pub backends: Backends,
 }
 
 /// Why the engine could not do what was asked.
@@ -182,6 +185,7 @@ struct Shared {
     scripts: Scripts,
     mailer: Mailer,
     agents: Agents,
+    backends: Backends,
     watchers: Watchers,
     timers: Timers,
     keeps_time: AtomicBool,
@@ -214,6 +218,7 @@ impl Engine {
             mailer,
             llm,
             llm_model,
+            backends,
         } = messengers;
         let agents = Agents::new(
             store.clone(),
@@ -243,6 +248,7 @@ impl Engine {
             secrets,
             mailer,
             agents,
+            backends,
         }))
     }
 

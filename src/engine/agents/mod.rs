@@ -191,6 +191,7 @@ impl Agents {
             system: Some(draft.system_prompt.clone()),
             prompt: message.unwrap_or_default(),
             input,
+            images: Vec::new(),
             schema: draft.output_schema.clone(),
             temperature: draft.temperature,
             max_tokens: draft.max_tokens,

@@ -29,7 +29,7 @@ impl Execution {
         now_ms: i64,
     ) -> Result<(), Halt> {
         let plan_node = &self.definition.plan.nodes[step.node];
-        let Some(step_type) = step::find(plan_node.step_type) else {
+        let Some(behaviour) = step::behaviour(plan_node.step_type) else {
             let message = format!("there is no step type `{}`", plan_node.step_type);
             return self.failed(step, attempt, StepError::fatal("INTERNAL", message));
         };
@@ -38,7 +38,7 @@ impl Execution {
             Ok(config) => config,
             Err(error) => return self.failed(step, attempt, redactor.error(error)),
         };
-        let noted = match step_type.behaviour {
+        let noted = match behaviour {
             Behaviour::Pure(run) => guarded(|| run(&config)).map(|done| self.completed(step, done)),
             Behaviour::Wait(duration) => guarded(|| duration(&config)).map(|wait_ms| {
                 self.note(&Event::StepWaiting {
@@ -129,6 +129,7 @@ impl Execution {
             scripts: self.shared.scripts.clone(),
             mailer: self.shared.mailer.clone(),
             agents: self.shared.agents.clone(),
+            backends: self.shared.backends.clone(),
             idempotency_key: format!("{}:{}", self.run.root_id, self.name_of(step)),
             timeout_ms: self.definition.plan.nodes[step.node].timeout_ms,
             now_ms,

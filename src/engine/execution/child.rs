@@ -5,7 +5,7 @@
 use super::{Execution, Halt};
 use crate::engine::start::ChildRun;
 use crate::engine::started_by::StartedBy;
-use crate::engine::step::{Behaviour, ChildRequest, Done, find};
+use crate::engine::step::{self, Behaviour, ChildRequest, Done};
 use crate::engine::{Engine, EngineError};
 use crate::id::RunId;
 use crate::model::plan::Activation;
@@ -57,7 +57,7 @@ impl Execution {
         };
         let step_type = self.definition.plan.nodes[step.node].step_type;
         let config = self.config_of(step, self.shared.clock.now_ms());
-        let request = match find(step_type).map(|found| found.behaviour) {
+        let request = match step::behaviour(step_type) {
             Some(Behaviour::Child(request)) => config.and_then(|config| request(&config)),
             _ => Err(StepError::fatal("INTERNAL", "the step starts no run")),
         };
@@ -90,7 +90,10 @@ impl Execution {
                 self.failed(step, self.attempts_of(step), child_error(&run))
             }
             _ => {
-                let output = child_output(&run, is_reused);
+                let output = match &request.ports {
+                    Some(ports) => step::blueprint_output(ports, &result_of(&run)),
+                    None => child_output(&run, is_reused),
+                };
                 self.completed(step, Done { output, way: None })
             }
         }
@@ -159,16 +162,21 @@ impl Execution {
 }
 
 fn child_output(run: &Run, is_reused: bool) -> Value {
-    let output = run.output.as_ref();
-    let output = output.and_then(|output| serde_json::from_str::<Value>(output.get()).ok());
     let (from_ms, to_ms) = (run.summary.started_at_ms, run.summary.finished_at_ms);
     json!({
-        "result": output,
+        "result": result_of(run),
         "runId": run.summary.id,
         "status": run.summary.status,
         "durationMs": from_ms.zip(to_ms).map(|(from_ms, to_ms)| to_ms.saturating_sub(from_ms).max(0)),
         "reusedExistingRun": is_reused,
     })
+}
+
+/// What the run came to; null of one that has not ended.
+fn result_of(run: &Run) -> Value {
+    let output = run.output.as_ref();
+    let output = output.and_then(|output| serde_json::from_str(output.get()).ok());
+    output.unwrap_or_default()
 }
 
 fn child_error(run: &Run) -> StepError {

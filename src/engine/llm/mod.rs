@@ -7,11 +7,13 @@
 mod answer;
 
 use crate::engine::connections::OpenConnection;
-use crate::engine::outbound::{Outbound, OutboundRequest, status::status_error, url};
+use crate::engine::outbound::{Confined, Outbound, OutboundRequest, status::status_error, url};
 use crate::engine::redact::Redactor;
 use crate::engine::schema::Schema;
 use crate::model::agent::AgentProvider;
+use crate::model::connection::BoundHost;
 use crate::model::run::StepError;
+use crate::secret::SecretText;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -39,6 +41,8 @@ pub struct Question {
     pub prompt: String,
     /// Shown to the model as JSON, behind the prompt.
     pub input: Option<Value>,
+    /// URLs of images that the model is shown, behind the text.
+    pub images: Vec<String>,
     /// A JSON Schema that the answer must fit.
     pub schema: Option<Value>,
     /// 0 to 2.
@@ -87,24 +91,40 @@ pub struct Llm(Arc<Client>);
 struct Client {
     outbound: Outbound,
     base_url: Option<String>,
+    api_key: Option<SecretText>,
+    /// The host of `base_url`, which alone may see `api_key`.
+    base_host: Option<BoundHost>,
+    models: Vec<(String, String)>,
+}
+
+/// What the client takes from the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct LlmOptions {
+    /// The setting `llm_base_url`: its host may be called for this use, wherever it is.
+    pub base_url: Option<String>,
+    /// The setting `llm_api_key`: sent to `base_url` with calls that name no connection.
+    pub api_key: Option<SecretText>,
+    /// The setting `llm_models`: what a model that is asked for is called there.
+    pub models: Vec<(String, String)>,
+    /// The setting `llm_timeout_ms`: how long a call may take, in milliseconds.
+    pub timeout_ms: u64,
 }
 
 impl Llm {
-    /// `base_url` is the setting `llm_base_url`: its host may be called for this use, wherever it is. A call may take
-    /// `timeout_ms` (the setting `llm_timeout_ms`).
-    pub fn new(
-        outbound: &Outbound,
-        base_url: Option<&str>,
-        timeout_ms: u64,
-    ) -> Result<Llm, String> {
-        let allow: Vec<String> = base_url
-            .map(url::authority)
-            .transpose()?
-            .into_iter()
-            .collect();
+    /// The error says what is wrong with `base_url`.
+    pub fn new(outbound: &Outbound, options: LlmOptions) -> Result<Llm, String> {
+        let base_url = options.base_url.as_deref();
+        let authority = base_url.map(url::authority).transpose()?;
+        let base_host = authority
+            .as_deref()
+            .map(|authority| authority.parse().map_err(|error| format!("{error}")));
+        let allow: Vec<String> = authority.clone().into_iter().collect();
         Ok(Llm(Arc::new(Client {
-            outbound: outbound.for_use(&allow, timeout_ms, "llm_timeout_ms")?,
+            outbound: outbound.for_use(&allow, options.timeout_ms, "llm_timeout_ms")?,
             base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
+            api_key: options.api_key,
+            base_host: base_host.transpose()?,
+            models: options.models,
         })))
     }
 
@@ -130,7 +150,7 @@ impl Llm {
         let mut request = self.request(question)?;
         match connection {
             Some(connection) => connection.authorize(&mut request)?,
-            None if self.0.base_url.is_some() => {}
+            None if self.0.base_url.is_some() => self.0.authorize(&mut request, redactor),
             None => {
                 let provider = question.provider.as_str();
                 return Err(StepError::fatal(
@@ -206,9 +226,9 @@ impl Llm {
         if !system.is_empty() {
             messages.push(json!({"role": "system", "content": system.join("\n\n")}));
         }
-        messages.push(json!({"role": "user", "content": user_message(question)}));
+        messages.push(json!({"role": "user", "content": content(question)}));
         let mut body = Map::new();
-        body.insert("model".into(), question.model.as_str().into());
+        body.insert("model".into(), self.0.model(&question.model).into());
         body.insert("messages".into(), messages.into());
         if let Some(temperature) = question.temperature {
             body.insert("temperature".into(), temperature.into());
@@ -230,6 +250,44 @@ impl Llm {
         }
         body.into()
     }
+}
+
+impl Client {
+    /// What a model is called where the calls go.
+    fn model<'a>(&'a self, asked: &'a str) -> &'a str {
+        let mut models = self.models.iter();
+        let found = models.find(|(name, _)| name == asked);
+        found.map_or(asked, |(_, model)| model)
+    }
+
+    /// Puts the key of the configuration into a call to `base_url`, if there is one.
+    fn authorize(&self, request: &mut OutboundRequest, redactor: &Redactor) {
+        let (Some(key), Some(host)) = (&self.api_key, &self.base_host) else {
+            return;
+        };
+        redactor.learn(key.expose());
+        let header = ("authorization".to_owned(), format!("Bearer {}", key.expose()));
+        request.headers.push(header);
+        request.confined = Some(Confined {
+            hosts: vec![host.clone()],
+            secrets: redactor.clone(),
+        });
+    }
+}
+
+/// What the user says: a text, or where there are images a list of parts.
+fn content(question: &Question) -> Value {
+    let text = user_message(question);
+    if question.images.is_empty() {
+        return Value::from(text);
+    }
+    let mut parts = Vec::new();
+    if !text.is_empty() {
+        parts.push(json!({ "type": "text", "text": text }));
+    }
+    let images = question.images.iter();
+    parts.extend(images.map(|url| json!({ "type": "image_url", "image_url": { "url": url } })));
+    Value::Array(parts)
 }
 
 /// The prompt, and the input behind it.

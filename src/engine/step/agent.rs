@@ -193,6 +193,7 @@ fn question(
             Some(prompt) => field::scalar_text(prompt).unwrap_or_else(|| prompt.to_string()),
         },
         input: field::present(config, "input").cloned(),
+        images: Vec::new(),
         schema: schema
             .map_err(|message| field::config_error(format!("`outputSchema`: {message}")))?
             .or_else(|| stored?.output_schema.clone()),

@@ -11,13 +11,17 @@ mod email;
 mod field;
 pub mod form;
 mod loop_step;
+mod node;
 mod parallel;
+mod path;
 mod slack;
 mod subworkflow;
 mod transform;
 pub mod wait;
 
 pub(super) use condition::condition_holds;
+pub use node::{BackendOptions, Backends};
+pub(super) use node::blueprint_output;
 
 use crate::engine::agents::Agents;
 use crate::engine::connections::Connections;
@@ -66,6 +70,12 @@ static RULES: [StepRule; STEP_TYPES.len()] = {
 /// The step type called `name` (`condition`, `api.request`).
 pub fn find(name: &str) -> Option<&'static StepType> {
     REGISTRY.iter().find(|known| known.rule.name == name)
+}
+
+/// What a step of a plan does: one of a step type, or of a node of a graph.
+pub(super) fn behaviour(name: &str) -> Option<Behaviour> {
+    let step_type = find(name).map(|known| known.behaviour);
+    step_type.or_else(|| node::behaviour(name))
 }
 
 /// The shapes of every step type: what compilers need.
@@ -134,6 +144,8 @@ pub struct ChildRequest {
     pub timeout_ms: Option<i64>,
     /// The same key within 24 hours is the same run.
     pub idempotency_key: Option<String>,
+    /// Of a node of a graph: the ports that what the run came to goes out of.
+    pub ports: Option<Vec<String>>,
 }
 
 /// The result of a pure step.
@@ -162,6 +174,8 @@ pub struct Effects {
     pub mailer: Mailer,
     /// Stored agents, and asking models.
     pub agents: Agents,
+    /// What runs the nodes of graphs that the server does not run itself.
+    pub backends: Backends,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
     /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.

@@ -106,5 +106,6 @@ fn request(config: &Value) -> Result<ChildRequest, StepError> {
         waits: field::flag(config, "waitForCompletion", true)?,
         timeout_ms,
         idempotency_key,
+        ports: None,
     })
 }

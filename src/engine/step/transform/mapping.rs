@@ -4,7 +4,7 @@
 use super::super::field::{self, Fields};
 use super::convert::Chain;
 use super::failed;
-use super::path::{self, Path};
+use crate::engine::step::path::{self, Path};
 use crate::model::plan::Problems;
 use crate::model::run::StepError;
 use serde_json::{Map, Value};

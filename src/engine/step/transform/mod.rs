@@ -18,7 +18,6 @@
 
 mod convert;
 mod mapping;
-mod path;
 mod validation;
 
 use super::code;
