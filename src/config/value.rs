@@ -232,7 +232,9 @@ impl Given<'_> {
         let pairs = self.pairs()?;
         for (_, url) in &pairs {
             let is_http = Url::parse(url).is_ok_and(|url| {
-                matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty()
+                matches!(url.scheme(), "http" | "https")
+                    && url.has_host()
+                    && url.username().is_empty()
             });
             if !is_http {
                 return Err(format!("`{url}` is not an http or https URL"));

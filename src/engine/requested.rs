@@ -20,6 +20,11 @@ fn digest(request: &RunRequest, input: &Value) -> [u8; 32] {
         // No JSON text has a zero byte.
         hasher.update(b"\0").update(choice.as_str().as_bytes());
     }
+    if let Some(sent) = &request.sent {
+        hasher
+            .update(b"\0\0")
+            .update(sent.definition.body.to_string().as_bytes());
+    }
     hasher.finalize().into()
 }
 
@@ -51,6 +56,7 @@ pub(super) fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
         },
         workflow_name: workflow.name.clone(),
         definition_sequence: workflow.definition_sequence,
+        has_own_definition: request.sent.is_some(),
         root_id: id,
         started_by: Some(request.by.label.clone()),
         account: request.by.account.clone(),
@@ -68,6 +74,8 @@ pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
         workflow_sequence,
         workflow_version: run.summary.workflow_version,
         definition_sequence: run.definition_sequence,
+        has_own_definition: run.has_own_definition,
+        own_definition: None,
         trigger: run.summary.trigger,
         started_by: run.started_by.clone(),
         account: run.account.clone(),

@@ -149,6 +149,7 @@ impl Engine {
                 data: Some(raw(&data)?),
             },
             charge: None,
+            sent: None,
             workflow,
         };
         let run = requested_run(&request, fire.fired_at_ms);

@@ -12,8 +12,8 @@ use crate::engine::step::ChildRequest;
 use crate::id::RunId;
 use crate::model::credit::Estimate;
 use crate::model::plan::{DefinitionProblem, settled_events};
-use crate::model::run::{Run, RunStatus, RunSummary, TriggerType};
-use crate::model::workflow::{Workflow, WorkflowStatus};
+use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
+use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
 use crate::store::Started;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -38,6 +38,17 @@ pub struct RunRequest {
     pub trigger: StartTrigger,
     /// What it is charged, whatever becomes of it; `None` is nothing.
     pub charge: Option<Estimate>,
+    /// A definition that was sent for this run alone; `None` runs the workflow's own.
+    pub sent: Option<SentDefinition>,
+}
+
+/// What a run does in place of what its workflow says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SentDefinition {
+    /// The definition.
+    pub definition: Definition,
+    /// Results that the run begins with: their steps are not run.
+    pub finished: Vec<Event>,
 }
 
 /// A run that a step of another run starts.
@@ -134,21 +145,30 @@ impl Engine {
             return self.awaited(accepted, None, wait).await;
         }
         require_active(workflow.status)?;
-        request
-            .workflow
-            .definition
+        let (definition, finished_steps) = match &request.sent {
+            Some(sent) => {
+                let compiled = self.0.workflows.compile_sent(&sent.definition);
+                (
+                    compiled.map_err(EngineError::BadInput)?,
+                    sent.finished.clone(),
+                )
+            }
+            None => (request.workflow.definition.clone(), Vec::new()),
+        };
+        definition
             .check_input(&input)
             .map_err(EngineError::BadInput)?;
-        self.check_secrets(workflow, &request.workflow.definition)?;
+        self.check_secrets(workflow, &definition)?;
         let charge = self.0.charge(request.charge.as_ref())?;
         let run = requested_run(request, now_ms);
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
         new_run.charge = charge;
+        new_run.own_definition = request.sent.as_ref().map(|sent| sent.definition.clone());
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &request.workflow)?,
-            definition: request.workflow.definition.clone(),
-            finished_steps: Vec::new(),
+            definition,
+            finished_steps,
             run,
             new_run,
             input,
@@ -264,6 +284,7 @@ impl Engine {
                 data: None,
             },
             charge: None,
+            sent: None,
         };
         let now_ms = self.0.clock.now_ms();
         let mut run = requested_run(&asked, now_ms);

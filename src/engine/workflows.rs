@@ -140,6 +140,14 @@ impl Workflows {
         Ok(Arc::new(Self::compile_known(&definition, sequence)?))
     }
 
+    /// A definition that was sent for one run; the error holds every mistake.
+    pub(super) fn compile_sent(
+        &self,
+        definition: &Definition,
+    ) -> Result<Arc<CompiledDefinition>, Vec<DefinitionProblem>> {
+        self.compile(definition, 0).map(Arc::new)
+    }
+
     /// Every mistake of a definition; nothing is stored or run.
     pub fn check(&self, definition: &Definition) -> Result<(), Vec<DefinitionProblem>> {
         self.compile(definition, 0).map(|_| ())

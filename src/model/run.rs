@@ -151,6 +151,8 @@ pub struct Run {
     pub workflow_name: String,
     /// Row number of the pinned definition.
     pub definition_sequence: i64,
+    /// Whether that was sent for this run alone, and is no version's.
+    pub has_own_definition: bool,
     /// The first run in a chain of retries: the stable half of every `Idempotency-Key` that its steps send.
     pub root_id: RunId,
     /// The public id of the key that started it.

@@ -114,6 +114,8 @@ pub(super) fn new_run(workflow: &Workflow, created_at_ms: i64) -> NewRun {
         workflow_sequence: workflow.sequence,
         workflow_version: workflow.version,
         definition_sequence: workflow.definition_sequence,
+        has_own_definition: false,
+        own_definition: None,
         trigger: TriggerType::Api,
         started_by: Some("key_1".into()),
         account: Some("key_1".into()),

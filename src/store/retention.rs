@@ -2,8 +2,9 @@
 //! May not know which runs are to go. Promises: an unfinished run is never removed, whatever was asked for; the file
 //! shrinks while reads and writes go on.
 
+use super::workflows::forget_definition;
 use super::{Store, StoreError, journal};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::collections::HashSet;
 
 /// Which runs are walked.
@@ -112,8 +113,9 @@ impl Store {
         self.write(move |connection| {
             let mut delete = connection.prepare_cached(REMOVE_FINISHED)?;
             for run in runs {
-                if delete.execute([run])? > 0 {
-                    journal::remove(connection, run)?;
+                let own = delete.query_row([run], |row| row.get(0)).optional()?;
+                if let Some(own) = own {
+                    forget(connection, run, own)?;
                 }
             }
             Ok(())
@@ -182,8 +184,22 @@ const CURRENT_DEFINITIONS: &str = "
     SELECT w.sequence, v.definition FROM workflow w
     JOIN workflow_version v ON v.workflow = w.sequence AND v.version = w.version";
 
-pub(super) const REMOVE_FINISHED: &str =
-    "DELETE FROM run WHERE sequence = ?1 AND finished_at_ms IS NOT NULL";
+pub(super) const REMOVE_FINISHED: &str = "
+    DELETE FROM run WHERE sequence = ?1 AND finished_at_ms IS NOT NULL
+    RETURNING CASE WHEN has_own_definition = 1 THEN definition END";
+
+/// Removes what belonged to a run that was removed: its journal, and the definition that it had of its own.
+pub(super) fn forget(
+    connection: &Connection,
+    run: i64,
+    own_definition: Option<i64>,
+) -> Result<(), StoreError> {
+    journal::remove(connection, run)?;
+    match own_definition {
+        Some(definition) => forget_definition(connection, definition),
+        None => Ok(()),
+    }
+}
 
 fn stored_run(row: &Row<'_>) -> Result<StoredRun, StoreError> {
     Ok(StoredRun {

@@ -5,6 +5,7 @@ use super::{Charge, Fire, Store, StoreError, column};
 use crate::id::{RunId, WorkflowId};
 use crate::model::credit::Shortfall;
 use crate::model::run::{Run, RunError, RunStatus, RunSummary, TriggerType};
+use crate::model::workflow::Definition;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::value::RawValue;
 
@@ -17,8 +18,12 @@ pub struct NewRun {
     pub workflow_sequence: i64,
     /// The version it pins.
     pub workflow_version: i64,
-    /// The definition it pins: that of the version.
+    /// The definition it pins: that of the version, or one that another run has of its own.
     pub definition_sequence: i64,
+    /// Whether the definition is no version's.
+    pub has_own_definition: bool,
+    /// A definition that was sent for this run alone, pinned in place of the version's.
+    pub own_definition: Option<Definition>,
     /// What started it.
     pub trigger: TriggerType,
     /// The public id of the key that did, or a word like `schedule`.
@@ -261,7 +266,7 @@ macro_rules! run_sql {
             "SELECT ",
             summary_columns!(),
             ", w.name, r.definition, r.root_id, r.started_by, r.parent, r.depth, r.trigger_data, r.input, r.output,
-                r.account
+                r.account, r.has_own_definition
              FROM run r JOIN workflow w ON w.sequence = r.workflow WHERE ",
             $condition
         )
@@ -336,5 +341,6 @@ fn whole(row: &Row<'_>) -> Result<Run, StoreError> {
         input: column::json(row, 18)?,
         output: column::optional_json(row, 19)?,
         account: row.get(20)?,
+        has_own_definition: row.get(21)?,
     })
 }

@@ -2,7 +2,8 @@
 //! May not know what the events mean. Promise: one idempotency key, one run.
 
 use super::{
-    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs, schedules, usage,
+    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs, schedules,
+    usage, workflows,
 };
 use crate::model::run::RunStatus;
 use rusqlite::{Connection, OptionalExtension};
@@ -49,7 +50,11 @@ pub(super) fn start(connection: &Connection, run: &NewRun) -> Result<Started, St
     if !pin_version(connection, run)? {
         return Ok(Started::VersionChanged);
     }
-    let sequence = insert(connection, run)?;
+    let definition = match &run.own_definition {
+        Some(own) => workflows::intern(connection, own)?,
+        None => run.definition_sequence,
+    };
+    let sequence = insert(connection, run, definition)?;
     if let Some(chunk) = &run.first {
         journal::insert_chunk(connection, sequence, chunk)?;
     }
@@ -116,13 +121,14 @@ pub(super) fn may_start(connection: &Connection, run: &NewRun) -> Result<bool, S
 fn version_used(connection: &Connection, run: &NewRun) -> Result<Option<bool>, StoreError> {
     Ok(connection
         .prepare_cached(
-            "SELECT used FROM workflow_version WHERE workflow = ?1 AND version = ?2 AND definition = ?3",
+            "SELECT used FROM workflow_version WHERE workflow = ?1 AND version = ?2 AND (?4 OR definition = ?3)",
         )?
         .query_row(
             (
                 run.workflow_sequence,
                 run.workflow_version,
                 run.definition_sequence,
+                run.has_own_definition,
             ),
             |row| row.get(0),
         )
@@ -145,7 +151,7 @@ fn pin_version(connection: &Connection, run: &NewRun) -> Result<bool, StoreError
     Ok(true)
 }
 
-fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
+fn insert(connection: &Connection, run: &NewRun, definition: i64) -> Result<i64, StoreError> {
     let pending = RunRow {
         status: RunStatus::Pending,
         started_at_ms: None,
@@ -162,14 +168,14 @@ fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO run (id, workflow, workflow_version, definition, status, event_count, trigger_type,
             created_at_ms, started_at_ms, due_at_ms, awaits_others, finished_at_ms, started_by, root_id, retry_of, parent, depth,
-            error, trigger_data, input, output, account, step_count)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+            error, trigger_data, input, output, account, step_count, has_own_definition)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
     )?;
     statement.execute(rusqlite::params![
         run.id.as_str(),
         run.workflow_sequence,
         run.workflow_version,
-        run.definition_sequence,
+        definition,
         row.status.as_str(),
         event_count,
         run.trigger.as_str(),
@@ -189,6 +195,7 @@ fn insert(connection: &Connection, run: &NewRun) -> Result<i64, StoreError> {
         row.output.as_ref().map(|output| output.get()),
         run.account,
         step_count,
+        run.has_own_definition,
     ])?;
     Ok(connection.last_insert_rowid())
 }

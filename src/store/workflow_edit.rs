@@ -1,8 +1,9 @@
 //! Changes of workflows: edits, the life cycle, the purge. May not know what a definition means or who may change it.
 //! Promise: a version that a run has used never changes, and what was asked for on a false assumption changes nothing.
 
+use super::retention::{self, REMOVE_FINISHED};
 use super::workflows::{find, forget_definition, insert_version, intern, write_canvas};
-use super::{Edit, Store, StoreError, WorkflowEdit, journal, triggers};
+use super::{Edit, Store, StoreError, WorkflowEdit, triggers};
 use crate::id::WorkflowId;
 use crate::model::workflow::{Workflow, WorkflowStatus};
 use rusqlite::{Connection, OptionalExtension};
@@ -267,10 +268,10 @@ fn purge_slice(connection: &Connection, id: &WorkflowId) -> Result<Edit<bool>, S
         .query_map((workflow_sequence, PURGE_RUNS), |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for run in &runs {
-        journal::remove(connection, *run)?;
-        connection
-            .prepare_cached("DELETE FROM run WHERE sequence = ?1")?
-            .execute([run])?;
+        let own = connection
+            .prepare_cached(REMOVE_FINISHED)?
+            .query_row([run], |row| row.get(0))?;
+        retention::forget(connection, *run, own)?;
     }
     if !runs.is_empty() {
         return Ok(Edit::Done(false));

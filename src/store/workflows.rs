@@ -291,9 +291,11 @@ pub(super) fn intern(connection: &Connection, definition: &Definition) -> Result
 
 pub(super) const FORGET_DEFINITION: &str = "
     DELETE FROM definition
-    WHERE sequence = ?1 AND NOT EXISTS (SELECT 1 FROM workflow_version WHERE definition = ?1)";
+    WHERE sequence = ?1 AND NOT EXISTS (SELECT 1 FROM workflow_version WHERE definition = ?1)
+        AND NOT EXISTS (SELECT 1 FROM run WHERE definition = ?1 AND has_own_definition = 1)";
 
-/// Removes a definition that no version has any more (runs pin definitions of `used` versions only, which stay).
+/// Removes a definition that no version has any more, and no run of its own (runs pin definitions of `used` versions
+/// otherwise, which stay).
 pub(super) fn forget_definition(connection: &Connection, sequence: i64) -> Result<(), StoreError> {
     connection
         .prepare_cached(FORGET_DEFINITION)?

@@ -266,7 +266,10 @@ impl Client {
             return;
         };
         redactor.learn(key.expose());
-        let header = ("authorization".to_owned(), format!("Bearer {}", key.expose()));
+        let header = (
+            "authorization".to_owned(),
+            format!("Bearer {}", key.expose()),
+        );
         request.headers.push(header);
         request.confined = Some(Confined {
             hosts: vec![host.clone()],

@@ -20,8 +20,8 @@ mod transform;
 pub mod wait;
 
 pub(super) use condition::condition_holds;
-pub use node::{BackendOptions, Backends};
 pub(super) use node::blueprint_output;
+pub use node::{BackendOptions, Backends};
 
 use crate::engine::agents::Agents;
 use crate::engine::connections::Connections;

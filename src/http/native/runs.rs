@@ -120,6 +120,7 @@ async fn start(ctx: Ctx, body: StartBody) -> Answer {
         by: ctx.started_by(),
         trigger,
         charge: None,
+        sent: None,
     };
     started(&ctx.api().engine.start(request, wait).await?)
 }

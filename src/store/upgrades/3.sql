@@ -4,6 +4,10 @@ ALTER TABLE run ADD COLUMN account TEXT;
 
 ALTER TABLE run ADD COLUMN step_count INTEGER NOT NULL DEFAULT 0 CHECK (step_count >= 0);
 
+ALTER TABLE run ADD COLUMN has_own_definition INTEGER NOT NULL DEFAULT 0 CHECK (has_own_definition IN (0, 1));
+
+CREATE INDEX run_by_own_definition ON run (definition) WHERE has_own_definition = 1;
+
 -- Usage is counted when a run ends, so unfinished runs need to know for whom, and what they have done so far. A run names the
 -- text of a key that started it; the key's id survives its texts.
 UPDATE run SET

@@ -81,7 +81,10 @@ fn without_fence(text: &str) -> &str {
         .strip_prefix("```")
         .and_then(|rest| rest.strip_suffix("```"));
     match inner {
-        Some(inner) => inner.split_once('\n').map_or(inner, |(_, code)| code).trim(),
+        Some(inner) => inner
+            .split_once('\n')
+            .map_or(inner, |(_, code)| code)
+            .trim(),
         None => trimmed,
     }
 }

@@ -45,7 +45,6 @@ pub(super) fn behaviour(step_type: &str) -> Option<Behaviour> {
 
 /// What a node is handed.
 struct Handed<'a> {
-    node_id: &'a str,
     node_type: &'a str,
     label: &'a str,
     /// Its parameters.
@@ -68,7 +67,6 @@ impl<'a> Handed<'a> {
             )),
         };
         Ok(Handed {
-            node_id: text("nodeId"),
             node_type: text("nodeType"),
             label: text("label"),
             params: object("config")?,

@@ -36,9 +36,7 @@ pub(super) fn route(config: &Value) -> Result<Done, StepError> {
     let value = node.inputs.get("value").or(node.inputs.values().next());
     let value = value.cloned().unwrap_or_default();
     let ports = node.ports().chain(["value"]);
-    let output: Map<String, Value> = ports
-        .map(|port| (port.to_owned(), value.clone()))
-        .collect();
+    let output: Map<String, Value> = ports.map(|port| (port.to_owned(), value.clone())).collect();
     done(Value::Object(output))
 }
 
