@@ -8,6 +8,7 @@ mod approvals;
 mod changed_by;
 mod children;
 pub mod connections;
+mod definition;
 mod driving;
 mod execution;
 mod launch;

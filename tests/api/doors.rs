@@ -72,10 +72,26 @@ async fn under_its_own_prefix_a_door_speaks_alone() {
     let server = TestServer::start().await;
     let sk = format!("Bearer {WIREFLOW_KEY}");
     for (path, header, spoke) in [
-        ("/native/api/v1/nothing", ("authorization", sk.as_str()), Spoke::Native),
-        ("/wireflow/api/v1/nothing", ("x-api-key", "wfk_x"), Spoke::Wireflow),
-        ("/wireflow/api/v1/runs", ("x-api-key", "wfk_x"), Spoke::Wireflow),
-        ("/wireflow/api/v2/runs", ("x-api-key", "wfk_x"), Spoke::Native),
+        (
+            "/native/api/v1/nothing",
+            ("authorization", sk.as_str()),
+            Spoke::Native,
+        ),
+        (
+            "/wireflow/api/v1/nothing",
+            ("x-api-key", "wfk_x"),
+            Spoke::Wireflow,
+        ),
+        (
+            "/wireflow/api/v1/runs",
+            ("x-api-key", "wfk_x"),
+            Spoke::Wireflow,
+        ),
+        (
+            "/wireflow/api/v2/runs",
+            ("x-api-key", "wfk_x"),
+            Spoke::Native,
+        ),
     ] {
         let (status, spoken) = ask(&server, path, &[header]).await;
         assert_eq!((status, spoken), (StatusCode::NOT_FOUND, spoke), "{path}");
