@@ -485,3 +485,29 @@ CREATE TABLE credit (
     only  INTEGER PRIMARY KEY CHECK (only = 1),
     spent INTEGER NOT NULL CHECK (spent >= 0)
 ) STRICT;
+
+-- What Wireflow's API keeps of a graph beside its definition: a row for every workflow whose definition is one.
+CREATE TABLE graph_record (
+    workflow            INTEGER PRIMARY KEY REFERENCES workflow (sequence) ON DELETE CASCADE,
+    tags                TEXT NOT NULL CHECK (json_valid(tags)),
+    media_id            TEXT,
+    team_id             TEXT,
+    -- Of the definition's trigger, to find the workflow by; NULL once it is archived.
+    webhook_id          TEXT UNIQUE,
+    is_webhook_open     INTEGER NOT NULL CHECK (is_webhook_open IN (0, 1)),
+    link_permission     TEXT NOT NULL CHECK (link_permission IN ('PRIVATE', 'VIEW', 'EDIT')),
+    execution_count     INTEGER NOT NULL DEFAULT 0 CHECK (execution_count >= 0),
+    last_executed_at_ms INTEGER,
+    CHECK (webhook_id IS NOT NULL OR is_webhook_open = 0)
+) STRICT;
+
+-- What each node of a graph came to when it last ran, and with which parameters. It outlives the run.
+CREATE TABLE node_output (
+    workflow INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    node_id  TEXT NOT NULL,
+    params   TEXT NOT NULL CHECK (json_valid(params)),
+    output   TEXT NOT NULL CHECK (json_valid(output)),
+    run_id   TEXT NOT NULL,
+    at_ms    INTEGER NOT NULL,
+    PRIMARY KEY (workflow, node_id)
+) STRICT;

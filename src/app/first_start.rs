@@ -98,10 +98,5 @@ fn sample() -> Result<WorkflowDraft> {
         format: DefinitionFormat::Steps,
         body: Value::Object(body),
     };
-    Ok(WorkflowDraft {
-        name,
-        description,
-        definition,
-        canvas: None,
-    })
+    Ok(WorkflowDraft::new(name, description, definition))
 }

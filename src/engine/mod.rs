@@ -9,6 +9,7 @@ mod changed_by;
 mod children;
 pub mod connections;
 mod credits;
+mod definition;
 mod driving;
 mod execution;
 mod launch;

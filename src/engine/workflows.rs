@@ -2,12 +2,13 @@
 //! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
 
 use crate::clock::Clock;
-use crate::engine::schema::{self, Misfit, Schema};
-use crate::engine::step;
+use crate::engine::definition::compile_within;
+use crate::engine::schema::Schema;
 use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
-use crate::model::graph::GraphLimits;
-use crate::model::plan::{DefinitionLimits, DefinitionProblem, Plan, compile};
+use crate::model::graph::{GraphLimits, Lint, lint};
+use crate::model::plan::{DefinitionLimits, DefinitionProblem};
+use crate::model::trigger::{HookTrigger, Trigger};
 use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
 use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
 use bytes::Bytes;
@@ -16,20 +17,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
+pub use crate::engine::definition::CompiledDefinition;
+
 /// How many bytes of definitions the cache keeps, counted by their JSON and the
 /// regular expressions of their schemas.
 const CACHE_BYTES: usize = 16 << 20;
-
-/// A definition, ready to run.
-#[derive(Debug)]
-pub struct CompiledDefinition {
-    /// Row number of the definition.
-    pub sequence: i64,
-    /// The plan.
-    pub plan: Plan,
-    input_schema: Option<Schema>,
-    output_schema: Option<Schema>,
-}
 
 /// A workflow with its current definition, ready to run.
 #[derive(Debug)]
@@ -153,16 +145,30 @@ impl Workflows {
         self.compile(definition, 0).map(|_| ())
     }
 
-    /// Saves a new workflow as a draft.
+    /// Every mistake of a graph (an object with `nodes` and `edges`), and what looks like one.
+    pub fn lint(&self, graph: &Value) -> Lint {
+        lint(graph, &self.0.limits.graph)
+    }
+
+    /// Saves a new workflow.
     pub async fn create(
         &self,
         draft: WorkflowDraft,
         by: &str,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
-        self.check(&draft.definition)
-            .map_err(WorkflowProblem::Invalid)?;
-        let now_ms = self.0.clock.now_ms();
+        let compiled = self.compile(&draft.definition, 0);
+        let compiled = compiled.map_err(WorkflowProblem::Invalid)?;
         let id = WorkflowId::generate();
+        let _turn = match &compiled.plan.trigger {
+            // Of two with one webhook id, the second sees the first.
+            Trigger::Hook(hook) => {
+                let turn = self.0.edits.lock().await;
+                require_free_hook(&self.0.store, &id, hook)?;
+                Some(turn)
+            }
+            _ => None,
+        };
+        let now_ms = self.0.clock.now_ms();
         let workflow = self
             .0
             .store
@@ -193,7 +199,11 @@ impl Workflows {
         };
         let compiled = self.compile(&edit.draft.definition, 0);
         let compiled = compiled.map_err(WorkflowProblem::Invalid)?;
-        if before.workflow.status == WorkflowStatus::Active {
+        if let Trigger::Hook(hook) = &compiled.plan.trigger {
+            require_free_hook(&self.0.store, id, hook)?;
+        }
+        let status = edit.draft.status.unwrap_or(before.workflow.status);
+        if status == WorkflowStatus::Active {
             require_ready(&self.0.store, &before.workflow, &compiled)?;
         }
         let edited = self.0.store.edit_workflow(id.clone(), edit).await;
@@ -335,54 +345,19 @@ impl Cache {
     }
 }
 
-impl CompiledDefinition {
-    /// Whether `input` fits the `inputSchema`; otherwise every problem with its place.
-    pub fn check_input(&self, input: &Value) -> Result<(), Vec<DefinitionProblem>> {
-        check(self.input_schema.as_ref(), "input", input)
+/// A webhook id leads to one workflow.
+fn require_free_hook(
+    store: &Store,
+    id: &WorkflowId,
+    hook: &HookTrigger,
+) -> Result<(), WorkflowProblem> {
+    match store.graph_behind_webhook(&hook.id)? {
+        Some((other, _)) if other != *id => Err(WorkflowProblem::Conflict(format!(
+            "the webhook id `{}` is another workflow's; choose another, or leave it out",
+            hook.id
+        ))),
+        _ => Ok(()),
     }
-
-    /// Whether `output` fits the `outputSchema`; otherwise every problem with its place.
-    pub fn check_output(&self, output: &Value) -> Result<(), Vec<DefinitionProblem>> {
-        check(self.output_schema.as_ref(), "output", output)
-    }
-}
-
-fn compile_within(
-    definition: &Definition,
-    sequence: i64,
-    limits: &DefinitionLimits,
-) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
-    let mut problems = Vec::new();
-    let plan = compile(definition, step::rules(), limits);
-    let input_schema = schema::of(&definition.body, "inputSchema", &mut problems);
-    let output_schema = schema::of(&definition.body, "outputSchema", &mut problems);
-    match plan {
-        Ok(plan) if problems.is_empty() => Ok(CompiledDefinition {
-            sequence,
-            plan,
-            input_schema,
-            output_schema,
-        }),
-        Ok(_) => Err(problems),
-        Err(found) => {
-            let known: Vec<String> = found.iter().map(|problem| problem.place.clone()).collect();
-            let further = problems
-                .into_iter()
-                .filter(|problem| !known.contains(&problem.place));
-            Err(found.into_iter().chain(further).collect())
-        }
-    }
-}
-
-fn check(schema: Option<&Schema>, root: &str, value: &Value) -> Result<(), Vec<DefinitionProblem>> {
-    let Some(schema) = schema else { return Ok(()) };
-    let say = |misfit: Misfit| DefinitionProblem {
-        place: format!("{root}{}", misfit.pointer.replace('/', ".")),
-        message: misfit.message,
-    };
-    schema
-        .check(value)
-        .map_err(|misfits| misfits.into_iter().map(say).collect())
 }
 
 fn done<T>(edit: Edit<T>) -> Result<T, WorkflowProblem> {

@@ -81,15 +81,11 @@ pub(super) fn open(folder: &TempDir) -> Store {
 }
 
 pub(super) fn draft(name: &str, marker: i64) -> WorkflowDraft {
-    WorkflowDraft {
-        name: name.into(),
-        description: None,
-        definition: Definition {
-            format: DefinitionFormat::Steps,
-            body: json!({ "trigger": { "type": "api" }, "marker": marker }),
-        },
-        canvas: None,
-    }
+    let definition = Definition {
+        format: DefinitionFormat::Steps,
+        body: json!({ "trigger": { "type": "api" }, "marker": marker }),
+    };
+    WorkflowDraft::new(name.into(), None, definition)
 }
 
 pub(super) fn edit(name: &str, marker: i64) -> WorkflowEdit {

@@ -16,10 +16,12 @@ mod doctor;
 mod first_start;
 #[cfg(test)]
 mod fixture;
+mod graph_records;
 mod journal;
 mod keys;
 #[cfg(test)]
 mod keys_tests;
+mod node_outputs;
 #[cfg(test)]
 mod pages_tests;
 #[cfg(test)]
@@ -63,6 +65,8 @@ pub use answers::Answer;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use first_start::FirstStart;
+pub use graph_records::MAX_LISTED_GRAPHS;
+pub use node_outputs::MAX_KEPT_OUTPUT_BYTES;
 pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
 pub use schedules::{DueSchedule, Fire};
@@ -73,7 +77,7 @@ pub use tables::{
 };
 pub use usage::Charge;
 pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
-pub use workflows::{WorkflowDraft, WorkflowEdit};
+pub use workflows::{BesideGraph, WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;
 use readers::Readers;

@@ -14,15 +14,11 @@ const MINUTE_MS: i64 = 60_000;
 /// An active workflow that fires every minute from the first on.
 async fn scheduled(fixture: &Fixture) -> Workflow {
     let interval = json!({ "value": 1, "unit": "minutes" });
-    let draft = WorkflowDraft {
-        canvas: None,
-        name: "scheduled".into(),
-        description: None,
-        definition: Definition {
-            format: DefinitionFormat::Steps,
-            body: json!({ "trigger": { "type": "schedule", "interval": interval }, "steps": [] }),
-        },
+    let definition = Definition {
+        format: DefinitionFormat::Steps,
+        body: json!({ "trigger": { "type": "schedule", "interval": interval }, "steps": [] }),
     };
+    let draft = WorkflowDraft::new("scheduled".into(), None, definition);
     let (id, by) = (WorkflowId::generate(), "control".to_owned());
     let workflow = fixture
         .store
@@ -149,15 +145,14 @@ async fn the_schedule_follows_its_workflow_and_goes_with_it() {
     let workflow = scheduled(&fixture).await;
     let store = &fixture.store;
     let edit = |trigger, now_ms| WorkflowEdit {
-        draft: WorkflowDraft {
-            canvas: None,
-            name: "scheduled".into(),
-            description: None,
-            definition: Definition {
+        draft: WorkflowDraft::new(
+            "scheduled".into(),
+            None,
+            Definition {
                 format: DefinitionFormat::Steps,
                 body: json!({ "trigger": trigger, "steps": [], "at": now_ms }),
             },
-        },
+        ),
         change_summary: None,
         expected_version: None,
         by: "control".into(),

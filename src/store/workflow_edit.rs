@@ -3,9 +3,9 @@
 
 use super::retention::{self, REMOVE_FINISHED};
 use super::workflows::{find, forget_definition, insert_version, intern, write_canvas};
-use super::{Edit, Store, StoreError, WorkflowEdit, triggers};
+use super::{Edit, Store, StoreError, WorkflowEdit, graph_records, triggers};
 use crate::id::WorkflowId;
-use crate::model::workflow::{Workflow, WorkflowStatus};
+use crate::model::workflow::{DefinitionFormat, Workflow, WorkflowStatus};
 use rusqlite::{Connection, OptionalExtension};
 
 /// How many runs one job of a purge removes.
@@ -13,8 +13,8 @@ const PURGE_RUNS: i64 = 200;
 
 impl Store {
     /// Saves an edit: a new version when the current one is active or was used by a run, else in place.
-    /// An edit of the drawing alone makes no version; one that changes neither name, description, definition nor drawing
-    /// changes nothing.
+    /// An edit of the drawing alone, or of what is kept beside a graph, makes no version; one that changes neither name,
+    /// description, definition nor drawing changes nothing, unless it says what is kept beside a graph.
     pub async fn edit_workflow(
         &self,
         id: WorkflowId,
@@ -36,11 +36,7 @@ impl Store {
                 return Ok(Edit::NotFound);
             };
             if !workflow.status.may_become(to) {
-                return Ok(Edit::Conflict(format!(
-                    "the workflow is `{}` and cannot become `{}`",
-                    workflow.status.as_str(),
-                    to.as_str()
-                )));
+                return Ok(Edit::Conflict(cannot_become(workflow.status, to)));
             }
             if workflow.status != to {
                 move_to(connection, &mut workflow, to, now_ms)?;
@@ -91,79 +87,94 @@ fn save(
             "the workflow is `archived` and cannot be edited".into(),
         ));
     }
+    let status = edit.draft.status.unwrap_or(workflow.status);
+    if !workflow.status.may_become(status) {
+        return Ok(Edit::Conflict(cannot_become(workflow.status, status)));
+    }
     let is_drawn_anew = edit.draft.canvas != workflow.canvas;
     if is_drawn_anew {
         write_canvas(connection, workflow.sequence, edit.draft.canvas.as_deref())?;
     }
-    let definition_sequence = intern(connection, &edit.draft.definition)?;
-    if definition_sequence == workflow.definition_sequence
-        && edit.draft.name == workflow.name
-        && edit.draft.description == workflow.description
-    {
-        return if is_drawn_anew {
-            drawn(connection, workflow, edit).map(Edit::Done)
-        } else {
-            Ok(Edit::Done(workflow))
-        };
+    if let Some(beside) = &edit.draft.beside {
+        graph_records::write(connection, workflow.sequence, beside)?;
     }
-    let version = save_version(connection, &workflow, definition_sequence, edit)?;
-    connection
-        .prepare_cached(
-            "UPDATE workflow SET name = ?2, description = ?3, version = ?4, updated_at_ms = ?5 WHERE sequence = ?1",
-        )?
-        .execute((
-            workflow.sequence,
-            &edit.draft.name,
-            &edit.draft.description,
-            version,
-            edit.now_ms,
-        ))?;
+    let definition_sequence = intern(connection, &edit.draft.definition)?;
+    let is_same = definition_sequence == workflow.definition_sequence
+        && edit.draft.name == workflow.name
+        && edit.draft.description == workflow.description;
+    let is_touched = is_drawn_anew || edit.draft.beside.is_some() || status != workflow.status;
+    if is_same && !is_touched {
+        return Ok(Edit::Done(workflow));
+    }
+    let version = if is_same {
+        workflow.version
+    } else {
+        save_version(connection, &workflow, definition_sequence, edit)?
+    };
     let workflow = Workflow {
         name: edit.draft.name.clone(),
         description: edit.draft.description.clone(),
+        status,
         version,
         definition_sequence,
         definition: edit.draft.definition.clone(),
         canvas: edit.draft.canvas.clone(),
-        updated_at_ms: edit.now_ms,
+        updated_at_ms: next_moment(&workflow, edit.now_ms),
         ..workflow
     };
+    write_row(connection, &workflow)?;
     triggers::follow(connection, &workflow, edit.now_ms)?;
     Ok(Edit::Done(workflow))
 }
 
-/// A new version when the current one is active or was used by a run, else the current one in place: its number.
+fn write_row(connection: &Connection, workflow: &Workflow) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE workflow SET name = ?2, description = ?3, status = ?4, version = ?5, updated_at_ms = ?6
+             WHERE sequence = ?1",
+        )?
+        .execute((
+            workflow.sequence,
+            &workflow.name,
+            &workflow.description,
+            workflow.status.as_str(),
+            workflow.version,
+            workflow.updated_at_ms,
+        ))?;
+    Ok(())
+}
+
+/// The moment of a change: later than the one before it, also where the clock was set back or two changes are made in one
+/// millisecond, so that who compares moments sees every change.
+fn next_moment(workflow: &Workflow, now_ms: i64) -> i64 {
+    now_ms.max(workflow.updated_at_ms + 1)
+}
+
+fn cannot_become(from: WorkflowStatus, to: WorkflowStatus) -> String {
+    format!(
+        "the workflow is `{}` and cannot become `{}`",
+        from.as_str(),
+        to.as_str()
+    )
+}
+
+/// A new version when the current one was used by a run, or is active and no graph, else the current one in place: its
+/// number. An editor of graphs saves whenever a node is moved; what was never run is not worth a version then.
 fn save_version(
     connection: &Connection,
     workflow: &Workflow,
     definition: i64,
     edit: &WorkflowEdit,
 ) -> Result<i64, StoreError> {
-    if workflow.status == WorkflowStatus::Active
-        || is_used(connection, workflow.sequence, workflow.version)?
-    {
+    let is_kept = workflow.status == WorkflowStatus::Active
+        && workflow.definition.format != DefinitionFormat::Graph;
+    if is_kept || is_used(connection, workflow.sequence, workflow.version)? {
         let version = workflow.version + 1;
         insert_version(connection, workflow.sequence, version, definition, edit)?;
         return Ok(version);
     }
     replace_version(connection, workflow, definition, edit)?;
     Ok(workflow.version)
-}
-
-/// A change of the drawing alone: no version, but another moment, so that caches and tags see it.
-fn drawn(
-    connection: &Connection,
-    workflow: Workflow,
-    edit: &WorkflowEdit,
-) -> Result<Workflow, StoreError> {
-    connection
-        .prepare_cached("UPDATE workflow SET updated_at_ms = ?2 WHERE sequence = ?1")?
-        .execute((workflow.sequence, edit.now_ms))?;
-    Ok(Workflow {
-        canvas: edit.draft.canvas.clone(),
-        updated_at_ms: edit.now_ms,
-        ..workflow
-    })
 }
 
 fn is_used(connection: &Connection, workflow: i64, version: i64) -> Result<bool, StoreError> {
@@ -213,9 +224,10 @@ fn move_to(
     to: WorkflowStatus,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    set_status(connection, workflow.sequence, to, now_ms)?;
+    let moment_ms = next_moment(workflow, now_ms);
+    set_status(connection, workflow.sequence, to, moment_ms)?;
     workflow.status = to;
-    workflow.updated_at_ms = now_ms;
+    workflow.updated_at_ms = moment_ms;
     triggers::follow(connection, workflow, now_ms)
 }
 

@@ -1,8 +1,9 @@
 //! Workflows, their versions and definitions: making and reading them. Edits are in `workflow_edit`, lists in `workflow_list`.
 //! May not know what a definition means. Promise: two equal definitions are one row, named by a number that is never given out again.
 
-use super::{Store, StoreError, column};
+use super::{Store, StoreError, column, graph_records, triggers};
 use crate::id::WorkflowId;
+use crate::model::graph::record::{GraphDetails, LinkPermission};
 use crate::model::workflow::{
     Definition, DefinitionFormat, Workflow, WorkflowStatus, WorkflowVersion,
 };
@@ -21,6 +22,45 @@ pub struct WorkflowDraft {
     pub definition: Definition,
     /// How an editor draws it.
     pub canvas: Option<Arc<Value>>,
+    /// Where it shall stand. `None`: where it stands; a new one is a draft.
+    pub status: Option<WorkflowStatus>,
+    /// Of a graph: what is kept beside the definition. `None`: what is kept already.
+    pub beside: Option<BesideGraph>,
+}
+
+/// What an editor of graphs saves beside the definition.
+#[derive(Debug, Clone, Default)]
+pub struct BesideGraph {
+    /// Labels.
+    pub details: GraphDetails,
+    /// Who may follow its link.
+    pub link_permission: LinkPermission,
+}
+
+impl WorkflowDraft {
+    /// A draft with this definition, and nothing said beside it.
+    pub fn new(name: String, description: Option<String>, definition: Definition) -> WorkflowDraft {
+        WorkflowDraft {
+            name,
+            description,
+            definition,
+            canvas: None,
+            status: None,
+            beside: None,
+        }
+    }
+
+    /// The workflow as it is.
+    pub fn of(workflow: &Workflow) -> WorkflowDraft {
+        WorkflowDraft {
+            canvas: workflow.canvas.clone(),
+            ..WorkflowDraft::new(
+                workflow.name.clone(),
+                workflow.description.clone(),
+                workflow.definition.clone(),
+            )
+        }
+    }
 }
 
 /// An edit of a workflow.
@@ -39,7 +79,7 @@ pub struct WorkflowEdit {
 }
 
 impl Store {
-    /// Adds a draft, version 1.
+    /// Adds a workflow, version 1.
     pub async fn create_workflow(
         &self,
         id: WorkflowId,
@@ -179,7 +219,7 @@ pub(super) fn create(
     by: String,
     now_ms: i64,
 ) -> Result<Workflow, StoreError> {
-    let status = WorkflowStatus::Draft;
+    let status = draft.status.unwrap_or(WorkflowStatus::Draft);
     connection
         .prepare_cached(
             "INSERT INTO workflow (id, name, description, status, version, created_at_ms, updated_at_ms)
@@ -203,7 +243,8 @@ pub(super) fn create(
     };
     insert_version(connection, sequence, 1, definition_sequence, &edit)?;
     write_canvas(connection, sequence, edit.draft.canvas.as_deref())?;
-    Ok(Workflow {
+    let beside = edit.draft.beside;
+    let workflow = Workflow {
         sequence,
         id,
         name: edit.draft.name,
@@ -215,7 +256,12 @@ pub(super) fn create(
         canvas: edit.draft.canvas,
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
-    })
+    };
+    triggers::follow(connection, &workflow, now_ms)?;
+    if let Some(beside) = beside {
+        graph_records::write(connection, sequence, &beside)?;
+    }
+    Ok(workflow)
 }
 
 /// Writes how a workflow is drawn, or that nobody has said it.

@@ -1,19 +1,19 @@
 //! `PATCH /workflows/:id/canvas`: how an editor draws a workflow, and with it the steps that are drawn.
 
 use super::workflow_view::{WorkflowView, view};
-use super::workflows::reachable;
 use super::{Answer, ok};
 use crate::http::body::json;
 use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
+use crate::http::reach::reachable;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::limit::Category;
 use crate::model::plan::DefinitionProblem;
 use crate::model::scope::Permission;
-use crate::model::workflow::Workflow;
+use crate::model::workflow::{DefinitionFormat, Workflow};
 use crate::store::WorkflowDraft;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -78,19 +78,32 @@ async fn draw(ctx: Ctx, body: CanvasBody) -> Answer {
         .steps
         .map(|steps| Value::Array(steps.into_iter().map(Value::Object).collect()));
     let draft = |now: &Workflow| -> Result<WorkflowDraft, Problem> {
-        let mut definition = now.definition.clone();
+        let mut draft = WorkflowDraft::of(now);
         if let Some(steps) = steps {
-            definition.body["steps"] = steps;
+            require_steps(now)?;
+            draft.definition.body["steps"] = steps;
         }
-        Ok(WorkflowDraft {
-            name: now.name.clone(),
-            description: now.description.clone(),
-            definition,
-            canvas: canvas.map(Arc::new).or_else(|| now.canvas.clone()),
-        })
+        if let Some(canvas) = canvas {
+            draft.canvas = Some(Arc::new(canvas));
+        }
+        Ok(draft)
     };
     let (id, by) = (&compiled.workflow.id, ctx.key().label());
     let workflows = ctx.api().engine.workflows();
     let drawn = workflows.edit(id, draft, None, None, by).await?;
     ok(&view(&ctx, &drawn)?)
+}
+
+/// A graph has no steps to replace.
+fn require_steps(workflow: &Workflow) -> Result<(), Problem> {
+    if workflow.definition.format == DefinitionFormat::Steps {
+        return Ok(());
+    }
+    Err(Problem::Invalid(
+        "Invalid workflow configuration".to_owned(),
+        vec![DefinitionProblem {
+            place: "steps".to_owned(),
+            message: "the workflow is a graph: edit its `nodes` and `edges` with PUT".to_owned(),
+        }],
+    ))
 }

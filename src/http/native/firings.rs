@@ -1,12 +1,12 @@
 //! `/workflows/:id/firings`: what became of the times of a schedule.
 
-use super::workflows::reachable;
 use super::{Answer, numbered, page, page_request};
 use crate::clock::iso_utc;
 use crate::http::body::query;
 use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
+use crate::http::reach::reachable;
 use crate::http::visit::Ctx;
 use crate::id::{RunId, WorkflowId};
 use crate::model::limit::Category;

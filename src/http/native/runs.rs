@@ -4,7 +4,6 @@ use super::run_view::{
     ListQuery, LogView, Mode, RunView, StartBody, StartedView, SummaryView, log_view, started_view,
     summary, view,
 };
-use super::workflows::reachable;
 use super::{Answer, ok, page, page_request, respond};
 use crate::engine::{Accepted, RunRequest, StartTrigger, Wait};
 use crate::http::body::{json, query};
@@ -12,6 +11,7 @@ use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
+use crate::http::reach::reachable;
 use crate::http::visit::Ctx;
 use crate::id::{ConnectionId, RunId, WorkflowId};
 use crate::model::limit::Category;

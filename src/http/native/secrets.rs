@@ -1,6 +1,5 @@
 //! `/workflows/:id/secrets`: what `{{secrets.X}}` stands for in the steps of one workflow. A value goes in and never comes out.
 
-use super::workflows::reachable;
 use super::{Answer, created, ok};
 use crate::clock::iso_utc;
 use crate::http::body::json;
@@ -8,6 +7,7 @@ use crate::http::describe::{Word, about};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
+use crate::http::reach::reachable;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::limit::Category;

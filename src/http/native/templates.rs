@@ -1,13 +1,13 @@
 //! `/templates`: workflows that are built in, to start from. Made from the examples in the repository, word for word.
 
 use super::workflow_view::{WorkflowView, view as workflow_view};
-use super::workflows::require_name_within_reach;
 use super::{Answer, created, ok, page, page_request};
 use crate::http::body::{json, query};
 use crate::http::describe::{Word, about};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
+use crate::http::reach::require_name_within_reach;
 use crate::http::visit::Ctx;
 use crate::model::limit::Category;
 use crate::model::page::Cursor;
@@ -293,15 +293,11 @@ async fn instantiate(ctx: Ctx, body: InstantiateBody) -> Answer {
         ));
     }
     require_name_within_reach(&ctx, &name)?;
-    let draft = WorkflowDraft {
-        name,
-        description: Some(template.description.clone()),
-        definition: Definition {
-            format: DefinitionFormat::Steps,
-            body: Value::Object(definition),
-        },
-        canvas: None,
+    let definition = Definition {
+        format: DefinitionFormat::Steps,
+        body: Value::Object(definition),
     };
+    let draft = WorkflowDraft::new(name, Some(template.description.clone()), definition);
     let workflows = ctx.api().engine.workflows();
     let compiled = workflows.create(draft, ctx.key().label()).await?;
     created(&workflow_view(&ctx, &compiled)?)

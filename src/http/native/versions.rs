@@ -1,7 +1,6 @@
 //! `/workflows/:id/versions`: list, read, restore.
 
 use super::workflow_view::{DefinitionView, WorkflowView, view as workflow_view};
-use super::workflows::reachable;
 use super::{Answer, numbered, ok, page, page_request};
 use crate::clock::iso_utc;
 use crate::http::body::query;
@@ -9,6 +8,7 @@ use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
+use crate::http::reach::reachable;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::limit::Category;
@@ -127,10 +127,9 @@ async fn restore(ctx: Ctx) -> Answer {
     let definition = version.definition.ok_or(Problem::NotFound("version"))?;
     let draft = |now: &Workflow| -> Result<WorkflowDraft, Problem> {
         Ok(WorkflowDraft {
-            name: now.name.clone(),
             description: version.description,
             definition,
-            canvas: now.canvas.clone(),
+            ..WorkflowDraft::of(now)
         })
     };
     let summary = Some(format!("Restored version {number}"));

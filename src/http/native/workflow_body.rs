@@ -3,61 +3,35 @@
 //! are ignored, so that what GET gave can be sent back; a field that looks like a slip of a known one, or that comes twice,
 //! is refused.
 
+use crate::http::fields::Fields;
 use crate::http::problem::Problem;
+use crate::model::graph::outputs;
 use crate::model::plan::DefinitionProblem;
 use crate::model::workflow::{Definition, DefinitionFormat, Workflow};
 use crate::store::WorkflowDraft;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
-use std::fmt;
 
 /// The fields of a definition; the rest of a body is about the workflow.
-const DEFINITION_FIELDS: [&str; 6] = [
+const DEFINITION_FIELDS: [&str; 9] = [
     "trigger",
     "steps",
+    "nodes",
+    "edges",
+    "exposedInputs",
     "inputSchema",
     "outputSchema",
     "settings",
     "variables",
 ];
+/// What only a graph has, and what only steps have.
+const OF_GRAPHS: [&str; 3] = ["nodes", "edges", "exposedInputs"];
+const OF_STEPS: [&str; 2] = ["steps", "variables"];
 const OTHER_FIELDS: [&str; 4] = ["name", "description", "changeSummary", "expectedVersion"];
 const MAX_NAME_CHARS: usize = 255;
 const MAX_TEXT_CHARS: usize = 10_000;
-
-/// The fields of a JSON object, each once: of two with one name it would be chance which counts.
-pub(super) struct Fields(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = Map::new();
-        while let Some(name) = map.next_key::<String>()? {
-            if fields.contains_key(&name) {
-                let shown: String = name.chars().take(80).collect();
-                return Err(A::Error::custom(format_args!("duplicate field `{shown}`")));
-            }
-            let value = map.next_value()?;
-            fields.insert(name, value);
-        }
-        Ok(Fields(fields))
-    }
-}
 
 /// The body of a new workflow.
 #[derive(Deserialize)]
@@ -70,7 +44,11 @@ impl JsonSchema for NewWorkflow {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schema(&["name", "trigger", "steps"])
+        let mut schema = schema(&["name"]);
+        let either =
+            json!([{ "required": ["trigger", "steps"] }, { "required": ["nodes", "edges"] }]);
+        schema.insert("anyOf".to_owned(), either);
+        schema
     }
 }
 
@@ -127,6 +105,13 @@ fn schema(required: &[&str]) -> Schema {
                 "items": { "type": "object", "required": ["id", "type"] },
                 "description": "The steps, in the order in which they run. `GET /api/v1/blocks` describes every type.",
             },
+            "nodes": {
+                "type": "array",
+                "items": { "type": "object", "required": ["id"] },
+                "description": "In place of `steps`: the nodes of a graph. `GET /wireflow/api/v1/nodes` describes every type.",
+            },
+            "edges": { "type": "array", "items": { "type": "object", "required": ["source", "target"] }, "description": "What leads from node to node." },
+            "exposedInputs": { "type": ["array", "null"], "description": "The nodes of a graph whose values a run may be given; absent, every input node." },
             "inputSchema": { "type": ["object", "null"], "description": "JSON Schema (2020-12) of the input." },
             "outputSchema": { "type": ["object", "null"], "description": "JSON Schema (2020-12) of the output." },
             "settings": { "type": ["object", "null"], "description": "How it is run." },
@@ -198,7 +183,8 @@ impl WorkflowBody {
 
     /// For `POST /workflows/validate`: the definition alone, and what is wrong beside it.
     pub(super) fn definition(self) -> (Definition, Vec<DefinitionProblem>) {
-        (steps(self.definition), self.problems)
+        let (definition, mixed) = definition(self.definition, None);
+        (definition, self.problems.into_iter().chain(mixed).collect())
     }
 
     /// A new workflow. `check` finds the mistakes of its definition.
@@ -214,35 +200,31 @@ impl WorkflowBody {
                 "it is missing; give the workflow a name of 1 to 255 characters",
             );
         }
-        let draft = WorkflowDraft {
-            name: self.name.unwrap_or_default(),
-            description: self.description.flatten(),
-            definition: steps(self.definition),
-            canvas: None,
-        };
+        let (definition, mixed) = definition(self.definition, None);
+        self.problems.extend(mixed);
+        let (name, description) = (self.name.unwrap_or_default(), self.description.flatten());
+        let draft = WorkflowDraft::new(name, description, definition);
         without_problems(draft, self.problems, check)
     }
 
     /// An edit: what was not sent stays as it is; `null` takes an optional field away.
     pub(super) fn over(
-        self,
+        mut self,
         workflow: &Workflow,
         check: impl FnOnce(&Definition) -> Vec<DefinitionProblem>,
     ) -> Result<WorkflowDraft, Problem> {
-        let mut definition = workflow
-            .definition
-            .body
-            .as_object()
-            .cloned()
-            .unwrap_or_default();
-        definition.extend(self.definition);
+        let before = workflow.definition.body.as_object();
+        let mut fields = before.cloned().unwrap_or_default();
+        fields.extend(self.definition);
+        let (definition, mixed) = definition(fields, Some(workflow.definition.format));
+        self.problems.extend(mixed);
         let draft = WorkflowDraft {
             name: self.name.unwrap_or_else(|| workflow.name.clone()),
             description: self
                 .description
                 .unwrap_or_else(|| workflow.description.clone()),
-            definition: steps(definition),
-            canvas: workflow.canvas.clone(),
+            definition,
+            ..WorkflowDraft::of(workflow)
         };
         without_problems(draft, self.problems, check)
     }
@@ -265,12 +247,38 @@ fn without_problems(
     ))
 }
 
-fn steps(mut fields: Map<String, Value>) -> Definition {
+/// A definition of these fields, and what they have of the other format: a workflow keeps the one that it has, and a new one
+/// is a graph when it has nodes or edges.
+fn definition(
+    mut fields: Map<String, Value>,
+    format: Option<DefinitionFormat>,
+) -> (Definition, Vec<DefinitionProblem>) {
     fields.retain(|_, value| !value.is_null());
-    Definition {
-        format: DefinitionFormat::Steps,
-        body: Value::Object(fields),
+    let is_graph = || OF_GRAPHS.iter().any(|field| fields.contains_key(*field));
+    let format = format.unwrap_or_else(|| {
+        if is_graph() {
+            DefinitionFormat::Graph
+        } else {
+            DefinitionFormat::Steps
+        }
+    });
+    let (other, message): (&[&str], _) = match format {
+        DefinitionFormat::Steps => (&OF_GRAPHS, "the workflow has `steps` and is no graph"),
+        DefinitionFormat::Graph => (&OF_STEPS, "the workflow is a graph of `nodes` and `edges`"),
+    };
+    let mut mixed = Vec::new();
+    for field in other.iter().filter(|field| fields.contains_key(**field)) {
+        problem(&mut mixed, field, message);
     }
+    if format == DefinitionFormat::Graph {
+        let api = || json!({ "type": "api" });
+        fields.entry("trigger").or_insert_with(api);
+    }
+    let body = match format {
+        DefinitionFormat::Steps => Value::Object(fields),
+        DefinitionFormat::Graph => outputs::without(&Value::Object(fields)),
+    };
+    (Definition { format, body }, mixed)
 }
 
 fn text(
@@ -302,11 +310,11 @@ fn check_field(field: &str, problems: &mut Vec<DefinitionProblem>) {
     if known().any(|known| known == field) {
         return;
     }
-    if matches!(field, "nodes" | "edges" | "flowData") {
+    if field == "flowData" {
         problem(
             problems,
             field,
-            "this version of the server reads definitions as `steps` only",
+            "this version of the server reads definitions as `steps`, or as `nodes` and `edges`",
         );
     }
     let nearest = known().min_by_key(|known| strsim::damerau_levenshtein(known, field));

@@ -94,15 +94,25 @@ pub(super) struct WorkflowView<'a> {
     updated_at: String,
 }
 
-/// The fields of a definition; those that it does not have are `null`.
+/// The fields of a definition; those that it does not have are `null`, and those of the other format are absent.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Definition")]
 pub(super) struct DefinitionView<'a> {
     /// What starts runs.
     trigger: &'a Value,
-    /// The steps, in the order in which they run.
-    steps: &'a Value,
+    /// The steps, in the order in which they run. A graph has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<&'a Value>,
+    /// The nodes of a graph, as they were sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<&'a Value>,
+    /// The edges of a graph.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edges: Option<&'a Value>,
+    /// The nodes of a graph whose values a run may be given, where the workflow says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exposed_inputs: Option<&'a Value>,
     /// JSON Schema of the input.
     input_schema: &'a Value,
     /// JSON Schema of the output.
@@ -124,7 +134,10 @@ impl<'a> DefinitionView<'a> {
     pub(super) fn of(body: &'a Value) -> DefinitionView<'a> {
         DefinitionView {
             trigger: &body["trigger"],
-            steps: &body["steps"],
+            steps: body.get("steps"),
+            nodes: body.get("nodes"),
+            edges: body.get("edges"),
+            exposed_inputs: body.get("exposedInputs"),
             input_schema: &body["inputSchema"],
             output_schema: &body["outputSchema"],
             settings: &body["settings"],

@@ -5,21 +5,23 @@ use super::workflow_view::{
     ArchivedView, DeleteQuery, ListQuery, SummaryView, ValidityView, WorkflowView, summary, view,
 };
 use super::{Answer, created, json as json_response, ok, page, page_request};
-use crate::engine::CompiledWorkflow;
+use crate::engine::WorkflowProblem;
 use crate::http::body::{json, query};
 use crate::http::describe::{Description, about};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
+use crate::http::reach::{reachable, require_name_within_reach};
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::limit::Category;
 use crate::model::plan::DefinitionProblem;
 use crate::model::scope::Permission;
-use crate::model::workflow::{Definition, Reach, Workflow, WorkflowFilter, WorkflowStatus};
+use crate::model::workflow::{
+    Definition, DefinitionFormat, Reach, Workflow, WorkflowFilter, WorkflowStatus,
+};
 use bytes::Bytes;
 use serde_json::{Value, json as example};
-use std::sync::Arc;
 use warp::Filter as _;
 use warp::http::{HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
@@ -162,6 +164,7 @@ async fn get(ctx: Ctx) -> Answer {
 
 async fn create(ctx: Ctx, NewWorkflow(body): NewWorkflow) -> Answer {
     let draft = WorkflowBody::read(body).draft(|definition| problems_of(&ctx, definition))?;
+    require_sound(&ctx, &draft.definition)?;
     require_name_within_reach(&ctx, &draft.name)?;
     let compiled = ctx
         .api()
@@ -186,6 +189,9 @@ async fn edit(ctx: Ctx, WorkflowFields(body): WorkflowFields) -> Answer {
             ));
         }
         let draft = body.over(now, |definition| problems_of(&ctx, definition))?;
+        if draft.definition != now.definition {
+            require_sound(&ctx, &draft.definition)?;
+        }
         if draft.name != now.name && matches!(ctx.key().reach(), Reach::Prefix(_)) {
             require_name_within_reach(&ctx, &draft.name)?;
         }
@@ -235,30 +241,29 @@ async fn validate(ctx: Ctx, AnyWorkflow(body): AnyWorkflow) -> Answer {
 }
 
 fn problems_of(ctx: &Ctx, definition: &Definition) -> Vec<DefinitionProblem> {
-    let checked = ctx.api().engine.workflows().check(definition);
-    checked.err().unwrap_or_default()
+    let workflows = ctx.api().engine.workflows();
+    let checked = workflows.check(definition).err().unwrap_or_default();
+    if definition.format != DefinitionFormat::Graph {
+        return checked;
+    }
+    let violations = workflows.lint(&definition.body).violations;
+    let mut problems: Vec<DefinitionProblem> = violations.into_iter().map(Into::into).collect();
+    let further: Vec<DefinitionProblem> = checked
+        .into_iter()
+        .filter(|one| !problems.contains(one))
+        .collect();
+    problems.extend(further);
+    problems
 }
 
-/// The workflow that the path names, if the key reaches it.
-pub(super) fn reachable(ctx: &Ctx) -> Result<Arc<CompiledWorkflow>, Problem> {
-    let id: WorkflowId = ctx.id(0, "workflow")?;
-    let compiled = ctx.api().engine.workflows().get(&id)?;
-    compiled
-        .filter(|compiled| ctx.key().reach().covers(&id, &compiled.workflow.name))
-        .ok_or(Problem::NotFound("workflow"))
-}
-
-/// A key that is bound to workflows may name only such.
-pub(super) fn require_name_within_reach(ctx: &Ctx, name: &str) -> Result<(), Problem> {
-    match ctx.key().reach() {
-        Reach::All => Ok(()),
-        Reach::Prefix(prefix) if name.starts_with(prefix.as_str()) => Ok(()),
-        Reach::Prefix(prefix) => Err(Problem::NotHeld(format!(
-            "This key is bound to workflows whose name starts with `{prefix}`."
-        ))),
-        Reach::Workflow(id) => Err(Problem::NotHeld(format!(
-            "This key is bound to the workflow {id} and cannot create another."
-        ))),
+/// What the compiler lets pass, the rules of graphs may not: a handle that no node has, a parameter that is no object.
+fn require_sound(ctx: &Ctx, definition: &Definition) -> Result<(), Problem> {
+    if definition.format != DefinitionFormat::Graph {
+        return Ok(());
+    }
+    match problems_of(ctx, definition) {
+        problems if problems.is_empty() => Ok(()),
+        problems => Err(WorkflowProblem::Invalid(problems).into()),
     }
 }
 

@@ -19,7 +19,9 @@ pub mod inputs;
 pub mod lint;
 pub mod outputs;
 pub mod patch;
+pub mod record;
 pub mod refusal;
+pub mod shown;
 pub mod structure;
 pub mod target;
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub fn compile(body: &Value, limits: &GraphLimits) -> Result<Plan, Vec<Definitio
     let graph = Graph::of(body);
     let mut findings = Findings::default();
     let structure = structure(&graph, limits, &mut findings).unwrap_or_default();
-    found.extend(findings.done().violations.into_iter().map(as_problem));
+    found.extend(findings.done().violations.into_iter().map(Into::into));
     let trigger = Trigger::of_graph(body.get("trigger"), &mut found);
     let settings = match body.as_object() {
         Some(fields) => settings::read(fields, &mut found),
@@ -72,18 +72,20 @@ pub fn compile(body: &Value, limits: &GraphLimits) -> Result<Plan, Vec<Definitio
     })
 }
 
-fn as_problem(finding: Finding) -> DefinitionProblem {
-    let place = match (&finding.node_id, &finding.edge_id) {
-        (_, Some(edge)) => format!("edges.{edge}"),
-        (Some(node), None) => format!("nodes.{node}"),
-        (None, None) => "graph".to_owned(),
-    };
-    let fix = finding
-        .fix
-        .map_or_else(String::new, |fix| format!("; {fix}"));
-    DefinitionProblem {
-        place,
-        message: format!("{}{fix}", finding.message),
+impl From<Finding> for DefinitionProblem {
+    fn from(finding: Finding) -> DefinitionProblem {
+        let place = match (&finding.node_id, &finding.edge_id) {
+            (_, Some(edge)) => format!("edges.{edge}"),
+            (Some(node), None) => format!("nodes.{node}"),
+            (None, None) => "graph".to_owned(),
+        };
+        let fix = finding
+            .fix
+            .map_or_else(String::new, |fix| format!("; {fix}"));
+        DefinitionProblem {
+            place,
+            message: format!("{}{fix}", finding.message),
+        }
     }
 }
 

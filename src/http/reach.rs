@@ -1,0 +1,31 @@
+//! Which workflows a key reaches. May not know any door. Promise: what a key does not reach is not there for it.
+
+use super::problem::Problem;
+use super::visit::Ctx;
+use crate::engine::CompiledWorkflow;
+use crate::id::WorkflowId;
+use crate::model::workflow::Reach;
+use std::sync::Arc;
+
+/// The workflow that the path names, if the key reaches it.
+pub(super) fn reachable(ctx: &Ctx) -> Result<Arc<CompiledWorkflow>, Problem> {
+    let id: WorkflowId = ctx.id(0, "workflow")?;
+    let compiled = ctx.api().engine.workflows().get(&id)?;
+    compiled
+        .filter(|compiled| ctx.key().reach().covers(&id, &compiled.workflow.name))
+        .ok_or(Problem::NotFound("workflow"))
+}
+
+/// A key that is bound to workflows may name only such.
+pub(super) fn require_name_within_reach(ctx: &Ctx, name: &str) -> Result<(), Problem> {
+    match ctx.key().reach() {
+        Reach::All => Ok(()),
+        Reach::Prefix(prefix) if name.starts_with(prefix.as_str()) => Ok(()),
+        Reach::Prefix(prefix) => Err(Problem::NotHeld(format!(
+            "This key is bound to workflows whose name starts with `{prefix}`."
+        ))),
+        Reach::Workflow(id) => Err(Problem::NotHeld(format!(
+            "This key is bound to the workflow {id} and cannot create another."
+        ))),
+    }
+}
