@@ -131,6 +131,7 @@ pub(super) fn skipped(now_ms: i64) -> Result<Chunk, EngineError> {
         count: 1,
         steps_ended: 0,
         events,
+        node_outputs: None,
         row: RunRow {
             status: RunStatus::Cancelled,
             started_at_ms: None,

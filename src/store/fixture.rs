@@ -141,6 +141,7 @@ pub(super) fn chunk(from: u64, count: u32, status: RunStatus) -> Chunk {
         at_ms: 2_500,
         count,
         steps_ended: 0,
+        node_outputs: None,
         events: serde_json::to_string(&events).unwrap(),
         row: RunRow {
             status,

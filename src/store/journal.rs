@@ -1,7 +1,7 @@
 //! Journals: appending to a run, cancelling it, reading what happened. May not know what events mean, but for the one that a
 //! cancel writes. Promise: of two writers that saw the same journal exactly one wins, and the other one wrote nothing.
 
-use super::{Appended, Chunk, Edit, RunRow, Store, StoreError, column, runs, usage};
+use super::{Appended, Chunk, Edit, RunRow, Store, StoreError, column, node_outputs, runs, usage};
 use crate::id::RunId;
 use crate::model::run::{Event, Recorded, Run, RunError, RunStatus};
 use rusqlite::{Connection, OptionalExtension};
@@ -105,6 +105,12 @@ fn append(
     if let Some(finished_at_ms) = row.finished_at_ms {
         usage::run_ended(connection, run_sequence, row.status, finished_at_ms)?;
     }
+    if let Some(outputs) = &chunk.node_outputs {
+        let workflow = connection
+            .prepare_cached("SELECT workflow FROM run WHERE sequence = ?1")?
+            .query_row([run_sequence], |row| row.get(0))?;
+        node_outputs::record_execution(connection, workflow, outputs, chunk.at_ms)?;
+    }
     Ok(Appended::Done)
 }
 
@@ -189,6 +195,7 @@ fn cancel(
         count: 1,
         steps_ended: 0,
         events: column::to_json(&[Event::RunCancelled { by: by.to_owned() }])?,
+        node_outputs: None,
         row: RunRow {
             status: RunStatus::Cancelled,
             started_at_ms: run.summary.started_at_ms,
@@ -232,6 +239,7 @@ fn fail(
         count: 1,
         steps_ended: 0,
         events: column::to_json(&[event])?,
+        node_outputs: None,
         row: RunRow {
             status: RunStatus::Failed,
             started_at_ms,

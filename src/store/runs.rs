@@ -5,6 +5,7 @@ use super::{Charge, Fire, Store, StoreError, column};
 use crate::id::{RunId, WorkflowId};
 use crate::model::credit::Shortfall;
 use crate::model::run::{Run, RunError, RunStatus, RunSummary, TriggerType};
+use crate::model::graph::record::NodeOutput;
 use crate::model::workflow::Definition;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::value::RawValue;
@@ -97,6 +98,8 @@ pub struct Chunk {
     pub events: String,
     /// What the run's row becomes.
     pub row: RunRow,
+    /// With the end of a graph's run: what its nodes came to.
+    pub node_outputs: Option<Vec<NodeOutput>>,
 }
 
 /// The changing part of a run's row.

@@ -17,6 +17,7 @@ use super::under_way::Claim;
 use super::workflows::CompiledDefinition;
 use super::{EngineError, Shared, step};
 use crate::model::plan::{Activation, Next, Outcome, RunState, Task, in_words, next};
+use crate::model::graph::record::NodeOutput;
 use crate::model::run::{Event, Run, RunError, RunStatus, RunSummary, StepError};
 use crate::store::NewRun;
 use flights::Flights;
@@ -257,6 +258,7 @@ impl Execution {
             }
         }
         row.started_at_ms = self.run.summary.started_at_ms;
+        self.chunk.node_outputs = self.node_outputs();
         self.commit(row).await?;
         // Whoever goes on now may drive a run that needs this one's claim.
         self.claim = None;
@@ -269,6 +271,24 @@ impl Execution {
         }
         self.telling.finished(&self.run);
         Err(Halt::Over)
+    }
+
+    /// What the nodes of a graph came to, those inside of iterations aside; `None` for a run of steps.
+    fn node_outputs(&self) -> Option<Vec<NodeOutput>> {
+        let plan = &self.definition.plan;
+        let is_graph = plan.nodes.iter().any(|node| node.wiring.is_some());
+        let now_ms = self.shared.clock.now_ms();
+        let outputs = self.state.top_records(plan).filter_map(|(index, record)| {
+            let node = plan.nodes.get(index)?;
+            Some(NodeOutput {
+                node_id: node.id.clone(),
+                params: node.config.source().get("config").cloned()?,
+                output: (**record.output.as_ref()?).clone(),
+                run: self.run.summary.id.clone(),
+                at_ms: now_ms,
+            })
+        });
+        is_graph.then(|| outputs.collect())
     }
 
     /// The server stops: what is being done outside is waited for, nothing else is begun.

@@ -5,6 +5,7 @@
 use super::{Execution, Halt};
 use crate::engine::EngineError;
 use crate::engine::start::Accepted;
+use crate::model::graph::record::NodeOutput;
 use crate::model::run::{Event, RunStatus};
 use crate::store::{Appended, Chunk, NewRun, RunRow, Started, StoreError};
 
@@ -25,6 +26,8 @@ pub(super) struct OpenChunk {
     pub(super) count: u32,
     /// How many attempts of this run end in it.
     steps_ended: u32,
+    /// With the end of a graph's run: what its nodes came to.
+    pub(super) node_outputs: Option<Vec<NodeOutput>>,
     /// The events in JSON, separated by commas.
     events: String,
 }
@@ -193,6 +196,7 @@ impl OpenChunk {
             steps_ended: self.steps_ended,
             events,
             row,
+            node_outputs: self.node_outputs.clone(),
         }
     }
 }
