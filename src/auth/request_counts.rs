@@ -134,7 +134,12 @@ mod tests {
         }
         let taken = counts.take()[&UtcDay(0)];
         assert_eq!(
-            (taken.read_requests, taken.write_requests, taken.execute_requests, taken.refused_requests),
+            (
+                taken.read_requests,
+                taken.write_requests,
+                taken.execute_requests,
+                taken.refused_requests
+            ),
             (1, 2, 3, 0)
         );
     }
@@ -154,12 +159,20 @@ mod tests {
         while counting.iter().any(|thread| !thread.is_finished()) {
             day += 1;
             counts.begin_day(UtcDay(day));
-            sum += counts.take().values().map(|usage| usage.read_requests).sum::<u64>();
+            sum += counts
+                .take()
+                .values()
+                .map(|usage| usage.read_requests)
+                .sum::<u64>();
         }
         for thread in counting {
             thread.join().expect("no panic");
         }
-        sum += counts.take().values().map(|usage| usage.read_requests).sum::<u64>();
+        sum += counts
+            .take()
+            .values()
+            .map(|usage| usage.read_requests)
+            .sum::<u64>();
         assert_eq!(sum, 4 * EACH);
     }
 }

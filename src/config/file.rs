@@ -61,7 +61,9 @@ fn file_value(kind: Kind, value: &toml::Value, file: &Path) -> Result<String, St
             Ok(folder.join(text).to_string_lossy().into_owned())
         }
         (_, toml::Value::String(text)) => Ok(text.clone()),
-        (Kind::Number { .. } | Kind::Limit | Kind::Balance, toml::Value::Integer(number)) => Ok(number.to_string()),
+        (Kind::Number { .. } | Kind::Limit | Kind::Balance, toml::Value::Integer(number)) => {
+            Ok(number.to_string())
+        }
         (Kind::List, toml::Value::Array(entries)) => {
             let texts: Option<Vec<&str>> = entries
                 .iter()

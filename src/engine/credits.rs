@@ -36,7 +36,10 @@ impl Shared {
 
     /// What a start is charged: nothing where nothing costs anything. One that the balance is not enough for is refused
     /// here already; the job that records it looks again.
-    pub(super) fn charge(&self, estimate: Option<&Estimate>) -> Result<Option<Charge>, EngineError> {
+    pub(super) fn charge(
+        &self,
+        estimate: Option<&Estimate>,
+    ) -> Result<Option<Charge>, EngineError> {
         let Some(estimate) = estimate.filter(|estimate| estimate.credits > 0) else {
             return Ok(None);
         };

@@ -250,8 +250,16 @@ mod tests {
 
     #[test]
     fn an_estimate_names_the_nodes_that_cost_and_no_others() {
-        let nodes = [("n1", "Text", "input:text"), ("n2", "Ask", "llm:a"), ("n3", "Ask again", "llm:a")];
-        let nodes = nodes.map(|(id, label, node_type)| PricedNode { id, label, node_type });
+        let nodes = [
+            ("n1", "Text", "input:text"),
+            ("n2", "Ask", "llm:a"),
+            ("n3", "Ask again", "llm:a"),
+        ];
+        let nodes = nodes.map(|(id, label, node_type)| PricedNode {
+            id,
+            label,
+            node_type,
+        });
         let estimate = prices(&["llm:*=2"]).estimate(&nodes);
         let costs = |id: &str, label: &str| NodeCost {
             id: id.to_owned(),
@@ -259,7 +267,10 @@ mod tests {
             credits: 2,
         };
         assert_eq!(estimate.credits, 4);
-        assert_eq!(estimate.breakdown, [costs("n2", "Ask"), costs("n3", "Ask again")]);
+        assert_eq!(
+            estimate.breakdown,
+            [costs("n2", "Ask"), costs("n3", "Ask again")]
+        );
         assert_eq!(Prices::default().estimate(&nodes), Estimate::default());
     }
 
@@ -284,10 +295,20 @@ mod tests {
                 assert_eq!((short.required, short.breakdown.len()), (required, 1));
                 assert_eq!(
                     short.to_string(),
-                    format!("Insufficient credits. Required: 5, Available: {}", short.available)
+                    format!(
+                        "Insufficient credits. Required: 5, Available: {}",
+                        short.available
+                    )
                 );
             }
         }
-        assert!(Balance { granted: Some(0), spent: 9 }.covers(&Estimate::default()).is_ok());
+        assert!(
+            Balance {
+                granted: Some(0),
+                spent: 9
+            }
+            .covers(&Estimate::default())
+            .is_ok()
+        );
     }
 }

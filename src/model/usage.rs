@@ -28,7 +28,8 @@ impl UtcDay {
     /// Reads a date like `2030-01-31`, between the years 1 and 9999.
     pub fn parse(text: &str) -> Option<UtcDay> {
         // Chrono also takes signs and short numbers.
-        let is_plain = text.len() == 10 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-'));
+        let is_plain =
+            text.len() == 10 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-'));
         let date: NaiveDate = text.parse().ok().filter(|_| is_plain)?;
         Some(UtcDay(date.signed_duration_since(epoch()).num_days()))
     }
@@ -171,7 +172,14 @@ mod tests {
         }
         assert_eq!(UtcDay::of(0).minus(1).to_string(), "1969-12-31");
         for bad in [
-            "", "2024-1-15", "2024-02-30", "15-01-2024", "2024-01-15T00:00:00Z", "+024-01-15", "20240115", "2024-01-1５",
+            "",
+            "2024-1-15",
+            "2024-02-30",
+            "15-01-2024",
+            "2024-01-15T00:00:00Z",
+            "+024-01-15",
+            "20240115",
+            "2024-01-1５",
         ] {
             assert_eq!(UtcDay::parse(bad), None, "{bad}");
         }
@@ -203,7 +211,10 @@ mod tests {
         let accounts: Vec<_> = report.by_account.into_iter().collect();
         assert_eq!(
             accounts,
-            [("a".to_owned(), usage(5, 50)), ("b".to_owned(), usage(2, 20))]
+            [
+                ("a".to_owned(), usage(5, 50)),
+                ("b".to_owned(), usage(2, 20))
+            ]
         );
     }
 }

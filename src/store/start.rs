@@ -2,7 +2,8 @@
 //! May not know what the events mean. Promise: one idempotency key, one run.
 
 use super::{
-    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs, schedules, usage,
+    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, runs, schedules,
+    usage,
 };
 use crate::model::run::RunStatus;
 use rusqlite::{Connection, OptionalExtension};

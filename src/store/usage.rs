@@ -151,7 +151,10 @@ pub(super) fn run_started(connection: &Connection, run: &NewRun) -> Result<(), S
     };
     let started = Usage {
         started_runs: 1,
-        credits: run.charge.as_ref().map_or(0, |charge| charge.estimate.credits),
+        credits: run
+            .charge
+            .as_ref()
+            .map_or(0, |charge| charge.estimate.credits),
         ..Usage::default()
     };
     let day = UtcDay::of(run.created_at_ms);
@@ -196,7 +199,12 @@ pub(super) fn run_ended(
     let Some(account) = row.get::<_, Option<String>>(0)? else {
         return Ok(());
     };
-    let usage = ended_usage(status, column::unsigned(row, 1)?, row.get(2)?, finished_at_ms);
+    let usage = ended_usage(
+        status,
+        column::unsigned(row, 1)?,
+        row.get(2)?,
+        finished_at_ms,
+    );
     add(connection, &account, UtcDay::of(finished_at_ms), &usage)
 }
 

@@ -48,7 +48,10 @@ impl Execution {
             log::error!("run {} cannot go on: {error}", self.run.summary.id);
             Halt::Over
         })?;
-        if matches!(event, Event::StepCompleted { .. } | Event::StepFailed { .. }) {
+        if matches!(
+            event,
+            Event::StepCompleted { .. } | Event::StepFailed { .. }
+        ) {
             self.chunk.steps_ended += 1;
         }
         Ok(())
