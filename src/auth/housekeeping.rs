@@ -11,12 +11,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// How often requests that were counted are written: a crash loses those of so long.
-const USAGE_PERIOD_MS: u64 = 10_000;
+const USAGE_PERIOD_MS: u64 = 5_000;
 /// How often everything else is done: last uses are accurate to a minute.
 const PERIOD_MS: u64 = 30_000;
 
 impl Keyring {
-    /// Writes how many requests were made every 10 s; writes last uses and folded refusals that are due, and drops what is over,
+    /// Writes how many requests were made every 5 s; writes last uses and folded refusals that are due, and drops what is over,
     /// every 30 s. Runs until `stop`.
     pub async fn housekeeping(&self, mut stop: watch::Receiver<bool>) {
         let mut done_at_ms = self.shared.clock.monotonic_ms();
