@@ -66,7 +66,7 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
         .unwrap();
     old.execute_batch(include_str!("schemas/1.sql")).unwrap();
     old.execute_batch(
-        "INSERT INTO definition (sequence, digest, format, body) VALUES (1, zeroblob(32), 'steps', '{}');
+        r#"INSERT INTO definition (sequence, digest, format, body) VALUES (1, zeroblob(32), 'steps', '{}');
          INSERT INTO workflow VALUES (1, 'w', 'name', NULL, 'active', 1, 5, 5);
          INSERT INTO workflow_version VALUES (1, 1, 'name', NULL, NULL, 'test', 5, 1, 1);
          INSERT INTO run (sequence, id, workflow, workflow_version, definition, status, event_count, trigger_type,
@@ -74,7 +74,14 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
          INSERT INTO run (sequence, id, workflow, workflow_version, definition, status, event_count, trigger_type,
              created_at_ms, root_id, input) VALUES (9, 'gone', 1, 1, 1, 'pending', 0, 'api', 6, 'r', '{}');
          DELETE FROM run WHERE sequence = 9;
-         PRAGMA user_version = 1;",
+         INSERT INTO api_key (sequence, id, name, format, scopes, created_at_ms, updated_at_ms, created_by, disabled)
+             VALUES (1, 'key_a', 'a', 'wfk', '[]', 5, 5, 'test', 0);
+         INSERT INTO api_key_secret (public_id, key, role, phc, created_at_ms) VALUES ('abcdefgh', 1, 'former', 'x', 5);
+         UPDATE run SET started_by = 'abcdefgh', event_count = 4 WHERE sequence = 7;
+         INSERT INTO journal VALUES (7 * 16777216, 3, 6, '[{"type":"step.completed"},{"type":"step.started"},{"type":"step.failed"}]');
+         INSERT INTO journal VALUES (7 * 16777216 + 3, 1, 6, '[{"type":"step.completed"}]');
+         INSERT INTO journal VALUES (8 * 16777216, 1, 6, '[{"type":"step.completed"}]');
+         PRAGMA user_version = 1;"#,
     )
     .unwrap();
     drop(old);
@@ -87,6 +94,8 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
     assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
     let rows = "SELECT sequence || id || trigger_type || depth || coalesce(parent, '-') FROM run";
     assert_eq!(column(&file, rows), ["7rapi0-"]);
+    let counted = "SELECT account || ' ' || step_count FROM run";
+    assert_eq!(column(&file, counted), ["key_a 3"]);
     assert_eq!(
         column(
             &file,

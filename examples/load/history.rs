@@ -58,11 +58,13 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
         definition_sequence: workflow.definition_sequence,
         trigger: TriggerType::Api,
         started_by: Some("abcdefgh".to_owned()),
+        account: None,
         retry_of: None,
         parent_sequence: None,
         depth: 0,
         trigger_data: None,
         fire: None,
+        charge: None,
         input: RawValue::from_string(r#"{"amount":42,"name":"Ada"}"#.to_owned())
             .unwrap_or_default(),
         created_at_ms: at_ms,
@@ -71,6 +73,7 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
             from: 0,
             at_ms,
             count: 3,
+            steps_ended: 1,
             events,
             row: RunRow {
                 status: RunStatus::Completed,

@@ -196,7 +196,6 @@ fn day(name: &str, text: Option<&str>) -> Result<Option<UtcDay>, Problem> {
     })
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn numbers(usage: &Usage) -> NumbersView {
     NumbersView {
         requests: RequestsView {

@@ -270,34 +270,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         drop(open(&path).unwrap());
-        let steps = [
-            "",
-            "",
+        let done = vec![""; STEPS.len()];
+        let new = vec![
             "CREATE TABLE second (x INTEGER) STRICT",
             "ALTER TABLE second ADD COLUMN y INTEGER",
         ];
+        let steps = [done, new].concat();
         let connection = Connection::open(&path).unwrap();
         prepare(&connection, &path, &steps).unwrap();
-        assert_eq!(user_version(&connection).unwrap(), 5);
+        assert_eq!(user_version(&connection).unwrap(), NEWEST_VERSION + 2);
         connection
             .execute("INSERT INTO second (x, y) VALUES (1, 2)", [])
             .unwrap();
         // Once more: nothing to do.
         prepare(&connection, &path, &steps).unwrap();
-        let snapshot = Connection::open(folder.path().join("a.db.version-3")).unwrap();
-        assert_eq!(user_version(&snapshot).unwrap(), 3);
+        let snapshot = folder.path().join(format!("a.db.version-{NEWEST_VERSION}"));
+        let snapshot = Connection::open(snapshot).unwrap();
+        assert_eq!(user_version(&snapshot).unwrap(), NEWEST_VERSION);
 
-        let failing = [
-            "CREATE TABLE second (x) STRICT",
-            "",
-            "",
-            "",
-            "CREATE TABLE third (x INTEGER) STRICT; no SQL",
-        ];
+        let mut failing = vec!["CREATE TABLE second (x) STRICT"; steps.len()];
+        failing.push("CREATE TABLE third (x INTEGER) STRICT; no SQL");
         assert!(prepare(&connection, &path, &failing).is_err());
         assert_eq!(
             user_version(&connection).unwrap(),
-            5,
+            NEWEST_VERSION + 2,
             "a failed step leaves no trace"
         );
         assert!(

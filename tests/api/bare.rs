@@ -73,11 +73,12 @@ pub(crate) fn open(pattern: &'static str, handler: fn() -> Response) -> Endpoint
     Endpoint::open(Door::Native, Method::GET, pattern, warp::any().map(handler))
 }
 
-fn engine_options() -> EngineOptions {
+pub(crate) fn engine_options() -> EngineOptions {
     EngineOptions {
         max_running_runs: 1,
         max_running_runs_per_key: None,
         retention: flowlatch::engine::Retention::default(),
+        credits: flowlatch::engine::CreditOptions::default(),
         max_output_bytes: 1024,
         max_iterations: 100,
         max_depth: 10,
@@ -101,17 +102,8 @@ const NO_LIMITS: AddressLimitOptions = AddressLimitOptions {
     webhook: Limit::Unlimited,
 };
 
-async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
-    let clock = Clock::system();
-    let store_options = StoreOptions {
-        readers: 1,
-        commit_hook: None,
-    };
-    let store = Store::open(database, store_options).expect("a store");
-    let keyring_options = KeyringOptions {
-        default_limits: [Limit::Unlimited; 3],
-    };
-    let keyring = Keyring::open(store.clone(), clock.clone(), keyring_options);
+/// An engine that no server stands around.
+pub(crate) fn engine(store: &Store, clock: &Clock, options: EngineOptions) -> Engine {
     let outbound = Outbound::new(OutboundOptions {
         allow: Vec::new(),
         max_response_bytes: 1024,
@@ -128,15 +120,29 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         llm: Llm::new(&outbound, None, 1000).expect("no URL"),
         llm_model: "none".to_owned(),
     };
-    let engine = Engine::new(
+    Engine::new(
         store.clone(),
         clock.clone(),
         workflows,
         outbound,
         MasterKey::generate().expect("randomness"),
         messengers,
-        engine_options(),
-    );
+        options,
+    )
+}
+
+async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
+    let clock = Clock::system();
+    let store_options = StoreOptions {
+        readers: 1,
+        commit_hook: None,
+    };
+    let store = Store::open(database, store_options).expect("a store");
+    let keyring_options = KeyringOptions {
+        default_limits: [Limit::Unlimited; 3],
+    };
+    let keyring = Keyring::open(store.clone(), clock.clone(), keyring_options);
+    let engine = engine(&store, &clock, engine_options());
     let api = Api {
         openapi: OnceLock::new(),
         keyring: keyring.await.expect("no keys"),

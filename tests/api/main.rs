@@ -34,6 +34,7 @@ mod support;
 mod tables;
 mod tls;
 mod upstream;
+mod usage;
 mod webhooks;
 mod wire;
 mod workflows;

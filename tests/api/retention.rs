@@ -204,8 +204,7 @@ async fn runs_go_by_size_the_oldest_first() {
     let used = answer["database"]["usedBytes"].as_u64().expect("a number");
     assert!((3_000_000..=4_000_000).contains(&used), "{answer}");
     assert_eq!(left(&admin, &of_small).await[3..], [false, false]);
-    let keep =
-        json!({ "maxAgeDays": 30, "maxRuns": null, "maxBytes": 4_000_000, "auditDays": 365 });
+    let keep = json!({ "maxAgeDays": 30, "maxRuns": null, "maxBytes": 4_000_000, "auditDays": 365, "usageDays": 400 });
     assert_eq!(answer["keep"], keep);
     server.stop().await;
 }
@@ -238,6 +237,7 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
         definition_sequence: workflow.definition_sequence,
         trigger: TriggerType::Api,
         started_by: None,
+        account: None,
         retry_of: None,
         parent_sequence: None,
         depth: 0,
@@ -246,10 +246,12 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
         created_at_ms: at_ms,
         idempotency: None,
         fire: None,
+        charge: None,
         first: Some(Chunk {
             from: 0,
             at_ms,
             count: 2,
+            steps_ended: 0,
             events: format!(
                 r#"[{{"type":"run.started"}},{{"type":"run.completed","output":{output}}}]"#
             ),

@@ -25,4 +25,5 @@ mod support;
 mod tables;
 #[path = "../api/upstream.rs"]
 mod upstream;
+mod usage;
 mod webhooks;

@@ -3,6 +3,7 @@
 use super::support::{Bench, DAY_MS, HOME, NOW_MS, new_key};
 use flowlatch::auth::Refusal;
 use flowlatch::model::limit::Category;
+use flowlatch::model::usage::{Usage, UtcDay};
 use std::time::Duration;
 
 #[tokio::test]
@@ -82,6 +83,71 @@ async fn a_flush_writes_the_rest() {
         (last_use.category.as_str(), last_use.address.as_str()),
         ("execute", "127.0.0.1")
     );
+}
+
+/// What an account has used on the day of the clock.
+async fn used(bench: &Bench, account: &str) -> Usage {
+    let today = UtcDay::of(bench.clock.now_ms());
+    let report = bench.store.usage(vec![account.to_owned()], today, today);
+    report.await.expect("read").total
+}
+
+#[tokio::test]
+async fn requests_are_written_every_five_seconds_and_by_a_flush() {
+    let bench = Bench::open().await;
+    let (record, text) = bench
+        .issue(&bench.ring.control(), new_key("runs:read"))
+        .await;
+    let entry = bench.is_in(&text).expect("lets in");
+    let request = || {
+        entry.touch(bench.clock.now_ms(), HOME, Category::Write);
+        entry.note_let_in(Category::Write);
+    };
+    request();
+    request();
+    entry.note_refused();
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let housekeeping = tokio::spawn({
+        let ring = bench.ring.clone();
+        async move { ring.housekeeping(stopped).await }
+    });
+    tokio::task::yield_now().await;
+    bench.clock.advance_ms(4_999);
+    tokio::task::yield_now().await;
+    assert_eq!(used(&bench, record.id.as_str()).await, Usage::default());
+    bench.clock.advance_ms(1);
+    let expected = Usage {
+        write_requests: 2,
+        refused_requests: 1,
+        ..Usage::default()
+    };
+    let written = async {
+        while used(&bench, record.id.as_str()).await != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(written).await;
+    housekeeping.abort();
+    request();
+    bench.ring.flush().await;
+    bench.ring.flush().await;
+    let bench = bench.reopen().await;
+    let kept = used(&bench, record.id.as_str()).await;
+    assert_eq!((kept.write_requests, kept.refused_requests), (3, 1));
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_stays_counted() {
+    let bench = Bench::open().await;
+    let control = bench.ring.control();
+    control.touch(NOW_MS, HOME, Category::Read);
+    control.note_let_in(Category::Read);
+    bench.sql("CREATE TRIGGER full BEFORE INSERT ON usage BEGIN SELECT RAISE(ABORT, 'full'); END");
+    bench.ring.write_usage().await;
+    assert_eq!(used(&bench, "control").await, Usage::default());
+    bench.sql("DROP TRIGGER full");
+    bench.ring.write_usage().await;
+    assert_eq!(used(&bench, "control").await.read_requests, 1);
 }
 
 async fn in_time<T>(work: impl Future<Output = T>) -> T {

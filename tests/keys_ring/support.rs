@@ -42,6 +42,13 @@ impl Bench {
         self.ring.list(&self.ring.control(), &all).items
     }
 
+    /// Changes the database behind the store's back.
+    pub(crate) fn sql(&self, text: &str) {
+        let file =
+            rusqlite::Connection::open(self.folder.path().join("keys.db")).expect("it opens");
+        file.execute_batch(text).expect("it does");
+    }
+
     /// After a restart: the same folder and time, a new process's memory.
     pub(crate) async fn reopen(self) -> Bench {
         self.store.close().await;

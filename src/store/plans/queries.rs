@@ -4,7 +4,8 @@
 use super::super::tables::sql as tables;
 use super::super::{
     agents, audit, connections, journal, keys, retention, run_list, runs, schedules, secrets,
-    start, webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
+    start, usage, webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list,
+    workflows,
 };
 
 /// Queries with what their plan has to hold.
@@ -17,6 +18,7 @@ pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
         table_queries(),
         webhook_queries(),
         AGENT_QUERIES.to_vec(),
+        USAGE_QUERIES.to_vec(),
     ]
     .concat()
 }
@@ -242,6 +244,8 @@ pub(super) const TABLES: &[&str] = &[
     "data_row",
     "data_key",
     "data_operation",
+    "usage",
+    "credit",
 ];
 
 /// The same, of webhooks.
@@ -309,6 +313,16 @@ const AGENT_QUERIES: [(&str, &str); 2] = [
         agents::NEWEST,
         "SEARCH agent USING INTEGER PRIMARY KEY (rowid<?)",
     ),
+];
+
+/// Those of usage.
+const USAGE_QUERIES: [(&str, &str); 3] = [
+    (
+        usage::OF_ACCOUNT,
+        "SEARCH usage USING PRIMARY KEY (account=? AND day>? AND day<?)",
+    ),
+    (usage::OF_RUN, "SEARCH run USING INTEGER PRIMARY KEY"),
+    (usage::FORGET, "usage_by_day (day<?)"),
 ];
 
 /// Queries that walk a table in the order of its rows on purpose, newest first.

@@ -10,7 +10,7 @@ pub(super) fn made_up(entropy: &[u8]) -> String {
 }
 
 /// The public part of a key, another secret, and the checksum that fits.
-pub(super) fn with_another_secret(key: &str) -> String {
+pub(crate) fn with_another_secret(key: &str) -> String {
     let public = key.get(4..12).expect("a public part");
     let digit = |character| BASE62.find(character).expect("base 62") as u8;
     let entropy: Vec<u8> = public.chars().map(digit).chain([1; 64]).collect();

@@ -2,7 +2,7 @@
 //! its place here fails a snapshot, so that its access is looked at.
 
 mod bodies;
-mod forged;
+pub(crate) mod forged;
 mod matrix;
 mod spellings;
 
