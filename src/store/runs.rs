@@ -4,8 +4,8 @@
 use super::{Charge, Fire, Store, StoreError, column};
 use crate::id::{RunId, WorkflowId};
 use crate::model::credit::Shortfall;
-use crate::model::run::{Run, RunError, RunStatus, RunSummary, TriggerType};
 use crate::model::graph::record::NodeOutput;
+use crate::model::run::{Run, RunError, RunStatus, RunSummary, TriggerType};
 use crate::model::workflow::Definition;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::value::RawValue;

@@ -2,8 +2,8 @@
 //! May not know what the events mean. Promise: one idempotency key, one run.
 
 use super::{
-    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, node_outputs, runs, schedules,
-    usage, workflows,
+    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, node_outputs, runs,
+    schedules, usage, workflows,
 };
 use crate::model::run::RunStatus;
 use rusqlite::{Connection, OptionalExtension};
@@ -58,7 +58,12 @@ pub(super) fn start(connection: &Connection, run: &NewRun) -> Result<Started, St
     if let Some(chunk) = &run.first {
         journal::insert_chunk(connection, sequence, chunk)?;
         if let Some(outputs) = &chunk.node_outputs {
-            node_outputs::record_execution(connection, run.workflow_sequence, outputs, chunk.at_ms)?;
+            node_outputs::record_execution(
+                connection,
+                run.workflow_sequence,
+                outputs,
+                chunk.at_ms,
+            )?;
         }
     }
     usage::run_started(connection, run)?;

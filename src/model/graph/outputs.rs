@@ -1,6 +1,7 @@
 //! What runs leave in a graph: `data.output` and `data.result`, which clients read and send back.
 //! May not know runs. Promise: a definition never holds them, so that a run does not make a new definition.
 
+use super::Graph;
 use serde_json::{Map, Value};
 
 /// Fields of `data` that runs write.
@@ -33,6 +34,20 @@ pub fn put(graph: &mut Value, output: impl Fn(&str) -> Option<Value>) {
             data.insert("output".to_owned(), found);
         }
     }
+}
+
+/// The same for the nodes that have no output yet.
+pub fn put_missing(graph: &mut Value, output: impl Fn(&str) -> Option<Value>) {
+    let missing: Vec<String> = Graph::of(graph)
+        .nodes
+        .iter()
+        .filter(|node| node.output().is_none())
+        .filter_map(|node| node.id.map(str::to_owned))
+        .collect();
+    put(graph, |id| {
+        let is_missing = missing.iter().any(|one| one == id);
+        is_missing.then(|| output(id)).flatten()
+    });
 }
 
 fn all_data(graph: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {

@@ -1,0 +1,189 @@
+//! `/workflows/:id/execute`: runs the graph that is sent, or the part of it that one node needs.
+//! May not know how results are kept. Promises: a graph that is not the saved one needs `workflows:write` too, since it does
+//! what its sender wrote; results that are used again are told, and so are those that their nodes have outgrown.
+
+use super::execution_view::{BatchView, batch};
+use super::run::{start, start_saved};
+use super::{Answer, about, bare, graph};
+use crate::engine::{CompiledWorkflow, SentDefinition, StartTrigger};
+use crate::http::body::json;
+use crate::http::door::Door;
+use crate::http::endpoint::{Access, Endpoint};
+use crate::http::problem::Problem;
+use crate::http::visit::Ctx;
+use crate::id::WorkflowId;
+use crate::model::graph::target::{self, StaleDependency};
+use crate::model::graph::{GraphLimits, difference, lint, outputs, refusal};
+use crate::model::limit::Category;
+use crate::model::scope::Permission;
+use crate::model::workflow::{Definition, DefinitionFormat};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value, json as value};
+use std::sync::Arc;
+use warp::Filter as _;
+use warp::http::{HeaderValue, Method, StatusCode, header};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    const EXECUTE: &str = "/api/v1/workflows/:id/execute";
+    let execute = Access::Needs(Permission::WorkflowsExecute, Category::Execute);
+    vec![
+        Endpoint::new(Door::Wireflow, Method::POST, EXECUTE, execute, |guard| json(guard).then(run)).described(
+            about("Executions", "Execute a graph")
+                .says(
+                    "The graph that is sent, not the saved one. With `targetNodeId` that node and what it needs; nodes that have \
+                     a `data.output` are not run again, unless `force` says so. Without `nodes` the saved graph is run with \
+                     `inputs`. A graph that differs from the saved one needs `workflows:write` too.",
+                )
+                .path::<WorkflowId>()
+                .body::<ExecuteBody>(value!({ "inputs": { "prompt": "A lighthouse at dusk" } }))
+                .gives_bare::<BatchView<'_>>(201)
+                .with_header("Location", "Where the execution is read.")
+                .may(402, "The credits are not enough.")
+                .may(422, "The graph breaks the rules of graphs; every violation is listed."),
+        ),
+    ]
+}
+
+/// A graph to execute.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(rename = "GraphExecution")]
+struct ExecuteBody {
+    /// The nodes; without them the saved graph is run.
+    nodes: Option<Vec<Value>>,
+    /// The edges.
+    edges: Option<Vec<Value>>,
+    /// Only this node, and what it needs.
+    target_node_id: Option<String>,
+    /// Use no result of an earlier execution.
+    #[serde(default)]
+    force: bool,
+    /// Values for input nodes, by id or label; names that no node has are left aside.
+    trigger_data: Option<Map<String, Value>>,
+    /// Values for input nodes, by id or label.
+    inputs: Option<Map<String, Value>>,
+    /// Must be empty: iterators go over what comes in at their `list`.
+    iterator_configs: Option<Vec<Value>>,
+}
+
+async fn run(ctx: Ctx, body: ExecuteBody) -> Answer {
+    let workflow = graph(&ctx)?;
+    if body
+        .iterator_configs
+        .is_some_and(|configs| !configs.is_empty())
+    {
+        return Err(Problem::invalid(
+            "`iteratorConfigs` is not taken here; an `iterator:list` node goes over what comes in at its `list`.",
+        ));
+    }
+    let mut given = body.trigger_data.unwrap_or_default();
+    given.extend(body.inputs.clone().unwrap_or_default());
+    let mut stale = Vec::new();
+    let accepted = if body.nodes.is_none() && body.edges.is_none() && body.target_node_id.is_none()
+    {
+        start_saved(&ctx, workflow, body.inputs.unwrap_or_default()).await?
+    } else {
+        let graph = sent_graph(body.nodes, body.edges)?;
+        require_own_or_write(&ctx, &workflow, &graph)?;
+        let sent = match &body.target_node_id {
+            Some(target) => {
+                let selected = selected(&ctx, &workflow, graph, target, body.force)?;
+                stale = selected.1;
+                Some(selected.0)
+            }
+            None => sent(&workflow, &graph),
+        };
+        start(&ctx, workflow, given, StartTrigger::API, sent).await?
+    };
+    let steps = ctx.api().engine.steps_of(&accepted.run).unwrap_or_default();
+    let mut response = bare(StatusCode::CREATED, &batch(&accepted.run, &steps, &stale))?;
+    let place = format!(
+        "{}/api/v1/workflows/executions/{}",
+        ctx.api().options.base_path,
+        accepted.run.summary.id
+    );
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(response)
+}
+
+/// The graph that was sent, if it is one.
+fn sent_graph(nodes: Option<Vec<Value>>, edges: Option<Vec<Value>>) -> Result<Value, Problem> {
+    let graph = value!({ "nodes": nodes, "edges": edges });
+    refusal::of_executed(&graph).map_err(Problem::NoGraph)?;
+    let found = lint(&graph, &GraphLimits::DEFAULT);
+    if found.violations.is_empty() {
+        Ok(graph)
+    } else {
+        Err(Problem::InvalidGraph(Box::new(found)))
+    }
+}
+
+/// Whoever may only execute executes what somebody who may write has saved.
+fn require_own_or_write(
+    ctx: &Ctx,
+    workflow: &CompiledWorkflow,
+    graph: &Value,
+) -> Result<(), Problem> {
+    let is_saved = difference::is_same(graph, &workflow.workflow.definition.body);
+    if is_saved || ctx.key().may(Permission::WorkflowsWrite) {
+        return Ok(());
+    }
+    let needed = Permission::WorkflowsWrite.word().to_owned();
+    Err(Problem::Forbidden(vec![needed]))
+}
+
+/// The whole graph; nothing where it is the saved one, whose version is pinned then.
+fn sent(workflow: &CompiledWorkflow, graph: &Value) -> Option<SentDefinition> {
+    let is_saved = difference::is_same(graph, &workflow.workflow.definition.body);
+    (!is_saved).then(|| SentDefinition {
+        definition: Definition {
+            format: DefinitionFormat::Graph,
+            body: outputs::without(graph),
+        },
+        finished: Vec::new(),
+    })
+}
+
+/// The part of the graph that a node needs, and which of the results that it uses are outgrown. Results that the sender has
+/// left out are those of the last executions.
+fn selected(
+    ctx: &Ctx,
+    workflow: &Arc<CompiledWorkflow>,
+    mut graph: Value,
+    target: &str,
+    force: bool,
+) -> Result<(SentDefinition, Vec<StaleDependency>), Problem> {
+    let kept = ctx.api().store.node_outputs(workflow.workflow.sequence)?;
+    let nodes = kept
+        .iter()
+        .map(|kept| value!({ "id": kept.node_id, "data": { "config": kept.params } }));
+    let ran = value!({ "nodes": nodes.collect::<Vec<_>>(), "edges": [] });
+    if !force {
+        let of = |id: &str| {
+            let found = kept.iter().find(|kept| kept.node_id == id);
+            found.map(|kept| kept.output.clone())
+        };
+        outputs::put_missing(&mut graph, of);
+    }
+    let selected = target::select(&graph, target, force, Some(&ran)).ok_or_else(|| {
+        let shown: String = target.chars().take(80).collect();
+        Problem::invalid(format!(
+            "The graph has no node `{shown}` for `targetNodeId`."
+        ))
+    })?;
+    let finished = selected.events();
+    let definition = Definition {
+        format: DefinitionFormat::Graph,
+        body: selected.graph,
+    };
+    Ok((
+        SentDefinition {
+            definition,
+            finished,
+        },
+        selected.stale,
+    ))
+}

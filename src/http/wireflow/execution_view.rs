@@ -1,0 +1,383 @@
+//! What is told of an execution, and how a run and its steps look as one.
+//! May not know how runs are read. Promise: every field that a client of Wireflow waits on is there, under its name and of its
+//! type, in one flat object; a text is a text or null.
+
+use crate::clock::iso_utc;
+use crate::engine::StepLog;
+use crate::id::{RunId, WorkflowId};
+use crate::model::graph::target::StaleDependency;
+use crate::model::plan::StepStatus;
+use crate::model::run::{Run, RunStatus, RunSummary};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+/// Where an execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum ExecutionStatus {
+    /// It has begun, or waits for its turn.
+    Running,
+    /// It ended well.
+    Completed,
+    /// A node failed.
+    Failed,
+    /// Somebody has cancelled it.
+    Cancelled,
+}
+
+impl From<RunStatus> for ExecutionStatus {
+    fn from(status: RunStatus) -> ExecutionStatus {
+        match status {
+            RunStatus::Pending | RunStatus::Running => ExecutionStatus::Running,
+            RunStatus::Completed => ExecutionStatus::Completed,
+            RunStatus::Failed => ExecutionStatus::Failed,
+            RunStatus::Cancelled => ExecutionStatus::Cancelled,
+        }
+    }
+}
+
+/// Where a node stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum NodeStatus {
+    /// It waits for what it needs.
+    Pending,
+    /// It is under way.
+    Running,
+    /// It ended well, or its result of an earlier execution is used.
+    Completed,
+    /// It failed, or what it needs did.
+    Failed,
+    /// The execution was cancelled before it ended.
+    Cancelled,
+}
+
+impl From<StepStatus> for NodeStatus {
+    fn from(status: StepStatus) -> NodeStatus {
+        match status {
+            StepStatus::Pending => NodeStatus::Pending,
+            StepStatus::Running
+            | StepStatus::Waiting
+            | StepStatus::Retrying
+            | StepStatus::Unknown => NodeStatus::Running,
+            StepStatus::Completed => NodeStatus::Completed,
+            StepStatus::Failed | StepStatus::Skipped => NodeStatus::Failed,
+            StepStatus::Cancelled => NodeStatus::Cancelled,
+        }
+    }
+}
+
+/// An execution with its nodes.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Execution")]
+pub(super) struct ExecutionView<'a> {
+    /// The execution.
+    id: &'a RunId,
+    /// The workflow.
+    workflow_id: &'a WorkflowId,
+    /// Where it stands.
+    status: ExecutionStatus,
+    /// Why it failed.
+    error: Option<&'a str>,
+    /// When it began.
+    #[schemars(extend("format" = "date-time"))]
+    start_time: String,
+    /// When it ended.
+    #[schemars(extend("format" = "date-time"))]
+    end_time: Option<String>,
+    /// The nodes with their outputs.
+    node_results: NodeResults<'a>,
+    /// The nodes as a list for people shows them.
+    node_states: Vec<NodeState<'a>>,
+    /// What it came to, once it has ended well.
+    final_output: Option<FinalOutput>,
+}
+
+/// The nodes with their outputs.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct NodeResults<'a> {
+    node_runs: Vec<NodeRun<'a>>,
+}
+
+/// One node with its output.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "NodeRun")]
+pub(super) struct NodeRun<'a> {
+    /// The node.
+    node_id: &'a str,
+    /// Where it stands.
+    status: NodeStatus,
+    /// What it came to: an object with a field for each port.
+    output: Option<&'a Value>,
+}
+
+/// One node as a list for people shows it.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "NodeState")]
+struct NodeState<'a> {
+    /// The node.
+    node_id: &'a str,
+    /// What people call it.
+    label: &'a str,
+    /// Where it stands.
+    status: NodeStatus,
+    /// Why it failed.
+    error: Option<&'a str>,
+    /// The first URL in its output.
+    output_url: Option<&'a str>,
+    /// Every URL in its output.
+    output_urls: Vec<&'a str>,
+    /// Its output as a text, where it has one.
+    text: Option<String>,
+    /// Always `null`: no node tells how far it is.
+    progress: Option<f64>,
+    /// Always `null`: no node runs elsewhere under a name of its own.
+    request_id: Option<String>,
+}
+
+/// What an execution came to.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FinalOutput")]
+struct FinalOutput {
+    /// The first URL among the results.
+    url: Option<String>,
+    /// The outputs of the nodes that nothing follows, by their ids.
+    results: Value,
+}
+
+/// An execution without its nodes.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ExecutionSummary")]
+pub(super) struct ExecutionSummaryView<'a> {
+    /// The execution.
+    id: &'a RunId,
+    /// The workflow.
+    workflow_id: &'a WorkflowId,
+    /// Where it stands.
+    status: ExecutionStatus,
+    /// Why it failed.
+    error: Option<&'a str>,
+    /// When it began.
+    #[schemars(extend("format" = "date-time"))]
+    start_time: String,
+    /// When it ended.
+    #[schemars(extend("format" = "date-time"))]
+    end_time: Option<String>,
+}
+
+/// Executions of one workflow.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ExecutionPage")]
+pub(super) struct ExecutionPageView<'a> {
+    /// Newest first.
+    pub(super) executions: Vec<ExecutionSummaryView<'a>>,
+    /// Where the next page starts: send it as `cursor`. `null` on the last page.
+    pub(super) next_cursor: Option<String>,
+}
+
+/// The execution that was started.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "AcceptedExecution")]
+pub(super) struct AcceptedView<'a> {
+    /// The execution.
+    pub(super) execution_id: &'a RunId,
+    /// Where it stands.
+    pub(super) status: ExecutionStatus,
+}
+
+/// What the start of a graph that was sent answers.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ExecutionBatch")]
+pub(super) struct BatchView<'a> {
+    /// The workflow.
+    workflow_id: &'a WorkflowId,
+    /// The batch; it holds this one execution.
+    batch_id: &'a str,
+    /// The execution.
+    execution_id: &'a RunId,
+    /// Where it stands.
+    status: ExecutionStatus,
+    /// The executions of the batch: one.
+    execution_runs: [BatchRunView<'a>; 1],
+    /// Nodes that were changed since their results were made, which this execution uses all the same.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    stale_dependencies: &'a [StaleDependency],
+}
+
+/// One execution of a batch.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "BatchExecution")]
+struct BatchRunView<'a> {
+    id: &'a RunId,
+    #[schemars(extend("format" = "date-time"))]
+    start_time: String,
+    #[schemars(extend("format" = "date-time"))]
+    end_time: Option<String>,
+    status: ExecutionStatus,
+    error: Option<&'a str>,
+    node_runs: Vec<NodeRun<'a>>,
+    batch_id: &'a str,
+    run_index_in_batch: u32,
+    input_index: u32,
+}
+
+/// An execution with its nodes; those inside of iterations stand in the output of their iterator.
+pub(super) fn view<'a>(run: &'a Run, steps: &'a [StepLog]) -> ExecutionView<'a> {
+    let nodes = || steps.iter().filter(|step| step.activation == step.id);
+    let summary = summary(&run.summary);
+    let results = run.output.as_ref();
+    let results = results.and_then(|output| serde_json::from_str::<Value>(output.get()).ok());
+    ExecutionView {
+        id: summary.id,
+        workflow_id: summary.workflow_id,
+        status: summary.status,
+        error: summary.error,
+        start_time: summary.start_time,
+        end_time: summary.end_time,
+        node_results: NodeResults {
+            node_runs: nodes().map(node_run).collect(),
+        },
+        node_states: nodes().map(node_state).collect(),
+        final_output: results.map(|results| FinalOutput {
+            url: urls(&results).first().map(|url| (*url).to_owned()),
+            results,
+        }),
+    }
+}
+
+/// An execution without its nodes.
+pub(super) fn summary(run: &RunSummary) -> ExecutionSummaryView<'_> {
+    ExecutionSummaryView {
+        id: &run.id,
+        workflow_id: &run.workflow_id,
+        status: run.status.into(),
+        error: run.error.as_ref().map(|error| error.message.as_str()),
+        start_time: iso_utc(run.started_at_ms.unwrap_or(run.created_at_ms)),
+        end_time: run.finished_at_ms.map(iso_utc),
+    }
+}
+
+/// The batch that one execution is.
+pub(super) fn batch<'a>(
+    run: &'a Run,
+    steps: &'a [StepLog],
+    stale_dependencies: &'a [StaleDependency],
+) -> BatchView<'a> {
+    let ExecutionSummaryView {
+        id,
+        workflow_id,
+        status,
+        error,
+        start_time,
+        end_time,
+    } = summary(&run.summary);
+    // The id of a run is `run_` and a UUID, which is as good a name for the batch of this one run.
+    let batch_id = id.as_str().strip_prefix("run_").unwrap_or(id.as_str());
+    BatchView {
+        workflow_id,
+        batch_id,
+        execution_id: id,
+        status,
+        execution_runs: [BatchRunView {
+            id,
+            start_time,
+            end_time,
+            status,
+            error,
+            node_runs: steps.iter().map(node_run).collect(),
+            batch_id,
+            run_index_in_batch: 0,
+            input_index: 0,
+        }],
+        stale_dependencies,
+    }
+}
+
+fn node_run(step: &StepLog) -> NodeRun<'_> {
+    NodeRun {
+        node_id: &step.id,
+        status: step.record.status.into(),
+        output: step.record.output.as_deref(),
+    }
+}
+
+fn node_state(step: &StepLog) -> NodeState<'_> {
+    let output = step.record.output.as_deref();
+    let output_urls = output.map(urls).unwrap_or_default();
+    NodeState {
+        node_id: &step.id,
+        label: step.name.as_deref().unwrap_or(&step.id),
+        status: step.record.status.into(),
+        error: step
+            .record
+            .error
+            .as_ref()
+            .map(|error| error.message.as_str()),
+        output_url: output_urls.first().copied(),
+        output_urls,
+        text: output.and_then(text),
+        progress: None,
+        request_id: None,
+    }
+}
+
+/// The output as one text: its `text`, its `prompt`, or its only value.
+fn text(output: &Value) -> Option<String> {
+    let fields = output.as_object();
+    let named = |name: &str| fields.and_then(|fields| fields.get(name));
+    let only = fields
+        .filter(|fields| fields.len() == 1)
+        .and_then(|fields| fields.values().next());
+    let value = named("text")
+        .or_else(|| named("prompt"))
+        .or(only)
+        .unwrap_or(output);
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// How deep an output is searched for URLs.
+const MAX_URL_DEPTH: usize = 8;
+
+/// The URLs in an output, each once, in the order of its fields.
+fn urls(output: &Value) -> Vec<&str> {
+    let mut found = Vec::new();
+    collect(output, MAX_URL_DEPTH, &mut found);
+    found
+}
+
+fn collect<'a>(value: &'a Value, depth: usize, found: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) if is_url(text) && !found.contains(&text.as_str()) => found.push(text),
+        Value::Array(items) if depth > 0 => {
+            items
+                .iter()
+                .for_each(|item| collect(item, depth - 1, found));
+        }
+        Value::Object(fields) if depth > 0 => {
+            fields
+                .values()
+                .for_each(|field| collect(field, depth - 1, found));
+        }
+        _ => {}
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let is_whole = !text.contains(char::is_whitespace);
+    is_whole && (text.starts_with("https://") || text.starts_with("http://"))
+}
