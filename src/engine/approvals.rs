@@ -91,9 +91,14 @@ pub struct Reply {
 }
 
 impl Engine {
-    /// Says how the server is reached, for the links of approvals.
+    /// Says how the server is reached, for links.
     pub fn set_base_url(&self, base_url: &str) {
         drop(self.0.links.base_url.set(base_url.to_owned()));
+    }
+
+    /// How the server is reached: a URL without a slash at its end; empty before it is served.
+    pub fn base_url(&self) -> &str {
+        self.0.links.base_url.get().map_or("", String::as_str)
     }
 
     /// Every step of a run that waits for somebody now.

@@ -21,9 +21,17 @@ const DROP_TIME: Duration = Duration::from_secs(2);
 
 /// After a guard: the body as JSON. No body is an empty object.
 pub(super) fn json<T: DeserializeOwned + Send + 'static>(guard: Guard) -> BoxedFilter<(Ctx, T)> {
+    json_up_to(usize::MAX, guard)
+}
+
+/// The same, of a body that is so many bytes at most, where that is less than what bodies may be anyway.
+pub(super) fn json_up_to<T: DeserializeOwned + Send + 'static>(
+    max_bytes: usize,
+    guard: Guard,
+) -> BoxedFilter<(Ctx, T)> {
     guard
-        .and_then(|ctx: Ctx| async move {
-            match read_json(&ctx.visit).await {
+        .and_then(move |ctx: Ctx| async move {
+            match read_json(&ctx.visit, max_bytes).await {
                 Ok(value) => Ok((ctx, value)),
                 Err(problem) => Err(ctx.visit.refuse(problem)),
             }
@@ -36,20 +44,43 @@ pub(super) fn json<T: DeserializeOwned + Send + 'static>(guard: Guard) -> BoxedF
 pub(super) fn query<T: DeserializeOwned + Send + 'static>(guard: Guard) -> BoxedFilter<(Ctx, T)> {
     guard
         .and_then(|ctx: Ctx| async move {
-            match serde_urlencoded::from_str::<T>(ctx.visit.query()) {
+            match read_query(&ctx.visit) {
                 Ok(value) => Ok((ctx, value)),
-                Err(error) => {
-                    let problem = bad_query::<T>(ctx.visit.query(), &error);
-                    Err::<_, Rejection>(ctx.visit.refuse(problem))
-                }
+                Err(problem) => Err::<_, Rejection>(ctx.visit.refuse(problem)),
             }
         })
         .untuple_one()
         .boxed()
 }
 
-async fn read_json<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
-    let bytes = read(visit, visit.api.options.max_body_bytes, |_| Ok(())).await?;
+/// After a guard: the query string and the body as JSON.
+pub(super) fn query_and_json<Q, T>(guard: Guard) -> BoxedFilter<(Ctx, Q, T)>
+where
+    Q: DeserializeOwned + Send + 'static,
+    T: DeserializeOwned + Send + 'static,
+{
+    guard
+        .and_then(|ctx: Ctx| async move {
+            let read = async {
+                let query = read_query(&ctx.visit)?;
+                Ok((query, read_json(&ctx.visit, usize::MAX).await?))
+            };
+            match read.await {
+                Ok((query, value)) => Ok((ctx, query, value)),
+                Err(problem) => Err(ctx.visit.refuse(problem)),
+            }
+        })
+        .untuple_one()
+        .boxed()
+}
+
+fn read_query<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
+    serde_urlencoded::from_str(visit.query()).map_err(|error| bad_query::<T>(visit.query(), &error))
+}
+
+async fn read_json<T: DeserializeOwned>(visit: &Visit, max_bytes: usize) -> Result<T, Problem> {
+    let max_bytes = max_bytes.min(visit.api.options.max_body_bytes);
+    let bytes = read(visit, max_bytes, |_| Ok(())).await?;
     if bytes.is_empty() {
         return serde_json::from_slice(b"{}").map_err(|error| bad_json(&error));
     }

@@ -7,6 +7,7 @@ use crate::engine::agents::AgentProblem;
 use crate::engine::connections::ConnectionError;
 use crate::engine::secrets::SecretError;
 use crate::engine::{EngineError, WebhookError, WorkflowProblem};
+use crate::model::graph::{Lint, refusal::Refusal as NoGraph};
 use crate::model::limit::LimitState;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::store::StoreError;
@@ -30,6 +31,24 @@ pub enum Problem {
     Conflict(String),
     /// 400: a sentence, and where there are several mistakes each with its place.
     Invalid(String, Vec<DefinitionProblem>),
+    /// 409: what was to be changed was changed meanwhile, by somebody else.
+    StaleWrite {
+        /// When it was changed last, as it is sent.
+        current: String,
+        /// What the caller took for that.
+        yours: String,
+    },
+    /// 400: the body is no graph at all.
+    NoGraph(NoGraph),
+    /// 400: one field may not be written, or not with this value.
+    InvalidField {
+        /// The field; empty for the body as a whole.
+        field: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// 422: a graph that breaks the rules of graphs; every violation and warning.
+    InvalidGraph(Box<Lint>),
     /// 413: the body is larger than so many bytes.
     TooLarge(usize),
     /// 415: the body is not JSON.

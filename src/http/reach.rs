@@ -10,9 +10,14 @@ use std::sync::Arc;
 /// The workflow that the path names, if the key reaches it.
 pub(super) fn reachable(ctx: &Ctx) -> Result<Arc<CompiledWorkflow>, Problem> {
     let id: WorkflowId = ctx.id(0, "workflow")?;
-    let compiled = ctx.api().engine.workflows().get(&id)?;
+    reachable_by(ctx, &id)
+}
+
+/// The workflow with this id, if the key reaches it.
+pub(super) fn reachable_by(ctx: &Ctx, id: &WorkflowId) -> Result<Arc<CompiledWorkflow>, Problem> {
+    let compiled = ctx.api().engine.workflows().get(id)?;
     compiled
-        .filter(|compiled| ctx.key().reach().covers(&id, &compiled.workflow.name))
+        .filter(|compiled| ctx.key().reach().covers(id, &compiled.workflow.name))
         .ok_or(Problem::NotFound("workflow"))
 }
 

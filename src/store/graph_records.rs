@@ -12,9 +12,6 @@ use crate::model::workflow::{DefinitionFormat, Reach, Workflow, WorkflowStatus};
 use rusqlite::{Connection, Row};
 use serde_json::Value;
 
-/// A list has so many at most.
-pub const MAX_LISTED_GRAPHS: usize = 1_000;
-
 impl Store {
     /// What is kept of a workflow; nothing of one that is no graph. A point read.
     pub fn graph_record(&self, workflow: i64) -> Result<Option<GraphRecord>, StoreError> {
@@ -41,9 +38,14 @@ impl Store {
         })
     }
 
-    /// Graphs that are not archived, those that were changed last first, at most [`MAX_LISTED_GRAPHS`].
-    pub async fn list_graphs(&self, filter: GraphFilter) -> Result<Vec<GraphSummary>, StoreError> {
-        self.scan(move |connection| list(connection, &filter)).await
+    /// Graphs that are not archived, those that were changed last first, at most so many.
+    pub async fn list_graphs(
+        &self,
+        filter: GraphFilter,
+        limit: usize,
+    ) -> Result<Vec<GraphSummary>, StoreError> {
+        self.scan(move |connection| list(connection, &filter, limit))
+            .await
     }
 }
 
@@ -80,7 +82,11 @@ const LIST: &str = concat!(
      ORDER BY w.updated_at_ms DESC, w.sequence DESC LIMIT ?7"
 );
 
-fn list(connection: &Connection, filter: &GraphFilter) -> Result<Vec<GraphSummary>, StoreError> {
+fn list(
+    connection: &Connection,
+    filter: &GraphFilter,
+    limit: usize,
+) -> Result<Vec<GraphSummary>, StoreError> {
     let (id, prefix) = match &filter.reach {
         Reach::All => (None, None),
         Reach::Workflow(id) => (Some(id.as_str()), None),
@@ -96,7 +102,7 @@ fn list(connection: &Connection, filter: &GraphFilter) -> Result<Vec<GraphSummar
                 id,
                 prefix,
                 prefix.map(end_of_prefix),
-                i64::try_from(MAX_LISTED_GRAPHS).unwrap_or(i64::MAX),
+                i64::try_from(limit).unwrap_or(i64::MAX),
             ),
             summary,
         )?

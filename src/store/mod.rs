@@ -62,7 +62,6 @@ pub use answers::Answer;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use first_start::FirstStart;
-pub use graph_records::MAX_LISTED_GRAPHS;
 pub use node_outputs::MAX_KEPT_OUTPUT_BYTES;
 pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};

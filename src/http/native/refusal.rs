@@ -10,6 +10,7 @@ use crate::model::plan::DefinitionProblem;
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::borrow::Cow;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
@@ -36,7 +37,19 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
         Problem::Forbidden(required) => {
             error.required = Some(required.iter().map(|word| native_word(word)).collect());
         }
-        Problem::Invalid(_, details) if !details.is_empty() => error.details = Some(details),
+        Problem::Invalid(_, details) if !details.is_empty() => {
+            error.details = Some(Cow::Borrowed(details));
+        }
+        Problem::InvalidField { field, message } => {
+            error.details = Some(Cow::Owned(vec![DefinitionProblem {
+                place: field.clone(),
+                message: message.clone(),
+            }]));
+        }
+        Problem::InvalidGraph(lint) => {
+            let violations = lint.violations.iter().cloned();
+            error.details = Some(violations.map(Into::into).collect());
+        }
         Problem::Internal => error.request_id = Some(crate::http::finish::request_id(visit)),
         _ => {}
     }
@@ -73,7 +86,7 @@ struct ErrorView<'a> {
     required: Option<Vec<&'a str>>,
     /// Of a 400: every mistake with its place.
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<&'a [DefinitionProblem]>,
+    details: Option<Cow<'a, [DefinitionProblem]>>,
     /// Of a 500: what the server's log names the request by.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
@@ -120,8 +133,11 @@ pub(in crate::http) fn status_and_code(problem: &Problem) -> (StatusCode, &'stat
         Problem::Forbidden(_) | Problem::NotHeld(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
         Problem::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Problem::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
-        Problem::Conflict(_) => (StatusCode::CONFLICT, "CONFLICT"),
-        Problem::Invalid(..) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR"),
+        Problem::Conflict(_) | Problem::StaleWrite { .. } => (StatusCode::CONFLICT, "CONFLICT"),
+        Problem::Invalid(..) | Problem::NoGraph(_) | Problem::InvalidField { .. } => {
+            (StatusCode::BAD_REQUEST, "VALIDATION_ERROR")
+        }
+        Problem::InvalidGraph(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR"),
         Problem::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
         Problem::UnsupportedMediaType => {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE")
@@ -161,7 +177,20 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
         | Problem::Conflict(message)
         | Problem::Invalid(message, _)
         | Problem::Upstream(message)
+        | Problem::InvalidField { message, .. }
         | Problem::Unavailable(message) => message,
+        Problem::NoGraph(refusal) => return refusal.to_string(),
+        Problem::InvalidGraph(lint) => return counted(lint.violations.len()),
+        Problem::StaleWrite { current, yours } => {
+            return format!(
+                "It was changed at {current}, after the state of {yours} that this change was made from: read it again and change that."
+            );
+        }
+        Problem::TooLarge(max_bytes) if *max_bytes < visit.api.options.max_body_bytes => {
+            return format!(
+                "The body is larger than {max_bytes} bytes, the most that is taken here."
+            );
+        }
         Problem::TooLarge(max_bytes) => {
             let setting = match visit.door {
                 Door::Native | Door::Wireflow | Door::Page => "max_body_bytes",
@@ -185,4 +214,11 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
         }
     };
     fixed.to_owned()
+}
+
+fn counted(violations: usize) -> String {
+    let errors = if violations == 1 { "error" } else { "errors" };
+    format!(
+        "Workflow graph failed validation ({violations} {errors}). Each violation says where it is and what mends it."
+    )
 }

@@ -6,10 +6,12 @@ use crate::auth::Refusal;
 use crate::http::native;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
+use crate::model::graph::{Finding, refusal::Refusal as NoGraph};
 use crate::model::plan::DefinitionProblem;
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::borrow::Cow;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
@@ -22,13 +24,31 @@ pub(super) struct ErrorView<'a> {
     pub(super) error: &'a str,
     /// One word for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) code: Option<&'a str>,
+    pub(super) code: Option<Cow<'a, str>>,
+    /// `invalid_request_error`, `conflict_error` or `api_error`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
     /// Of a 403: the scopes that the key lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<Vec<&'a str>>,
     /// Of a 400: every mistake with its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<&'a [DefinitionProblem]>,
+    /// Of a 422: what has to be mended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violations: Option<&'a [Finding]>,
+    /// Of a 422: what should be looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<&'a [Finding]>,
+    /// Of a 422: what the server has mended by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migrations: Option<&'a [Finding]>,
+    /// Of a stale write: when the workflow was changed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_updated_at: Option<&'a str>,
+    /// Of a stale write: what was sent for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    your_base_updated_at: Option<&'a str>,
     /// Of a 429: when the next request will be accepted, in seconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
@@ -63,13 +83,54 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
             view.retry_after = u64::try_from(now_s + i64::from(*retry_after_s)).ok();
         }
         Problem::NotFound(_) => {}
-        Problem::Invalid(_, details) if !details.is_empty() => view.details = Some(details),
         Problem::Internal => view.request_id = Some(crate::http::finish::request_id(visit)),
-        _ => view.code = Some(code),
+        _ => {
+            view.kind = Some(kind_of(status));
+            view.code = Some(
+                own_code(problem)
+                    .map_or_else(|| Cow::Owned(code.to_ascii_lowercase()), Cow::Borrowed),
+            );
+        }
+    }
+    match problem {
+        Problem::Invalid(_, details) if !details.is_empty() => view.details = Some(details),
+        Problem::InvalidGraph(lint) => {
+            view.violations = Some(&lint.violations);
+            view.warnings = Some(&lint.warnings);
+            view.migrations = Some(&[]);
+        }
+        Problem::StaleWrite { current, yours } => {
+            view.current_updated_at = Some(current);
+            view.your_base_updated_at = Some(yours);
+        }
+        _ => {}
     }
     // What is built of texts alone always becomes JSON.
     let body = serde_json::to_vec(&view).unwrap_or_default();
     json(status, body.into())
+}
+
+/// The word that Wireflow has for a problem, where it has one.
+fn own_code(problem: &Problem) -> Option<&'static str> {
+    match problem {
+        Problem::NoGraph(NoGraph::MissingSaved | NoGraph::MissingExecuted) => {
+            Some("missing_fields")
+        }
+        Problem::NoGraph(_) | Problem::InvalidField { .. } => Some("invalid_field"),
+        Problem::InvalidGraph(_) => Some("invalid_graph"),
+        Problem::StaleWrite { .. } => Some("stale_write"),
+        _ => None,
+    }
+}
+
+fn kind_of(status: StatusCode) -> &'static str {
+    if status == StatusCode::CONFLICT {
+        "conflict_error"
+    } else if status.is_client_error() {
+        "invalid_request_error"
+    } else {
+        "api_error"
+    }
 }
 
 /// A flood of bad keys is the cheapest request there is: these bodies are ready.
@@ -105,6 +166,7 @@ fn sentence(problem: &Problem, visit: &Visit) -> String {
     let fixed = match problem {
         Problem::Forbidden(_) => "Forbidden",
         Problem::NotFound("workflow") => "Workflow not found",
+        Problem::NotFound("node") => "Node not found",
         Problem::NotFound("run") => "Execution not found",
         Problem::NotFound("path") => "Not found",
         Problem::NotFound(what) => return format!("There is no such {what}."),

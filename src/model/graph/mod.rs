@@ -16,6 +16,7 @@
 pub mod catalogue;
 pub mod difference;
 pub mod inputs;
+pub mod layout;
 pub mod lint;
 pub mod outputs;
 pub mod patch;
