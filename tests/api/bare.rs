@@ -3,10 +3,11 @@
 use flowlatch::auth::{Keyring, KeyringOptions};
 use flowlatch::clock::Clock;
 use flowlatch::config::Config;
-use flowlatch::engine::llm::Llm;
+use flowlatch::engine::llm::{Llm, LlmOptions};
 use flowlatch::engine::mail::Mailer;
 use flowlatch::engine::outbound::{Outbound, OutboundOptions};
 use flowlatch::engine::script::ScriptOptions;
+use flowlatch::engine::step::{BackendOptions, Backends};
 use flowlatch::engine::{Engine, EngineOptions, Messengers, Workflows};
 use flowlatch::http::{
     self, AddressLimitOptions, AddressLimits, Api, ApiOptions, Door, Endpoint, Front, Hosts,
@@ -117,7 +118,15 @@ pub(crate) fn engine(store: &Store, clock: &Clock, options: EngineOptions) -> En
     let outbound = outbound.expect("a client");
     let messengers = Messengers {
         mailer: Mailer::new(outbound.clone(), Vec::new(), 1000),
-        llm: Llm::new(&outbound, None, 1000).expect("no URL"),
+        backends: Backends::new(
+            &outbound,
+            BackendOptions {
+                urls: Vec::new(),
+                timeout_ms: 1000,
+            },
+        )
+        .expect("no URL"),
+        llm: Llm::new(&outbound, LlmOptions::default()).expect("no URL"),
         llm_model: "none".to_owned(),
     };
     Engine::new(

@@ -37,4 +37,5 @@ mod upstream;
 mod usage;
 mod webhooks;
 mod wire;
+mod wireflow;
 mod workflows;

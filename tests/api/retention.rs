@@ -247,7 +247,10 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
         idempotency: None,
         fire: None,
         charge: None,
+        has_own_definition: false,
+        own_definition: None,
         first: Some(Chunk {
+            node_outputs: None,
             from: 0,
             at_ms,
             count: 2,

@@ -75,6 +75,8 @@ impl Bench {
                 body,
             },
             canvas: None,
+            status: None,
+            beside: None,
         };
         let workflows = self.engine.workflows();
         let made = workflows.create(draft, "control").await.expect("made");
@@ -104,6 +106,7 @@ impl Bench {
         nodes.push(free);
         let workflow = self.engine.workflows().get(workflow).expect("read");
         let request = RunRequest {
+            sent: None,
             workflow: workflow.expect("there"),
             input: RawValue::from_string("{}".to_owned()).expect("JSON"),
             idempotency_key: idempotency_key.map(str::to_owned),

@@ -17,7 +17,7 @@ use std::sync::Arc;
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
 /// What the setting `node_backends` says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendOptions {
     /// A node type, or its beginning and `*`, and the URL that its nodes are posted to.
     pub urls: Vec<(String, String)>,
