@@ -78,7 +78,11 @@ fn read_query<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
     serde_urlencoded::from_str(visit.query()).map_err(|error| bad_query::<T>(visit.query(), &error))
 }
 
-async fn read_json<T: DeserializeOwned>(visit: &Visit, max_bytes: usize) -> Result<T, Problem> {
+/// The body as JSON, at most so many bytes and as many as the setting allows. No body is an empty object.
+pub(super) async fn read_json<T: DeserializeOwned>(
+    visit: &Visit,
+    max_bytes: usize,
+) -> Result<T, Problem> {
     let max_bytes = max_bytes.min(visit.api.options.max_body_bytes);
     let bytes = read(visit, max_bytes, |_| Ok(())).await?;
     if bytes.is_empty() {

@@ -27,6 +27,8 @@ pub enum Access {
     AnyKey(Category),
     /// A key with this permission.
     Needs(Permission, Category),
+    /// A key with this permission, or nobody's where what the path names says that it is open. The handler asks.
+    NeedsUnlessOpen(Permission, Category),
 }
 
 /// One method on one path of one door.
@@ -119,6 +121,26 @@ impl Endpoint {
                 .then(handler)
                 .map(answer)
                 .boxed(),
+        }
+    }
+
+    /// An endpoint that needs a key with this permission unless what its path names is open: its handler asks
+    /// [`admit`](super::guard::admit), or finds out that it need not.
+    pub(super) fn unless_open<H, F>(
+        door: Door,
+        method: Method,
+        pattern: &'static str,
+        needs: (Permission, Category),
+        handler: H,
+    ) -> Endpoint
+    where
+        H: Fn(Arc<Visit>, Access) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response, Problem>> + Send + 'static,
+    {
+        let access = Access::NeedsUnlessOpen(needs.0, needs.1);
+        Endpoint {
+            access,
+            ..Endpoint::unkeyed(door, method, pattern, move |visit| handler(visit, access))
         }
     }
 

@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::visit::{Ctx, Visit};
 use crate::auth::{KeyEntry, Refusal};
 use crate::model::limit::Category;
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::sync::Arc;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Rejection};
@@ -19,25 +19,46 @@ pub(super) type Guard = BoxedFilter<(Ctx,)>;
 /// The guard that an access asks for.
 pub(super) fn guard(access: Access) -> Guard {
     warp::ext::get::<Arc<Visit>>()
-        .and_then(authenticate)
-        .and_then(move |ctx| within_limit(access, ctx))
-        .and_then(move |ctx| authorize(access, ctx))
+        .and_then(|visit: Arc<Visit>| async move {
+            let let_in = authenticate(&visit).await;
+            let_in.map_err(|problem| visit.refuse(problem))
+        })
+        .and_then(move |ctx| ready(stopping(ctx, |ctx| within_limit(access, ctx))))
+        .and_then(move |ctx| ready(stopping(ctx, |ctx| authorize(access, ctx))))
         .boxed()
 }
 
-async fn authenticate(visit: Arc<Visit>) -> Result<Ctx, Rejection> {
-    match who(&visit).await {
-        Ok(key) => Ok(Ctx { visit, key }),
+/// The same three questions, for an endpoint that asks them of some requests only.
+pub(super) async fn admit(visit: &Arc<Visit>, access: Access) -> Result<Ctx, Problem> {
+    let ctx = authenticate(visit).await?;
+    within_limit(access, &ctx)?;
+    authorize(access, &ctx)?;
+    Ok(ctx)
+}
+
+/// The request goes on, or stops with what `check` says.
+fn stopping(ctx: Ctx, check: impl Fn(&Ctx) -> Result<(), Problem>) -> Result<Ctx, Rejection> {
+    match check(&ctx) {
+        Ok(()) => Ok(ctx),
+        Err(problem) => Err(ctx.visit.refuse(problem)),
+    }
+}
+
+async fn authenticate(visit: &Arc<Visit>) -> Result<Ctx, Problem> {
+    match who(visit).await {
+        Ok(key) => Ok(Ctx {
+            visit: visit.clone(),
+            key,
+        }),
         Err(refusal) => {
             let in_url = visit.door == Door::Native
                 && refusal == Refusal::Missing
                 && has_key_in_query(visit.query());
-            let problem = if in_url {
+            Err(if in_url {
                 key_in_url()
             } else {
                 Problem::Unauthorized(refusal)
-            };
-            Err(visit.refuse(problem))
+            })
         }
     }
 }
@@ -62,9 +83,12 @@ pub(super) async fn who(visit: &Arc<Visit>) -> Result<Arc<KeyEntry>, Refusal> {
     result
 }
 
-fn within_limit(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
-    let (Access::AnyKey(category) | Access::Needs(_, category)) = access else {
-        return ready(Ok(ctx));
+fn within_limit(access: Access, ctx: &Ctx) -> Result<(), Problem> {
+    let (Access::AnyKey(category)
+    | Access::Needs(_, category)
+    | Access::NeedsUnlessOpen(_, category)) = access
+    else {
+        return Ok(());
     };
     let clock = &ctx.visit.api.clock;
     let counted = ctx.key.count(category, clock);
@@ -75,40 +99,37 @@ fn within_limit(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
         Err(state) => (Some(state), Some(state)),
     };
     ctx.visit.limit.get_or_init(|| state);
-    ready(match limited {
-        None => Ok(ctx),
-        Some(state) => {
-            ctx.visit
-                .api
-                .keyring
-                .note_refusal("limited", Some(&ctx.key), ctx.visit.peer.address);
-            ctx.key.note_refused();
-            Err(ctx.visit.refuse(Problem::Limited {
-                state,
-                of_executions: category == Category::Execute,
-            }))
-        }
+    let Some(state) = limited else {
+        return Ok(());
+    };
+    ctx.key.note_refused();
+    note_refusal(ctx, "limited");
+    Err(Problem::Limited {
+        state,
+        of_executions: category == Category::Execute,
     })
 }
 
-fn authorize(access: Access, ctx: Ctx) -> Ready<Result<Ctx, Rejection>> {
-    ready(match access {
-        Access::Needs(permission, _) if !ctx.key.may(permission) => {
-            ctx.key.note_refused();
-            ctx.visit
-                .api
-                .keyring
-                .note_refusal("forbidden", Some(&ctx.key), ctx.visit.peer.address);
-            Err(ctx
-                .visit
-                .refuse(Problem::Forbidden(vec![permission.word().to_owned()])))
+fn authorize(access: Access, ctx: &Ctx) -> Result<(), Problem> {
+    let category = match access {
+        Access::Open => return Ok(()),
+        Access::AnyKey(category) => category,
+        Access::Needs(permission, category) | Access::NeedsUnlessOpen(permission, category) => {
+            if !ctx.key.may(permission) {
+                ctx.key.note_refused();
+                note_refusal(ctx, "forbidden");
+                return Err(Problem::Forbidden(vec![permission.word().to_owned()]));
+            }
+            category
         }
-        Access::Needs(_, category) | Access::AnyKey(category) => {
-            ctx.key.note_let_in(category);
-            Ok(ctx)
-        }
-        Access::Open => Ok(ctx),
-    })
+    };
+    ctx.key.note_let_in(category);
+    Ok(())
+}
+
+fn note_refusal(ctx: &Ctx, reason: &'static str) {
+    let keyring = &ctx.visit.api.keyring;
+    keyring.note_refusal(reason, Some(&ctx.key), ctx.visit.peer.address);
 }
 
 /// The category of a request for which no endpoint was found, by its method.

@@ -9,7 +9,7 @@ use crate::model::graph::record::{
 };
 use crate::model::trigger::{HookTrigger, Trigger};
 use crate::model::workflow::{DefinitionFormat, Reach, Workflow, WorkflowStatus};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::Value;
 
 impl Store {
@@ -38,6 +38,16 @@ impl Store {
         })
     }
 
+    /// Whether the webhook of a graph that has one takes requests without a key; `None` without one. A point read.
+    pub fn webhook_of_graph(&self, workflow: &WorkflowId) -> Result<Option<bool>, StoreError> {
+        self.read(|connection| {
+            Ok(connection
+                .prepare_cached(WEBHOOK_OF)?
+                .query_row([workflow.as_str()], |row| row.get(0))
+                .optional()?)
+        })
+    }
+
     /// Graphs that are not archived, those that were changed last first, at most so many.
     pub async fn list_graphs(
         &self,
@@ -60,6 +70,10 @@ pub(super) const RECORD: &str = concat!(
     record_columns!(),
     " FROM graph_record g WHERE g.workflow = ?1"
 );
+
+pub(super) const WEBHOOK_OF: &str = "
+    SELECT g.is_webhook_open FROM workflow w CROSS JOIN graph_record g ON g.workflow = w.sequence
+    WHERE w.id = ?1 AND g.webhook_id IS NOT NULL";
 
 pub(super) const BEHIND: &str = "
     SELECT w.id, g.is_webhook_open FROM graph_record g CROSS JOIN workflow w ON w.sequence = g.workflow

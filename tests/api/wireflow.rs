@@ -1,6 +1,8 @@
 //! Wireflow's door: graphs of nodes and edges, called as its clients call it, with `Authorization: Bearer sk-…`.
 
+mod credits;
 mod executions;
+mod triggers;
 
 use crate::support::{Answer, TestServer, described};
 use reqwest::{Method, StatusCode};

@@ -34,6 +34,7 @@ pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
         "operationId": operation_id(endpoint),
         "security": match endpoint.access {
             Access::Open => json!([]),
+            Access::NeedsUnlessOpen(..) => json!([{ "bearer": [] }, {}]),
             Access::AnyKey(_) | Access::Needs(..) => match endpoint.door {
                 Door::Wireflow => json!([{ "bearer": [] }]),
                 _ => json!([{ "apiKey": [] }]),
@@ -104,14 +105,16 @@ fn text(endpoint: &Endpoint, about: &Description) -> String {
         Access::AnyKey(category) => {
             format!("Any key may call it; it counts as `{}`.", counts(category))
         }
-        Access::Needs(permission, category) => format!(
-            "Needs the scope `{}`; it counts as `{}`.",
-            match endpoint.door {
-                Door::Wireflow => wireflow_word(permission.word()),
-                _ => native_word(permission.word()),
-            },
-            counts(category)
-        ),
+        Access::Needs(permission, category) | Access::NeedsUnlessOpen(permission, category) => {
+            format!(
+                "Needs the scope `{}`; it counts as `{}`.",
+                match endpoint.door {
+                    Door::Wireflow => wireflow_word(permission.word()),
+                    _ => native_word(permission.word()),
+                },
+                counts(category)
+            )
+        }
     };
     match about.text {
         Some(text) => format!("{text}\n\n{access}"),

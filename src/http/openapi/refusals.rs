@@ -173,7 +173,7 @@ fn usual(endpoint: &Endpoint, about: &Description) -> Vec<u16> {
     match endpoint.access {
         Access::Open => {}
         Access::AnyKey(_) => statuses.extend([401, 429, 503]),
-        Access::Needs(..) => statuses.extend([401, 403, 429, 503]),
+        Access::Needs(..) | Access::NeedsUnlessOpen(..) => statuses.extend([401, 403, 429, 503]),
     }
     if !about.path.is_empty() {
         statuses.push(404);

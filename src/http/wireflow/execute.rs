@@ -94,7 +94,8 @@ async fn run(ctx: Ctx, body: ExecuteBody) -> Answer {
             }
             None => sent(&workflow, &graph),
         };
-        start(&ctx, workflow, given, StartTrigger::API, sent).await?
+        let (api, by) = (ctx.api(), ctx.started_by());
+        start(api, by, workflow, given, StartTrigger::API, sent).await?
     };
     let steps = ctx.api().engine.steps_of(&accepted.run).unwrap_or_default();
     let mut response = bare(StatusCode::CREATED, &batch(&accepted.run, &steps, &stale))?;

@@ -13,6 +13,8 @@ mod lint;
 mod nodes;
 mod refusal;
 mod run;
+mod triggers;
+mod usage;
 mod workflow_body;
 mod workflow_view;
 mod workflows;
@@ -51,6 +53,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         run::endpoints(),
         execute::endpoints(),
         executions::endpoints(),
+        triggers::endpoints(),
+        usage::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -6,6 +6,7 @@ use crate::auth::Refusal;
 use crate::http::native;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
+use crate::model::credit::Shortfall;
 use crate::model::graph::{Finding, refusal::Refusal as NoGraph};
 use crate::model::plan::DefinitionProblem;
 use bytes::Bytes;
@@ -49,12 +50,58 @@ pub(super) struct ErrorView<'a> {
     /// Of a stale write: what was sent for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     your_base_updated_at: Option<&'a str>,
+    /// Of a 402: that it is one, what the execution costs, what is left, and which nodes cost something.
+    #[serde(flatten)]
+    shortfall: Option<ShortfallView<'a>>,
     /// Of a 429: when the next request will be accepted, in seconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
     /// Of a 500: what the server's log names the request by.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
+}
+
+/// What an execution costs, and what is left.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "InsufficientCredits")]
+struct ShortfallView<'a> {
+    /// Always `true`.
+    insufficient_credits: bool,
+    /// What the execution costs.
+    required_credits: u64,
+    /// What is left.
+    available_credits: u64,
+    /// The nodes that cost something.
+    breakdown: Vec<NodeCostView<'a>>,
+}
+
+/// What one node costs.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "NodeCost")]
+struct NodeCostView<'a> {
+    node_id: &'a str,
+    node_label: &'a str,
+    credits: u64,
+}
+
+impl<'a> ShortfallView<'a> {
+    fn of(shortfall: &'a Shortfall) -> ShortfallView<'a> {
+        let nodes = shortfall.breakdown.iter();
+        ShortfallView {
+            insufficient_credits: true,
+            required_credits: shortfall.required,
+            available_credits: shortfall.available,
+            breakdown: nodes
+                .map(|node| NodeCostView {
+                    node_id: &node.id,
+                    node_label: &node.label,
+                    credits: node.credits,
+                })
+                .collect(),
+        }
+    }
 }
 
 /// The answer to a request that was refused or failed.
@@ -83,6 +130,9 @@ pub(in crate::http) fn render(problem: &Problem, visit: &Visit) -> Response {
             view.retry_after = u64::try_from(now_s + i64::from(*retry_after_s)).ok();
         }
         Problem::NotFound(_) => {}
+        Problem::InsufficientCredits(shortfall) => {
+            view.shortfall = Some(ShortfallView::of(shortfall));
+        }
         Problem::Internal => view.request_id = Some(crate::http::finish::request_id(visit)),
         _ => {
             view.kind = Some(kind_of(status));
@@ -165,6 +215,7 @@ pub(in crate::http) fn own_word(word: &str) -> &str {
 fn sentence(problem: &Problem, visit: &Visit) -> String {
     let fixed = match problem {
         Problem::Forbidden(_) => "Forbidden",
+        Problem::InsufficientCredits(shortfall) => return shortfall.to_string(),
         Problem::NotFound("workflow") => "Workflow not found",
         Problem::NotFound("node") => "Node not found",
         Problem::NotFound("run") => "Execution not found",

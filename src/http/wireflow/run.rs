@@ -3,7 +3,10 @@
 
 use super::execution_view::AcceptedView;
 use super::{Answer, Data, about, data, executions, graph};
-use crate::engine::{Accepted, CompiledWorkflow, RunRequest, SentDefinition, StartTrigger, Wait};
+use crate::engine::{
+    Accepted, CompiledWorkflow, RunRequest, SentDefinition, StartTrigger, StartedBy, Wait,
+};
+use crate::http::Api;
 use crate::http::body::json;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
@@ -123,12 +126,14 @@ pub(super) async fn start_saved(
             problems.join("; ")
         )));
     }
-    start(ctx, workflow, given, StartTrigger::API, None).await
+    let (api, by) = (ctx.api(), ctx.started_by());
+    start(api, by, workflow, given, StartTrigger::API, None).await
 }
 
 /// Starts a graph: the saved one, or one that was sent for this execution alone.
 pub(super) async fn start(
-    ctx: &Ctx,
+    api: &Api,
+    by: StartedBy,
     workflow: Arc<CompiledWorkflow>,
     given: Map<String, Value>,
     trigger: StartTrigger,
@@ -140,15 +145,15 @@ pub(super) async fn start(
         None => &workflow.workflow.definition.body,
     };
     let request = RunRequest {
-        charge: Some(estimate(ctx, body)),
+        charge: Some(estimate(api, body)),
         input: to_raw_value(&given).map_err(|error| Problem::internal(&error))?,
         workflow,
         idempotency_key: None,
-        by: ctx.started_by(),
+        by,
         trigger,
         sent,
     };
-    Ok(ctx.api().engine.start(request, Wait::No).await?)
+    Ok(api.engine.start(request, Wait::No).await?)
 }
 
 pub(super) fn require_active(workflow: &CompiledWorkflow) -> Result<(), Problem> {
@@ -160,7 +165,7 @@ pub(super) fn require_active(workflow: &CompiledWorkflow) -> Result<(), Problem>
 }
 
 /// What an execution of these nodes costs.
-pub(super) fn estimate(ctx: &Ctx, body: &Value) -> Estimate {
+pub(super) fn estimate(api: &Api, body: &Value) -> Estimate {
     let graph = Graph::of(body);
     let nodes: Vec<PricedNode<'_>> = graph
         .nodes
@@ -174,5 +179,5 @@ pub(super) fn estimate(ctx: &Ctx, body: &Value) -> Estimate {
             })
         })
         .collect();
-    ctx.api().engine.estimate(&nodes)
+    api.engine.estimate(&nodes)
 }

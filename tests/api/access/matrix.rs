@@ -312,7 +312,9 @@ async fn let_in(bench: &Bench, endpoint: &Endpoint) {
                 .with(&[native_word(permission), "workflows:read", "runs:read"])
                 .await
         }
-        Access::Needs(permission, _) => bench.server.with(&[native_word(permission)]).await,
+        Access::Needs(permission, _) | Access::NeedsUnlessOpen(permission, _) => {
+            bench.server.with(&[native_word(permission)]).await
+        }
         Access::AnyKey(_) | Access::Open => bench.server.with(&["usage:read"]).await,
     };
     let answer = bench.call(&key, endpoint, &fixtures).await;

@@ -26,6 +26,9 @@ fn line(endpoint: &Endpoint) -> String {
         Access::Needs(permission, category) => {
             format!("{}, {}", permission.word(), category.as_str())
         }
+        Access::NeedsUnlessOpen(permission, category) => {
+            format!("{}, {}, or open", permission.word(), category.as_str())
+        }
     };
     format!(
         "{:6} {} -> {access}",

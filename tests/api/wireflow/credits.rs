@@ -1,0 +1,111 @@
+//! Usage, prices, and a balance that is not enough.
+
+use super::{SCOPES, Wireflow, graph, node};
+use crate::support::TestServer;
+use flowlatch::clock::Clock;
+use flowlatch::model::credit::Prices;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn an_execution_is_charged_and_refused_when_too_little_is_left() {
+    let server = TestServer::start_with(Clock::system(), |config| {
+        let prices = vec!["output:*=2".parse().expect("a price")];
+        config.node_prices = Prices::new(prices).expect("prices");
+        config.credit_balance = Some(5);
+    })
+    .await;
+    let client = Wireflow::with(&server, &SCOPES).await;
+    let graph = graph(
+        &[
+            node("text", "input:text", json!({ "prompt": "x" })),
+            node("show", "output:preview", json!({})),
+        ],
+        &["text.text>show.value"],
+    );
+    let workflow = client.create("priced", &graph).await;
+    let estimate = client
+        .post(&format!("/workflows/{workflow}/estimate"), json!({}))
+        .await;
+    assert_eq!(estimate.status, StatusCode::OK, "{}", estimate.text);
+    let estimate = estimate.json()["data"].clone();
+    for (field, value) in [
+        ("estimatedCredits", json!(2)),
+        ("availableCredits", json!(5)),
+        ("sufficient", json!(true)),
+        ("estimateComplete", json!(true)),
+        ("warnings", json!([])),
+    ] {
+        assert_eq!(estimate[field], value, "{field}");
+    }
+    assert_eq!(estimate["breakdown"][0]["nodeId"], "show");
+    let run = format!("/workflows/{workflow}/run");
+    for _ in 0..2 {
+        let started = client.post(&run, json!({})).await;
+        assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
+        client
+            .ended(
+                started.json()["data"]["executionId"]
+                    .as_str()
+                    .expect("an id"),
+            )
+            .await;
+    }
+    for path in [run, format!("/workflows/{workflow}/execute")] {
+        let refused = client.post(&path, json!({})).await;
+        assert_eq!(refused.status, StatusCode::PAYMENT_REQUIRED);
+        assert_eq!(
+            refused.json(),
+            json!({
+                "error": "Insufficient credits. Required: 2, Available: 1",
+                "insufficientCredits": true, "requiredCredits": 2, "availableCredits": 1,
+                "breakdown": [{ "nodeId": "show", "nodeLabel": "show", "credits": 2 }]
+            })
+        );
+    }
+    let usage = client.get("/developer/usage").await;
+    assert_eq!(usage.status, StatusCode::OK, "{}", usage.text);
+    let usage = usage.json();
+    assert_eq!(usage["totals"]["credits"], 4);
+    assert_eq!(
+        usage["totals"]["runs"],
+        json!({ "started": 2, "completed": 2, "failed": 0, "cancelled": 0 })
+    );
+    assert_eq!(usage["totals"]["steps"], 4);
+    assert_eq!(
+        usage["balance"],
+        json!({ "granted": 5, "spent": 4, "available": 1 })
+    );
+    let native = server.admin().get("/api/v1/usage?keyId=all").await.data();
+    assert_eq!(native["totals"]["credits"], usage["totals"]["credits"]);
+    let blind = Wireflow::with(&server, &["workflows:read"]).await;
+    let refused = blind.get("/developer/usage").await;
+    assert_eq!(
+        (refused.status, &refused.json()["required"]),
+        (StatusCode::FORBIDDEN, &json!(["usage:read"]))
+    );
+}
+
+#[tokio::test]
+async fn by_default_nothing_costs_anything() {
+    let server = TestServer::start().await;
+    let client = Wireflow::with(&server, &SCOPES).await;
+    let workflow = client
+        .create(
+            "free",
+            &graph(&[node("text", "input:text", json!({}))], &[]),
+        )
+        .await;
+    let estimate = client
+        .post(&format!("/workflows/{workflow}/estimate"), json!({}))
+        .await
+        .json();
+    assert_eq!(
+        (
+            &estimate["data"]["estimatedCredits"],
+            &estimate["data"]["availableCredits"]
+        ),
+        (&json!(0), &Value::Null)
+    );
+    assert_eq!(estimate["data"]["sufficient"], true);
+}
