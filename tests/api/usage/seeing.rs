@@ -1,7 +1,8 @@
 //! Who sees whose usage, and which days can be asked for.
 
 use super::{USAGE, id, server, usage};
-use crate::runs::set;
+use crate::events::Events;
+use crate::runs::{set, wait_ms};
 use crate::support::Client;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -164,6 +165,51 @@ async fn others_are_seen_by_whoever_may_see_and_manage_them_and_by_nobody_else()
         assert_eq!(mine["keyId"], account.1);
         assert!(mine.get("keys").is_none(), "{mine}");
     }
+    server.stop().await;
+}
+
+/// The first JSON under the heading in the README.
+fn shown() -> Value {
+    let readme = include_str!("../../../README.md");
+    let (_, section) = readme
+        .split_once("\n## Usage and credits\n")
+        .expect("the section");
+    let (_, json) = section.split_once("```json\n").expect("an example");
+    let (json, _) = json.split_once("```").expect("its end");
+    serde_json::from_str(json).expect("JSON")
+}
+
+#[tokio::test]
+async fn the_readme_shows_what_is_answered() {
+    let server = server().await;
+    let steps = json!([
+        set("a", json!(1)),
+        wait_ms("rest", 1_500),
+        set("b", json!(2))
+    ]);
+    let workflow = server.workflow("w", steps).await;
+    let (record, key) = server
+        .with_key(
+            json!({ "name": "k", "scopes": ["workflows:execute", "runs:read", "usage:read"] }),
+        )
+        .await;
+    let path = format!("/api/v1/workflows/{workflow}/run");
+    let started = key.post(&path, json!({})).await.data();
+    let run = started["runId"].as_str().expect("an id");
+    let mut events = Events::open(&key, run, None).await;
+    events.until("step.waiting").await;
+    server.clock.advance_ms(1_500);
+    events.rest().await;
+    // Another one, which does not end.
+    key.post(&path, json!({})).await;
+    assert_eq!(
+        key.get("/api/v1/workflows").await.status,
+        StatusCode::FORBIDDEN
+    );
+    let mut shown = shown();
+    shown["keyId"] = record["id"].clone();
+    let seen = usage(&key, "").await;
+    assert_eq!(seen, shown);
     server.stop().await;
 }
 
