@@ -15,6 +15,8 @@ const USAGE: &str = "/api/v1/usage";
 async fn server() -> TestServer {
     TestServer::start_with(Clock::manual(crate::support::MONDAY_MS), |config| {
         config.outbound_allow = vec!["127.0.0.1".to_owned()];
+        // Looking again until something has happened takes many requests.
+        config.limit_read = flowlatch::model::limit::Limit::Unlimited;
         config.limit_write = flowlatch::model::limit::Limit::Unlimited;
     })
     .await

@@ -56,6 +56,7 @@ fn example(schema: &Value, schemas: &Value, depth: usize) -> Value {
     };
     match kind {
         Some("string") if schema["format"] == "date-time" => json!("2024-01-15T10:00:00.000Z"),
+        Some("string") if schema["format"] == "date" => json!("2024-01-15"),
         Some("string") => json!("text"),
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
         Some("boolean") => json!(true),

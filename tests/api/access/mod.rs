@@ -106,6 +106,7 @@ fn the_table_from_runs_on() {
     GET    /api/v1/templates/:id -> workflows:read, read
     POST   /api/v1/templates/:id/instantiate -> workflows:write, write
     GET    /api/v1/templates/by-slug/:slug -> workflows:read, read
+    GET    /api/v1/usage -> usage:read, read
     GET    /api/v1/webhooks/events -> runs:read, read
     GET    /api/v1/webhooks/events/:id -> runs:read, read
     POST   /api/v1/webhooks/events/:id/replay -> workflows:execute, execute

@@ -204,35 +204,31 @@ async fn runs_count_for_whoever_started_them_with_every_attempt_and_every_run_be
     assert_eq!(seen["runs"], runs(4, 3, 1, 0));
     assert_eq!(seen["steps"], 9);
 
-    // Who cancels is not who started, and who retries is.
-    let slow = server
-        .workflow(
-            "slow",
-            json!([set("s", json!(1)), wait_ms("rest", 9_000_000)]),
-        )
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_cancels_has_not_started_and_who_retries_has() {
+    let server = server().await;
+    let slow = json!([set("s", json!(1)), wait_ms("rest", 9_000_000)]);
+    let slow = server.workflow("slow", slow).await;
+    let (record, key) = server
+        .with_key(json!({ "name": "k", "scopes": ["workflows:execute", "runs:read"] }))
         .await;
-    let cancelled = started(&key, &slow).await;
-    Events::open(&key, &cancelled, None)
-        .await
-        .until("step.waiting")
-        .await;
+    let run = started(&key, &slow).await;
+    let mut events = Events::open(&key, &run, None).await;
+    events.until("step.waiting").await;
     server.clock.advance_ms(2_500);
     let admin = server.admin();
-    let path = format!("/api/v1/runs/{cancelled}");
-    let answer = admin.post(&format!("{path}/cancel"), json!({})).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    let before = seen;
-    let seen = totals(&server, &id(&record)).await;
-    assert_eq!(seen["runs"], runs(5, 3, 1, 1));
-    assert_eq!(seen["steps"], 10);
-    let seconds = |seen: &Value| seen["seconds"].as_f64().expect("a number");
-    assert_eq!(seconds(&seen) - seconds(&before), 2.5);
-    let answer = admin.post(&format!("{path}/retry"), json!({})).await;
-    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-    assert_eq!(
-        totals(&server, &id(&record)).await["runs"],
-        runs(5, 3, 1, 1)
-    );
+    for (verb, status) in [("cancel", StatusCode::OK), ("retry", StatusCode::ACCEPTED)] {
+        let answer = admin
+            .post(&format!("/api/v1/runs/{run}/{verb}"), json!({}))
+            .await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        let seen = totals(&server, &id(&record)).await;
+        assert_eq!(seen["runs"], runs(1, 0, 0, 1), "{verb}");
+        assert_eq!((&seen["steps"], &seen["seconds"]), (&json!(1), &json!(2.5)));
+    }
     let own = usage(&admin, "").await["totals"].clone();
     assert_eq!(own["runs"], runs(1, 0, 0, 0));
     server.stop().await;

@@ -3,7 +3,7 @@
 use super::{USAGE, id, server, usage};
 use crate::events::Events;
 use crate::runs::{set, wait_ms};
-use crate::support::Client;
+use crate::support::{Client, TestServer};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -60,109 +60,91 @@ async fn seen_by(client: &Client, accounts: &[(&str, String)]) -> Vec<String> {
     seen
 }
 
-#[tokio::test]
-async fn others_are_seen_by_whoever_may_see_and_manage_them_and_by_nobody_else() {
-    let server = server().await;
-    let workflow = server.workflow("w", json!([set("s", json!(1))])).await;
-    let other = server.workflow("o", json!([set("s", json!(1))])).await;
-    let hooked =
-        json!({ "name": "h", "trigger": { "type": "webhook" }, "steps": [set("s", json!(1))] });
-    let hooked = server.workflow_with(hooked).await;
-    let received = server
-        .anonymous()
-        .post(&format!("/webhooks/custom/{hooked}"), json!({}))
-        .await;
+/// Keys of several kinds, with what each is called.
+struct Cast {
+    accounts: Vec<(&'static str, String)>,
+    clients: Vec<(&'static str, Client)>,
+}
+
+impl Cast {
+    /// Everybody has used something.
+    async fn of(server: &TestServer) -> Cast {
+        let workflow = server.workflow("w", json!([set("s", json!(1))])).await;
+        let other = server.workflow("o", json!([set("s", json!(1))])).await;
+        let own = json!(["usage:read"]);
+        let sees = json!(["usage:read", "keys:read"]);
+        let more = json!(["usage:read", "keys:read", "runs:read"]);
+        let admin = server.admin();
+        let itself = admin.get("/api/v1/auth/api-keys/self").await.data();
+        let mut cast = Cast {
+            accounts: vec![("admin", id(&itself))],
+            clients: vec![("admin", admin)],
+        };
+        for (name, scopes, bound) in [
+            ("own", &own, None),
+            ("sees", &sees, None),
+            ("more", &more, None),
+            ("bound", &sees, Some(&workflow)),
+            ("twin", &own, Some(&workflow)),
+            ("elsewhere", &own, Some(&other)),
+        ] {
+            let mut body = json!({ "name": name, "scopes": scopes });
+            if let Some(workflow) = bound {
+                body["workflowId"] = json!(workflow);
+            }
+            let (record, client) = server.with_key(body).await;
+            usage(&client, "").await;
+            cast.accounts.push((name, id(&record)));
+            cast.clients.push((name, client));
+        }
+        let words = ["control", "schedule", "webhook"];
+        cast.accounts
+            .extend(words.map(|word| (word, word.to_owned())));
+        nobody_with_a_key_asks(server).await;
+        cast
+    }
+
+    fn id_of(&self, name: &str) -> &str {
+        let found = self.accounts.iter().find(|account| account.0 == name);
+        &found.expect("one of them").1
+    }
+}
+
+/// The clock, another service and the owner of the folder each use something.
+async fn nobody_with_a_key_asks(server: &TestServer) {
+    let triggered = |trigger| {
+        let body = json!({ "name": "t", "trigger": trigger, "steps": [set("s", json!(1))] });
+        server.workflow_with(body)
+    };
+    let hooked = triggered(json!({ "type": "webhook" })).await;
+    let path = format!("/webhooks/custom/{hooked}");
+    let received = server.anonymous().post(&path, json!({})).await;
     assert_eq!(received.status, StatusCode::OK, "{}", received.text);
-    let scheduled = json!({ "type": "schedule", "cron": "* * * * *" });
-    let scheduled = json!({ "name": "s", "trigger": scheduled, "steps": [set("s", json!(1))] });
-    let scheduled = server.workflow_with(scheduled).await;
+    let scheduled = triggered(json!({ "type": "schedule", "cron": "* * * * *" })).await;
     server.clock.advance_ms(60_000);
     crate::schedules::until_firings(&server.admin(), &scheduled, 1).await;
     assert_eq!(server.owner("GET", "/api/v1/workflows").await, 200);
+}
 
-    let own = ["usage:read"];
-    let sees = ["usage:read", "keys:read"];
-    let more = ["usage:read", "keys:read", "runs:read"];
-    let key = |name: &'static str, scopes: Value, bound: Option<&str>| {
-        let mut body = json!({ "name": name, "scopes": scopes });
-        if let Some(workflow) = bound {
-            body["workflowId"] = json!(workflow);
-        }
-        let made = server.with_key(body);
-        async move {
-            let (record, client) = made.await;
-            // Everybody has used something.
-            usage(&client, "").await;
-            ((name, id(&record)), client)
-        }
-    };
-    let mut accounts = vec![("admin", String::new())];
-    let mut clients = Vec::new();
-    for (name, scopes, bound) in [
-        ("own", json!(own), None),
-        ("sees", json!(sees), None),
-        ("more", json!(more), None),
-        ("bound", json!(sees), Some(workflow.as_str())),
-        ("bound twin", json!(own), Some(workflow.as_str())),
-        ("bound elsewhere", json!(own), Some(other.as_str())),
-    ] {
-        let (account, client) = key(name, scopes, bound).await;
-        accounts.push(account);
-        clients.push((name, client));
-    }
-    let admin = server.admin();
-    let itself = admin.get("/api/v1/auth/api-keys/self").await.data();
-    accounts[0].1 = id(&itself);
-    for word in ["control", "schedule", "webhook"] {
-        accounts.push((word, word.to_owned()));
-    }
-    clients.push(("admin", admin));
-    for (name, client) in &clients {
-        let expected: &[&str] = match *name {
-            "own" => &["own"],
-            "sees" => &[
-                "own",
-                "sees",
-                "bound",
-                "bound twin",
-                "bound elsewhere",
-                "schedule",
-                "webhook",
-            ],
-            "more" => &[
-                "own",
-                "sees",
-                "more",
-                "bound",
-                "bound twin",
-                "bound elsewhere",
-                "schedule",
-                "webhook",
-            ],
-            "bound" => &["bound", "bound twin"],
-            "bound twin" => &["bound twin"],
-            "bound elsewhere" => &["bound elsewhere"],
-            _ => &[
-                "admin",
-                "own",
-                "sees",
-                "more",
-                "bound",
-                "bound twin",
-                "bound elsewhere",
-                "control",
-                "schedule",
-                "webhook",
-            ],
+#[tokio::test]
+async fn others_are_seen_by_whoever_may_see_and_manage_them_and_by_nobody_else() {
+    let server = server().await;
+    let cast = Cast::of(&server).await;
+    for (name, client) in &cast.clients {
+        let expected = match *name {
+            "own" => "own",
+            "sees" => "own sees bound twin elsewhere schedule webhook",
+            "more" => "own sees more bound twin elsewhere schedule webhook",
+            "bound" => "bound twin",
+            "twin" => "twin",
+            "elsewhere" => "elsewhere",
+            _ => "admin own sees more bound twin elsewhere control schedule webhook",
         };
-        assert_eq!(seen_by(client, &accounts).await, expected, "{name}");
+        let seen = seen_by(client, &cast.accounts).await.join(" ");
+        assert_eq!(seen, expected, "{name}");
         // Without saying whose, it is its own.
-        let account = accounts
-            .iter()
-            .find(|account| account.0 == *name)
-            .expect("listed");
         let mine = usage(client, "").await;
-        assert_eq!(mine["keyId"], account.1);
+        assert_eq!(mine["keyId"], cast.id_of(name));
         assert!(mine.get("keys").is_none(), "{mine}");
     }
     server.stop().await;
