@@ -6,7 +6,7 @@ use super::{Chunk, NewRun, Store, StoreError, column};
 use crate::model::credit::{Balance, Estimate, Shortfall};
 use crate::model::run::RunStatus;
 use crate::model::usage::{DayUsage, Usage, UsageReport, UtcDay};
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, Row, params};
 
 /// What a run costs, out of which balance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +81,7 @@ pub(super) const FORGET: &str = "
 const ADD: &str = "
     INSERT INTO usage (account, day, read_requests, write_requests, execute_requests, refused_requests, started_runs,
         completed_runs, failed_runs, cancelled_runs, steps, run_ms, credits)
-    VALUES (:account, :day, :read_requests, :write_requests, :execute_requests, :refused_requests, :started_runs,
-        :completed_runs, :failed_runs, :cancelled_runs, :steps, :run_ms, :credits)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
     ON CONFLICT (account, day) DO UPDATE SET
         read_requests = read_requests + excluded.read_requests,
         write_requests = write_requests + excluded.write_requests,
@@ -102,21 +101,21 @@ fn add(
     day: UtcDay,
     usage: &Usage,
 ) -> Result<(), StoreError> {
-    connection.prepare_cached(ADD)?.execute(named_params! {
-        ":account": account,
-        ":day": day.0,
-        ":read_requests": signed(usage.read_requests),
-        ":write_requests": signed(usage.write_requests),
-        ":execute_requests": signed(usage.execute_requests),
-        ":refused_requests": signed(usage.refused_requests),
-        ":started_runs": signed(usage.started_runs),
-        ":completed_runs": signed(usage.completed_runs),
-        ":failed_runs": signed(usage.failed_runs),
-        ":cancelled_runs": signed(usage.cancelled_runs),
-        ":steps": signed(usage.steps),
-        ":run_ms": signed(usage.run_ms),
-        ":credits": signed(usage.credits),
-    })?;
+    connection.prepare_cached(ADD)?.execute(params![
+        account,
+        day.0,
+        signed(usage.read_requests),
+        signed(usage.write_requests),
+        signed(usage.execute_requests),
+        signed(usage.refused_requests),
+        signed(usage.started_runs),
+        signed(usage.completed_runs),
+        signed(usage.failed_runs),
+        signed(usage.cancelled_runs),
+        signed(usage.steps),
+        signed(usage.run_ms),
+        signed(usage.credits),
+    ])?;
     Ok(())
 }
 
