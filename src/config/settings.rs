@@ -229,7 +229,7 @@ pub const SETTINGS: &[Setting] = &[
         "How long what keys have used is known, by the day; 0 is for ever.",
         |config, given| given.number().map(|value| config.usage_days = value)),
     setting("node_prices", "", Kind::List,
-        "What nodes of graphs cost, as `type=credits`; a `*` at the end of the type stands for any ending, and the longest type wins: `llm:*=2`.",
+        "What nodes of graphs and steps cost, as `type=credits`; a `*` at the end of the type stands for any ending, and the longest type wins: `llm:*=2`.",
         |config, given| given.prices().map(|value| config.node_prices = value)),
     setting("credit_balance", "unlimited", Kind::Balance,
         "Credits granted since ever, to all keys together, or `unlimited`; raise it to grant more.",

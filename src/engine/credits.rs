@@ -1,9 +1,11 @@
-//! Credits: what nodes cost by the operator's prices, and the balance that starts spend.
-//! May not know graphs. Promise: two starts never spend the same credits, and what is refused costs nothing.
+//! Credits: what nodes and steps cost by the operator's prices, and the balance that starts spend.
+//! May not know who starts a run: whatever starts one is charged. Promise: two starts never spend the same credits, and what is refused costs nothing.
 
 use super::{Engine, EngineError, Shared};
 use crate::model::credit::{Balance, Estimate, PricedNode, Prices};
+use crate::model::plan::{Node, Plan};
 use crate::store::Charge;
+use serde_json::Value;
 
 /// What the operator has set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,9 +17,9 @@ pub struct CreditOptions {
 }
 
 impl Engine {
-    /// What an execution of these nodes costs.
-    pub fn estimate(&self, nodes: &[PricedNode<'_>]) -> Estimate {
-        self.0.options.credits.prices.estimate(nodes)
+    /// What a run of this plan costs.
+    pub fn estimate(&self, plan: &Plan) -> Estimate {
+        self.0.estimate(plan)
     }
 
     /// The balance as it is now. A point read.
@@ -34,22 +36,42 @@ impl Shared {
         })
     }
 
+    fn estimate(&self, plan: &Plan) -> Estimate {
+        let prices = &self.options.credits.prices;
+        if prices.is_empty() {
+            return Estimate::default();
+        }
+        let nodes: Vec<PricedNode<'_>> = plan.nodes.iter().map(priced).collect();
+        prices.estimate(&nodes)
+    }
+
     /// What a start is charged: nothing where nothing costs anything. One that the balance is not enough for is refused
     /// here already; the job that records it looks again.
-    pub(super) fn charge(
-        &self,
-        estimate: Option<&Estimate>,
-    ) -> Result<Option<Charge>, EngineError> {
-        let Some(estimate) = estimate.filter(|estimate| estimate.credits > 0) else {
+    pub(super) fn charge(&self, plan: &Plan) -> Result<Option<Charge>, EngineError> {
+        let estimate = self.estimate(plan);
+        if estimate.credits == 0 {
             return Ok(None);
-        };
+        }
         let balance = self.balance()?;
         balance
-            .covers(estimate)
+            .covers(&estimate)
             .map_err(EngineError::InsufficientCredits)?;
         Ok(Some(Charge {
-            estimate: estimate.clone(),
             granted: balance.granted,
+            estimate,
         }))
+    }
+}
+
+/// A step is priced by its type; a node of a graph by the type that it was given.
+fn priced(node: &Node) -> PricedNode<'_> {
+    let own_type = node.wiring.as_ref().and_then(|_| {
+        let config = node.config.source();
+        config.get("nodeType").and_then(Value::as_str)
+    });
+    PricedNode {
+        id: &node.id,
+        label: node.name.as_deref().unwrap_or(&node.id),
+        node_type: own_type.unwrap_or(node.step_type),
     }
 }

@@ -10,7 +10,6 @@ use super::workflows::{CompiledDefinition, CompiledWorkflow};
 use super::{Engine, EngineError, may_be_retried};
 use crate::engine::step::ChildRequest;
 use crate::id::RunId;
-use crate::model::credit::Estimate;
 use crate::model::plan::{DefinitionProblem, settled_events};
 use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
 use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
@@ -36,8 +35,6 @@ pub struct RunRequest {
     pub by: StartedBy,
     /// What starts it.
     pub trigger: StartTrigger,
-    /// What it is charged, whatever becomes of it; `None` is nothing.
-    pub charge: Option<Estimate>,
     /// A definition that was sent for this run alone; `None` runs the workflow's own.
     pub sent: Option<SentDefinition>,
 }
@@ -159,7 +156,7 @@ impl Engine {
             .check_input(&input)
             .map_err(EngineError::BadInput)?;
         self.check_secrets(workflow, &definition)?;
-        let charge = self.0.charge(request.charge.as_ref())?;
+        let charge = self.0.charge(&definition.plan)?;
         let run = requested_run(request, now_ms);
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
@@ -283,7 +280,6 @@ impl Engine {
                 kind: TriggerType::Subworkflow,
                 data: None,
             },
-            charge: None,
             sent: None,
         };
         let now_ms = self.0.clock.now_ms();
@@ -294,6 +290,7 @@ impl Engine {
         run.depth = child.depth;
         let mut new_run = new_run(&run, workflow.workflow.sequence);
         new_run.idempotency = idempotency(&asked, &request.input, now_ms);
+        new_run.charge = self.0.charge(&workflow.definition.plan)?;
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &workflow)?,
             definition: workflow.definition.clone(),

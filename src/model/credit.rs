@@ -90,6 +90,11 @@ impl Prices {
         Ok(Prices(prices))
     }
 
+    /// Whether everything is free.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What a node of this type costs: as the longest pattern says that covers it, and of two as long the one without `*`.
     pub fn of(&self, node_type: &str) -> u64 {
         let covering = self.0.iter().filter(|price| price.covers(node_type));

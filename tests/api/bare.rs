@@ -111,7 +111,7 @@ pub(crate) fn engine(store: &Store, clock: &Clock, options: EngineOptions) -> En
         timeout_ms: 1000,
     });
     let limits = DefinitionLimits {
-        max_steps: 1,
+        max_steps: 3,
         graph: GraphLimits::DEFAULT,
     };
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);

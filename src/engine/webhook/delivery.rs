@@ -191,7 +191,6 @@ pub(super) fn deliver(
             }))
             .ok(),
         },
-        charge: None,
         sent: None,
     };
     let run = new_run(&requested_run(&request, origin.now_ms), workflow_sequence);

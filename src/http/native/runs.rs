@@ -119,7 +119,6 @@ async fn start(ctx: Ctx, body: StartBody) -> Answer {
         idempotency_key: idempotency_key(body.idempotency_key, ctx.header("idempotency-key")?)?,
         by: ctx.started_by(),
         trigger,
-        charge: None,
         sent: None,
     };
     started(&ctx.api().engine.start(request, wait).await?)

@@ -13,8 +13,6 @@ use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
-use crate::model::credit::{Estimate, PricedNode};
-use crate::model::graph::Graph;
 use crate::model::graph::inputs::{self, RunInput};
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
@@ -140,12 +138,7 @@ pub(super) async fn start(
     sent: Option<SentDefinition>,
 ) -> Result<Accepted, Problem> {
     require_active(&workflow)?;
-    let body = match &sent {
-        Some(sent) => &sent.definition.body,
-        None => &workflow.workflow.definition.body,
-    };
     let request = RunRequest {
-        charge: Some(estimate(api, body)),
         input: to_raw_value(&given).map_err(|error| Problem::internal(&error))?,
         workflow,
         idempotency_key: None,
@@ -162,22 +155,4 @@ pub(super) fn require_active(workflow: &CompiledWorkflow) -> Result<(), Problem>
     } else {
         Err(Problem::invalid("Workflow is not active"))
     }
-}
-
-/// What an execution of these nodes costs.
-pub(super) fn estimate(api: &Api, body: &Value) -> Estimate {
-    let graph = Graph::of(body);
-    let nodes: Vec<PricedNode<'_>> = graph
-        .nodes
-        .iter()
-        .filter(|node| !node.is_note())
-        .filter_map(|node| {
-            Some(PricedNode {
-                id: node.id?,
-                label: node.label(),
-                node_type: node.node_type.unwrap_or_default(),
-            })
-        })
-        .collect();
-    api.engine.estimate(&nodes)
 }

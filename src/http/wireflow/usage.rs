@@ -1,7 +1,6 @@
 //! `/developer/usage` and `/workflows/:id/estimate`: what was used, and what an execution would cost.
 //! May not know prices or balances; the engine does.
 
-use super::run::estimate as estimate_of;
 use super::{Answer, Data, about, bare, data, graph};
 use crate::http::body::query;
 use crate::http::door::Door;
@@ -98,7 +97,7 @@ async fn show(ctx: Ctx, asked: UsageQuery) -> Answer {
 async fn estimate(ctx: Ctx) -> Answer {
     let compiled = graph(&ctx)?;
     let body = &compiled.workflow.definition.body;
-    let estimate = estimate_of(ctx.api(), body);
+    let estimate = ctx.api().engine.estimate(&compiled.definition.plan);
     let available = ctx.api().engine.balance()?.available();
     let nodes = Graph::of(body);
     let has_iterators = nodes

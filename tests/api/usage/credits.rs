@@ -9,7 +9,7 @@ use flowlatch::engine::{
     CreditOptions, Engine, EngineError, RunRequest, StartTrigger, StartedBy, Wait,
 };
 use flowlatch::http::{Access, Door, Endpoint, Problem};
-use flowlatch::model::credit::{Balance, NodeCost, PricedNode, Prices, Shortfall};
+use flowlatch::model::credit::{Balance, NodeCost, Prices, Shortfall};
 use flowlatch::model::run::{Run, RunStatus};
 use flowlatch::model::workflow::{Definition, DefinitionFormat, WorkflowStatus};
 use flowlatch::store::{Store, StoreOptions, WorkflowDraft};
@@ -39,7 +39,7 @@ async fn the_balance_is_without_end_until_the_operator_sets_one() {
     server.stop().await;
 }
 
-/// An engine on a database, with two credits for each node of a language model.
+/// An engine on a database, with two credits for each step that waits.
 struct Bench {
     store: Store,
     engine: Engine,
@@ -52,7 +52,7 @@ impl Bench {
             commit_hook: None,
         };
         let store = Store::open(database, options).expect("a store");
-        let prices = Prices::new(vec!["llm:*=2".parse().expect("a price")]);
+        let prices = Prices::new(vec!["wait=2".parse().expect("a price")]);
         let mut options = engine_options();
         options.credits = CreditOptions {
             prices: prices.expect("one price"),
@@ -62,11 +62,13 @@ impl Bench {
         Bench { store, engine }
     }
 
-    async fn workflow(&self, settings: Value) -> flowlatch::id::WorkflowId {
-        let body = json!({
-            "trigger": { "type": "api" }, "settings": settings,
-            "steps": [{ "id": "s", "type": "wait", "config": { "duration": 9, "unit": "hours" } }],
-        });
+    /// A workflow that begins with an approval, for which nothing is charged, and has so many steps that wait.
+    async fn workflow(&self, settings: Value, waits: usize) -> flowlatch::id::WorkflowId {
+        let mut steps = vec![json!({ "id": "ask", "type": "approval", "config": {} })];
+        steps.extend((0..waits).map(|at| {
+            json!({ "id": format!("s{at}"), "name": "Rest", "type": "wait", "config": { "duration": 9 } })
+        }));
+        let body = json!({ "trigger": { "type": "api" }, "settings": settings, "steps": steps });
         let draft = WorkflowDraft {
             name: "w".to_owned(),
             description: None,
@@ -86,24 +88,11 @@ impl Bench {
         id
     }
 
-    /// A start that is charged for so many nodes of a language model.
     async fn start(
         &self,
         workflow: &flowlatch::id::WorkflowId,
-        nodes: usize,
         idempotency_key: Option<&str>,
     ) -> Result<Run, EngineError> {
-        let node = PricedNode {
-            id: "n",
-            label: "Ask",
-            node_type: "llm:any",
-        };
-        let free = PricedNode {
-            node_type: "input:text",
-            ..node
-        };
-        let mut nodes = vec![node; nodes];
-        nodes.push(free);
         let workflow = self.engine.workflows().get(workflow).expect("read");
         let request = RunRequest {
             sent: None,
@@ -115,7 +104,6 @@ impl Bench {
                 account: Some("key_1".to_owned()),
             },
             trigger: StartTrigger::API,
-            charge: Some(self.engine.estimate(&nodes)),
         };
         Ok(self.engine.start(request, Wait::No).await?.run)
     }
@@ -137,18 +125,20 @@ async fn a_start_spends_what_it_costs_and_one_too_many_is_told_what_it_lacks() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = folder.path().join("db");
     let bench = Bench::open(&database, Some(5));
-    let workflow = bench.workflow(json!({})).await;
-    for nodes in [0, 1, 1] {
-        bench.start(&workflow, nodes, None).await.expect("started");
+    let free = bench.workflow(json!({}), 0).await;
+    let one = bench.workflow(json!({}), 1).await;
+    let two = bench.workflow(json!({}), 2).await;
+    for workflow in [&free, &one, &one] {
+        bench.start(workflow, None).await.expect("started");
     }
     assert_eq!(
         (bench.balance().spent, bench.balance().available()),
         (4, Some(1))
     );
-    let short = shortfall(bench.start(&workflow, 2, None).await);
-    let cost = NodeCost {
-        id: "n".to_owned(),
-        label: "Ask".to_owned(),
+    let short = shortfall(bench.start(&two, None).await);
+    let cost = |id: &str| NodeCost {
+        id: id.to_owned(),
+        label: "Rest".to_owned(),
         credits: 2,
     };
     assert_eq!(
@@ -156,11 +146,11 @@ async fn a_start_spends_what_it_costs_and_one_too_many_is_told_what_it_lacks() {
         Shortfall {
             required: 4,
             available: 1,
-            breakdown: vec![cost.clone(), cost]
+            breakdown: vec![cost("s0"), cost("s1")]
         }
     );
     bench
-        .start(&workflow, 0, None)
+        .start(&free, None)
         .await
         .expect("what costs nothing starts always");
     assert_eq!(bench.balance().spent, 4);
@@ -170,10 +160,7 @@ async fn a_start_spends_what_it_costs_and_one_too_many_is_told_what_it_lacks() {
     // The operator grants more; what was spent is known.
     let bench = Bench::open(&database, Some(6));
     assert_eq!(bench.balance().available(), Some(2));
-    let (first, second) = tokio::join!(
-        bench.start(&workflow, 1, None),
-        bench.start(&workflow, 1, None)
-    );
+    let (first, second) = tokio::join!(bench.start(&one, None), bench.start(&one, None));
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
     let short = shortfall(if first.is_ok() { second } else { first });
     assert_eq!((short.required, short.available), (2, 0));
@@ -187,18 +174,15 @@ async fn a_replay_a_skipped_start_and_a_retry_are_not_charged() {
     let folder = tempfile::tempdir().expect("a folder");
     let bench = Bench::open(&folder.path().join("db"), Some(4));
     let settings = json!({ "maxConcurrentRuns": 1, "onConflict": "skip" });
-    let workflow = bench.workflow(settings).await;
-    let run = bench.start(&workflow, 1, Some("k")).await.expect("started");
-    let skipped = bench.start(&workflow, 1, None).await.expect("recorded");
+    let workflow = bench.workflow(settings, 1).await;
+    let run = bench.start(&workflow, Some("k")).await.expect("started");
+    let skipped = bench.start(&workflow, None).await.expect("recorded");
     assert_eq!(skipped.summary.status, RunStatus::Cancelled);
     assert_eq!(bench.balance().spent, 2);
-    let other = bench.workflow(json!({})).await;
-    bench.start(&other, 1, None).await.expect("started");
+    let other = bench.workflow(json!({}), 1).await;
+    bench.start(&other, None).await.expect("started");
     assert_eq!(bench.balance().available(), Some(0));
-    let again = bench
-        .start(&workflow, 1, Some("k"))
-        .await
-        .expect("replayed");
+    let again = bench.start(&workflow, Some("k")).await.expect("replayed");
     assert_eq!(again.summary.id, run.summary.id);
     let by = StartedBy {
         label: "b".to_owned(),
