@@ -36,4 +36,5 @@ mod tls;
 mod upstream;
 mod webhooks;
 mod wire;
+mod wireflow;
 mod workflows;
