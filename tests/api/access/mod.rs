@@ -141,8 +141,8 @@ fn the_table_of_wireflows_door() {
     GET    /api/v1/nodes -> workflows:read, read
     GET    /api/v1/workflows -> workflows:read, read
     POST   /api/v1/workflows -> workflows:write, write
-    DELETE /api/v1/workflows/:id -> workflows:write, write
     GET    /api/v1/workflows/:id -> workflows:read, read
+    DELETE /api/v1/workflows/:id -> workflows:write, write
     PUT    /api/v1/workflows/:id -> workflows:write, write
     POST   /api/v1/workflows/:id/duplicate -> workflows:write, write
     POST   /api/v1/workflows/:id/layout -> workflows:write, write
