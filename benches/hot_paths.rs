@@ -7,6 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use flowlatch::auth::{Keyring, KeyringOptions, NewKey};
 use flowlatch::clock::Clock;
 use flowlatch::engine::step;
+use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::key::KeyFormat;
 use flowlatch::model::limit::{Category, KeyLimits, Limit, Window};
 use flowlatch::model::plan::{self, DefinitionLimits, RunState};
@@ -76,10 +77,13 @@ fn three_steps(criterion: &mut Criterion) {
         "trigger": { "type": "api" },
         "steps": [step("a", "{{input.amount}}"), step("b", "{{steps.a.value}}"), step("c", "{{steps.b.value}}")]
     });
-    let plan = plan::compile(
+    let plan = plan::steps::compile(
         &definition,
         step::rules(),
-        &DefinitionLimits { max_steps: 500 },
+        &DefinitionLimits {
+            max_steps: 500,
+            graph: GraphLimits::DEFAULT,
+        },
     )
     .expect("a plan");
     let output = Arc::new(json!({ "value": 42 }));

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::plan::steps::{DefinitionLimits, compile};
 use flowlatch::model::plan::{Kind, Outcome, Plan, RunState, StepRule, StepStatus, settled_events};
 use flowlatch::model::run::{Event, Recorded};
@@ -36,7 +37,10 @@ fn rules() -> [StepRule; 4] {
     ]
 }
 
-const LIMITS: DefinitionLimits = DefinitionLimits { max_steps: 500 };
+const LIMITS: DefinitionLimits = DefinitionLimits {
+    max_steps: 500,
+    graph: GraphLimits::DEFAULT,
+};
 
 fn fold(plan: &Plan, journal: &[(i64, Event)]) -> RunState {
     let mut state = RunState::new(plan);

@@ -8,6 +8,7 @@ use crate::engine::script::ScriptOptions;
 use crate::engine::{Engine, EngineOptions, Messengers, Retention, Workflows};
 use crate::error::{Error, Result};
 use crate::http::{self, AddressLimitOptions, Api, ApiOptions, Front, Hosts};
+use crate::model::graph::GraphLimits;
 use crate::model::plan::DefinitionLimits;
 use crate::secret::MasterKey;
 use crate::store::Store;
@@ -43,6 +44,7 @@ pub(super) fn engine(
 ) -> Engine {
     let definition_limits = DefinitionLimits {
         max_steps: config.max_steps,
+        graph: GraphLimits::DEFAULT,
     };
     let workflows = Workflows::new(
         store.clone(),

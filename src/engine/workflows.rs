@@ -6,6 +6,7 @@ use crate::engine::schema::{self, Misfit, Schema};
 use crate::engine::step;
 use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
+use crate::model::graph::GraphLimits;
 use crate::model::plan::{DefinitionLimits, DefinitionProblem, Plan, compile};
 use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
 use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
@@ -265,6 +266,7 @@ impl Workflows {
         // The limits are for new definitions: one that was let in keeps running when they are lowered.
         let limits = DefinitionLimits {
             max_steps: usize::MAX,
+            graph: GraphLimits::NONE,
         };
         compile_within(definition, sequence, &limits).map_err(|problems| {
             let first = problems
@@ -343,7 +345,7 @@ fn compile_within(
     limits: &DefinitionLimits,
 ) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
     let mut problems = Vec::new();
-    let plan = compile(&definition.body, step::rules(), limits);
+    let plan = compile(definition, step::rules(), limits);
     let input_schema = schema::of(&definition.body, "inputSchema", &mut problems);
     let output_schema = schema::of(&definition.body, "outputSchema", &mut problems);
     match plan {

@@ -7,6 +7,7 @@ pub mod agent;
 pub mod audit;
 pub mod connection;
 pub mod event;
+pub mod graph;
 pub mod json;
 pub mod key;
 pub mod limit;

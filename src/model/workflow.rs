@@ -64,6 +64,8 @@ impl WorkflowStatus {
 pub enum DefinitionFormat {
     /// The native format: an ordered list of steps.
     Steps,
+    /// Nodes and edges, as Wireflow's clients send them.
+    Graph,
 }
 
 impl DefinitionFormat {
@@ -71,17 +73,20 @@ impl DefinitionFormat {
     pub fn as_str(self) -> &'static str {
         match self {
             DefinitionFormat::Steps => "steps",
+            DefinitionFormat::Graph => "graph",
         }
     }
 
     /// Reads a format as it is stored.
     pub fn parse(text: &str) -> Option<DefinitionFormat> {
-        (text == "steps").then_some(DefinitionFormat::Steps)
+        [DefinitionFormat::Steps, DefinitionFormat::Graph]
+            .into_iter()
+            .find(|format| format.as_str() == text)
     }
 }
 
-/// What a workflow does, as it was written: `trigger`, `steps`, `inputSchema`, `outputSchema`, `settings`, `variables`.
-/// Stored by its content: two equal definitions are one row.
+/// What a workflow does, as it was written: `trigger`, `steps`, `inputSchema`, `outputSchema`, `settings`, `variables`; of a
+/// graph `trigger`, `nodes`, `edges`, `settings`. Stored by its content: two equal definitions are one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Definition {
     /// The format of `body`.

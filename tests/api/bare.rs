@@ -12,6 +12,7 @@ use flowlatch::http::{
     self, AddressLimitOptions, AddressLimits, Api, ApiOptions, Door, Endpoint, Front, Hosts,
     Ingestion, Listen, ServeOptions, Table, Tls,
 };
+use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
 use flowlatch::secret::MasterKey;
@@ -116,7 +117,10 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         max_response_bytes: 1024,
         timeout_ms: 1000,
     });
-    let limits = DefinitionLimits { max_steps: 1 };
+    let limits = DefinitionLimits {
+        max_steps: 1,
+        graph: GraphLimits::DEFAULT,
+    };
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);
     let outbound = outbound.expect("a client");
     let messengers = Messengers {

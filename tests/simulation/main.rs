@@ -12,6 +12,7 @@ mod process;
 mod tree;
 
 use chance::Chance;
+use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::plan::steps::{DefinitionLimits, compile};
 use flowlatch::model::plan::{Kind, Outcome, Plan, StepRule, settled_events};
 use flowlatch::model::run::{Event, Recorded, RunStatus};
@@ -20,7 +21,10 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tree::Tree;
 
-const LIMITS: DefinitionLimits = DefinitionLimits { max_steps: 500 };
+const LIMITS: DefinitionLimits = DefinitionLimits {
+    max_steps: 500,
+    graph: GraphLimits::DEFAULT,
+};
 
 fn rules() -> [StepRule; 8] {
     let rule = |name, kind| StepRule {

@@ -7,7 +7,7 @@ use super::{Execution, Halt};
 use crate::engine::redact::Redactor;
 use crate::engine::start_trigger::chosen_connection;
 use crate::engine::step::{self, Behaviour, Done, Effects};
-use crate::model::plan::{Activation, FrameId};
+use crate::model::plan::{Activation, FrameId, wired_config};
 use crate::model::run::{Event, RunStatus, StepError};
 use crate::model::template::{LoopScope, Scope, Template};
 use futures_util::FutureExt as _;
@@ -135,9 +135,12 @@ impl Execution {
         }
     }
 
-    /// The step's configuration with its templates replaced.
+    /// The step's configuration with its templates replaced; of a graph's node with its inputs.
     pub(super) fn config_of(&self, step: Activation, now_ms: i64) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
+        if let Some(config) = wired_config(plan, &self.state, step, &self.input) {
+            return Ok(config);
+        }
         let loops = self.state.loops_around(plan, step.frame);
         let none = |_: &str| None;
         self.render(

@@ -288,7 +288,7 @@ impl Shared {
 fn trigger_of(target: &Target) -> Option<&WebhookTrigger> {
     match &target.definition.plan.trigger {
         Trigger::Webhook(trigger) => Some(trigger),
-        Trigger::Api | Trigger::Schedule(_) => None,
+        Trigger::Api | Trigger::Schedule(_) | Trigger::Hook(_) => None,
     }
 }
 

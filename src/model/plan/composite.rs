@@ -6,7 +6,7 @@
 
 use super::problem;
 use super::steps::Compiler;
-use super::{BlockIndex, Composite, NodeIndex};
+use super::{Block, BlockIndex, Composite, NodeIndex, OnInnerFailure, Order};
 use serde_json::{Map, Value};
 
 /// How deep loops and parallel steps may be nested.
@@ -99,12 +99,16 @@ impl Nesting {
     }
 
     /// The steps of every block in order, and for each step its block and its place there.
-    pub(super) fn laid_out(&self) -> (Vec<Vec<NodeIndex>>, Vec<(BlockIndex, usize)>) {
-        let mut blocks: Vec<Vec<NodeIndex>> = vec![Vec::new(); self.heads.len()];
+    pub(super) fn laid_out(&self) -> (Vec<Block>, Vec<(BlockIndex, usize)>) {
+        let empty = Block {
+            steps: Vec::new(),
+            order: Order::Seq,
+        };
+        let mut blocks = vec![empty; self.heads.len()];
         let mut places = Vec::with_capacity(self.block_of.len());
         for step in 0..self.block_of.len() {
             let block = self.block_of(step);
-            if let Some(steps) = blocks.get_mut(block) {
+            if let Some(Block { steps, .. }) = blocks.get_mut(block) {
                 places.push((block, steps.len()));
                 steps.push(step);
             }
@@ -140,7 +144,7 @@ impl Compiler<'_> {
             blocks: vec![block?],
             is_over_items: true,
             width: 1,
-            collects_errors: false,
+            on_failure: OnInnerFailure::FailAtOnce,
             item_name,
             index_name,
             conditions: conditions?,
@@ -186,7 +190,11 @@ impl Compiler<'_> {
             blocks,
             is_over_items,
             width: u32::try_from(width.unwrap_or(most)).unwrap_or(1),
-            collects_errors: !fails_fast,
+            on_failure: if fails_fast {
+                OnInnerFailure::FailAtOnce
+            } else {
+                OnInnerFailure::Collect
+            },
             item_name,
             index_name,
             conditions: None,

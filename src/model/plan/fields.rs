@@ -37,7 +37,7 @@ const OTHER_NAMES: [(&str, &str); 7] = [
 ];
 
 /// One attempt, and what retries would look like.
-const ONE_ATTEMPT: RetryPolicy = RetryPolicy {
+pub(super) const ONE_ATTEMPT: RetryPolicy = RetryPolicy {
     max_attempts: 1,
     initial_delay_ms: 1_000,
     backoff_multiplier: 2.0,

@@ -1,9 +1,11 @@
 //! A frame: one block of steps under way, the top of a run or one iteration of a loop.
 //! May not know events, or the frames around it. Promise: it moves forward only, and passes each of its steps once.
 
+use super::net::Standing;
 use super::record::{StepRecord, StepStatus};
 use super::{Activation, BlockIndex, NodeIndex, Plan};
-use serde_json::Value;
+use crate::model::run::StepError;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// One block under way.
@@ -15,10 +17,23 @@ pub(super) struct Frame {
     pub(super) parent: Option<(Activation, u32)>,
     /// What is known of each step, by its place in the block.
     pub(super) records: Vec<StepRecord>,
-    /// The first step that is neither ended nor skipped.
-    pub(super) cursor: usize,
-    /// The last step that ended.
-    last: Option<usize>,
+    turn: Turn,
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, PartialEq)]
+enum Turn {
+    /// One after another.
+    Seq {
+        /// The first step that is neither ended nor skipped.
+        cursor: usize,
+        /// The last step that ended.
+        last: Option<usize>,
+        /// Whether that one failed for good.
+        has_failed: bool,
+    },
+    /// Side by side.
+    Net(Standing),
 }
 
 impl Frame {
@@ -27,27 +42,125 @@ impl Frame {
         Frame {
             block,
             parent,
-            records: vec![StepRecord::UNTOUCHED; plan.block(block).len()],
-            cursor: 0,
-            last: None,
+            records: vec![StepRecord::UNTOUCHED; plan.steps_of(block).len()],
+            turn: plan.net_of(block).map_or(
+                Turn::Seq {
+                    cursor: 0,
+                    last: None,
+                    has_failed: false,
+                },
+                |net| Turn::Net(Standing::new(net)),
+            ),
         }
     }
 
-    /// The step whose turn it is; none when all have ended.
-    pub(super) fn current(&self, plan: &Plan) -> Option<NodeIndex> {
-        plan.block(self.block).get(self.cursor).copied()
+    /// The steps whose turn it is, by their place.
+    pub(super) fn open_places(&self) -> impl Iterator<Item = usize> + '_ {
+        let (one, many) = match &self.turn {
+            Turn::Seq { cursor, .. } => (Some(*cursor), None),
+            Turn::Net(standing) => (None, Some(standing.open())),
+        };
+        one.into_iter()
+            .filter(|cursor| *cursor < self.records.len())
+            .chain(many.into_iter().flatten())
     }
 
-    /// Whether every step has ended or was skipped.
+    /// Whether it is the turn of the step at this place.
+    pub(super) fn is_open(&self, place: usize) -> bool {
+        match &self.turn {
+            Turn::Seq { cursor, .. } => *cursor == place,
+            Turn::Net(standing) => standing.is_open(place),
+        }
+    }
+
+    /// The step that begins this name (`charge`, or the head of `loop[17].charge`), where an event of it fits.
+    pub(super) fn named(&self, plan: &Plan, name: &str) -> Option<NodeIndex> {
+        let id = name.split_once('[').map_or(name, |(id, _)| id);
+        match &self.turn {
+            Turn::Seq { cursor, .. } => {
+                let node = *plan.steps_of(self.block).get(*cursor)?;
+                (plan.nodes.get(node)?.id == id).then_some(node)
+            }
+            Turn::Net(standing) => {
+                let node = plan.index_of(id)?;
+                let (block, place) = plan.place_of(node);
+                (block == self.block && standing.may_begin(place)).then_some(node)
+            }
+        }
+    }
+
+    /// The step at this place has begun.
+    pub(super) fn begin(&mut self, place: usize) {
+        if let Turn::Net(standing) = &mut self.turn {
+            standing.begin(place);
+        }
+    }
+
+    /// Whether every step has ended or was skipped, or nothing more comes since one failed.
     pub(super) fn is_over(&self) -> bool {
-        self.cursor >= self.records.len()
+        match &self.turn {
+            Turn::Seq {
+                cursor, has_failed, ..
+            } => *has_failed || *cursor >= self.records.len(),
+            Turn::Net(standing) => standing.is_over(),
+        }
     }
 
-    /// The current step has ended: moves on to the next one that is not skipped. Each step is passed once.
-    pub(super) fn advance(&mut self, plan: &Plan) {
-        self.last = Some(self.cursor);
-        self.cursor += 1;
-        while let Some(node) = self.current(plan) {
+    /// The step that the block has failed with, by its place.
+    pub(super) fn failed(&self) -> Option<usize> {
+        match &self.turn {
+            Turn::Seq {
+                last, has_failed, ..
+            } => last.filter(|_| *has_failed),
+            Turn::Net(standing) => standing.failed(),
+        }
+    }
+
+    /// The step at this place has ended: moves on. Gives the places of the steps whose turn has come.
+    pub(super) fn advance(&mut self, plan: &Plan, place: usize) -> Vec<usize> {
+        match (&mut self.turn, plan.net_of(self.block)) {
+            (Turn::Net(standing), Some(net)) => standing.end(net, place),
+            _ => self.pass(plan).into_iter().collect(),
+        }
+    }
+
+    /// The step at this place has failed for good. Gives the places of the steps whose turn has come.
+    pub(super) fn fail(&mut self, plan: &Plan, place: usize, id: &str) -> Vec<usize> {
+        match (&mut self.turn, plan.net_of(self.block)) {
+            (Turn::Net(standing), Some(net)) => {
+                let (lost, new) = standing.fail(net, place);
+                for place in lost {
+                    if let Some(record) = self.records.get_mut(place) {
+                        record.status = StepStatus::Skipped;
+                        let message = format!("it needs step `{id}`, which failed");
+                        record.error =
+                            Some(Box::new(StepError::fatal("DEPENDENCY_FAILED", message)));
+                    }
+                }
+                new
+            }
+            (
+                Turn::Seq {
+                    last, has_failed, ..
+                },
+                _,
+            ) => {
+                *last = Some(place);
+                *has_failed = true;
+                Vec::new()
+            }
+            (Turn::Net(_), None) => Vec::new(),
+        }
+    }
+
+    /// The current step of a sequence has ended: on to the next one that is not skipped. Each step is passed once.
+    fn pass(&mut self, plan: &Plan) -> Option<usize> {
+        let Turn::Seq { cursor, last, .. } = &mut self.turn else {
+            return None;
+        };
+        *last = Some(*cursor);
+        *cursor += 1;
+        while let Some(&node) = plan.steps_of(self.block).get(*cursor) {
             let owners = plan.owners_of(node);
             let taken = |&(branch, way): &(NodeIndex, u32)| {
                 let (_, place) = plan.place_of(branch);
@@ -56,19 +169,34 @@ impl Frame {
                     .is_some_and(|record| record.way == Some(way))
             };
             if owners.is_empty() || owners.iter().any(taken) {
-                return;
+                return Some(*cursor);
             }
-            if let Some(record) = self.records.get_mut(self.cursor) {
+            if let Some(record) = self.records.get_mut(*cursor) {
                 record.status = StepStatus::Skipped;
             }
-            self.cursor += 1;
+            *cursor += 1;
         }
+        None
     }
 
-    /// The output of the last step that ended; null when none did.
-    pub(super) fn output(&self) -> Arc<Value> {
-        let last = self.last.and_then(|last| self.records.get(last));
-        last.and_then(|record| record.output.clone())
-            .unwrap_or_default()
+    /// What the block came to: of a sequence the output of the last step that ended, null when none did; of a net an object
+    /// with the outputs of the steps that nothing in it waits for, under their ids.
+    pub(super) fn output(&self, plan: &Plan) -> Arc<Value> {
+        let output = |place: usize| self.records.get(place)?.output.as_ref();
+        match (&self.turn, plan.net_of(self.block)) {
+            (Turn::Net(_), Some(net)) => {
+                let id = |place: usize| {
+                    let node = plan.steps_of(self.block).get(place)?;
+                    plan.nodes.get(*node).map(|node| node.id.clone())
+                };
+                let results = net.results.iter();
+                let fields: Map<String, Value> = results
+                    .filter_map(|place| Some((id(*place)?, output(*place)?.as_ref().clone())))
+                    .collect();
+                Arc::new(Value::Object(fields))
+            }
+            (Turn::Seq { last, .. }, _) => last.and_then(output).cloned().unwrap_or_default(),
+            (Turn::Net(_), None) => Arc::default(),
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! May not know how it is shown. Promise: a step at the top is always listed; of steps inside loops the first so many are.
 
 use super::record::{StepRecord, StepStatus};
-use super::step_fold::{describe, fold};
+use super::step_fold::{describe, fold, last_id};
 use super::{NodeIndex, Plan, RunState};
 use crate::model::run::{Event, Recorded};
 use std::collections::HashMap;
@@ -55,9 +55,8 @@ fn inside<'a>(
         let Some((top, _)) = name.split_once('[') else {
             continue;
         };
-        let id = name.rsplit('.').next().unwrap_or_default();
         let Some((node, step)) = plan
-            .index_of(id)
+            .index_of(last_id(name))
             .and_then(|at| Some((at, plan.nodes.get(at)?)))
         else {
             continue;

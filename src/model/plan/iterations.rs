@@ -175,6 +175,24 @@ impl Iterations {
         output
     }
 
+    /// The failure of a step some of whose iterations failed: how many, and what the first of them said.
+    pub(super) fn failure(&self) -> Option<StepError> {
+        let first = self.errors.first()?;
+        let text = |field: &str| first.get(field).and_then(Value::as_str).unwrap_or_default();
+        let index = first
+            .get("index")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
+        let message = format!(
+            "{} of {} iterations failed; the first, number {index}, at step `{}`: {}",
+            self.failed,
+            self.count,
+            text("step"),
+            text("message")
+        );
+        Some(StepError::fatal(text("code"), message))
+    }
+
     /// The output of a parallel step.
     pub(super) fn of_parallel(&self) -> Value {
         json!({

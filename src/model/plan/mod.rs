@@ -7,9 +7,11 @@ mod branch;
 mod composite;
 mod fields;
 mod frame;
+pub mod graph;
 mod history;
 mod iterations;
 mod nesting;
+mod net;
 mod next;
 pub(in crate::model) mod problem;
 mod record;
@@ -23,9 +25,11 @@ mod step_fold;
 pub mod steps;
 #[cfg(test)]
 mod tests;
+mod wiring;
 
 pub use history::{StepHistory, history};
 pub use iterations::Collected;
+pub use net::Net;
 pub use next::next;
 pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems, in_words};
 pub(in crate::model) use problem::{
@@ -36,11 +40,13 @@ pub use retry::after_failure;
 pub use settings::{OnConflict, RunRetention, Settings};
 pub use settled::settled_events;
 pub use state::{JournalError, RunState};
-pub use steps::{DefinitionLimits, compile};
+pub use steps::DefinitionLimits;
+pub use wiring::{Source, Wire, Wiring, wired_config};
 
 use crate::model::run::RunError;
 use crate::model::template::Template;
 use crate::model::trigger::Trigger;
+use crate::model::workflow::{Definition, DefinitionFormat};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -140,10 +146,43 @@ pub struct Node {
     pub on_unknown: OnUnknown,
     /// The steps inside it: of loops and parallel steps.
     pub composite: Option<Composite>,
+    /// Where its inputs come from: of the nodes of a graph. See [`wired_config`].
+    pub wiring: Option<Wiring>,
 }
 
-/// A list of steps that are run in order, by its place in [`Plan::blocks`]; 0 is the top.
+/// A block by its place in [`Plan::blocks`]; 0 is the top.
 pub type BlockIndex = usize;
+
+/// Steps that belong together: those at the top, or those inside a loop, a branch or an iteration.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// The steps. Their place here is how the block's order names them.
+    pub steps: Vec<NodeIndex>,
+    /// In which order they are run.
+    pub order: Order,
+}
+
+/// In which order the steps of a block are run.
+#[derive(Debug, Clone)]
+pub enum Order {
+    /// One after another, as they stand in the array; branches own the steps that they skip. The first step that fails
+    /// ends the block.
+    Seq,
+    /// Side by side, each as soon as what it needs is there. A step that fails takes those with it that need it; the
+    /// others go on.
+    Net(Net),
+}
+
+/// What becomes of a loop or a parallel step when something inside it has failed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnInnerFailure {
+    /// It fails at once, and what is going on inside is dropped.
+    FailAtOnce,
+    /// It is an entry of `errors`, and the step ends well.
+    Collect,
+    /// The other iterations go on; when all have ended the step fails.
+    FailAtEnd,
+}
 
 /// The steps inside a loop or a parallel step.
 #[derive(Debug, Clone)]
@@ -154,8 +193,8 @@ pub struct Composite {
     pub is_over_items: bool,
     /// How many iterations or branches may be under way at once; 1 in loops.
     pub width: u32,
-    /// Whether a failure inside is an entry of `errors`, and the others go on. Otherwise the step fails with it.
-    pub collects_errors: bool,
+    /// What a failure inside means.
+    pub on_failure: OnInnerFailure,
     /// What the item is called in templates.
     pub item_name: String,
     /// What the index is called in templates.
@@ -175,8 +214,8 @@ pub struct Plan {
     pub nodes: Vec<Node>,
     /// `variables` of the definition.
     pub variables: Value,
-    /// The lists of steps that are run in order: first the top, then those inside loops and parallel steps.
-    pub blocks: Vec<Vec<NodeIndex>>,
+    /// First the top, then what is inside of loops and parallel steps.
+    pub blocks: Vec<Block>,
     /// `settings` of the definition.
     pub settings: Settings,
     by_id: HashMap<String, NodeIndex>,
@@ -185,6 +224,19 @@ pub struct Plan {
     /// For each step the branches that own it, with the way that each must have taken. Empty: the step always runs;
     /// several: one of them is enough.
     owned_by: Vec<Vec<(NodeIndex, u32)>>,
+}
+
+/// Compiles a definition by its format. The error holds every problem with its place, at most [`MAX_PROBLEMS`] and how many
+/// more there are.
+pub fn compile(
+    definition: &Definition,
+    rules: &[StepRule],
+    limits: &DefinitionLimits,
+) -> Result<Plan, Vec<DefinitionProblem>> {
+    match definition.format {
+        DefinitionFormat::Steps => steps::compile(&definition.body, rules, limits),
+        DefinitionFormat::Graph => graph::compile(&definition.body, &limits.graph),
+    }
 }
 
 impl Plan {
@@ -210,8 +262,18 @@ impl Plan {
     }
 
     /// The steps of a block.
-    fn block(&self, block: BlockIndex) -> &[NodeIndex] {
-        self.blocks.get(block).map_or(&[], Vec::as_slice)
+    fn steps_of(&self, block: BlockIndex) -> &[NodeIndex] {
+        self.blocks
+            .get(block)
+            .map_or(&[], |block| block.steps.as_slice())
+    }
+
+    /// The edges of a block whose steps run side by side.
+    fn net_of(&self, block: BlockIndex) -> Option<&Net> {
+        match &self.blocks.get(block)?.order {
+            Order::Net(net) => Some(net),
+            Order::Seq => None,
+        }
     }
 
     fn composite_of(&self, node: NodeIndex) -> Option<&Composite> {

@@ -6,7 +6,7 @@ use super::frame::Frame;
 use super::iterations::{Collected, Iterations, Stage};
 use super::record::StepRecord;
 use super::state::RunState;
-use super::{Activation, FrameId, Plan};
+use super::{Activation, FrameId, NodeIndex, OnInnerFailure, Plan};
 use crate::model::run::StepError;
 use crate::model::template::LoopScope;
 use serde_json::Value;
@@ -38,6 +38,20 @@ impl RunState {
             }
             let index = iterations.begin(id);
             self.open_frame(plan, head, index);
+            self.pass_if_empty(plan, head, index, id);
+        }
+    }
+
+    /// A block without steps has ended as soon as it is opened.
+    fn pass_if_empty(&mut self, plan: &Plan, head: Activation, index: u32, id: FrameId) {
+        let is_empty = self.frames.get(&id).is_some_and(Frame::is_over);
+        if !is_empty {
+            return;
+        }
+        let frame = self.frames.remove(&id);
+        let output = frame.map(|frame| frame.output(plan)).unwrap_or_default();
+        if let Some(iterations) = self.iterations_mut(plan, head) {
+            iterations.end(index, output);
         }
     }
 
@@ -69,7 +83,7 @@ impl RunState {
         self.next_frame += 1;
         self.frames
             .insert(id, Frame::new(plan, block, Some((head, index))));
-        self.index_current(plan, id);
+        self.index_open(plan, id);
     }
 
     /// An iteration or branch has ended.
@@ -109,16 +123,17 @@ impl RunState {
         step: &str,
         error: &StepError,
     ) {
-        let collects = plan
+        let on_failure = plan
             .composite_of(head.node)
-            .is_some_and(|composite| composite.collects_errors);
-        if !collects {
+            .map(|composite| composite.on_failure);
+        let goes_on = on_failure != Some(OnInnerFailure::FailAtOnce);
+        if !goes_on {
             self.close_inside(plan, head);
         }
         let Some(iterations) = self.iterations_mut(plan, head) else {
             return;
         };
-        if collects {
+        if goes_on {
             let frame = iterations.open.get(&index).copied();
             iterations.fail(index, step, error);
             if let Some(frame) = frame {
@@ -156,13 +171,15 @@ impl RunState {
             let Some(frame) = self.frames.remove(&id) else {
                 continue;
             };
-            let (Some(node), Some(record)) = (frame.current(plan), frame.records.get(frame.cursor))
-            else {
-                continue;
-            };
-            self.unindex(Activation { frame: id, node }, record.due_at_ms);
-            if let Some(iterations) = &record.iterations {
-                inside.extend(iterations.open.values().copied().chain(iterations.kept));
+            for place in frame.open_places() {
+                let node = plan.steps_of(frame.block).get(place).copied();
+                let (Some(node), Some(record)) = (node, frame.records.get(place)) else {
+                    continue;
+                };
+                self.unindex(Activation { frame: id, node }, record.due_at_ms);
+                if let Some(iterations) = &record.iterations {
+                    inside.extend(iterations.open.values().copied().chain(iterations.kept));
+                }
             }
         }
     }
@@ -187,6 +204,12 @@ impl RunState {
         match &iterations.stage {
             Stage::Going | Stage::Deciding => None,
             Stage::Failed(error) => Some(Collected::Failed((**error).clone())),
+            Stage::Over if composite.on_failure == OnInnerFailure::FailAtEnd => {
+                Some(iterations.failure().map_or_else(
+                    || Collected::Output(iterations.of_parallel()),
+                    Collected::Failed,
+                ))
+            }
             Stage::Over if plan.nodes.get(head.node)?.kind == super::Kind::Loop => Some(
                 Collected::Output(iterations.of_loop(composite.conditions.is_some())),
             ),
@@ -217,6 +240,22 @@ impl RunState {
             index,
             previous: record.iterations.as_ref()?.before(index),
         })
+    }
+
+    /// Which iteration of `head` the steps of a frame are inside of, and `head` itself.
+    pub(super) fn iteration_of(
+        &self,
+        frame: FrameId,
+        head: NodeIndex,
+    ) -> Option<(Activation, u32)> {
+        let mut frame = frame;
+        loop {
+            let (around, index) = self.frames.get(&frame)?.parent?;
+            if around.node == head {
+                return Some((around, index));
+            }
+            frame = around.frame;
+        }
     }
 
     /// The loops around the steps of a frame, the outermost first.

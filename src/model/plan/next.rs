@@ -10,9 +10,10 @@ use super::{Activation, Next, Outcome, Plan, Task};
 /// How many tasks are named at once; the others follow when these have begun.
 const MAX_TASKS: usize = 128;
 
-/// What to do now: a function of plan and state. Steps of one block come one at a time, in order; which steps are skipped
-/// is part of the state. The output of a run is the output of the last step at the top that was not skipped, null when
-/// none ran.
+/// What to do now: a function of plan and state. Steps of a sequence come one at a time, in order, those of a net as many as
+/// there is room for; which steps are skipped is part of the state. The output of a run is the output of its top block: of
+/// a sequence that of the last step that was not skipped, null when none ran; of a net an object with the outputs of the
+/// steps that nothing waits for, under their ids.
 pub fn next(plan: &Plan, state: &RunState) -> Next {
     if state.status().is_final() {
         return Next::Ended;
@@ -21,7 +22,7 @@ pub fn next(plan: &Plan, state: &RunState) -> Next {
         return Next::Finish(Outcome::Failed(error.clone()));
     }
     if state.top_is_over() {
-        return Next::Finish(Outcome::Completed(state.last_output()));
+        return Next::Finish(Outcome::Completed(state.output(plan)));
     }
     let ready = state.ready.iter().take(MAX_TASKS);
     let mut tasks: Vec<Task> = ready

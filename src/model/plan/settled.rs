@@ -2,7 +2,7 @@
 //! May not know how retries are started. Promise: folded into a new run of the same plan, the events lead to the place where
 //! the old one ended, also within a loop; what had failed is done again.
 
-use super::step_fold::describe;
+use super::step_fold::{describe, last_id};
 use super::{Plan, RunState};
 use crate::model::run::{Event, Recorded};
 use std::collections::HashSet;
@@ -47,8 +47,8 @@ fn is_result(plan: &Plan, event: &Event, name: &str, ended: &HashSet<&str>) -> b
         Event::StepIterating { .. } => !ended.contains(name),
         Event::StepIteration { .. } | Event::StepEnough { .. } => !ended.contains(name),
         Event::StepFailed { retry_at_ms, .. } => {
-            let id = name.rsplit('.').next().unwrap_or_default();
-            let node = plan.index_of(id).and_then(|index| plan.nodes.get(index));
+            let node = plan.index_of(last_id(name));
+            let node = node.and_then(|index| plan.nodes.get(index));
             retry_at_ms.is_none() && node.is_some_and(|node| node.fallback.is_some())
         }
         _ => false,

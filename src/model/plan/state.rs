@@ -4,7 +4,7 @@
 
 use super::frame::Frame;
 use super::record::{StepRecord, StepStatus, WaitsFor};
-use super::step_fold::{Folded, describe, fold, misplaced};
+use super::step_fold::{Folded, describe, fold, last_id, misplaced};
 use super::{Activation, FrameId, NodeIndex, Outcome, Plan};
 use crate::model::run::{Event, RunError, RunStatus, StepError};
 use serde_json::Value;
@@ -38,7 +38,7 @@ enum End {
     Cancelled,
 }
 
-/// The fold of a run's journal. Steps are addressed by frame and place in the plan; a fold never hashes.
+/// The fold of a run's journal. Steps are addressed by frame and place in the plan; the fold of a sequence never hashes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunState {
     /// Every open frame. How loops and parallel steps open and close them is in `nesting`.
@@ -75,7 +75,7 @@ impl RunState {
             failure: None,
             end: None,
         };
-        state.index_current(plan, TOP);
+        state.index_open(plan, TOP);
         state
     }
 
@@ -106,11 +106,12 @@ impl RunState {
     }
 
     fn finish(&mut self, at_ms: i64, end: End) {
-        for frame in self.frames.values_mut() {
-            if let Some(record) = frame.records.get_mut(frame.cursor)
-                && !record.status.is_settled()
-                && record.status != StepStatus::Pending
-            {
+        for record in self
+            .frames
+            .values_mut()
+            .flat_map(|frame| &mut frame.records)
+        {
+            if !record.status.is_settled() && record.status != StepStatus::Pending {
                 record.status = StepStatus::Cancelled;
                 record.due_at_ms = None;
                 record.waits_for = None;
@@ -135,16 +136,18 @@ impl RunState {
         if self.started_at_ms.is_none() {
             return Err(misplaced(event, "the run has not started"));
         }
-        let (Some(node), Some(record)) = (
-            plan.nodes.get(step.node),
-            self.frames
-                .get_mut(&step.frame)
-                .and_then(|frame| frame.records.get_mut(frame.cursor)),
-        ) else {
+        let (_, place) = plan.place_of(step.node);
+        let (Some(node), Some(frame)) =
+            (plan.nodes.get(step.node), self.frames.get_mut(&step.frame))
+        else {
+            return Err(misplaced(event, "it is not this step's turn"));
+        };
+        let Some(record) = frame.records.get_mut(place) else {
             return Err(misplaced(event, "it is not this step's turn"));
         };
         let due_before = record.due_at_ms;
         let folded = fold(record, node, at_ms, event)?;
+        frame.begin(place);
         self.unindex(step, due_before);
         match folded {
             Folded::Open => {}
@@ -152,12 +155,12 @@ impl RunState {
             Folded::Another => self.open_decided(plan, step),
             Folded::Settled => {
                 self.close_inside(plan, step);
-                self.move_on(plan, step.frame);
+                self.move_on(plan, step);
                 return Ok(());
             }
             Folded::FailedForGood => {
                 self.close_inside(plan, step);
-                self.fail_frame(plan, step);
+                self.fail_step(plan, step);
                 return Ok(());
             }
         }
@@ -166,53 +169,71 @@ impl RunState {
     }
 
     /// The step in the frame has ended: on to the next one, or out of the frame.
-    fn move_on(&mut self, plan: &Plan, id: FrameId) {
-        let Some(frame) = self.frames.get_mut(&id) else {
+    fn move_on(&mut self, plan: &Plan, step: Activation) {
+        let (_, place) = plan.place_of(step.node);
+        let Some(frame) = self.frames.get_mut(&step.frame) else {
             return;
         };
-        frame.advance(plan);
-        if !frame.is_over() {
-            self.index_current(plan, id);
-        } else if let Some((head, index)) = frame.parent {
-            let output = frame.output();
-            self.end_iteration(plan, head, index, output);
-        }
+        let opened = frame.advance(plan, place);
+        self.index_places(plan, step.frame, &opened);
+        self.end_frame_if_over(plan, step.frame);
     }
 
-    /// The step has failed for good: so has its frame, and, at the top, the run.
-    fn fail_frame(&mut self, plan: &Plan, step: Activation) {
-        let id = plan
-            .nodes
-            .get(step.node)
-            .map_or("", |node| node.id.as_str());
-        let error = self
-            .record(plan, step)
-            .and_then(|record| record.error.clone());
-        let error = error.unwrap_or_else(|| Box::new(StepError::fatal("INTERNAL", "no error")));
-        match self.frames.get(&step.frame).and_then(|frame| frame.parent) {
-            Some((head, index)) => self.fail_iteration(plan, head, index, id, &error),
-            None => {
-                self.failure = Some(RunError {
-                    code: "STEP_ERROR".into(),
-                    message: format!("step `{id}` failed: {}", error.message),
-                    step_id: Some(id.to_owned()),
-                });
+    /// The step has failed for good: so has a sequence that it is in, at once; a net goes on with what does not need it.
+    fn fail_step(&mut self, plan: &Plan, step: Activation) {
+        let (_, place) = plan.place_of(step.node);
+        let id = id_of(plan, step.node);
+        let Some(frame) = self.frames.get_mut(&step.frame) else {
+            return;
+        };
+        let opened = frame.fail(plan, place, id);
+        self.index_places(plan, step.frame, &opened);
+        self.end_frame_if_over(plan, step.frame);
+    }
+
+    /// When nothing in the frame is left, what it is inside of learns what it came to, or at the top the run.
+    fn end_frame_if_over(&mut self, plan: &Plan, id: FrameId) {
+        let Some(frame) = self.frames.get(&id).filter(|frame| frame.is_over()) else {
+            return;
+        };
+        let failed = frame.failed().and_then(|place| {
+            let node = plan.steps_of(frame.block).get(place)?;
+            let error = frame.records.get(place)?.error.clone();
+            Some((id_of(plan, *node), error))
+        });
+        match (frame.parent, failed) {
+            (Some((head, index)), None) => {
+                let output = frame.output(plan);
+                self.end_iteration(plan, head, index, output);
             }
+            (parent, Some((step, error))) => {
+                let none = || Box::new(StepError::fatal("INTERNAL", "no error"));
+                let error = error.unwrap_or_else(none);
+                match parent {
+                    Some((head, index)) => self.fail_iteration(plan, head, index, step, &error),
+                    None => {
+                        self.failure = Some(RunError {
+                            code: "STEP_ERROR".into(),
+                            message: format!("step `{step}` failed: {}", error.message),
+                            step_id: Some(step.to_owned()),
+                        });
+                    }
+                }
+            }
+            (None, None) => {}
         }
     }
 
-    /// The open step that the event names. Names are followed from the top, each segment compared with the step whose turn
+    /// The open step that the event names. Names are followed from the top, each segment compared with the steps whose turn
     /// it is.
     fn find(&self, plan: &Plan, event: &Event) -> Result<Activation, JournalError> {
         let (_, name) = describe(event);
         let name = name.unwrap_or_default();
-        self.activation(plan, name).ok_or_else(|| {
-            let id = name.rsplit('.').next().unwrap_or_default();
-            match plan.index_of(id) {
+        self.activation(plan, name)
+            .ok_or_else(|| match plan.index_of(last_id(name)) {
                 Some(_) => misplaced(event, "it is not this step's turn"),
                 None => JournalError::UnknownStep(name.to_owned()),
-            }
-        })
+            })
     }
 
     /// The step under this name (`loop[17].charge`), if it is its turn.
@@ -221,9 +242,8 @@ impl RunState {
         let mut rest = name;
         loop {
             let frame = self.frames.get(&frame_id)?;
-            let node = frame.current(plan)?;
-            let step = plan.nodes.get(node)?;
-            let after = rest.strip_prefix(step.id.as_str())?;
+            let node = frame.named(plan, rest)?;
+            let after = rest.get(id_of(plan, node).len()..)?;
             if after.is_empty() {
                 return Some(Activation {
                     frame: frame_id,
@@ -231,7 +251,8 @@ impl RunState {
                 });
             }
             let (index, below) = after.strip_prefix('[')?.split_once("].")?;
-            let iterations = frame.records.get(frame.cursor)?.iterations.as_ref()?;
+            let (_, place) = plan.place_of(node);
+            let iterations = frame.records.get(place)?.iterations.as_ref()?;
             frame_id = *iterations.open.get(&index.parse().ok()?)?;
             rest = below;
         }
@@ -239,24 +260,28 @@ impl RunState {
 
     /// The step's name in the journal: its id, and before it the iterations that it is inside of.
     pub fn name_of(&self, plan: &Plan, step: Activation) -> String {
-        let id = plan
-            .nodes
-            .get(step.node)
-            .map_or("", |node| node.id.as_str());
+        let id = id_of(plan, step.node);
         match self.frames.get(&step.frame).and_then(|frame| frame.parent) {
             Some((head, index)) => format!("{}[{index}].{id}", self.name_of(plan, head)),
             None => id.to_owned(),
         }
     }
 
-    /// Notes what there is to do for the step whose turn it is in a frame.
-    pub(super) fn index_current(&mut self, plan: &Plan, frame: FrameId) {
-        if let Some(node) = self
-            .frames
-            .get(&frame)
-            .and_then(|frame| frame.current(plan))
-        {
-            self.index(plan, Activation { frame, node });
+    /// Notes what there is to do for the steps whose turn it is in a frame.
+    pub(super) fn index_open(&mut self, plan: &Plan, frame: FrameId) {
+        let Some(open) = self.frames.get(&frame) else {
+            return;
+        };
+        let places: Vec<usize> = open.open_places().collect();
+        self.index_places(plan, frame, &places);
+    }
+
+    fn index_places(&mut self, plan: &Plan, frame: FrameId, places: &[usize]) {
+        let block = self.frames.get(&frame).map_or(0, |frame| frame.block);
+        for place in places {
+            if let Some(&node) = plan.steps_of(block).get(*place) {
+                self.index(plan, Activation { frame, node });
+            }
         }
     }
 
@@ -343,13 +368,17 @@ impl RunState {
         plan: &'a Plan,
     ) -> impl Iterator<Item = (NodeIndex, &'a StepRecord)> {
         let records = self.frames.get(&TOP).map_or(&[][..], |top| &top.records);
-        plan.block(0).iter().copied().zip(records)
+        plan.steps_of(0).iter().copied().zip(records)
     }
 
     /// The output of the step `id` as templates in a frame see it: of the frame's own steps and of those around it, nothing
     /// before the step has ended, and nothing of a skipped one.
     pub fn output_of(&self, plan: &Plan, frame: FrameId, id: &str) -> Option<&Value> {
-        let node = plan.index_of(id)?;
+        self.output_at(plan, frame, plan.index_of(id)?)
+    }
+
+    /// The output of a step as the steps of a frame see it.
+    pub(super) fn output_at(&self, plan: &Plan, frame: FrameId, node: NodeIndex) -> Option<&Value> {
         let mut frame = frame;
         loop {
             let step = Activation { frame, node };
@@ -372,11 +401,10 @@ impl RunState {
 
     /// Whether the step is open and has not ended: it has not, when it was dropped with what it is inside of.
     pub fn is_open(&self, plan: &Plan, step: Activation) -> bool {
-        let current = self
-            .frames
-            .get(&step.frame)
-            .and_then(|frame| frame.current(plan));
-        self.end.is_none() && current == Some(step.node)
+        let (block, place) = plan.place_of(step.node);
+        let frame = self.frames.get(&step.frame);
+        self.end.is_none()
+            && frame.is_some_and(|frame| frame.block == block && frame.is_open(place))
     }
 
     pub(super) fn failure(&self) -> Option<&RunError> {
@@ -387,7 +415,12 @@ impl RunState {
         self.frames.get(&TOP).is_some_and(Frame::is_over)
     }
 
-    pub(super) fn last_output(&self) -> Arc<Value> {
-        self.frames.get(&TOP).map(Frame::output).unwrap_or_default()
+    pub(super) fn output(&self, plan: &Plan) -> Arc<Value> {
+        let top = self.frames.get(&TOP);
+        top.map(|top| top.output(plan)).unwrap_or_default()
     }
+}
+
+fn id_of(plan: &Plan, node: NodeIndex) -> &str {
+    plan.nodes.get(node).map_or("", |node| node.id.as_str())
 }

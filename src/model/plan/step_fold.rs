@@ -243,6 +243,11 @@ pub(super) fn misplaced(event: &Event, reason: &'static str) -> JournalError {
     }
 }
 
+/// The id of the step that a name in the journal ends with: `charge` of `loop[17].charge`.
+pub(super) fn last_id(name: &str) -> &str {
+    name.rsplit_once("].").map_or(name, |(_, id)| id)
+}
+
 /// An event's type and step.
 pub(super) fn describe(event: &Event) -> (&'static str, Option<&str>) {
     match event {

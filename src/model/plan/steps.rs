@@ -10,6 +10,7 @@ use super::composite::Nesting;
 use super::problem::{self, DefinitionProblem, Problems};
 use super::{Kind, Node, NodeIndex, Plan, StepRule, fields, schema, settings};
 use crate::id::is_id;
+use crate::model::graph::GraphLimits;
 use crate::model::trigger::Trigger;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -19,6 +20,8 @@ use std::collections::HashMap;
 pub struct DefinitionLimits {
     /// How many steps it may have.
     pub max_steps: usize,
+    /// What a graph may measure.
+    pub graph: GraphLimits,
 }
 
 /// After so many problems wrong step names get no hint.
@@ -220,6 +223,7 @@ impl<'a> Compiler<'a> {
             fallback,
             on_unknown,
             composite,
+            wiring: None,
         })
     }
 

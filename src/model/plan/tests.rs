@@ -4,6 +4,7 @@
 
 use super::steps::{DefinitionLimits, compile};
 use super::*;
+use crate::model::graph::GraphLimits;
 use crate::model::run::{Event, StepError};
 use serde_json::json;
 
@@ -30,7 +31,15 @@ fn rules() -> [StepRule; 4] {
 }
 
 fn compiled(body: &Value) -> std::result::Result<Plan, String> {
-    compile(body, &rules(), &DefinitionLimits { max_steps: 20 }).map_err(|problems| {
+    compile(
+        body,
+        &rules(),
+        &DefinitionLimits {
+            max_steps: 20,
+            graph: GraphLimits::DEFAULT,
+        },
+    )
+    .map_err(|problems| {
         let lines: Vec<String> = problems
             .iter()
             .map(|problem| format!("{}: {}", problem.place, problem.message))

@@ -10,6 +10,7 @@ pub use firing::{Firing, FiringOutcome, ScheduleStatus};
 pub use schedule::{MissedFires, Passed, ScheduleTrigger};
 pub use webhook::WebhookTrigger;
 
+use crate::id::is_id;
 use crate::model::plan::DefinitionProblem;
 use crate::model::plan::problem;
 use serde_json::Value;
@@ -23,9 +24,44 @@ pub enum Trigger {
     Webhook(Box<WebhookTrigger>),
     /// The clock.
     Schedule(ScheduleTrigger),
+    /// A request to the graph's own webhook id.
+    Hook(HookTrigger),
+}
+
+/// A webhook id: whoever posts to it starts a run, and what is posted is the run's input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookTrigger {
+    /// The id in the path; 1 to 64 letters, digits, `_` and `-`.
+    pub id: String,
+    /// Whether it is taken without a key.
+    pub is_open: bool,
 }
 
 impl Trigger {
+    /// Reads the `trigger` of a graph: none means requests; beside the native ones there is
+    /// `{"type": "hook", "id": "whk_…", "isOpen": false}`. `None` exactly when a problem was added.
+    pub fn of_graph(
+        trigger: Option<&Value>,
+        found: &mut Vec<DefinitionProblem>,
+    ) -> Option<Trigger> {
+        let Some(trigger) = trigger.filter(|trigger| !trigger.is_null()) else {
+            return Some(Trigger::Api);
+        };
+        if trigger.get("type").and_then(Value::as_str) != Some("hook") {
+            return Trigger::read(Some(trigger), found);
+        }
+        let id = trigger.get("id").and_then(Value::as_str);
+        let Some(id) = id.filter(|id| is_id(id)) else {
+            let message = "a webhook id has 1 to 64 characters out of A-Z, a-z, 0-9, `_` and `-`";
+            problem::add(found, "trigger.id", message);
+            return None;
+        };
+        Some(Trigger::Hook(HookTrigger {
+            id: id.to_owned(),
+            is_open: trigger.get("isOpen") == Some(&Value::Bool(true)),
+        }))
+    }
+
     /// Reads the `trigger` of a definition. `None` exactly when a problem was added.
     pub fn read(trigger: Option<&Value>, found: &mut Vec<DefinitionProblem>) -> Option<Trigger> {
         let Some(trigger) = trigger else {

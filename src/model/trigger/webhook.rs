@@ -76,7 +76,7 @@ impl WebhookTrigger {
     pub fn of(definition: &Value) -> Option<WebhookTrigger> {
         match Trigger::read(definition.get("trigger"), &mut Vec::new())? {
             Trigger::Webhook(trigger) => Some(*trigger),
-            Trigger::Api | Trigger::Schedule(_) => None,
+            Trigger::Api | Trigger::Schedule(_) | Trigger::Hook(_) => None,
         }
     }
 
