@@ -47,7 +47,7 @@ async fn a_fresh_file_is_schema_sql_and_nothing_else() {
     let memory = Connection::open_in_memory().unwrap();
     memory.execute_batch(SCHEMA).unwrap();
     assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
-    assert_eq!(pragma(&file, "user_version"), 2);
+    assert_eq!(pragma(&file, "user_version"), 3);
     assert_eq!(pragma(&file, "auto_vacuum"), 2);
     assert_eq!(column(&file, "PRAGMA journal_mode"), ["wal"]);
 }
@@ -94,6 +94,13 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
         ),
         ["run9"]
     );
+    let kept = "SELECT sequence || format FROM definition";
+    assert_eq!(column(&file, kept), ["1steps"]);
+    let insert = |format: &str| {
+        let sql = "INSERT INTO definition (digest, format, body) VALUES (randomblob(32), ?1, '{}')";
+        file.execute(sql, [format]).is_ok()
+    };
+    assert!(insert("graph") && !insert("other"));
     // The file was not made by a store, which would have made it readable by its owner only.
     assert_eq!(faults(&path), ["file mode"]);
 }
@@ -157,7 +164,7 @@ async fn a_sound_file_has_no_fault_and_is_not_changed_by_looking() {
 #[tokio::test]
 async fn each_fault_is_found() {
     let damages: [(&str, &[&str]); 6] = [
-        ("PRAGMA user_version = 3", &["schema version"]),
+        ("PRAGMA user_version = 4", &["schema version"]),
         ("DROP INDEX run_by_workflow", &["schema"]),
         ("DROP TRIGGER run_final_status_never_changes", &["schema"]),
         (

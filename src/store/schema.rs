@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The steps that bring an older file to the newest schema: the first one leads from version 1 to version 2.
-const STEPS: &[&str] = &[include_str!("upgrades/2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("upgrades/2.sql"),
+    include_str!("upgrades/3.sql"),
+];
 
 /// Older versions of SQLite can corrupt a WAL when two connections checkpoint at once.
 pub(super) const MIN_SQLITE_VERSION: i32 = 3_051_003;
@@ -269,22 +272,24 @@ mod tests {
         drop(open(&path).unwrap());
         let steps = [
             "",
+            "",
             "CREATE TABLE second (x INTEGER) STRICT",
             "ALTER TABLE second ADD COLUMN y INTEGER",
         ];
         let connection = Connection::open(&path).unwrap();
         prepare(&connection, &path, &steps).unwrap();
-        assert_eq!(user_version(&connection).unwrap(), 4);
+        assert_eq!(user_version(&connection).unwrap(), 5);
         connection
             .execute("INSERT INTO second (x, y) VALUES (1, 2)", [])
             .unwrap();
         // Once more: nothing to do.
         prepare(&connection, &path, &steps).unwrap();
-        let snapshot = Connection::open(folder.path().join("a.db.version-2")).unwrap();
-        assert_eq!(user_version(&snapshot).unwrap(), 2);
+        let snapshot = Connection::open(folder.path().join("a.db.version-3")).unwrap();
+        assert_eq!(user_version(&snapshot).unwrap(), 3);
 
         let failing = [
             "CREATE TABLE second (x) STRICT",
+            "",
             "",
             "",
             "CREATE TABLE third (x INTEGER) STRICT; no SQL",
@@ -292,7 +297,7 @@ mod tests {
         assert!(prepare(&connection, &path, &failing).is_err());
         assert_eq!(
             user_version(&connection).unwrap(),
-            4,
+            5,
             "a failed step leaves no trace"
         );
         assert!(
