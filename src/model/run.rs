@@ -233,7 +233,7 @@ pub enum Event {
     StepCompleted {
         /// The activation.
         step: String,
-        /// What later steps see as `{{steps.<id>.output}}`.
+        /// What later steps see as `{{steps.<id>.output}}`; of a graph's node an object with a field for each port.
         output: Arc<Value>,
         /// The way a branch took (0 then, 1 else).
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -331,7 +331,7 @@ pub enum Event {
     /// The run ended well.
     #[serde(rename = "run.completed")]
     RunCompleted {
-        /// The output of the last step at the top that was not skipped.
+        /// The output of the last step at the top that was not skipped; of a graph an object with those of its last nodes.
         output: Arc<Value>,
     },
     /// The run failed.

@@ -57,7 +57,7 @@ pub fn select(body: &Value, target: &str, force: bool, ran: Option<&Value>) -> O
         .nodes
         .iter()
         .position(|node| node.id == Some(target))?;
-    let structure = structure(&graph, &GraphLimits::NONE, &mut Findings::default());
+    let structure = structure(&graph, &GraphLimits::NONE, &mut Findings::default())?;
     let is_reusable = |node: usize| !force && node != at && is_reusable(&graph, &structure, node);
     let (mut needed, mut reused) = (BTreeSet::new(), BTreeSet::new());
     let mut open = vec![at];

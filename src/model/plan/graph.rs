@@ -31,7 +31,7 @@ pub fn compile(body: &Value, limits: &GraphLimits) -> Result<Plan, Vec<Definitio
     let mut found = Vec::new();
     let graph = Graph::of(body);
     let mut findings = Findings::default();
-    let structure = structure(&graph, limits, &mut findings);
+    let structure = structure(&graph, limits, &mut findings).unwrap_or_default();
     found.extend(findings.done().violations.into_iter().map(as_problem));
     let trigger = Trigger::of_graph(body.get("trigger"), &mut found);
     let settings = match body.as_object() {

@@ -10,6 +10,7 @@ mod frame;
 pub mod graph;
 mod history;
 mod iterations;
+mod names;
 mod nesting;
 mod net;
 mod next;

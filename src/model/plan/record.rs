@@ -25,7 +25,7 @@ pub enum StepStatus {
     Completed,
     /// It failed; where the run goes on all the same, its output is the fallback.
     Failed,
-    /// No branch that names it took its way.
+    /// No branch that names it took its way, or what it needs has failed; then its error says what.
     Skipped,
     /// The run ended while the step was under way.
     Cancelled,

@@ -3,8 +3,9 @@
 //! not fit changes nothing and says why; folding one event costs the same however long the run is.
 
 use super::frame::Frame;
+use super::names::id_of;
 use super::record::{StepRecord, StepStatus, WaitsFor};
-use super::step_fold::{Folded, describe, fold, last_id, misplaced};
+use super::step_fold::{Folded, fold, misplaced};
 use super::{Activation, FrameId, NodeIndex, Outcome, Plan};
 use crate::model::run::{Event, RunError, RunStatus, StepError};
 use serde_json::Value;
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The frame of the steps at the top.
-const TOP: FrameId = 0;
+pub(super) const TOP: FrameId = 0;
 
 /// An event that does not fit the journal before it: the journal is damaged, or belongs to another definition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -224,49 +225,6 @@ impl RunState {
         }
     }
 
-    /// The open step that the event names. Names are followed from the top, each segment compared with the steps whose turn
-    /// it is.
-    fn find(&self, plan: &Plan, event: &Event) -> Result<Activation, JournalError> {
-        let (_, name) = describe(event);
-        let name = name.unwrap_or_default();
-        self.activation(plan, name)
-            .ok_or_else(|| match plan.index_of(last_id(name)) {
-                Some(_) => misplaced(event, "it is not this step's turn"),
-                None => JournalError::UnknownStep(name.to_owned()),
-            })
-    }
-
-    /// The step under this name (`loop[17].charge`), if it is its turn.
-    pub fn activation(&self, plan: &Plan, name: &str) -> Option<Activation> {
-        let mut frame_id = TOP;
-        let mut rest = name;
-        loop {
-            let frame = self.frames.get(&frame_id)?;
-            let node = frame.named(plan, rest)?;
-            let after = rest.get(id_of(plan, node).len()..)?;
-            if after.is_empty() {
-                return Some(Activation {
-                    frame: frame_id,
-                    node,
-                });
-            }
-            let (index, below) = after.strip_prefix('[')?.split_once("].")?;
-            let (_, place) = plan.place_of(node);
-            let iterations = frame.records.get(place)?.iterations.as_ref()?;
-            frame_id = *iterations.open.get(&index.parse().ok()?)?;
-            rest = below;
-        }
-    }
-
-    /// The step's name in the journal: its id, and before it the iterations that it is inside of.
-    pub fn name_of(&self, plan: &Plan, step: Activation) -> String {
-        let id = id_of(plan, step.node);
-        match self.frames.get(&step.frame).and_then(|frame| frame.parent) {
-            Some((head, index)) => format!("{}[{index}].{id}", self.name_of(plan, head)),
-            None => id.to_owned(),
-        }
-    }
-
     /// Notes what there is to do for the steps whose turn it is in a frame.
     pub(super) fn index_open(&mut self, plan: &Plan, frame: FrameId) {
         let Some(open) = self.frames.get(&frame) else {
@@ -419,8 +377,4 @@ impl RunState {
         let top = self.frames.get(&TOP);
         top.map(|top| top.output(plan)).unwrap_or_default()
     }
-}
-
-fn id_of(plan: &Plan, node: NodeIndex) -> &str {
-    plan.nodes.get(node).map_or("", |node| node.id.as_str())
 }

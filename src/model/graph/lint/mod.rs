@@ -61,9 +61,10 @@ pub fn lint(body: &Value, limits: &GraphLimits) -> Lint {
     let graph = Graph::of(body);
     let mut found = Findings::default();
     arrays(body, &mut found);
-    let structure = structure(&graph, limits, &mut found);
-    nodes::check(&graph, &mut found);
-    ports::check(&graph, &structure, &mut found);
+    if let Some(structure) = structure(&graph, limits, &mut found) {
+        nodes::check(&graph, &mut found);
+        ports::check(&graph, &structure, &mut found);
+    }
     found.done()
 }
 

@@ -8,13 +8,15 @@
 //! inside may use what stands outside; then that is waited for before the first item. Iterators nest. A node cannot be
 //! inside two iterators of which neither is inside the other.
 
-use super::catalogue::Role;
-use super::lint::Findings;
-use super::{Graph, GraphLimits, GraphNode};
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod circles;
+mod iterations;
 
-/// How deep iterators may be nested.
-const MAX_NESTING: usize = 8;
+use super::lint::{Findings, short};
+use super::{Graph, GraphLimits, GraphNode};
+use circles::{circles, order};
+use iterations::{around, crossings};
+use std::collections::{HashMap, HashSet};
+
 /// A graph that is so many times over its limits is not looked into.
 const LOOKED_INTO: usize = 10;
 /// The longest id, in bytes.
@@ -50,20 +52,24 @@ pub fn is_node_id(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_-.:@~+".contains(&byte))
 }
 
-/// Looks at the structure and adds every violation.
-pub fn structure(graph: &Graph<'_>, limits: &GraphLimits, found: &mut Findings) -> Structure {
+/// Looks at the structure and adds every violation. `None` for a graph that is so large that it was not looked into.
+pub fn structure(
+    graph: &Graph<'_>,
+    limits: &GraphLimits,
+    found: &mut Findings,
+) -> Option<Structure> {
     if !sizes(graph, limits, found) {
-        return Structure::default();
+        return None;
     }
     let ids = node_ids(graph, found);
     let links = links(graph, &ids, found);
     let order = order(graph, &links);
     if order.len() < graph.nodes.len() {
         circles(graph, &links, &order, found);
-        return Structure {
+        return Some(Structure {
             links,
             ..Structure::default()
-        };
+        });
     }
     let around = around(graph, &links, &order, found);
     let structure = Structure {
@@ -72,7 +78,7 @@ pub fn structure(graph: &Graph<'_>, limits: &GraphLimits, found: &mut Findings) 
         around,
     };
     crossings(graph, &structure, found);
-    structure
+    Some(structure)
 }
 
 /// False where there is so much that nothing more is looked at.
@@ -125,14 +131,14 @@ fn node_ids<'a>(graph: &Graph<'a>, found: &mut Findings) -> HashMap<&'a str, usi
             continue;
         };
         if !is_node_id(id) {
-            let shown = super::lint::short(id);
+            let shown = short(id);
             let message = format!("`{shown}` cannot be the id of a node");
             let fix =
                 format!("use 1 to {MAX_ID_BYTES} characters out of A-Z, a-z, 0-9 and `_-.:@~+`");
             found.violation("bad-node-id", message).node(id).fix(fix);
         }
         if let Some(first) = ids.get(id) {
-            let shown = super::lint::short(id);
+            let shown = short(id);
             let message =
                 format!("nodes[{index}] has the id `{shown}`, which nodes[{first}] has too");
             found
@@ -153,7 +159,7 @@ fn links(graph: &Graph<'_>, ids: &HashMap<&str, usize>, found: &mut Findings) ->
     for (index, edge) in graph.edges.iter().enumerate() {
         let name = edge.id.map_or_else(
             || format!("edges[{index}]"),
-            |id| format!("edge `{}`", super::lint::short(id)),
+            |id| format!("edge `{}`", short(id)),
         );
         if edge.id.is_some_and(|id| !seen_ids.insert(id)) {
             let message = format!("{name} stands there more than once");
@@ -174,10 +180,7 @@ fn links(graph: &Graph<'_>, ids: &HashMap<&str, usize>, found: &mut Findings) ->
             let (message, meant) = match id {
                 None => (format!("{name} has no {field}"), None),
                 Some(id) => (
-                    format!(
-                        "the {field} of {name} is `{}`, which is no node",
-                        super::lint::short(id)
-                    ),
+                    format!("the {field} of {name} is `{}`, which is no node", short(id)),
                     found.meant(id, ids.keys().copied()),
                 ),
             };
@@ -236,156 +239,6 @@ fn links(graph: &Graph<'_>, ids: &HashMap<&str, usize>, found: &mut Findings) ->
     links
 }
 
-/// The nodes, each after those that it needs; of equal ones the first in the JSON first. Those in circles are left out.
-fn order(graph: &Graph<'_>, links: &[Link]) -> Vec<usize> {
-    let count = graph.nodes.len();
-    let mut missing = vec![0_usize; count];
-    let mut follows = vec![Vec::new(); count];
-    for link in links {
-        missing[link.to] += 1;
-        follows[link.from].push(link.to);
-    }
-    let mut free: BTreeSet<usize> = (0..count).filter(|node| missing[*node] == 0).collect();
-    let mut order = Vec::with_capacity(count);
-    while let Some(node) = free.pop_first() {
-        order.push(node);
-        for &next in &follows[node] {
-            missing[next] -= 1;
-            if missing[next] == 0 {
-                free.insert(next);
-            }
-        }
-    }
-    order
-}
-
-/// Tells circles that have no node in common.
-fn circles(graph: &Graph<'_>, links: &[Link], order: &[usize], found: &mut Findings) {
-    let mut left: BTreeSet<usize> = (0..graph.nodes.len()).collect();
-    left.retain(|node| !order.contains(node));
-    while let Some(circle) = a_circle(links, &mut left) {
-        let names = circle
-            .iter()
-            .chain(circle.first())
-            .filter_map(|node| graph.nodes.get(*node)?.id);
-        let path: Vec<String> = names
-            .map(|id| format!("`{}`", super::lint::short(id)))
-            .collect();
-        let message = format!("the edges go round in a circle: {}", path.join(" → "));
-        let fix = "remove one of these edges; no node can need its own output";
-        let first = circle.first().copied().unwrap_or_default();
-        found
-            .violation("cycle", message)
-            .node_of(&graph.nodes, first)
-            .fix(fix);
-        left.retain(|node| !circle.contains(node));
-    }
-}
-
-/// A circle within the nodes that are left; takes those out of them that are in none.
-fn a_circle(links: &[Link], left: &mut BTreeSet<usize>) -> Option<Vec<usize>> {
-    loop {
-        let mut next: HashMap<usize, usize> = HashMap::new();
-        for link in links
-            .iter()
-            .filter(|link| left.contains(&link.from) && left.contains(&link.to))
-        {
-            let to = next.entry(link.from).or_insert(link.to);
-            *to = link.to.min(*to);
-        }
-        let before = left.len();
-        left.retain(|node| next.contains_key(node));
-        if left.len() < before {
-            continue;
-        }
-        let mut at = *left.first()?;
-        let mut path: Vec<usize> = Vec::new();
-        let mut places: HashMap<usize, usize> = HashMap::new();
-        loop {
-            if let Some(place) = places.insert(at, path.len()) {
-                return path.get(place..).map(<[usize]>::to_vec);
-            }
-            path.push(at);
-            at = *next.get(&at)?;
-        }
-    }
-}
-
-fn role(graph: &Graph<'_>, node: usize) -> Option<Role> {
-    graph.nodes.get(node)?.known.map(|known| known.role)
-}
-
-/// For each node the iterators around it.
-fn around(
-    graph: &Graph<'_>,
-    links: &[Link],
-    order: &[usize],
-    found: &mut Findings,
-) -> Vec<Vec<usize>> {
-    let mut into: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
-    links.iter().for_each(|link| into[link.to].push(link.from));
-    let mut around: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
-    for &node in order {
-        let mut inside: Vec<usize> = Vec::new();
-        let mut mixed = None;
-        for &from in &into[node] {
-            let mut theirs = around[from].clone();
-            if role(graph, from) == Some(Role::Iterator) {
-                theirs.push(from);
-            }
-            let (shorter, longer) = if theirs.len() < inside.len() {
-                (theirs, inside)
-            } else {
-                (inside, theirs)
-            };
-            if !longer.starts_with(&shorter) {
-                mixed = shorter.last().copied().zip(longer.last().copied());
-            }
-            inside = longer;
-        }
-        if let Some((one, other)) = mixed {
-            let id = |node: usize| {
-                graph
-                    .nodes
-                    .get(node)
-                    .and_then(|node| node.id)
-                    .unwrap_or_default()
-            };
-            let message = format!(
-                "`{}` would be run for each item of `{}` and of `{}`, which are not inside of each other",
-                id(node),
-                id(one.min(other)),
-                id(one.max(other))
-            );
-            let fix = "end one of the iterations with `iterator:collect` before";
-            found
-                .violation("crossed-iterations", message)
-                .node_of(&graph.nodes, node)
-                .fix(fix);
-        }
-        if role(graph, node) == Some(Role::Collector) && inside.pop().is_none() {
-            let message = format!(
-                "`{}` collects items, but no iterator leads to it",
-                graph.nodes[node].label()
-            );
-            let fix = "connect it to what comes after an `iterator:list`, or remove it";
-            found
-                .violation("nothing-to-collect", message)
-                .node_of(&graph.nodes, node)
-                .fix(fix);
-        }
-        if role(graph, node) == Some(Role::Iterator) && inside.len() >= MAX_NESTING {
-            let message = format!("iterators are nested more than {MAX_NESTING} deep");
-            found
-                .violation("iterations-too-deep", message)
-                .node_of(&graph.nodes, node)
-                .fix("collect the items of one before the next");
-        }
-        around[node] = inside;
-    }
-    around
-}
-
 impl Structure {
     /// A link as the planner sees it: between two nodes of one block, which are what it leads from and to, or the iterators
     /// that those are inside of. `None` where it leads from an iterator to what is inside of it.
@@ -404,58 +257,5 @@ impl Structure {
     /// The iterators around a node, the outermost first.
     pub fn around(&self, node: usize) -> &[usize] {
         self.around.get(node).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// Iterations that need what comes after themselves, and iterations of nothing that are collected.
-fn crossings(graph: &Graph<'_>, structure: &Structure, found: &mut Findings) {
-    let lifted = structure.links.iter().filter_map(|link| {
-        let (from, to) = structure.lifted(*link)?;
-        Some(Link {
-            from,
-            to,
-            edge: link.edge,
-        })
-    });
-    let lifted: Vec<Link> = lifted.collect();
-    let order = order(graph, &lifted);
-    if order.len() < graph.nodes.len() {
-        let mut left: BTreeSet<usize> = (0..graph.nodes.len()).collect();
-        left.retain(|node| !order.contains(node));
-        while let Some(circle) = a_circle(&lifted, &mut left) {
-            let iterator = circle
-                .iter()
-                .find(|node| role(graph, **node) == Some(Role::Iterator));
-            let iterator = iterator.or(circle.first()).copied().unwrap_or_default();
-            let message = format!(
-                "what comes after `{}` needs what is collected from it",
-                graph
-                    .nodes
-                    .get(iterator)
-                    .and_then(|node| node.id)
-                    .unwrap_or_default()
-            );
-            let fix = "feed what was collected into nodes after `iterator:collect` only";
-            found
-                .violation("crossed-iterations", message)
-                .node_of(&graph.nodes, iterator)
-                .fix(fix);
-            left.retain(|node| !circle.contains(node));
-        }
-    }
-    for link in &structure.links {
-        let is_empty = role(graph, link.from) == Some(Role::Iterator)
-            && role(graph, link.to) == Some(Role::Collector)
-            && structure.around(link.from) == structure.around(link.to);
-        if is_empty {
-            let message = "nothing stands between the iterator and the collector";
-            let edge = graph.edges.get(link.edge).and_then(|edge| edge.id);
-            let fix = "put the nodes that are to be run for each item between them, or connect the list itself";
-            found
-                .violation("empty-iteration", message)
-                .edge(edge)
-                .node_of(&graph.nodes, link.to)
-                .fix(fix);
-        }
     }
 }
