@@ -1,5 +1,5 @@
 //! Plans and journals with generated definitions: an interpreter loop around `next`, crashes at every event, and a naive
-//! model that knows nothing of plans.
+//! model that knows nothing of plans; the same with generated graphs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -15,8 +15,12 @@ use std::collections::{BTreeSet, HashMap};
 mod driver;
 #[path = "plan/generated.rs"]
 mod generated;
+#[path = "plan/graphs.rs"]
+mod graphs;
 #[path = "plan/journals.rs"]
 mod journals;
+#[path = "plan/net_driver.rs"]
+mod net_driver;
 
 use driver::Driver;
 use generated::{Result, Spec, definition, output, result_of, specs};

@@ -204,3 +204,147 @@ fn names(known: Option<&NodeType>) -> &'static [&'static str] {
         _ => &["prompt"],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::model::graph::catalogue::find;
+
+    fn body() -> Value {
+        let node = |id: &str, node_type: &str, config: Value| json!({"id": id, "data": {"label": format!("L {id}"), "nodeType": node_type, "config": config}});
+        json!({
+            "nodes": [
+                node("text", "input:text", json!({"prompt": "hi"})),
+                node("image", "input:image", json!({"image": ""})),
+                node("film", "input:image", json!({"inputType": "video", "imageUrl": "https://x/v.mp4"})),
+                node("seed", "input:seed", json!({"seed": 7})),
+                node("on", "input:toggle", json!({"value": false})),
+                node("pick", "input:select", json!({"options": ["a", "b"]})),
+                node("fed", "input:text", json!({})),
+                node("llm", "llm:openrouter_router", json!({"prompt": "p"})),
+            ],
+            "edges": [{"id": "e", "source": "text", "target": "fed"}],
+        })
+    }
+
+    #[test]
+    fn inputs_are_the_input_nodes_that_no_edge_leads_to() {
+        let inputs = describe(&body());
+        let rows: Vec<Value> = inputs
+            .iter()
+            .map(|input| {
+                json!([
+                    input.node_id,
+                    input.input_type.as_str(),
+                    input.required,
+                    input.default
+                ])
+            })
+            .collect();
+        assert_eq!(
+            Value::from(rows),
+            json!([
+                ["text", "text", false, "hi"],
+                ["image", "image", true, null],
+                ["film", "url", false, "https://x/v.mp4"],
+                ["seed", "number", false, 7],
+                ["on", "boolean", false, false],
+                ["pick", "select", true, null],
+            ])
+        );
+        assert_eq!(
+            example(&inputs),
+            json!({"inputs": {
+                "text": "hi", "image": "<image>", "film": "https://x/v.mp4", "seed": 7, "on": false, "pick": "<select>"
+            }})
+        );
+        let first = serde_json::to_value(&inputs[0]).unwrap();
+        assert_eq!(
+            first,
+            json!({"nodeId": "text", "label": "L text", "type": "text", "required": false, "default": "hi"})
+        );
+    }
+
+    #[test]
+    fn what_is_exposed_is_asked_for_instead() {
+        let mut body = body();
+        body["exposedInputs"] = json!([{"nodeId": "llm", "label": "Ask", "description": "d", "required": true}, "text", "nobody", 7]);
+        let inputs = describe(&body);
+        assert_eq!(
+            serde_json::to_value(&inputs).unwrap(),
+            json!([
+                {"nodeId": "llm", "label": "Ask", "type": "text", "required": true, "description": "d", "default": "p"},
+                {"nodeId": "text", "label": "L text", "type": "text", "required": false, "default": "hi"},
+            ])
+        );
+        body["exposedInputs"] = json!([]);
+        assert_eq!(describe(&body).len(), 6);
+    }
+
+    #[test]
+    fn what_is_given_is_checked_by_type() {
+        let inputs = describe(&body());
+        let told = |given: Value| problems(&inputs, given.as_object().unwrap());
+        assert_eq!(
+            told(json!({"image": "https://x/i.png", "pick": "a", "seed": "12", "L on": true})),
+            [""; 0]
+        );
+        assert_eq!(
+            told(json!({"txt": 1, "image": 1, "pick": [], "seed": "x", "on": "yes"})),
+            [
+                "there is no input `txt` (did you mean `text`?)",
+                "input `image` is 1; it must be a URL",
+                "input `seed` is \"x\"; it must be a number",
+                "input `on` is \"yes\"; it must be true or false",
+                "input `pick` is an array; it must be a text, a number, or true or false",
+            ]
+        );
+        assert_eq!(
+            told(json!({})),
+            [
+                "input `image` is missing and has no default",
+                "input `pick` is missing and has no default"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_value_is_put_under_every_name_that_is_there() {
+        let cases = [
+            ("input:text", json!({}), json!({"prompt": 1})),
+            (
+                "input:text",
+                json!({"text": 0}),
+                json!({"prompt": 1, "text": 1}),
+            ),
+            (
+                "input:image",
+                json!({"imageUrl": 0, "inputType": "video"}),
+                json!({"image": 1, "imageUrl": 1, "inputType": "video"}),
+            ),
+            (
+                "input:select",
+                json!({"options": [1]}),
+                json!({"value": 1, "options": [1]}),
+            ),
+            ("llm:openrouter_router", json!({}), json!({"prompt": 1})),
+        ];
+        for (node_type, params, expected) in cases {
+            let mut params = params.as_object().unwrap().clone();
+            put(find(node_type), &mut params, &json!(1));
+            assert_eq!(Value::Object(params.clone()), expected, "{node_type}");
+            assert_eq!(
+                value(find(node_type), &params),
+                Some(&json!(1)),
+                "{node_type}"
+            );
+        }
+        let seed = json!({"seed": 4});
+        assert_eq!(
+            output(find("input:seed").unwrap(), seed.as_object().unwrap()),
+            json!({"seed": 4, "value": 4})
+        );
+    }
+}

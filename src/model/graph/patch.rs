@@ -196,3 +196,161 @@ fn refresh(graph: &mut Value, at: usize) {
         data.insert("output".to_owned(), output);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use serde_json::json;
+
+    fn graph() -> Value {
+        json!({
+            "name": "kept",
+            "nodes": [
+                {"id": "a", "type": "basedNode", "position": {"x": 1, "y": 2}, "width": 200, "data": {
+                    "label": "A", "nodeType": "llm:openrouter_router", "category": "llm",
+                    "config": {"model": "m", "temperature": 1}, "params": {"model": "m", "max_tokens": 5}, "output": {"text": "t"}}},
+                {"id": "b", "data": {"nodeType": "input:text", "output": {"prompt": "old", "text": "old"}}},
+            ],
+            "edges": [{"id": "e", "source": "b", "target": "a"}],
+        })
+    }
+
+    fn patched(node: &str, patch: &Value) -> Value {
+        let (graph, node) = apply(&graph(), node, patch).unwrap();
+        let whole = graph["nodes"].as_array().unwrap();
+        assert!(whole.contains(&node));
+        assert_eq!((&graph["name"], whole.len()), (&json!("kept"), 2));
+        node["data"].clone()
+    }
+
+    #[test]
+    fn parameters_are_merged_by_key_and_mirrored() {
+        let data = patched(
+            "a",
+            &json!({"config": {"temperature": null, "model": "n", "system_prompt": {"a": 1}}}),
+        );
+        assert_eq!(
+            data["config"],
+            json!({"model": "n", "system_prompt": {"a": 1}})
+        );
+        assert_eq!(
+            data["params"],
+            json!({"model": "n", "max_tokens": 5, "system_prompt": {"a": 1}})
+        );
+        assert_eq!(data["output"], json!({"text": "t"}));
+        let data = patched(
+            "a",
+            &json!({"params": {"temperature": 2, "max_tokens": null, "new": 1}}),
+        );
+        assert_eq!(
+            data["params"],
+            json!({"model": "m", "temperature": 2, "new": 1})
+        );
+        assert_eq!(data["config"], json!({"model": "m", "temperature": 2}));
+    }
+
+    #[test]
+    fn label_and_position_replace_and_nothing_else_moves() {
+        let (after, node) = apply(
+            &graph(),
+            "a",
+            &json!({"label": "B", "position": {"x": 5, "y": 6}, "baseUpdatedAt": "t"}),
+        )
+        .unwrap();
+        let mut expected = graph();
+        expected["nodes"][0]["data"]["label"] = json!("B");
+        expected["nodes"][0]["position"] = json!({"x": 5, "y": 6});
+        assert_eq!(after, expected);
+        assert_eq!(node, expected["nodes"][0]);
+    }
+
+    #[test]
+    fn the_output_of_an_input_node_follows_its_parameters() {
+        let data = patched("b", &json!({"config": {"prompt": "new"}}));
+        assert_eq!(data["output"], json!({"prompt": "new", "text": "new"}));
+        let data = patched("b", &json!({"config": {"prompt": null}}));
+        assert_eq!(data["output"], json!({"prompt": null, "text": null}));
+    }
+
+    #[test]
+    fn what_may_not_be_patched_is_refused_by_name() {
+        let cases = [
+            (json!([]), "", "the patch is an array; it must be an object"),
+            (
+                json!({}),
+                "",
+                "the patch is empty; it needs at least one of `config`, `params`, `label` and `position`",
+            ),
+            (
+                json!({"baseUpdatedAt": "t"}),
+                "",
+                "the patch is empty; it needs at least one of `config`, `params`, `label` and `position`",
+            ),
+            (
+                json!({"config": null}),
+                "config",
+                "`config` is null; it must be an object",
+            ),
+            (
+                json!({"label": 1}),
+                "label",
+                "`label` is 1; it must be a text of at most 255 characters",
+            ),
+            (
+                json!({"position": {"x": 1}}),
+                "position",
+                "`position` is an object; it must be an object with the numbers `x` and `y`",
+            ),
+            (
+                json!({"confg": {}}),
+                "confg",
+                "`confg` cannot be patched (did you mean `config`?); a patch has `config`, `params`, `label` and `position`",
+            ),
+        ];
+        for (patch, expected_field, expected) in cases {
+            let PatchError::InvalidField { field, message } =
+                apply(&graph(), "a", &patch).unwrap_err()
+            else {
+                panic!("{patch}");
+            };
+            assert_eq!(
+                (field.as_str(), message.as_str()),
+                (expected_field, expected)
+            );
+        }
+        for field in [
+            "output",
+            "result",
+            "nodeType",
+            "isExecuting",
+            "id",
+            "data",
+            "type",
+        ] {
+            let error = apply(&graph(), "a", &json!({"config": {}, field: {}})).unwrap_err();
+            assert!(
+                matches!(error, PatchError::InvalidField { field: named, .. } if named == field)
+            );
+        }
+        assert_eq!(
+            apply(&graph(), "c", &json!({"label": ""})),
+            Err(PatchError::UnknownNode)
+        );
+    }
+
+    #[test]
+    fn a_patch_has_at_most_256_kib() {
+        let patch = |bytes: usize| json!({ "config": { "x": "y".repeat(bytes) } });
+        let frame = patch(0).to_string().len();
+        assert!(apply(&graph(), "a", &patch(MAX_PATCH_BYTES - frame)).is_ok());
+        let error = apply(&graph(), "a", &patch(MAX_PATCH_BYTES - frame + 1)).unwrap_err();
+        assert_eq!(
+            error,
+            PatchError::TooLarge {
+                bytes: MAX_PATCH_BYTES + 1
+            }
+        );
+    }
+}

@@ -159,3 +159,114 @@ fn stale(
     });
     changed.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::model::graph::tests::graph;
+
+    /// a → b → c → d, x → c, and y beside.
+    fn body() -> Value {
+        let mut body = graph(
+            &[
+                "a input:text",
+                "b llm:openrouter_router",
+                "x llm:openrouter_router",
+                "c utility:prompt_concat",
+                "d output:preview",
+                "y logic:router",
+            ],
+            &[
+                "a.text>b.prompt",
+                "b.text>c.prompt1",
+                "x.text>c.prompt2",
+                "c.prompt>d.value",
+                "y.value>d.value",
+            ],
+        );
+        for (at, output) in [(0, json!({"text": "stale"})), (1, json!({"text": "b"}))] {
+            body["nodes"][at]["data"]["output"] = output;
+        }
+        body
+    }
+
+    fn names(graph: &Value, list: &str) -> Vec<String> {
+        let ids = graph[list].as_array().unwrap().iter();
+        ids.map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_target_runs_with_what_it_needs_and_results_are_used_again() {
+        let selected = select(&body(), "c", false, None).unwrap();
+        // `b` has a result, so `a` is not needed; `x` has none.
+        assert_eq!(names(&selected.graph, "nodes"), ["b", "x", "c"]);
+        assert_eq!(
+            names(&selected.graph, "edges"),
+            ["b.text>c.prompt1", "x.text>c.prompt2"]
+        );
+        assert_eq!(selected.reused, [("b".to_owned(), json!({"text": "b"}))]);
+        assert!(selected.graph["nodes"][0]["data"].get("output").is_none());
+        let event = serde_json::to_value(&selected.events()[0]).unwrap();
+        assert_eq!(
+            event,
+            json!({"type": "step.completed", "step": "b", "output": {"text": "b"}})
+        );
+
+        let forced = select(&body(), "c", true, None).unwrap();
+        assert_eq!(names(&forced.graph, "nodes"), ["a", "b", "x", "c"]);
+        assert_eq!(forced.reused, []);
+        assert_eq!(select(&body(), "nobody", false, None), None);
+    }
+
+    #[test]
+    fn input_nodes_and_the_target_itself_are_never_reused() {
+        let selected = select(&body(), "b", false, None).unwrap();
+        assert_eq!(names(&selected.graph, "nodes"), ["a", "b"]);
+        assert_eq!(selected.reused, []);
+    }
+
+    #[test]
+    fn what_was_changed_since_is_told() {
+        let ran = body();
+        let mut now = body();
+        now["nodes"][0]["data"]["config"]["prompt"] = json!("new");
+        now["nodes"][1]["data"]["config"] = json!({"model": "m", "temperature": 1});
+        now["nodes"][2]["data"]["config"]["model"] = json!("not reused");
+        let stale = select(&now, "c", false, Some(&ran)).unwrap().stale;
+        assert_eq!(
+            serde_json::to_value(&stale).unwrap(),
+            json!([
+                {"nodeId": "a", "changedKeys": ["prompt"]},
+                {"nodeId": "b", "changedKeys": ["model", "temperature"]},
+            ])
+        );
+        assert_eq!(select(&now, "c", false, Some(&now)).unwrap().stale, []);
+    }
+
+    #[test]
+    fn what_is_inside_of_an_iteration_runs_afresh() {
+        let mut body = graph(
+            &[
+                "i iterator:list",
+                "a utility:prompt_concat",
+                "c iterator:collect",
+                "d output:preview",
+            ],
+            &["i.item>a.prompt1", "a.prompt>c.item", "c.list>d.value"],
+        );
+        for node in body["nodes"].as_array_mut().unwrap() {
+            node["data"]["output"] = json!({"list": [1]});
+        }
+        let selected = select(&body, "c", false, None).unwrap();
+        assert_eq!(
+            (names(&selected.graph, "nodes").len(), selected.reused.len()),
+            (3, 0)
+        );
+        let selected = select(&body, "d", false, None).unwrap();
+        assert_eq!(names(&selected.graph, "nodes"), ["c", "d"]);
+        assert_eq!(selected.reused[0].0, "c");
+    }
+}

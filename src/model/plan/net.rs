@@ -53,8 +53,8 @@ impl Net {
 /// Where a net stands.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Standing {
-    /// For each step how many of its edges have not been walked.
-    missing: Vec<usize>,
+    /// For each step how many of its edges have not been walked; none for one that will never run.
+    missing: Vec<Option<usize>>,
     /// Steps with all edges walked for which there is no room yet.
     queued: BTreeSet<usize>,
     /// Steps that were let in and have not ended.
@@ -70,7 +70,7 @@ impl Standing {
     pub(super) fn new(net: &Net) -> Standing {
         let free = net.awaits.iter().enumerate();
         let mut standing = Standing {
-            missing: net.awaits.clone(),
+            missing: net.awaits.iter().copied().map(Some).collect(),
             queued: free
                 .filter(|(_, awaits)| **awaits == 0)
                 .map(|(place, _)| place)
@@ -117,12 +117,11 @@ impl Standing {
     pub(super) fn end(&mut self, net: &Net, place: usize) -> Vec<usize> {
         self.close(place);
         for &next in net.follows(place) {
-            let Some(missing) = self.missing.get_mut(next) else {
-                continue;
-            };
-            *missing = missing.saturating_sub(1);
-            if *missing == 0 {
-                self.queued.insert(next);
+            if let Some(Some(missing)) = self.missing.get_mut(next) {
+                *missing = missing.saturating_sub(1);
+                if *missing == 0 {
+                    self.queued.insert(next);
+                }
             }
         }
         self.let_in(net)
@@ -136,11 +135,8 @@ impl Standing {
         let mut from = vec![place];
         while let Some(at) = from.pop() {
             for &next in net.follows(at) {
-                // What is lost stays out of reach: it is marked by waiting for an edge that never comes.
-                if let Some(missing) = self.missing.get_mut(next)
-                    && *missing != usize::MAX
-                {
-                    *missing = usize::MAX;
+                let is_new = self.missing.get_mut(next).and_then(Option::take).is_some();
+                if is_new {
                     self.left = self.left.saturating_sub(1);
                     lost.push(next);
                     from.push(next);
@@ -211,12 +207,15 @@ mod tests {
 
     #[test]
     fn a_failure_takes_what_needs_it_and_leaves_the_others() {
-        let (net, mut standing) = net(5, &[(0, 1), (1, 2), (3, 2), (3, 4)], 10);
+        let (net, mut standing) = net(6, &[(0, 1), (1, 2), (3, 2), (3, 4), (5, 2)], 10);
         let (lost, new) = standing.fail(&net, 0);
         assert_eq!((lost, new), (vec![1, 2], vec![]));
         assert_eq!(standing.end(&net, 3), [4]);
         assert!(!standing.may_begin(2));
+        assert!(!standing.is_over());
         assert_eq!(standing.end(&net, 4), [0_usize; 0]);
+        // What is lost is lost once, whoever else fails.
+        assert_eq!(standing.fail(&net, 5), (vec![], vec![]));
         assert!(standing.is_over());
         assert_eq!(standing.failed(), Some(0));
     }
