@@ -45,28 +45,64 @@ struct Generated {
     edges: Vec<(usize, usize, usize, usize)>,
 }
 
-/// `types` is how many of [`TYPES`] are used; without circles every edge leads to a later node.
-fn generated(types: usize, has_circles: bool) -> impl Strategy<Value = Generated> {
+/// `types` is how many of [`TYPES`] are used.
+fn generated(types: usize) -> impl Strategy<Value = Generated> {
     let nodes = prop::collection::vec(0..types, 1..14);
     let edges = prop::collection::vec((0..14_usize, 0..14_usize, 0..4_usize, 0..4_usize), 0..24);
-    (nodes, edges).prop_map(move |(types, edges)| {
+    (nodes, edges).prop_map(|(types, edges)| {
         let count = types.len();
         let edges = edges
             .into_iter()
             .map(|(from, to, out, into)| (from % count, to % count, out, into));
-        let edges = edges
-            .filter(|(from, to, _, _)| has_circles || from != to)
-            .map(|(from, to, out, into)| {
-                if has_circles {
-                    (from, to, out, into)
-                } else {
-                    (from.min(to), from.max(to), out, into)
-                }
-            });
         Generated {
             edges: edges.collect(),
             types,
         }
+    })
+}
+
+/// The same without most of what would be refused: edges lead forward, each once, none to a note; iterations do not cross
+/// and are nested at most two deep, and what would collect nothing passes on.
+fn sound(types: usize) -> impl Strategy<Value = Generated> {
+    generated(types).prop_map(|Generated { mut types, edges }| {
+        let mut kept: Vec<(usize, usize, usize, usize)> = Vec::new();
+        let mut around: Vec<Vec<usize>> = Vec::new();
+        for node in 0..types.len() {
+            let is = |node: usize, name: &str| TYPES[types[node]].0 == name;
+            let mut inside: Vec<usize> = Vec::new();
+            for &(from, to, out, into) in &edges {
+                let (from, to) = (from.min(to), from.max(to));
+                let is_twice = kept.iter().any(|edge| (edge.0, edge.1) == (from, to));
+                if to != node
+                    || from == to
+                    || is_twice
+                    || [from, to].iter().any(|end| is(*end, "utility:sticky_note"))
+                {
+                    continue;
+                }
+                let mut theirs = around[from].clone();
+                if is(from, "iterator:list") {
+                    if is(node, "iterator:collect") {
+                        continue;
+                    }
+                    theirs.push(from);
+                }
+                if theirs.starts_with(&inside) || inside.starts_with(&theirs) {
+                    inside = if theirs.len() > inside.len() {
+                        theirs
+                    } else {
+                        inside
+                    };
+                    kept.push((from, to, out, into));
+                }
+            }
+            let is_deep = is(node, "iterator:list") && inside.len() >= 2;
+            if is_deep || (is(node, "iterator:collect") && inside.pop().is_none()) {
+                types[node] = 1;
+            }
+            around.push(inside);
+        }
+        Generated { types, edges: kept }
     })
 }
 
@@ -176,7 +212,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_graph_compiles_or_is_refused_with_violations(generated in generated(TYPES.len(), true)) {
+    fn a_graph_compiles_or_is_refused_with_violations(generated in generated(TYPES.len())) {
         let body = body(&generated);
         let lint = lint(&body, &GraphLimits::DEFAULT);
         match plan_of(&body) {
@@ -190,7 +226,7 @@ proptest! {
     }
 
     #[test]
-    fn graphs_without_iterators_do_what_the_model_says(generated in generated(5, false), world in world()) {
+    fn graphs_without_iterators_do_what_the_model_says(generated in sound(5), world in world()) {
         let body = body(&generated);
         let Ok(plan) = plan_of(&body) else { return Ok(()) };
         let world = World { cancels_after: None, ..world };
@@ -228,7 +264,7 @@ proptest! {
     }
 
     #[test]
-    fn every_graph_ends_and_every_prefix_leads_to_the_same_end(generated in generated(TYPES.len(), false), world in world()) {
+    fn every_graph_ends_and_every_prefix_leads_to_the_same_end(generated in sound(TYPES.len()), world in world()) {
         let body = body(&generated);
         let Ok(plan) = plan_of(&body) else { return Ok(()) };
         let done = NetDriver::new(&plan, &world, &[]).run();
@@ -238,7 +274,7 @@ proptest! {
         if done.state.status() != RunStatus::Cancelled {
             prop_assert_eq!(done.state.status() == RunStatus::Failed, has_failed);
         }
-        for cut in (0..=done.journal.len()).step_by(3) {
+        for cut in (0..=done.journal.len()).step_by(7) {
             let (before, after) = done.journal.split_at(cut);
             let mut state = fold(&plan, before);
             for (at_ms, event) in after {
@@ -256,7 +292,7 @@ proptest! {
     }
 
     #[test]
-    fn a_retry_of_a_graph_does_again_what_had_failed_and_nothing_else(generated in generated(TYPES.len(), false), world in world()) {
+    fn a_retry_of_a_graph_does_again_what_had_failed_and_nothing_else(generated in sound(TYPES.len()), world in world()) {
         let body = body(&generated);
         let Ok(plan) = plan_of(&body) else { return Ok(()) };
         let done = NetDriver::new(&plan, &world, &[]).run();
