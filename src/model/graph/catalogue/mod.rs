@@ -121,8 +121,10 @@ pub struct NodeType {
     pub inputs: &'static [Port],
     /// What it gives.
     pub outputs: &'static [Port],
-    /// The parameters that it reads from its configuration. Those of an input node begin with the names of its value.
+    /// The parameters that it reads from its configuration.
     pub params: &'static [&'static str],
+    /// The parameters under which an input node keeps its value; the first is the one that is written.
+    pub value_names: &'static [&'static str],
     /// Whether it takes inputs that are not listed.
     pub has_dynamic_inputs: bool,
     /// Whether it gives outputs that are not listed.
@@ -149,15 +151,6 @@ impl NodeType {
             Role::Step(kind) => Some(kind),
             Role::Iterator => Some(Kind::Parallel),
         }
-    }
-
-    /// The names under which an input node keeps its value; the first is the one that is written.
-    pub fn value_names(&self) -> &'static [&'static str] {
-        let other = |name: &&str| matches!(*name, "options" | "inputType" | "mediaType");
-        let end = self.params.iter().position(|name| other(name));
-        self.params
-            .get(..end.unwrap_or(self.params.len()))
-            .unwrap_or_default()
     }
 
     /// The input with this id, `image2` for `image1` included.
@@ -218,7 +211,7 @@ mod tests {
             assert_eq!(known.kind().is_none(), known.role == Role::Note);
             if let Role::Input(_) = known.role {
                 assert!(
-                    known.inputs.is_empty() && !known.params.is_empty(),
+                    known.inputs.is_empty() && !known.value_names.is_empty(),
                     "{}",
                     known.node_type
                 );
