@@ -7,7 +7,6 @@ mod listed;
 pub use listed::{ANY_LLM, NODE_TYPES};
 
 use crate::model::plan::Kind;
-use crate::model::plan::problem::nearest;
 
 /// What a port carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -179,11 +178,6 @@ pub fn find(node_type: &str) -> Option<&'static NodeType> {
     listed.or_else(|| node_type.starts_with("llm:").then_some(&ANY_LLM))
 }
 
-/// The listed node type that was probably meant.
-pub fn near(node_type: &str) -> Option<&'static str> {
-    nearest(node_type, NODE_TYPES.iter().map(|known| known.node_type))
-}
-
 /// Whether the name belongs to a family of which some are listed.
 pub fn is_of_known_family(node_type: &str) -> bool {
     node_type.split_once(':').is_some_and(|(family, _)| {
@@ -223,10 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn near_misses_and_families() {
-        assert_eq!(near("input:txt"), Some("input:text"));
-        assert_eq!(near("utility:promt_concat"), Some("utility:prompt_concat"));
-        assert_eq!(near("generate:flux"), None);
+    fn families_are_known_by_their_first_word() {
         assert!(is_of_known_family("utility:image_resize"));
         assert!(!is_of_known_family("generate:flux") && !is_of_known_family("compv3"));
     }
