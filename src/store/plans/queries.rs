@@ -3,8 +3,9 @@
 
 use super::super::tables::sql as tables;
 use super::super::{
-    agents, audit, connections, journal, keys, retention, run_list, runs, schedules, secrets,
-    start, webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
+    agents, audit, connections, graph_records, journal, keys, node_outputs, retention, run_list,
+    runs, schedules, secrets, start, webhook_events, webhook_list, webhook_routes, workflow_edit,
+    workflow_list, workflows,
 };
 
 /// Queries with what their plan has to hold.
@@ -17,6 +18,7 @@ pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
         table_queries(),
         webhook_queries(),
         AGENT_QUERIES.to_vec(),
+        GRAPH_QUERIES.to_vec(),
     ]
     .concat()
 }
@@ -216,6 +218,26 @@ fn credential_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
+/// The same, of graphs. Their list sorts, and so has no place here.
+const GRAPH_QUERIES: &[(&str, &str)] = &[
+    (
+        graph_records::RECORD,
+        "SEARCH g USING INTEGER PRIMARY KEY (rowid=?)",
+    ),
+    (
+        graph_records::BEHIND,
+        "SEARCH g USING INDEX sqlite_autoindex_graph_record_1 (webhook_id=?)",
+    ),
+    (
+        node_outputs::OF_WORKFLOW,
+        "sqlite_autoindex_node_output_1 (workflow=?)",
+    ),
+    (
+        node_outputs::KEPT,
+        "sqlite_autoindex_node_output_1 (workflow=?)",
+    ),
+];
+
 pub(super) const TABLES: &[&str] = &[
     "api_key",
     "api_key_secret",
@@ -223,6 +245,8 @@ pub(super) const TABLES: &[&str] = &[
     "workflow",
     "workflow_version",
     "workflow_canvas",
+    "graph_record",
+    "node_output",
     "run",
     "journal",
     "idempotency",
