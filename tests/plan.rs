@@ -15,8 +15,12 @@ use std::collections::{BTreeSet, HashMap};
 mod driver;
 #[path = "plan/generated.rs"]
 mod generated;
+#[path = "plan/generated_graphs.rs"]
+mod generated_graphs;
 #[path = "plan/graphs.rs"]
 mod graphs;
+#[path = "plan/iterations.rs"]
+mod iterations;
 #[path = "plan/journals.rs"]
 mod journals;
 #[path = "plan/net_driver.rs"]

@@ -69,7 +69,10 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
             .unwrap_or_default(),
         created_at_ms: at_ms,
         idempotency: None,
+        has_own_definition: false,
+        own_definition: None,
         first: Some(Chunk {
+            node_outputs: None,
             from: 0,
             at_ms,
             count: 3,

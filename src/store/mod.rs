@@ -17,6 +17,8 @@ mod first_start;
 #[cfg(test)]
 mod fixture;
 mod graph_records;
+#[cfg(test)]
+mod graphs_tests;
 mod journal;
 mod keys;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::support::described::{self, DOCUMENT, resolved, validator};
 use crate::support::{Answer, TestServer};
 use flowlatch::clock::Clock;
-use flowlatch::http::{Access, Door, table};
+use flowlatch::http::{Access, Door, Endpoint, table};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -24,16 +24,7 @@ fn the_document_lists_exactly_the_endpoints() {
     let known: BTreeSet<String> = table
         .endpoints()
         .iter()
-        .map(|endpoint| {
-            let segments = endpoint.pattern.split('/').skip(1);
-            let path: String = segments
-                .map(|segment| match segment.strip_prefix(':') {
-                    Some(name) => format!("/{{{name}}}"),
-                    None => format!("/{segment}"),
-                })
-                .collect();
-            format!("{} {path}", endpoint.method)
-        })
+        .map(|endpoint| format!("{} {}", endpoint.method, template(endpoint)))
         .collect();
     let listed: BTreeSet<String> = operations().map(|(name, _)| name).collect();
     assert_eq!(listed, known);
@@ -75,9 +66,7 @@ fn every_endpoint_is_described() {
 fn what_is_open_needs_no_key_and_everything_else_does() {
     for endpoint in table().endpoints() {
         let (_, operation) = operations()
-            .find(|(name, _)| {
-                *name == format!("{} {}", endpoint.method, template(endpoint.pattern))
-            })
+            .find(|(name, _)| *name == format!("{} {}", endpoint.method, template(endpoint)))
             .expect("an operation");
         let is_open = endpoint.access == Access::Open;
         let security = operation["security"].as_array().expect("security");
@@ -98,12 +87,19 @@ fn what_is_open_needs_no_key_and_everything_else_does() {
     }
 }
 
-fn template(pattern: &str) -> String {
-    let segments = pattern.split('/').map(|one| match one.strip_prefix(':') {
+/// The path of an endpoint in the document: what doors share stands there for the native one, and for others under their
+/// own prefix.
+fn template(endpoint: &Endpoint) -> String {
+    let prefix = match endpoint.door {
+        Door::Native => "",
+        door => door.prefix(),
+    };
+    let segments = endpoint.pattern.split('/');
+    let segments = segments.map(|one| match one.strip_prefix(':') {
         Some(name) => format!("{{{name}}}"),
         None => one.to_owned(),
     });
-    segments.collect::<Vec<_>>().join("/")
+    format!("{prefix}{}", segments.collect::<Vec<_>>().join("/"))
 }
 
 #[test]

@@ -6,11 +6,11 @@ use flowlatch::config::Config;
 use flowlatch::engine::Tables;
 use flowlatch::engine::agents::Agents;
 use flowlatch::engine::connections::Connections;
-use flowlatch::engine::llm::Llm;
+use flowlatch::engine::llm::{Llm, LlmOptions};
 use flowlatch::engine::mail::Mailer;
 use flowlatch::engine::redact::Redactor;
 use flowlatch::engine::script::{ScriptOptions, Scripts};
-use flowlatch::engine::step::{Behaviour, Effects, find};
+use flowlatch::engine::step::{BackendOptions, Backends, Behaviour, Effects, find};
 use flowlatch::model::run::StepError;
 use flowlatch::secret::MasterKey;
 use flowlatch::store::{Store, StoreOptions};
@@ -31,12 +31,17 @@ async fn call(config: Value) -> Result<Value, StepError> {
     let (clock, outbound) = (Clock::manual(NOW_MS), outbound(&["127.0.0.1"]));
     let key = MasterKey::generate().expect("randomness");
     let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
-    let llm = Llm::new(&outbound, None, 1_000).expect("no URL");
+    let llm = Llm::new(&outbound, LlmOptions::default()).expect("no URL");
+    let options = BackendOptions {
+        urls: Vec::new(),
+        timeout_ms: 1_000,
+    };
     let limits = Config::new(folder.path()).table_limits();
     let tables = Tables::new(store.clone(), clock.clone(), limits, 1024);
     let effects = Effects {
         mailer: Mailer::new(outbound.clone(), Vec::new(), 1_000),
         agents: Agents::new(store, clock, llm, connections.clone(), String::new()),
+        backends: Backends::new(&outbound, options).expect("no URLs"),
         connections,
         redactor: Redactor::default(),
         tables,

@@ -1,6 +1,7 @@
 //! Graphs: generated ones compile or are refused with violations; every one that compiles ends, whatever fails, crashes or is
 //! cancelled, and does what a naive model says.
 
+use super::generated_graphs::{Generated, TYPES, body, generated, near_graph, sound, world};
 use super::net_driver::{NetDriver, World};
 use super::{LIMITS, fold};
 use flowlatch::model::graph::{self, GraphLimits, lint};
@@ -24,89 +25,6 @@ pub(crate) fn plan_of(body: &Value) -> Result<Plan, Vec<String>> {
             .map(|problem| problem.message)
             .collect()
     })
-}
-
-/// The types that generated nodes have, with the handles that generated edges may use.
-const TYPES: [(&str, &[&str], &[&str]); 8] = [
-    ("input:text", &[], &["prompt", "text"]),
-    ("logic:router", &["a", "b"], &["a", "b"]),
-    ("llm:any", &["prompt", "more"], &["text", "more"]),
-    ("generate:any", &["x", "y"], &["z"]),
-    ("output:preview", &["value", "other"], &["value"]),
-    ("iterator:list", &["list"], &["item", "index"]),
-    ("iterator:collect", &["item"], &["list"]),
-    ("utility:sticky_note", &["none"], &["none"]),
-];
-
-/// Nodes by type, and edges between them with handles by number.
-#[derive(Debug, Clone)]
-struct Generated {
-    types: Vec<usize>,
-    edges: Vec<(usize, usize, usize, usize)>,
-}
-
-/// `types` is how many of [`TYPES`] are used; without circles every edge leads to a later node.
-fn generated(types: usize, has_circles: bool) -> impl Strategy<Value = Generated> {
-    let nodes = prop::collection::vec(0..types, 1..14);
-    let edges = prop::collection::vec((0..14_usize, 0..14_usize, 0..4_usize, 0..4_usize), 0..24);
-    (nodes, edges).prop_map(move |(types, edges)| {
-        let count = types.len();
-        let edges = edges
-            .into_iter()
-            .map(|(from, to, out, into)| (from % count, to % count, out, into));
-        let edges = edges
-            .filter(|(from, to, _, _)| has_circles || from != to)
-            .map(|(from, to, out, into)| {
-                if has_circles {
-                    (from, to, out, into)
-                } else {
-                    (from.min(to), from.max(to), out, into)
-                }
-            });
-        Generated {
-            edges: edges.collect(),
-            types,
-        }
-    })
-}
-
-fn body(generated: &Generated) -> Value {
-    let nodes = generated.types.iter().enumerate();
-    let nodes: Vec<Value> = nodes
-        .map(|(at, of)| json!({"id": format!("n{at}"), "type": "basedNode", "data": {"nodeType": TYPES[*of].0, "config": {"at": at}}}))
-        .collect();
-    let edges = generated.edges.iter().enumerate();
-    let edges: Vec<Value> = edges
-        .map(|(at, (from, to, out, into))| {
-            let handle = |prefix: &str, ports: &[&str], which: usize| match ports
-                .get(which % ports.len().max(1))
-            {
-                Some(port) => format!("{prefix}{port}"),
-                None => format!("{prefix}none"),
-            };
-            json!({
-                "id": format!("e{at}"), "source": format!("n{from}"), "target": format!("n{to}"),
-                "sourceHandle": handle("out-", TYPES[generated.types[*from]].2, *out),
-                "targetHandle": handle("in-", TYPES[generated.types[*to]].1, *into),
-            })
-        })
-        .collect();
-    json!({ "nodes": nodes, "edges": edges })
-}
-
-fn world() -> impl Strategy<Value = World> {
-    (
-        prop::collection::hash_set((0..14_usize).prop_map(|at| format!("n{at}")), 0..4),
-        0..4_u32,
-        prop::collection::vec(0..1_000_usize, 1..40),
-        prop::option::weighted(0.2, 0..60_usize),
-    )
-        .prop_map(|(failing, items, choices, cancels_after)| World {
-            failing,
-            items,
-            choices,
-            cancels_after,
-        })
 }
 
 fn statuses(plan: &Plan, state: &RunState) -> BTreeMap<String, StepStatus> {
@@ -176,7 +94,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_graph_compiles_or_is_refused_with_violations(generated in generated(TYPES.len(), true)) {
+    fn a_graph_compiles_or_is_refused_with_violations(generated in generated(TYPES.len())) {
         let body = body(&generated);
         let lint = lint(&body, &GraphLimits::DEFAULT);
         match plan_of(&body) {
@@ -190,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn graphs_without_iterators_do_what_the_model_says(generated in generated(5, false), world in world()) {
+    fn graphs_without_iterators_do_what_the_model_says(generated in sound(5), world in world()) {
         let body = body(&generated);
         let Ok(plan) = plan_of(&body) else { return Ok(()) };
         let world = World { cancels_after: None, ..world };
@@ -228,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn every_graph_ends_and_every_prefix_leads_to_the_same_end(generated in generated(TYPES.len(), false), world in world()) {
+    fn every_graph_ends_and_every_prefix_leads_to_the_same_end(generated in sound(TYPES.len()), world in world()) {
         let body = body(&generated);
         let Ok(plan) = plan_of(&body) else { return Ok(()) };
         let done = NetDriver::new(&plan, &world, &[]).run();
@@ -238,7 +156,7 @@ proptest! {
         if done.state.status() != RunStatus::Cancelled {
             prop_assert_eq!(done.state.status() == RunStatus::Failed, has_failed);
         }
-        for cut in (0..=done.journal.len()).step_by(3) {
+        for cut in (0..=done.journal.len()).step_by(7) {
             let (before, after) = done.journal.split_at(cut);
             let mut state = fold(&plan, before);
             for (at_ms, event) in after {
@@ -256,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn a_retry_of_a_graph_does_again_what_had_failed_and_nothing_else(generated in generated(TYPES.len(), false), world in world()) {
+    fn a_retry_of_a_graph_does_again_what_had_failed_and_nothing_else(generated in sound(TYPES.len()), world in world()) {
         let body = body(&generated);
         let Ok(plan) = plan_of(&body) else { return Ok(()) };
         let done = NetDriver::new(&plan, &world, &[]).run();
@@ -276,65 +194,6 @@ proptest! {
             prop_assert!(!completed.contains(name.as_str()), "{}", name);
         }
     }
-}
-
-/// Words that graphs are made of, so that generated JSON comes near one.
-fn near_graph() -> impl Strategy<Value = Value> {
-    let words = prop::sample::select(vec![
-        "",
-        "a",
-        "b",
-        "out-text",
-        "in-prompt",
-        "input:text",
-        "input:txt",
-        "iterator:list",
-        "iterator:collect",
-        "stickyNote",
-        "model",
-        "llm:x",
-        "\u{0}[]é",
-    ]);
-    let leaf = prop_oneof![
-        3 => words.prop_map(Value::from),
-        1 => any::<i64>().prop_map(Value::from),
-        1 => Just(Value::Null),
-        1 => any::<bool>().prop_map(Value::from),
-    ];
-    let keys = prop::sample::select(vec![
-        "nodes",
-        "edges",
-        "id",
-        "type",
-        "data",
-        "nodeType",
-        "config",
-        "params",
-        "source",
-        "target",
-        "sourceHandle",
-        "targetHandle",
-        "inputs",
-        "outputs",
-        "output",
-        "label",
-        "position",
-        "model",
-        "name",
-        "exposedInputs",
-        "trigger",
-        "settings",
-        "items",
-        "list",
-        "inputType",
-    ]);
-    leaf.prop_recursive(5, 60, 6, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::btree_map(keys.clone().prop_map(str::to_owned), inner, 0..8)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
-        ]
-    })
 }
 
 proptest! {

@@ -1,9 +1,11 @@
 //! Recorded journals, each with the definition that it belongs to and the end that it led to.
 
 use super::{LIMITS, fold, rules};
-use flowlatch::model::plan::steps::compile;
-use flowlatch::model::plan::{Next, Node, Outcome, Plan, RunState, StepRecord, Task, next};
+use flowlatch::model::plan::{
+    Next, Node, Outcome, Plan, RunState, StepRecord, Task, compile, next,
+};
 use flowlatch::model::run::Event;
+use flowlatch::model::workflow::{Definition, DefinitionFormat};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -72,7 +74,12 @@ fn recorded_journals_keep_their_ends() {
         let name = path.display();
         let text = std::fs::read_to_string(&path).unwrap();
         let recorded: Value = serde_json::from_str(&text).unwrap();
-        let plan = compile(&recorded["definition"], &rules(), &LIMITS).unwrap();
+        let format = recorded.get("format").and_then(Value::as_str);
+        let definition = Definition {
+            format: DefinitionFormat::parse(format.unwrap_or("steps")).unwrap(),
+            body: recorded["definition"].clone(),
+        };
+        let plan = compile(&definition, &rules(), &LIMITS).unwrap();
         let events = recorded["events"].as_array().unwrap().iter();
         let journal: Vec<(i64, Event)> = events
             .map(|event| {

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 static PASSING: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?x)
-        (?<key>wfk_[0-9A-Za-z]{8,32}…?)
+        (?<key>wfk_[0-9A-Za-z]{8,32}…?|sk-[0-9A-Za-z]{8,48}…?)
         | (?<uuid>[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b)
         | (?<time>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)
         | (?<date>\b[A-Z][a-z]{2},\ \d\d\ [A-Z][a-z]{2}\ \d{4}\ \d\d:\d\d:\d\d\ GMT)
@@ -113,7 +113,7 @@ fn plain(text: &str, into: &mut String) -> Vec<String> {
             .find(|name| captures.name(name).is_some());
         into.push_str(&text[from..whole.start()]);
         // A key's text and the part of it that lists show are two kinds.
-        let is_whole_key = whole.as_str().ends_with(REST) || whole.len() == 36;
+        let is_whole_key = whole.as_str().ends_with(REST) || matches!(whole.len(), 36 | 51);
         into.push_str(&match kind {
             Some("key") if is_whole_key => "<whole key>".to_owned(),
             kind => format!("<{}>", kind.unwrap_or_default()),
@@ -126,7 +126,8 @@ fn plain(text: &str, into: &mut String) -> Vec<String> {
 }
 
 fn public_part(text: &str) -> Option<&str> {
-    text.strip_prefix("wfk_")?.get(..8)
+    let secret = text.strip_prefix("wfk_").or(text.strip_prefix("sk-"))?;
+    secret.get(..8)
 }
 
 /// Makes JSON of shown JSON: a `…` outside strings becomes a field of its own.

@@ -36,36 +36,57 @@ struct Tour {
 
 #[tokio::test]
 async fn the_tour_answers_what_the_readme_shows() {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut tour = Tour {
-        folder: tempfile::tempdir().expect("a folder"),
-        http: reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client"),
-        known: Known::default(),
-        variables: HashMap::new(),
-        running: Vec::new(),
-    };
+    let mut tour = Tour::new();
     let steps = steps(&section("Five minutes"));
     assert!(steps.len() > 8, "the tour has {} steps", steps.len());
-    for step in steps {
-        let mut last = String::new();
-        for words in commands(&step.commands) {
-            if let Some(output) = tour.play(&words).await {
-                last = output;
-            }
-        }
-        match step.answer {
-            None => {}
-            Some((kind, shown)) if kind == "json" => tour.known.compare_json(&shown, &last),
-            Some((_, shown)) => tour.known.compare_text(shown.trim_end(), last.trim_end()),
-        }
-    }
+    tour.take(steps).await;
     assert_eq!(tour.running.len(), 2, "the tour starts a server and an API");
 }
 
+#[tokio::test]
+async fn wireflows_clients_are_answered_as_the_readme_shows() {
+    let mut tour = Tour::new();
+    for words in commands("cargo run --release --\n") {
+        tour.play(&words).await;
+    }
+    let steps = steps(&section("Wireflow's clients"));
+    let answered = steps.iter().filter(|step| step.answer.is_some()).count();
+    assert!(answered > 3, "{answered} answers are shown");
+    tour.take(steps).await;
+}
+
 impl Tour {
+    fn new() -> Tour {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        Tour {
+            folder: tempfile::tempdir().expect("a folder"),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .expect("a client"),
+            known: Known::default(),
+            variables: HashMap::new(),
+            running: Vec::new(),
+        }
+    }
+
+    /// Goes through the steps, and compares every shown answer.
+    async fn take(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            let mut last = String::new();
+            for words in commands(&step.commands) {
+                if let Some(output) = self.play(&words).await {
+                    last = output;
+                }
+            }
+            match step.answer {
+                None => {}
+                Some((kind, shown)) if kind == "json" => self.known.compare_json(&shown, &last),
+                Some((_, shown)) => self.known.compare_text(shown.trim_end(), last.trim_end()),
+            }
+        }
+    }
+
     /// Does what a command says; what it prints.
     async fn play(&mut self, words: &[Word]) -> Option<String> {
         let words: Vec<String> = words.iter().map(|word| self.expand(word)).collect();
@@ -76,13 +97,13 @@ impl Tour {
         }
         let rest = &words[1..];
         match first {
-            "cargo" if rest[..4] == ["run", "--release", "--example", "orders"] => {
+            "cargo" if rest.starts_with(&words_of("run --release --example orders")) => {
                 let line = self.start(Command::new(example("orders")).arg("0"));
                 let (_, address) = line.split_once("http://").expect("the address");
                 self.known.learn("127.0.0.1:4000", address.trim());
                 None
             }
-            "cargo" if rest[..3] == ["run", "--release", "--"] => {
+            "cargo" if rest.starts_with(&words_of("run --release --")) => {
                 let mut server = Command::new(env!("CARGO_BIN_EXE_flowlatch"));
                 server
                     .args(&rest[3..])
@@ -176,6 +197,10 @@ impl Tour {
             text
         }
     }
+}
+
+fn words_of(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
 }
 
 /// The blocks of commands, each with its answer.

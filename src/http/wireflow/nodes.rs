@@ -221,9 +221,10 @@ async fn change(ctx: Ctx, PatchBody(Fields(patch)): PatchBody) -> Answer {
     let edited = workflows
         .edit(&id, draft, None, None, ctx.key().label())
         .await?;
-    shown::complete(&mut changed);
+    let mut alone = example!({ "nodes": [changed] });
+    shown::show(&mut alone, |_| None);
     let view = PatchedView {
-        node: changed,
+        node: alone["nodes"][0].take(),
         updated_at: iso_utc(edited.workflow.updated_at_ms),
     };
     data(StatusCode::OK, &view)

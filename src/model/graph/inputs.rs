@@ -200,7 +200,7 @@ pub fn output(known: &NodeType, params: &Map<String, Value>) -> Value {
 /// The names under which a node keeps its value; the first is the one that is written.
 fn names(known: Option<&NodeType>) -> &'static [&'static str] {
     match known {
-        Some(known) if matches!(known.role, Role::Input(_)) => known.value_names(),
+        Some(known) if !known.value_names.is_empty() => known.value_names,
         _ => &["prompt"],
     }
 }

@@ -8,13 +8,15 @@
 //! - running: a definition of the format `graph` is compiled by [`crate::model::plan::compile`]; the run's input is an object
 //!   with a value for each input node that is to have one, under the node's id or label ([`inputs::describe`] lists them);
 //! - a part of a graph, for one execution: [`target::select`];
-//! - editing one node: [`patch::apply`]; comparing two graphs: [`difference::is_same`].
+//! - editing one node: [`patch::apply`]; comparing two graphs: [`difference::is_same`]; ports and categories for editors:
+//!   [`hydrate::hydrate`].
 //!
 //! The body of a definition in this format: `{"nodes": […], "edges": […]}`, and where wanted `trigger` (absent: runs start by
 //! request; `{"type": "hook", "id": "whk_…", "isOpen": false}`: also by that webhook id), `settings` and `exposedInputs`.
 
 pub mod catalogue;
 pub mod difference;
+pub mod hydrate;
 pub mod inputs;
 pub mod layout;
 pub mod lint;
@@ -95,7 +97,7 @@ pub struct GraphEdge<'a> {
 }
 
 /// What stands in `data` beside parameters.
-const NO_PARAMETERS: [&str; 20] = [
+const NO_PARAMETERS: [&str; 18] = [
     "label",
     "description",
     "nodeType",
@@ -114,8 +116,6 @@ const NO_PARAMETERS: [&str; 20] = [
     "progress",
     "dims",
     "childNodeIds",
-    "model",
-    "exposed",
 ];
 
 impl<'a> Graph<'a> {
@@ -175,21 +175,11 @@ impl<'a> GraphNode<'a> {
         self.known.is_some_and(|known| known.role == Role::Note)
     }
 
-    /// The group in which an editor shows it.
-    pub fn category(&self) -> &str {
-        let sent = self.data.and_then(|data| data.get("category"));
-        let family = self.node_type.and_then(|name| name.split_once(':'));
-        sent.and_then(Value::as_str)
-            .or(self.known.map(|known| known.category))
-            .or(family.map(|(family, _)| family))
-            .unwrap_or_default()
-    }
-
     /// A parameter: from `data.config`, else from `data.params`, else from `data` itself.
     pub fn param(&self, name: &str) -> Option<&'a Value> {
         let data = self.data?;
         let within = |place: &str| data.get(place)?.as_object()?.get(name);
-        let loose = || data.get(name).filter(|_| is_parameter(name));
+        let loose = || data.get(name).filter(|value| is_parameter(name, value));
         within("config").or_else(|| within("params")).or_else(loose)
     }
 
@@ -200,7 +190,7 @@ impl<'a> GraphNode<'a> {
         };
         let mut all: Map<String, Value> = data
             .iter()
-            .filter(|(name, _)| is_parameter(name))
+            .filter(|(name, value)| is_parameter(name, value))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         for place in ["params", "config"] {
@@ -223,9 +213,9 @@ impl<'a> GraphNode<'a> {
     }
 }
 
-/// Whether a field of `data` is a parameter of the node.
-fn is_parameter(name: &str) -> bool {
-    !NO_PARAMETERS.contains(&name)
+/// Whether a field of `data` is a parameter of the node. A `model` that is an object says what the node is.
+fn is_parameter(name: &str, value: &Value) -> bool {
+    !NO_PARAMETERS.contains(&name) && !(name == "model" && value.is_object())
 }
 
 impl<'a> GraphEdge<'a> {

@@ -3,9 +3,9 @@
 
 use super::super::tables::sql as tables;
 use super::super::{
-    agents, audit, connections, journal, keys, retention, run_list, runs, schedules, secrets,
-    start, usage, webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list,
-    workflows,
+    agents, audit, connections, graph_records, journal, keys, node_outputs, retention, run_list,
+    runs, schedules, secrets, start, usage, webhook_events, webhook_list, webhook_routes,
+    workflow_edit, workflow_list, workflows,
 };
 
 /// Queries with what their plan has to hold.
@@ -19,6 +19,7 @@ pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
         webhook_queries(),
         AGENT_QUERIES.to_vec(),
         USAGE_QUERIES.to_vec(),
+        GRAPH_QUERIES.to_vec(),
     ]
     .concat()
 }
@@ -218,6 +219,26 @@ fn credential_queries() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
+/// The same, of graphs. Their list sorts, and so has no place here.
+const GRAPH_QUERIES: &[(&str, &str)] = &[
+    (
+        graph_records::RECORD,
+        "SEARCH g USING INTEGER PRIMARY KEY (rowid=?)",
+    ),
+    (
+        graph_records::BEHIND,
+        "SEARCH g USING INDEX sqlite_autoindex_graph_record_1 (webhook_id=?)",
+    ),
+    (
+        node_outputs::OF_WORKFLOW,
+        "sqlite_autoindex_node_output_1 (workflow=?)",
+    ),
+    (
+        node_outputs::KEPT,
+        "sqlite_autoindex_node_output_1 (workflow=?)",
+    ),
+];
+
 pub(super) const TABLES: &[&str] = &[
     "api_key",
     "api_key_secret",
@@ -225,6 +246,8 @@ pub(super) const TABLES: &[&str] = &[
     "workflow",
     "workflow_version",
     "workflow_canvas",
+    "graph_record",
+    "node_output",
     "run",
     "journal",
     "idempotency",

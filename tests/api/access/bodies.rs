@@ -1,10 +1,35 @@
 //! Bodies with which endpoints do something.
 
-use flowlatch::http::Endpoint;
+use flowlatch::http::{Door, Endpoint};
 use serde_json::{Value, json};
 
 /// A body with which the endpoint does something.
 pub(super) fn effective_body(endpoint: &Endpoint) -> Value {
+    match endpoint.door {
+        Door::Wireflow => wireflow_body(endpoint),
+        _ => native_body(endpoint),
+    }
+}
+
+fn wireflow_body(endpoint: &Endpoint) -> Value {
+    match (endpoint.method.as_str(), endpoint.pattern) {
+        ("POST", "/api/v1/workflows" | "/api/v1/workflows/lint")
+        | ("PUT", "/api/v1/workflows/:id") => a_graph(),
+        ("POST", "/api/v1/workflows/:id/visibility") => json!({ "visibility": "view" }),
+        ("PATCH", _) => json!({ "label": "changed" }),
+        ("POST", _) => json!({}),
+        _ => Value::Null,
+    }
+}
+
+/// A graph of one node `say`.
+pub(super) fn a_graph() -> Value {
+    let say = json!({ "id": "say", "type": "basedNode", "position": { "x": 0, "y": 0 },
+        "data": { "label": "Say", "nodeType": "input:text", "config": { "prompt": "Hi" } } });
+    json!({ "name": "drawn", "nodes": [say], "edges": [] })
+}
+
+fn native_body(endpoint: &Endpoint) -> Value {
     let definition = json!({ "name": "made", "trigger": { "type": "api" }, "steps": pure_step() });
     match (endpoint.method.as_str(), endpoint.pattern) {
         ("POST", "/api/v1/workflows" | "/api/v1/workflows/validate") => definition,

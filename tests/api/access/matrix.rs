@@ -1,12 +1,12 @@
 //! Every endpoint × every kind of key. Every request is one that would have an effect if it were let in: the right key
 //! shows that it does, everybody else that it does not.
 
-use super::bodies::{a_connection, an_agent, effective_body, pure_step};
+use super::bodies::{a_connection, a_graph, an_agent, effective_body, pure_step};
 use super::forged::{made_up, with_another_checksum, with_another_secret};
 use crate::support::{Answer, Client, TestServer};
 use crate::upstream::{Reply, Upstream};
 use flowlatch::clock::Clock;
-use flowlatch::http::{Access, Endpoint, table};
+use flowlatch::http::{Access, Door, Endpoint, table};
 use flowlatch::model::limit::Limit;
 use flowlatch::model::scope::{Permission, all_words, parse_scope};
 use reqwest::{Method, StatusCode};
@@ -21,6 +21,7 @@ struct Fixtures {
     event: String,
     agent: String,
     workflow: String,
+    graph: String,
     run: String,
     key: String,
     table: String,
@@ -90,7 +91,13 @@ impl Bench {
         let rows = format!("/api/v1/tables/{table}/rows");
         let row = admin.post(&rows, json!({ "data": { "a": 1 } })).await;
         let agent = admin.post("/api/v1/agents", an_agent()).await.data();
+        let drawn = admin
+            .bearer()
+            .post("/wireflow/api/v1/workflows", a_graph())
+            .await;
+        assert_eq!(drawn.status, StatusCode::CREATED, "{}", drawn.text);
         Fixtures {
+            graph: text(&drawn.json()["id"]),
             agent: text(&agent["id"]),
             event: self.event().await,
             connection: text(&made.data()["id"]),
@@ -165,8 +172,12 @@ impl Bench {
 
     async fn call(&self, client: &Client, endpoint: &Endpoint, fixtures: &Fixtures) -> Answer {
         let mut path = endpoint.pattern.replacen("/api", self.prefix, 1);
+        let (client, workflow) = match endpoint.door {
+            Door::Wireflow => (&client.bearer(), &fixtures.graph),
+            _ => (client, &fixtures.workflow),
+        };
         for (place, id) in [
-            ("/workflows/:id", &fixtures.workflow),
+            ("/workflows/:id", workflow),
             ("/runs/:id", &fixtures.run),
             ("/events/:id", &fixtures.event),
             ("/api-keys/:id", &fixtures.key),
@@ -182,6 +193,7 @@ impl Bench {
         for (parameter, value) in [
             (":version", "1"),
             (":stepId", "ask"),
+            (":nodeId", "say"),
             ("/blocks/:type", "/blocks/wait"),
             ("/by-slug/:slug", "/by-slug/hello"),
             ("/templates/:id", "/templates/tpl_hello"),
@@ -249,14 +261,7 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
     for (client, reason) in &strangers.known {
         let answer = bench.call(client, endpoint, fixtures).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}, {reason}");
-        let error = json!({
-            "code": "UNAUTHORIZED", "message": "Invalid or missing API key", "reason": reason,
-        });
-        assert_eq!(
-            answer.json(),
-            json!({ "success": false, "error": error }),
-            "{what}"
-        );
+        assert_eq!(answer.json(), unauthorized(endpoint.door, reason), "{what}");
         assert!(answer.header("www-authenticate").is_some(), "{what}");
         assert_eq!(answer.header("x-ratelimit-limit"), None, "{what}");
     }
@@ -264,14 +269,9 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
         let wrong_scope = &strangers.lacking[permission.word()];
         let answer = bench.call(wrong_scope, endpoint, fixtures).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{what}");
-        let error = json!({
-            "code": "FORBIDDEN",
-            "message": "Insufficient permissions for this operation",
-            "required": [native_word(permission)],
-        });
         assert_eq!(
             answer.json(),
-            json!({ "success": false, "error": error }),
+            forbidden(endpoint.door, permission),
             "{what}"
         );
     }
@@ -286,8 +286,41 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
             "{what}: {}",
             answer.text
         );
-        assert_eq!(answer.error_code(), "NOT_FOUND");
+        match endpoint.door {
+            Door::Wireflow => assert_eq!(answer.json(), json!({ "error": "Workflow not found" })),
+            _ => assert_eq!(answer.error_code(), "NOT_FOUND"),
+        }
     }
+}
+
+/// The body of a 401, to the letter.
+fn unauthorized(door: Door, reason: &str) -> Value {
+    if door == Door::Wireflow {
+        let error = match reason {
+            "expired" => "API key has expired",
+            "revoked" => "API key has been revoked",
+            "disabled" => "API key is disabled",
+            _ => "Invalid API key format. Expected: Bearer sk-...",
+        };
+        return json!({ "error": error, "code": reason });
+    }
+    let error = json!({
+        "code": "UNAUTHORIZED", "message": "Invalid or missing API key", "reason": reason,
+    });
+    json!({ "success": false, "error": error })
+}
+
+/// The body of a 403, to the letter.
+fn forbidden(door: Door, permission: Permission) -> Value {
+    if door == Door::Wireflow {
+        return json!({ "error": "Forbidden", "required": [permission.word()] });
+    }
+    let error = json!({
+        "code": "FORBIDDEN",
+        "message": "Insufficient permissions for this operation",
+        "required": [native_word(permission)],
+    });
+    json!({ "success": false, "error": error })
 }
 
 /// The right key, with nothing but what is needed, on fixtures of its own.
@@ -326,16 +359,16 @@ async fn let_in(bench: &Bench, endpoint: &Endpoint) {
     );
 }
 
-async fn walk(base_path: &str, prefix: &'static str) {
+async fn walk(door: Door, base_path: &str, prefix: &'static str) {
     let bench = Bench::start(base_path, prefix).await;
     let (fixtures, strangers) = (bench.fixtures().await, bench.strangers().await);
     let table = table();
     let guarded: Vec<&Endpoint> = table
         .endpoints()
         .iter()
-        .filter(|endpoint| endpoint.access != Access::Open)
+        .filter(|endpoint| endpoint.access != Access::Open && endpoint.door == door)
         .collect();
-    assert!(guarded.len() > 20, "the table is not what it was");
+    assert!(guarded.len() > 10, "the table is not what it was");
     let before = bench.state().await;
     for endpoint in &guarded {
         refused(&bench, endpoint, &fixtures, &strangers).await;
@@ -356,17 +389,27 @@ async fn walk(base_path: &str, prefix: &'static str) {
 
 #[tokio::test]
 async fn every_endpoint_asks_for_its_key() {
-    walk("", "/api").await;
+    walk(Door::Native, "", "/api").await;
 }
 
 #[tokio::test]
 async fn every_endpoint_asks_for_its_key_under_the_doors_own_prefix() {
-    walk("", "/native/api").await;
+    walk(Door::Native, "", "/native/api").await;
 }
 
 #[tokio::test]
 async fn every_endpoint_asks_for_its_key_under_a_base_path() {
-    walk("/flow", "/api").await;
+    walk(Door::Native, "/flow", "/api").await;
+}
+
+#[tokio::test]
+async fn every_endpoint_of_wireflows_door_asks_for_its_key() {
+    walk(Door::Wireflow, "", "/wireflow/api").await;
+}
+
+#[tokio::test]
+async fn every_endpoint_of_wireflows_door_asks_for_its_key_under_a_base_path() {
+    walk(Door::Wireflow, "/flow", "/wireflow/api").await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ pub(crate) mod forged;
 mod matrix;
 mod spellings;
 
-use flowlatch::http::{Access, Endpoint, table};
+use flowlatch::http::{Access, Door, Endpoint, table};
 
 /// What is open without a key, and nothing else.
 const OPEN: [&str; 7] = [
@@ -37,11 +37,14 @@ fn line(endpoint: &Endpoint) -> String {
     )
 }
 
-/// The endpoints whose path comes before or after that of runs.
+/// The endpoints, but for Wireflow's, whose path comes before or after that of runs.
 fn lines(comes_before: bool) -> String {
+    lines_of(|one| one.door != Door::Wireflow && (one.pattern < "/api/v1/runs") == comes_before)
+}
+
+fn lines_of(is_asked: impl Fn(&Endpoint) -> bool) -> String {
     let table = table();
-    let endpoints = table.endpoints().iter();
-    let asked = endpoints.filter(|one| (one.pattern < "/api/v1/runs") == comes_before);
+    let asked = table.endpoints().iter().filter(|one| is_asked(one));
     let mut lines: Vec<String> = asked.map(line).collect();
     lines.sort_by_key(|line| (line.get(7..).map(str::to_owned), line.clone()));
     lines.join("\n")
@@ -133,6 +136,23 @@ fn the_table_from_runs_on() {
     GET    /approvals/style.css -> open
     POST   /webhooks/:provider/:id/:path -> open
     POST   /webhooks/:provider/:path -> open
+    ");
+}
+
+#[test]
+fn the_table_of_wireflows_door() {
+    insta::assert_snapshot!(lines_of(|one| one.door == Door::Wireflow), @r"
+    GET    /api/v1/nodes -> workflows:read, read
+    GET    /api/v1/workflows -> workflows:read, read
+    POST   /api/v1/workflows -> workflows:write, write
+    GET    /api/v1/workflows/:id -> workflows:read, read
+    DELETE /api/v1/workflows/:id -> workflows:write, write
+    PUT    /api/v1/workflows/:id -> workflows:write, write
+    POST   /api/v1/workflows/:id/duplicate -> workflows:write, write
+    POST   /api/v1/workflows/:id/layout -> workflows:write, write
+    PATCH  /api/v1/workflows/:id/nodes/:nodeId -> workflows:write, write
+    POST   /api/v1/workflows/:id/visibility -> workflows:write, write
+    POST   /api/v1/workflows/lint -> workflows:read, read
     ");
 }
 

@@ -2,7 +2,7 @@
 
 use crate::raw;
 use crate::support::TestServer;
-use flowlatch::http::{Access, table};
+use flowlatch::http::{Access, Door, table};
 use std::collections::BTreeSet;
 
 /// A path of the table with parameters that are ids.
@@ -14,6 +14,7 @@ fn filled(pattern: &str) -> String {
         .replace(":type", "wait")
         .replace(":slug", "hello")
         .replace(":stepId", "step")
+        .replace(":nodeId", "node")
         .replace(":id", "0198c0de-0000-7000-8000-000000000001")
 }
 
@@ -71,23 +72,25 @@ fn other_paths(path: &str) -> Vec<String> {
     paths
 }
 
-/// The path itself, with something appended that is not part of it.
-fn decorated(path: &str) -> Vec<String> {
-    vec![
-        path.to_owned(),
-        format!("{path}/"),
-        format!("{path}?x=/api/health"),
-        format!("{path}?/api/health"),
-        format!("{path}#/api/health"),
-        format!("/native{path}"),
-    ]
+/// The path itself under these prefixes, with something appended that is not part of it.
+fn decorated(path: &str, prefixes: &[&str]) -> Vec<String> {
+    let one = |prefix: &&str| {
+        [
+            format!("{prefix}{path}"),
+            format!("{prefix}{path}/"),
+            format!("{prefix}{path}?x=/api/health"),
+            format!("{prefix}{path}?/api/health"),
+            format!("{prefix}{path}#/api/health"),
+        ]
+    };
+    prefixes.iter().flat_map(one).collect()
 }
 
 #[tokio::test]
 async fn no_spelling_leads_past_the_guard() {
     let server = TestServer::start().await;
     let (address, key) = (server.address(), server.admin_key.clone());
-    let host = address.to_string();
+    let (host, bearer) = (address.to_string(), format!("Bearer {key}"));
     let mut connection = raw::Connection::open(address).await;
     let mut asked: BTreeSet<(String, String)> = BTreeSet::new();
     for endpoint in table().endpoints() {
@@ -95,12 +98,17 @@ async fn no_spelling_leads_past_the_guard() {
             continue;
         }
         let (method, path) = (endpoint.method.as_str(), filled(endpoint.pattern));
-        for target in decorated(&path) {
+        let (prefixes, header, key): (&[&str], _, _) = match endpoint.door {
+            Door::Wireflow => (&["/wireflow"], "Authorization", &bearer),
+            _ => (&["", "/native"], "x-api-key", &key),
+        };
+        for target in decorated(&path, prefixes) {
             let request = raw::request(method, &target, &[("Host", &host)], b"");
             let answer = connection.send(&request).await;
             assert_eq!(answer.status, 401, "{method} {target}: {}", answer.body);
         }
-        for target in other_paths(&path) {
+        for other in other_paths(&path) {
+            let target = format!("{}{other}", prefixes[0]);
             if !asked.insert((method.to_owned(), target.clone())) {
                 continue;
             }
@@ -113,7 +121,7 @@ async fn no_spelling_leads_past_the_guard() {
                 answer.body
             );
             // Not even with the right key: paths are matched exactly, so no front that reads them otherwise is fooled.
-            let known = [("Host", host.as_str()), ("x-api-key", key.as_str())];
+            let known = [("Host", host.as_str()), (header, key.as_str())];
             let answer = connection
                 .send(&raw::request(method, &target, &known, b""))
                 .await;

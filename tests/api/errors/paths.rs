@@ -3,7 +3,7 @@
 use super::Inspector;
 use crate::raw;
 use crate::support::TestServer;
-use flowlatch::http::{Door, Endpoint, table};
+use flowlatch::http::{Door, table};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ fn filled(pattern: &str) -> String {
         .replace(":version", "1")
         .replace(":rowId", "row_0198c0de-0000-7000-8000-000000000001")
         .replace(":stepId", "step")
+        .replace(":nodeId", "node")
         .replace(":name", "NAME")
         .replace(":type", "wait")
         .replace(":slug", "hello")
@@ -25,12 +26,16 @@ fn filled(pattern: &str) -> String {
 async fn another_method_is_405_with_what_is_allowed() {
     let server = TestServer::start().await;
     let (address, host) = (server.address(), server.address().to_string());
-    let mut by_path: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut by_path: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let table = table();
-    let native = |endpoint: &&Endpoint| endpoint.door == Door::Native;
-    for endpoint in table.endpoints().iter().filter(native) {
-        let methods = by_path.entry(endpoint.pattern).or_default();
-        methods.push(endpoint.method.to_string());
+    for endpoint in table.endpoints() {
+        let prefix = match endpoint.door {
+            Door::Native => "",
+            Door::Wireflow => "/wireflow",
+            Door::Webhook | Door::Page => continue,
+        };
+        let methods = by_path.entry(format!("{prefix}{}", endpoint.pattern));
+        methods.or_default().push(endpoint.method.to_string());
     }
     let mut inspector = Inspector::default();
     let mut connection = raw::Connection::open(address).await;
@@ -41,7 +46,7 @@ async fn another_method_is_405_with_what_is_allowed() {
             if methods.iter().any(|known| known == method) {
                 continue;
             }
-            let path = filled(pattern);
+            let path = filled(&pattern);
             let request = raw::request(method, &path, &[("Host", &host)], b"");
             let answer = connection.send(&request).await;
             assert_eq!(answer.status, 405, "{method} {path}: {}", answer.body);

@@ -1,6 +1,6 @@
 //! Usage, prices, and a balance that is not enough.
 
-use super::{SCOPES, Wireflow, graph, node};
+use super::executing::{SCOPES, Wireflow, graph, node};
 use crate::support::TestServer;
 use flowlatch::clock::Clock;
 use flowlatch::model::credit::Prices;

@@ -1,6 +1,6 @@
 //! Executions of graphs: what they are given, come to and leave behind.
 
-use super::{SCOPES, Wireflow, graph, node};
+use super::executing::{SCOPES, Wireflow, graph, node};
 use crate::runs::server_with_upstream;
 use crate::support::TestServer;
 use crate::upstream::Reply;

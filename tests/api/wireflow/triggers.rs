@@ -1,6 +1,6 @@
 //! Webhook ids: who may start a graph by one, and what strangers learn.
 
-use super::{SCOPES, Wireflow, graph, node};
+use super::executing::{SCOPES, Wireflow, graph, node};
 use crate::support::{Answer, MONDAY_MS, TestServer};
 use flowlatch::clock::Clock;
 use flowlatch::model::limit::Limit;

@@ -35,6 +35,7 @@ const NOTE: NodeType = NodeType {
     inputs: &[],
     outputs: &[],
     params: &["text"],
+    value_names: &[],
     has_dynamic_inputs: false,
     has_dynamic_outputs: false,
     expanded_image_inputs: 0,
@@ -46,7 +47,7 @@ const fn input(
     node_type: &'static str,
     label: &'static str,
     outputs: &'static [Port],
-    params: &'static [&'static str],
+    value_names: &'static [&'static str],
     asks: InputType,
 ) -> NodeType {
     NodeType {
@@ -54,7 +55,8 @@ const fn input(
         label,
         category: "input",
         outputs,
-        params,
+        params: value_names,
+        value_names,
         role: Role::Input(asks),
         ..NOTE
     }
@@ -132,7 +134,7 @@ pub const NODE_TYPES: &[NodeType] = &[
             "input:image",
             "Import",
             &[port("image", Image), port("media", Any), port("url", Text)],
-            &[],
+            &["image", "imageUrl", "url"],
             InputType::Image,
         )
     },
@@ -177,13 +179,16 @@ pub const NODE_TYPES: &[NodeType] = &[
         &["value", "toggle"],
         InputType::Boolean,
     ),
-    input(
-        "input:select",
-        "Select",
-        VALUE,
-        &["value", "selected", "options"],
-        InputType::Select,
-    ),
+    NodeType {
+        params: &["value", "selected", "options"],
+        ..input(
+            "input:select",
+            "Select",
+            VALUE,
+            &["value", "selected"],
+            InputType::Select,
+        )
+    },
     pure(
         "utility:prompt_concat",
         "Join prompts",

@@ -7,7 +7,6 @@ mod listed;
 pub use listed::{ANY_LLM, NODE_TYPES};
 
 use crate::model::plan::Kind;
-use crate::model::plan::problem::nearest;
 
 /// What a port carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -121,8 +120,10 @@ pub struct NodeType {
     pub inputs: &'static [Port],
     /// What it gives.
     pub outputs: &'static [Port],
-    /// The parameters that it reads from its configuration. Those of an input node begin with the names of its value.
+    /// The parameters that it reads from its configuration.
     pub params: &'static [&'static str],
+    /// The parameters under which an input node keeps its value; the first is the one that is written.
+    pub value_names: &'static [&'static str],
     /// Whether it takes inputs that are not listed.
     pub has_dynamic_inputs: bool,
     /// Whether it gives outputs that are not listed.
@@ -151,15 +152,6 @@ impl NodeType {
         }
     }
 
-    /// The names under which an input node keeps its value; the first is the one that is written.
-    pub fn value_names(&self) -> &'static [&'static str] {
-        let other = |name: &&str| matches!(*name, "options" | "inputType" | "mediaType");
-        let end = self.params.iter().position(|name| other(name));
-        self.params
-            .get(..end.unwrap_or(self.params.len()))
-            .unwrap_or_default()
-    }
-
     /// The input with this id, `image2` for `image1` included.
     pub fn input(&self, id: &str) -> Option<Port> {
         let known = self.inputs.iter().find(|port| port.id == id);
@@ -184,11 +176,6 @@ pub const BACKEND_STEP: &str = "node_backend";
 pub fn find(node_type: &str) -> Option<&'static NodeType> {
     let listed = NODE_TYPES.iter().find(|known| known.node_type == node_type);
     listed.or_else(|| node_type.starts_with("llm:").then_some(&ANY_LLM))
-}
-
-/// The listed node type that was probably meant.
-pub fn near(node_type: &str) -> Option<&'static str> {
-    nearest(node_type, NODE_TYPES.iter().map(|known| known.node_type))
 }
 
 /// Whether the name belongs to a family of which some are listed.
@@ -218,7 +205,7 @@ mod tests {
             assert_eq!(known.kind().is_none(), known.role == Role::Note);
             if let Role::Input(_) = known.role {
                 assert!(
-                    known.inputs.is_empty() && !known.params.is_empty(),
+                    known.inputs.is_empty() && !known.value_names.is_empty(),
                     "{}",
                     known.node_type
                 );
@@ -230,10 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn near_misses_and_families() {
-        assert_eq!(near("input:txt"), Some("input:text"));
-        assert_eq!(near("utility:promt_concat"), Some("utility:prompt_concat"));
-        assert_eq!(near("generate:flux"), None);
+    fn families_are_known_by_their_first_word() {
         assert!(is_of_known_family("utility:image_resize"));
         assert!(!is_of_known_family("generate:flux") && !is_of_known_family("compv3"));
     }
