@@ -43,7 +43,7 @@ pub use start_trigger::StartTrigger;
 pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
 pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest};
-pub use workflows::{CompiledWorkflow, WorkflowProblem, Workflows};
+pub use workflows::{CompiledWorkflow, Editor, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;
 use crate::engine::agents::Agents;

@@ -1,16 +1,19 @@
 //! Workflows as the engine runs them: checked, compiled, cached; and every change of a workflow.
 //! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
 
+mod definition;
+mod outside;
+
+pub use definition::CompiledDefinition;
+
 use crate::clock::Clock;
-use crate::engine::schema::{self, Misfit, Schema};
-use crate::engine::step;
 use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
-use crate::model::plan::{DefinitionLimits, DefinitionProblem, Plan, compile};
-use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
+use crate::model::plan::{DefinitionLimits, DefinitionProblem};
+use crate::model::workflow::{Definition, Reach, Workflow, WorkflowStatus};
 use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
 use bytes::Bytes;
-use serde_json::Value;
+use definition::compile_within;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
@@ -18,17 +21,6 @@ use tokio::sync::Notify;
 /// How many bytes of definitions the cache keeps, counted by their JSON and the
 /// regular expressions of their schemas.
 const CACHE_BYTES: usize = 16 << 20;
-
-/// A definition, ready to run.
-#[derive(Debug)]
-pub struct CompiledDefinition {
-    /// Row number of the definition.
-    pub sequence: i64,
-    /// The plan.
-    pub plan: Plan,
-    input_schema: Option<Schema>,
-    output_schema: Option<Schema>,
-}
 
 /// A workflow with its current definition, ready to run.
 #[derive(Debug)]
@@ -40,6 +32,15 @@ pub struct CompiledWorkflow {
     /// Room for one ready-made rendering of the record, filled by whoever renders it first.
     pub rendering: OnceLock<Bytes>,
     weight_bytes: usize,
+}
+
+/// Who saves a definition or changes a workflow.
+#[derive(Debug, Clone, Copy)]
+pub struct Editor<'a> {
+    /// A key's public id, or `control`.
+    pub label: &'a str,
+    /// The workflows that are open to them.
+    pub reach: &'a Reach,
 }
 
 /// Why a workflow was not saved or changed.
@@ -139,25 +140,31 @@ impl Workflows {
         Ok(Arc::new(Self::compile_known(&definition, sequence)?))
     }
 
-    /// Every mistake of a definition; nothing is stored or run.
-    pub fn check(&self, definition: &Definition) -> Result<(), Vec<DefinitionProblem>> {
-        self.compile(definition, 0).map(|_| ())
+    /// Every mistake of a definition that `by` would save in place of `before`; nothing is stored or run.
+    pub fn problems(
+        &self,
+        definition: &Definition,
+        before: Option<&Definition>,
+        by: Editor<'_>,
+    ) -> Result<Vec<DefinitionProblem>, StoreError> {
+        let checked = self.checked(definition, before, by)?;
+        Ok(checked.err().unwrap_or_default())
     }
 
     /// Saves a new workflow as a draft.
     pub async fn create(
         &self,
         draft: WorkflowDraft,
-        by: &str,
+        by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
-        self.check(&draft.definition)
-            .map_err(WorkflowProblem::Invalid)?;
+        let checked = self.checked(&draft.definition, None, by)?;
+        checked.map_err(WorkflowProblem::Invalid)?;
         let now_ms = self.0.clock.now_ms();
         let id = WorkflowId::generate();
         let workflow = self
             .0
             .store
-            .create_workflow(id, draft, by.to_owned(), now_ms)
+            .create_workflow(id, draft, by.label.to_owned(), now_ms)
             .await?;
         Ok(Arc::new(self.compile_stored(workflow)?))
     }
@@ -170,7 +177,7 @@ impl Workflows {
         draft: impl FnOnce(&Workflow) -> Result<WorkflowDraft, E>,
         change_summary: Option<String>,
         expected_version: Option<i64>,
-        by: &str,
+        by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, E> {
         let _turn = self.0.edits.lock().await;
         let before = self.get(id).map_err(WorkflowProblem::Store)?;
@@ -179,11 +186,14 @@ impl Workflows {
             draft: draft(&before.workflow)?,
             change_summary,
             expected_version,
-            by: by.to_owned(),
+            by: by.label.to_owned(),
             now_ms: self.0.clock.now_ms(),
         };
-        let compiled = self.compile(&edit.draft.definition, 0);
-        let compiled = compiled.map_err(WorkflowProblem::Invalid)?;
+        let known = Some(&before.workflow.definition);
+        let checked = self.checked(&edit.draft.definition, known, by);
+        let compiled = checked
+            .map_err(WorkflowProblem::Store)?
+            .map_err(WorkflowProblem::Invalid)?;
         if before.workflow.status == WorkflowStatus::Active {
             require_ready(&self.0.store, &before.workflow, &compiled)?;
         }
@@ -241,11 +251,7 @@ impl Workflows {
 
     fn compile_stored(&self, workflow: Workflow) -> Result<CompiledWorkflow, StoreError> {
         let definition = Self::compile_known(&workflow.definition, workflow.definition_sequence)?;
-        let patterns_bytes = [&definition.input_schema, &definition.output_schema]
-            .into_iter()
-            .flatten()
-            .map(Schema::memory_bytes)
-            .sum::<usize>();
+        let patterns_bytes = definition.schema_bytes();
         let canvas_bytes = workflow.canvas.as_ref().map_or(0, |c| c.to_string().len());
         let weight_bytes =
             1_000 + workflow.definition.body.to_string().len() + canvas_bytes + patterns_bytes;
@@ -273,6 +279,23 @@ impl Workflows {
             StoreError::Database(format!(
                 "definition {sequence} is not accepted any more: {first}"
             ))
+        })
+    }
+
+    /// A definition that `by` may save in place of `before`, compiled; otherwise every mistake.
+    fn checked(
+        &self,
+        definition: &Definition,
+        before: Option<&Definition>,
+        by: Editor<'_>,
+    ) -> Result<Result<CompiledDefinition, Vec<DefinitionProblem>>, StoreError> {
+        let outside = outside::problems(self, definition, before, by.reach)?;
+        Ok(match self.compile(definition, 0) {
+            compiled if outside.is_empty() => compiled,
+            compiled => {
+                let problems = compiled.err().unwrap_or_default();
+                Err(problems.into_iter().chain(outside).collect())
+            }
         })
     }
 
@@ -323,56 +346,6 @@ impl Cache {
             self.bytes -= gone.weight_bytes;
         }
     }
-}
-
-impl CompiledDefinition {
-    /// Whether `input` fits the `inputSchema`; otherwise every problem with its place.
-    pub fn check_input(&self, input: &Value) -> Result<(), Vec<DefinitionProblem>> {
-        check(self.input_schema.as_ref(), "input", input)
-    }
-
-    /// Whether `output` fits the `outputSchema`; otherwise every problem with its place.
-    pub fn check_output(&self, output: &Value) -> Result<(), Vec<DefinitionProblem>> {
-        check(self.output_schema.as_ref(), "output", output)
-    }
-}
-
-fn compile_within(
-    definition: &Definition,
-    sequence: i64,
-    limits: &DefinitionLimits,
-) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
-    let mut problems = Vec::new();
-    let plan = compile(&definition.body, step::rules(), limits);
-    let input_schema = schema::of(&definition.body, "inputSchema", &mut problems);
-    let output_schema = schema::of(&definition.body, "outputSchema", &mut problems);
-    match plan {
-        Ok(plan) if problems.is_empty() => Ok(CompiledDefinition {
-            sequence,
-            plan,
-            input_schema,
-            output_schema,
-        }),
-        Ok(_) => Err(problems),
-        Err(found) => {
-            let known: Vec<String> = found.iter().map(|problem| problem.place.clone()).collect();
-            let further = problems
-                .into_iter()
-                .filter(|problem| !known.contains(&problem.place));
-            Err(found.into_iter().chain(further).collect())
-        }
-    }
-}
-
-fn check(schema: Option<&Schema>, root: &str, value: &Value) -> Result<(), Vec<DefinitionProblem>> {
-    let Some(schema) = schema else { return Ok(()) };
-    let say = |misfit: Misfit| DefinitionProblem {
-        place: format!("{root}{}", misfit.pointer.replace('/', ".")),
-        message: misfit.message,
-    };
-    schema
-        .check(value)
-        .map_err(|misfits| misfits.into_iter().map(say).collect())
 }
 
 fn done<T>(edit: Edit<T>) -> Result<T, WorkflowProblem> {

@@ -2,6 +2,7 @@
 //! May not know the model's protocol (`llm` does). Promise: an answer that does not fit `outputSchema` is no output.
 
 use super::field::{self, Fields};
+use super::outside::{self, Named, Thing};
 use super::{Behaviour, Effects, StepType};
 use crate::engine::agents::AGENT_NOT_FOUND;
 use crate::engine::llm::Question;
@@ -42,7 +43,25 @@ pub(super) const STEP_TYPE: StepType = StepType {
         raw: &[],
     },
     behaviour: Behaviour::Effect(run),
+    names,
 };
+
+/// An agent that names no connection asks with the provider's own, or at the server's own model.
+fn names(config: &Fields) -> Vec<Named> {
+    let mut names = outside::connection(config);
+    names.extend(outside::named(
+        config,
+        &["agentId", "provider"],
+        Thing::Agent,
+    ));
+    if names.is_empty() {
+        names.push(Named {
+            field: "provider",
+            thing: Thing::Agent,
+        });
+    }
+    names
+}
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
     field::check_names(config, &KNOWN, problems);

@@ -8,7 +8,7 @@
 //! decide upon.
 
 use super::field::{self, Fields};
-use super::{Behaviour, Question, StepType};
+use super::{Behaviour, Question, StepType, outside};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
 use serde_json::{Value, json};
@@ -48,6 +48,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
     },
     behaviour: Behaviour::Ask(question),
+    names: outside::nothing,
 };
 
 /// What a question that nobody answered in time comes to; `None`: the step fails.

@@ -3,7 +3,7 @@
 //! by values: they reach it as `input` alone.
 
 use super::field::{self, Fields};
-use super::{Behaviour, Effects, StepType};
+use super::{Behaviour, Effects, StepType, outside};
 use crate::engine::script::{
     self, Evaluation, MAX_CODE_BYTES, MAX_RESULT_BYTES, MAX_TIMEOUT_MS, Script,
 };
@@ -27,6 +27,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
     },
     behaviour: Behaviour::Compute(run),
+    names: outside::nothing,
 };
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {

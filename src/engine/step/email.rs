@@ -3,7 +3,7 @@
 //! the run where it holds no template and before the call in any case.
 
 use super::field::{self, Fields};
-use super::{Behaviour, Effects, StepType};
+use super::{Behaviour, Effects, StepType, outside};
 use crate::engine::connections::OpenConnection;
 use crate::engine::mail::{self, Address, Draft, Login, Mail, MailServer, TlsMode};
 use crate::engine::outbound;
@@ -41,6 +41,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         raw: &[],
     },
     behaviour: Behaviour::Effect(run),
+    names: outside::connection_or_provider,
 };
 
 /// The same, written as an action: `"type": "action", "action": "email.send"`.

@@ -11,7 +11,7 @@
 //!   (`limitReached`).
 
 use super::field::{self, Fields};
-use super::{Behaviour, Round, StepType};
+use super::{Behaviour, Round, StepType, outside};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
 use serde_json::Value;
@@ -42,6 +42,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
     },
     behaviour: Behaviour::Iterate(round),
+    names: outside::nothing,
 };
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {

@@ -11,6 +11,7 @@ mod email;
 mod field;
 pub mod form;
 mod loop_step;
+pub(super) mod outside;
 mod parallel;
 mod slack;
 mod subworkflow;
@@ -30,7 +31,7 @@ use crate::id::WorkflowId;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Every step type.
 const STEP_TYPES: [StepType; 15] = [
@@ -80,6 +81,8 @@ pub struct StepType {
     pub rule: StepRule,
     /// What it does.
     pub behaviour: Behaviour,
+    /// What its configuration names outside of its workflow.
+    pub names: fn(&Map<String, Value>) -> Vec<outside::Named>,
 }
 
 /// What a step type does with its rendered configuration.

@@ -7,6 +7,7 @@
 //! other workflow's own `settings.maxConcurrentRuns` limits its runs.
 
 use super::field::{self, Fields};
+use super::outside::{self, Named, Thing};
 use super::{Behaviour, ChildRequest, StepType};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
@@ -37,7 +38,12 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
     },
     behaviour: Behaviour::Child(request),
+    names,
 };
+
+fn names(config: &Fields) -> Vec<Named> {
+    outside::named(config, &["workflowId"], Thing::Workflow)
+}
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
     field::check_names(config, &KNOWN, problems);

@@ -2,7 +2,7 @@
 //! May not know clocks or timers: it only says how long. Promise: a wait is at least 0 and at most 366 days.
 
 use super::field::{self, Fields};
-use super::{Behaviour, StepType};
+use super::{Behaviour, StepType, outside};
 use crate::clock;
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
@@ -30,6 +30,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
     },
     behaviour: Behaviour::Wait(duration_ms),
+    names: outside::nothing,
 };
 
 /// The output of a wait that took `waited_ms` and ended at `completed_at_ms` (milliseconds since the Unix epoch).

@@ -1,7 +1,7 @@
 //! `PATCH /workflows/:id/canvas`: how an editor draws a workflow, and with it the steps that are drawn.
 
 use super::workflow_view::{WorkflowView, view};
-use super::workflows::reachable;
+use super::workflows::{editor, reachable};
 use super::{Answer, ok};
 use crate::http::body::json;
 use crate::http::describe::about;
@@ -89,7 +89,7 @@ async fn draw(ctx: Ctx, body: CanvasBody) -> Answer {
             canvas: canvas.map(Arc::new).or_else(|| now.canvas.clone()),
         })
     };
-    let (id, by) = (&compiled.workflow.id, ctx.key().label());
+    let (id, by) = (&compiled.workflow.id, editor(&ctx));
     let workflows = ctx.api().engine.workflows();
     let drawn = workflows.edit(id, draft, None, None, by).await?;
     ok(&view(&ctx, &drawn)?)

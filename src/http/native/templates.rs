@@ -1,7 +1,7 @@
 //! `/templates`: workflows that are built in, to start from. Made from the examples in the repository, word for word.
 
 use super::workflow_view::{WorkflowView, view as workflow_view};
-use super::workflows::require_name_within_reach;
+use super::workflows::{editor, require_name_within_reach};
 use super::{Answer, created, ok, page, page_request};
 use crate::http::body::{json, query};
 use crate::http::describe::{Word, about};
@@ -303,7 +303,7 @@ async fn instantiate(ctx: Ctx, body: InstantiateBody) -> Answer {
         canvas: None,
     };
     let workflows = ctx.api().engine.workflows();
-    let compiled = workflows.create(draft, ctx.key().label()).await?;
+    let compiled = workflows.create(draft, editor(&ctx)).await?;
     created(&workflow_view(&ctx, &compiled)?)
 }
 

@@ -1,7 +1,7 @@
 //! `/workflows/:id/versions`: list, read, restore.
 
 use super::workflow_view::{DefinitionView, WorkflowView, view as workflow_view};
-use super::workflows::reachable;
+use super::workflows::{editor, reachable};
 use super::{Answer, numbered, ok, page, page_request};
 use crate::clock::iso_utc;
 use crate::http::body::query;
@@ -134,7 +134,7 @@ async fn restore(ctx: Ctx) -> Answer {
         })
     };
     let summary = Some(format!("Restored version {number}"));
-    let (id, by) = (&workflow.workflow.id, ctx.key().label());
+    let (id, by) = (&workflow.workflow.id, editor(&ctx));
     let workflows = ctx.api().engine.workflows();
     let edited = workflows.edit(id, draft, summary, None, by).await?;
     ok(&workflow_view(&ctx, &edited)?)

@@ -204,7 +204,7 @@ impl WorkflowBody {
     /// A new workflow. `check` finds the mistakes of its definition.
     pub(super) fn draft(
         mut self,
-        check: impl FnOnce(&Definition) -> Vec<DefinitionProblem>,
+        check: impl FnOnce(&Definition) -> Result<Vec<DefinitionProblem>, Problem>,
     ) -> Result<WorkflowDraft, Problem> {
         let is_told = self.problems.iter().any(|problem| problem.place == "name");
         if self.name.is_none() && !is_told {
@@ -227,7 +227,7 @@ impl WorkflowBody {
     pub(super) fn over(
         self,
         workflow: &Workflow,
-        check: impl FnOnce(&Definition) -> Vec<DefinitionProblem>,
+        check: impl FnOnce(&Definition) -> Result<Vec<DefinitionProblem>, Problem>,
     ) -> Result<WorkflowDraft, Problem> {
         let mut definition = workflow
             .definition
@@ -253,12 +253,12 @@ impl WorkflowBody {
 fn without_problems(
     draft: WorkflowDraft,
     mut problems: Vec<DefinitionProblem>,
-    check: impl FnOnce(&Definition) -> Vec<DefinitionProblem>,
+    check: impl FnOnce(&Definition) -> Result<Vec<DefinitionProblem>, Problem>,
 ) -> Result<WorkflowDraft, Problem> {
     if problems.is_empty() {
         return Ok(draft);
     }
-    problems.extend(check(&draft.definition));
+    problems.extend(check(&draft.definition)?);
     Err(Problem::Invalid(
         "Invalid workflow configuration".to_owned(),
         problems,

@@ -5,7 +5,7 @@ use super::workflow_view::{
     ArchivedView, DeleteQuery, ListQuery, SummaryView, ValidityView, WorkflowView, summary, view,
 };
 use super::{Answer, created, json as json_response, ok, page, page_request};
-use crate::engine::CompiledWorkflow;
+use crate::engine::{CompiledWorkflow, Editor};
 use crate::http::body::{json, query};
 use crate::http::describe::{Description, about};
 use crate::http::door::Door;
@@ -161,13 +161,14 @@ async fn get(ctx: Ctx) -> Answer {
 }
 
 async fn create(ctx: Ctx, NewWorkflow(body): NewWorkflow) -> Answer {
-    let draft = WorkflowBody::read(body).draft(|definition| problems_of(&ctx, definition))?;
+    let body = WorkflowBody::read(body);
+    let draft = body.draft(|definition| problems_of(&ctx, definition, None))?;
     require_name_within_reach(&ctx, &draft.name)?;
     let compiled = ctx
         .api()
         .engine
         .workflows()
-        .create(draft, ctx.key().label())
+        .create(draft, editor(&ctx))
         .await?;
     created(&view(&ctx, &compiled)?)
 }
@@ -185,13 +186,14 @@ async fn edit(ctx: Ctx, WorkflowFields(body): WorkflowFields) -> Answer {
                     .to_owned(),
             ));
         }
-        let draft = body.over(now, |definition| problems_of(&ctx, definition))?;
+        let known = Some(&now.definition);
+        let draft = body.over(now, |definition| problems_of(&ctx, definition, known))?;
         if draft.name != now.name && matches!(ctx.key().reach(), Reach::Prefix(_)) {
             require_name_within_reach(&ctx, &draft.name)?;
         }
         Ok::<_, Problem>(draft)
     };
-    let (id, by) = (&compiled.workflow.id, ctx.key().label());
+    let (id, by) = (&compiled.workflow.id, editor(&ctx));
     let workflows = ctx.api().engine.workflows();
     let edited = workflows
         .edit(id, draft, change_summary, expected, by)
@@ -227,16 +229,28 @@ async fn set_status(ctx: Ctx, status: WorkflowStatus) -> Answer {
 /// Says whether a definition would be accepted. Stores and runs nothing.
 async fn validate(ctx: Ctx, AnyWorkflow(body): AnyWorkflow) -> Answer {
     let (definition, mut problems) = WorkflowBody::read(body).definition();
-    problems.extend(problems_of(&ctx, &definition));
+    problems.extend(problems_of(&ctx, &definition, None)?);
     ok(&ValidityView {
         valid: problems.is_empty(),
         problems,
     })
 }
 
-fn problems_of(ctx: &Ctx, definition: &Definition) -> Vec<DefinitionProblem> {
-    let checked = ctx.api().engine.workflows().check(definition);
-    checked.err().unwrap_or_default()
+fn problems_of(
+    ctx: &Ctx,
+    definition: &Definition,
+    before: Option<&Definition>,
+) -> Result<Vec<DefinitionProblem>, Problem> {
+    let workflows = ctx.api().engine.workflows();
+    Ok(workflows.problems(definition, before, editor(ctx))?)
+}
+
+/// The key that asks, as one that changes workflows.
+pub(super) fn editor(ctx: &Ctx) -> Editor<'_> {
+    Editor {
+        label: ctx.key().label(),
+        reach: ctx.key().reach(),
+    }
 }
 
 /// The workflow that the path names, if the key reaches it.

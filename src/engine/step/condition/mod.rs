@@ -8,7 +8,7 @@
 pub(in crate::engine) mod operator;
 
 use super::field::{self, Fields};
-use super::{Behaviour, Done, StepType};
+use super::{Behaviour, Done, StepType, outside};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
 use operator::Operator;
@@ -30,6 +30,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
     },
     behaviour: Behaviour::Pure(run),
+    names: outside::nothing,
 };
 
 /// A condition as it was read.

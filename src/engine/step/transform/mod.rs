@@ -23,7 +23,7 @@ mod validation;
 
 use super::code;
 use super::field::{self, Fields};
-use super::{Behaviour, Effects, StepType};
+use super::{Behaviour, Effects, StepType, outside};
 use crate::engine::schema::Schema;
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
@@ -56,6 +56,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
     },
     behaviour: Behaviour::Compute(start),
+    names: outside::nothing,
 };
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
