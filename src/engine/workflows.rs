@@ -195,7 +195,7 @@ impl Workflows {
             .map_err(WorkflowProblem::Store)?
             .map_err(WorkflowProblem::Invalid)?;
         if before.workflow.status == WorkflowStatus::Active {
-            require_ready(&self.0.store, &before.workflow, &compiled)?;
+            require_ready(&self.0.store, self, &before.workflow, &compiled, by)?;
         }
         let edited = self.0.store.edit_workflow(id.clone(), edit).await;
         Ok(self.after_change(id, edited.map_err(WorkflowProblem::Store)?)?)
@@ -206,13 +206,19 @@ impl Workflows {
         &self,
         id: &WorkflowId,
         status: WorkflowStatus,
+        by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
-        // An edit in between could take away what the trigger needs.
+        // An edit in between could take away what the trigger needs, or take its path.
         let _turn = self.0.edits.lock().await;
         if status == WorkflowStatus::Active
             && let Some(compiled) = self.get(id)?
         {
-            require_ready(&self.0.store, &compiled.workflow, &compiled.definition)?;
+            let CompiledWorkflow {
+                workflow,
+                definition,
+                ..
+            } = &*compiled;
+            require_ready(&self.0.store, self, workflow, definition, by)?;
         }
         let now_ms = self.0.clock.now_ms();
         let moved = self

@@ -57,7 +57,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .path::<WorkflowId>()
                 .path::<NonZeroU32>()
                 .gives::<WorkflowView<'_>>(200)
-                .may(409, "The workflow is archived."),
+                .may(
+                    409,
+                    "The workflow is archived, or its webhook's path is another's.",
+                ),
         ),
     ]
 }

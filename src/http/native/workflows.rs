@@ -77,7 +77,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .heeds("If-Match", "The `ETag` that GET gave: another state is a conflict.", Some("^(\\*|\"[0-9-]{1,40}\")$"))
                 .body::<WorkflowFields>(example!({ "description": "Says hello.", "changeSummary": "A description" }))
                 .gives::<WorkflowView<'_>>(200)
-                .may(409, "The workflow is archived, or not as `If-Match` or `expectedVersion` says."),
+                .may(409, "The workflow is archived, not as `If-Match` or `expectedVersion` says, or its webhook's path is another's."),
         ),
         Endpoint::new(Door::Native, Method::DELETE, ONE, write, |guard| {
             query(guard).then(archive)
@@ -115,7 +115,10 @@ fn moves(summary: &'static str) -> Description {
     about("Workflows", summary)
         .path::<WorkflowId>()
         .gives::<WorkflowView<'_>>(200)
-        .may(409, "Its status does not allow it.")
+        .may(
+            409,
+            "Its status does not allow it, or its webhook's path is another's.",
+        )
 }
 
 fn definition_example() -> Value {
@@ -215,14 +218,15 @@ async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
         .api()
         .engine
         .workflows()
-        .set_status(&id, WorkflowStatus::Archived)
+        .set_status(&id, WorkflowStatus::Archived, editor(&ctx))
         .await?;
     ok(&ArchivedView::Archived(Box::new(view(&ctx, &archived)?)))
 }
 
 async fn set_status(ctx: Ctx, status: WorkflowStatus) -> Answer {
     let id = reachable(&ctx)?.workflow.id.clone();
-    let moved = ctx.api().engine.workflows().set_status(&id, status).await?;
+    let workflows = ctx.api().engine.workflows();
+    let moved = workflows.set_status(&id, status, editor(&ctx)).await?;
     ok(&view(&ctx, &moved)?)
 }
 

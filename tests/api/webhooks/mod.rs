@@ -6,6 +6,7 @@ mod events;
 mod readme;
 mod replays;
 
+mod sharing;
 use crate::support::{Answer, TestServer};
 use flowlatch::clock::Clock;
 use hmac::{Hmac, KeyInit as _, Mac as _};
