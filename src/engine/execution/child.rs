@@ -43,7 +43,7 @@ impl Execution {
             step: self.name_of(step),
             attempt,
             run: child.clone(),
-            until_ms: request.timeout_ms.map(|ms| now_ms.saturating_add(ms)),
+            until_ms: self.deadline_ms(step, request.timeout_ms, now_ms),
         })?;
         self.commit(self.row(RunStatus::Running)).await?;
         self.follow_child(step, &child, &request).await

@@ -40,6 +40,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Asks a language model, and checks its answer against a schema.",
         kind: Kind::Effect,
         check,
+        untimed: field::timed,
         raw: &[],
     },
     behaviour: Behaviour::Effect(run),

@@ -46,6 +46,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Ask,
         raw: &[],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Ask(question),
     names: outside::nothing,

@@ -25,6 +25,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Pure,
         raw: &["code"],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Compute(run),
     names: outside::nothing,

@@ -38,6 +38,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Sends a mail over the SMTP server of a connection.",
         kind: Kind::Effect,
         check,
+        untimed: field::timed,
         raw: &[],
     },
     behaviour: Behaviour::Effect(run),

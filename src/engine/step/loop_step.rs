@@ -40,6 +40,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Loop,
         raw: &["whileCondition", "breakCondition"],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Iterate(round),
     names: outside::nothing,

@@ -34,6 +34,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Parallel,
         raw: &[],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Iterate(round),
     names: outside::nothing,

@@ -41,6 +41,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Posts a message to an incoming webhook of Slack.",
         kind: Kind::Effect,
         check,
+        untimed: field::timed,
         raw: &[],
     },
     behaviour: Behaviour::Effect(run),

@@ -36,10 +36,21 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Child,
         raw: &[],
         check,
+        untimed,
     },
     behaviour: Behaviour::Child(request),
     names,
 };
+
+/// Who does not wait for the run does not see how long it takes.
+fn untimed(config: &Fields) -> Option<&'static str> {
+    let waits = field::present(config, "waitForCompletion");
+    let waits = waits.is_none_or(field::has_template)
+        || field::flag(config, "waitForCompletion", true) != Ok(false);
+    (!waits).then_some(
+        "the step does not wait for the run (`waitForCompletion`): set `settings.timeoutMs` of the other workflow",
+    )
+}
 
 fn names(config: &Fields) -> Vec<Named> {
     outside::named(config, &["workflowId"], Thing::Workflow)

@@ -28,6 +28,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Wait,
         raw: &[],
         check,
+        untimed,
     },
     behaviour: Behaviour::Wait(duration_ms),
     names: outside::nothing,
@@ -40,6 +41,10 @@ pub fn output(waited_ms: i64, completed_at_ms: i64) -> Value {
         "durationMs": waited_ms,
         "completedAt": clock::iso_utc(completed_at_ms),
     })
+}
+
+fn untimed(_: &Fields) -> Option<&'static str> {
+    Some("a wait ends when its `duration` is over; leave it out, or shorten the `duration`")
 }
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {

@@ -197,13 +197,7 @@ impl<'a> Compiler<'a> {
         let retry = fields::retry(step, request, &place, &mut self.found);
         let fallback = fields::fallback(step, &place, &mut self.found);
         let on_unknown = fields::on_unknown(step, &place, &mut self.found);
-        let timeout_ms = fields::whole(
-            step,
-            "timeoutMs",
-            1..=fields::MAX_TIMEOUT_MS,
-            &place,
-            &mut self.found,
-        );
+        let timeout_ms = self.timeout(step, rule, config, &place);
         if retry.max_attempts > 1 && rule.is_some_and(|rule| rule.kind.is_composite()) {
             let message = "a loop or parallel step is not tried again as a whole; give the steps inside it a `retryConfig`";
             self.add(format!("{place}.retryConfig"), message);
@@ -221,6 +215,22 @@ impl<'a> Compiler<'a> {
             on_unknown,
             composite,
         })
+    }
+
+    /// `timeoutMs`, of a step that keeps to it.
+    fn timeout(
+        &mut self,
+        step: &Map<String, Value>,
+        rule: Option<StepRule>,
+        config: &Map<String, Value>,
+        place: &str,
+    ) -> Option<u64> {
+        let range = 1..=fields::MAX_TIMEOUT_MS;
+        let timeout_ms = fields::whole(step, "timeoutMs", range, place, &mut self.found)?;
+        if let Some(reason) = rule.and_then(|rule| (rule.untimed)(config)) {
+            self.add(format!("{place}.timeoutMs"), reason);
+        }
+        Some(timeout_ms)
     }
 
     fn name(&mut self, step: &Map<String, Value>, place: &str) -> Option<String> {

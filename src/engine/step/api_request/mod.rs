@@ -49,6 +49,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Effect,
         raw: &[],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Effect(run),
     names: outside::connection,

@@ -28,6 +28,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Branch,
         raw: &[],
         check,
+        untimed: field::done_at_once,
     },
     behaviour: Behaviour::Pure(run),
     names: outside::nothing,

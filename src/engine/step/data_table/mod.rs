@@ -55,6 +55,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Effect,
         raw: &[],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Effect(run),
     names,

@@ -54,10 +54,23 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Pure,
         raw: &CODE,
         check,
+        untimed,
     },
     behaviour: Behaviour::Compute(start),
     names: outside::nothing,
 };
+
+/// With JavaScript it takes its time.
+fn untimed(config: &Fields) -> Option<&'static str> {
+    let has_code = CODE
+        .iter()
+        .any(|name| field::present(config, name).is_some());
+    if has_code {
+        None
+    } else {
+        field::done_at_once(config)
+    }
+}
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
     let mut code_fields = CODE
