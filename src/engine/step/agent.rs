@@ -78,6 +78,15 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
             "a model is given no tools by this server; call them by steps of their own, before and after this one",
         );
     }
+    if config
+        .get("connections")
+        .is_some_and(|list| !is_empty(list))
+    {
+        problems.add(
+            "connections",
+            "they are for tools, and a model is given none by this server; the provider's key is named in `connection`",
+        );
+    }
     field::check_word(config, "provider", &PROVIDERS, problems);
     field::check_number(config, "temperature", TEMPERATURE, problems);
     field::check_number(config, "maxTokens", 1.0..=f64::from(MAX_TOKENS), problems);
