@@ -39,7 +39,7 @@ pub use logs::StepLog;
 pub use retention::{Retention, Swept};
 pub use secrets::Secrets;
 pub use start::{Accepted, RunRequest, Wait};
-pub use start_trigger::StartTrigger;
+pub use start_trigger::{StartTrigger, parent_of};
 pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
 pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest};

@@ -1,7 +1,7 @@
 //! What is sent and told about runs.
 
 use crate::clock::iso_utc;
-use crate::engine::StepLog;
+use crate::engine::{StepLog, parent_of};
 use crate::id::{RunId, WorkflowId};
 use crate::model::run::{Run, RunError, RunStatus, RunSummary, StepError, TriggerType};
 use schemars::JsonSchema;
@@ -124,6 +124,8 @@ pub(super) struct RunView<'a> {
     summary: SummaryView<'a>,
     /// The id of the key that started it.
     started_by: Option<&'a str>,
+    /// The run whose step started it.
+    parent_run_id: Option<RunId>,
     /// What it was started with.
     #[schemars(with = "Value")]
     input: &'a RawValue,
@@ -191,6 +193,7 @@ pub(super) fn view(run: &Run) -> RunView<'_> {
     RunView {
         summary: summary(&run.summary),
         started_by: run.started_by.as_deref(),
+        parent_run_id: parent_of(run),
         input: &run.input,
         output: run.output.as_deref(),
     }
