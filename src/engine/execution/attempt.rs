@@ -6,7 +6,8 @@ use super::flights::{Flight, Landed};
 use super::{Execution, Halt};
 use crate::engine::redact::Redactor;
 use crate::engine::start_trigger::chosen_connection;
-use crate::engine::step::{self, Behaviour, Done, Effects};
+use crate::engine::step::{self, Behaviour, Done, Effects, Given};
+use crate::engine::webhook::raw_body;
 use crate::model::plan::{Activation, FrameId};
 use crate::model::run::{Event, RunStatus, StepError};
 use crate::model::template::{LoopScope, Scope, Template};
@@ -165,6 +166,7 @@ impl Execution {
             loops,
             step_output: &|id| self.state.output_of(plan, frame, id),
             secret,
+            raw_body: &|| raw_body::of(&self.run),
             approval_url: &|id| {
                 let node = plan.index_of(id)?;
                 let name = self.state.name_of(plan, Activation { frame, node });

@@ -3,10 +3,11 @@
 mod belief;
 mod bounds;
 mod events;
+mod raw_bodies;
 mod readme;
 mod replays;
-
 mod sharing;
+
 use crate::support::{Answer, TestServer};
 use flowlatch::clock::Clock;
 use hmac::{Hmac, KeyInit as _, Mac as _};
