@@ -226,6 +226,7 @@ impl Execution {
             step: self.name_of(step),
             output,
             way: None,
+            logs: None,
         })
     }
 

@@ -3,7 +3,7 @@
 //! by values: they reach it as `input` alone.
 
 use super::field::{self, Fields};
-use super::{Behaviour, Effects, StepType, outside};
+use super::{Behaviour, Effects, Given, StepType, outside};
 use crate::engine::script::{
     self, Evaluation, MAX_CODE_BYTES, MAX_RESULT_BYTES, MAX_TIMEOUT_MS, Script,
 };
@@ -99,10 +99,10 @@ pub(super) fn check_limits(config: &Fields, problems: &mut Problems<'_>) {
     field::check_number(sandbox, "maxOutputSize", RESULT_BYTES, &mut inner);
 }
 
-fn run(effects: &Effects, config: Value) -> BoxFuture<'_, Result<Value, StepError>> {
+fn run(effects: &Effects, config: Value) -> BoxFuture<'_, Result<Given, StepError>> {
     async move {
         let Evaluation { value, logs } = evaluate(effects, config, "code").await?;
-        Ok(json!({ "result": value, "logs": logs }))
+        Ok(json!({ "result": value, "logs": logs }).into())
     }
     .boxed()
 }

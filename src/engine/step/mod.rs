@@ -91,7 +91,7 @@ pub enum Behaviour {
     /// A function of its configuration.
     Pure(fn(&Value) -> Result<Done, StepError>),
     /// A function of its configuration that takes too long for an async worker; it does its work elsewhere.
-    Compute(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>),
+    Compute(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Given, StepError>>),
     /// Calls outside.
     Effect(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>),
     /// How long to wait, in milliseconds.
@@ -137,6 +137,21 @@ pub struct ChildRequest {
     pub timeout_ms: Option<i64>,
     /// The same key within 24 hours is the same run.
     pub idempotency_key: Option<String>,
+}
+
+/// What a step gives that takes its time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
+    /// What later steps see.
+    pub output: Value,
+    /// What it wrote beside that: lines with `level` and `message`. None where there are no lines.
+    pub logs: Option<Value>,
+}
+
+impl From<Value> for Given {
+    fn from(output: Value) -> Given {
+        Given { output, logs: None }
+    }
 }
 
 /// The result of a pure step.

@@ -166,6 +166,8 @@ pub(super) struct LogView<'a> {
     input: &'a Value,
     /// What later steps see.
     output: Option<&'a Value>,
+    /// The console of a `transform` with `script`: lines with `level` and `message`. That of `code` is in its output.
+    logs: Option<&'a Value>,
     /// Why it failed.
     error: Option<&'a StepError>,
 }
@@ -232,6 +234,7 @@ pub(super) fn log_view(step: &StepLog) -> LogView<'_> {
         waiting_until: record.due_at_ms.map(iso_utc),
         input: &step.config,
         output: record.output.as_deref(),
+        logs: record.logs.as_deref(),
         error: record.error.as_deref(),
     }
 }
