@@ -196,6 +196,8 @@ const WITHOUT_EFFECT: &str = r#"
 {"type": "subworkflow", "config": {"workflowId": "w", "waitForCompletion": false, "timeoutMinutes": 2}} ⇒ config.timeoutMinutes ⇒ `settings.timeoutMs`
 {"type": "subworkflow", "config": {"workflowId": "w", "waitForCompletion": "false", "maxDurationSeconds": 2}} ⇒ config.maxDurationSeconds ⇒ `settings.timeoutMs`
 {"type": "agent", "config": {"prompt": "p", "connections": ["conn_1"]}} ⇒ config.connections ⇒ named in `connection`
+{"type": "loop", "config": {"iterations": 150, "steps": ["end"]}} ⇒ config.iterations ⇒ `maxIterations` is 100
+{"type": "loop", "config": {"iterations": 3, "maxIterations": "2", "steps": ["end"]}} ⇒ config.iterations ⇒ `maxIterations` is 2
 "#;
 
 #[tokio::test]
