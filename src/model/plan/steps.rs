@@ -282,7 +282,7 @@ impl<'a> Compiler<'a> {
                 Some(Value::String(name)) => format!(
                     "step `{id}` has the unknown {field} `{}`{}; there are: {list}",
                     problem::short(name),
-                    problem::hint(name, known.iter().copied())
+                    self.name_hint(name, &known)
                 ),
                 Some(other) => format!(
                     "step `{id}`: the {field} is {}; there are: {list}",
@@ -292,6 +292,26 @@ impl<'a> Compiler<'a> {
             self.add(format!("{place}.{field}"), message);
         }
         rule.copied()
+    }
+
+    /// What was probably meant by an unknown type or action.
+    fn name_hint(&self, name: &str, known: &[&'static str]) -> String {
+        let near = problem::hint(name, known.iter().copied());
+        let Some((service, _)) = name.split_once('.').filter(|_| near.is_empty()) else {
+            return near;
+        };
+        let mut names = self.rules.iter().map(|rule| rule.name);
+        let of_service = |name: &&str| {
+            name.split_once('.')
+                .is_some_and(|(known, _)| known == service)
+        };
+        if let Some(action) = known.iter().find(|name| of_service(name)) {
+            format!(" (did you mean `{action}`?)")
+        } else if names.any(|name| name == service) {
+            format!(" (`{service}` is a type of its own: write `\"type\": \"{service}\"`)")
+        } else {
+            " (other services are called by the action `api.request`)".to_owned()
+        }
     }
 
     /// The step that was probably meant. Many wrong names are no near misses of anything, so only the first are compared.

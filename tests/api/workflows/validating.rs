@@ -198,6 +198,13 @@ const WITHOUT_EFFECT: &str = r#"
 {"type": "agent", "config": {"prompt": "p", "connections": ["conn_1"]}} ⇒ config.connections ⇒ named in `connection`
 {"type": "loop", "config": {"iterations": 150, "steps": ["end"]}} ⇒ config.iterations ⇒ `maxIterations` is 100
 {"type": "loop", "config": {"iterations": 3, "maxIterations": "2", "steps": ["end"]}} ⇒ config.iterations ⇒ `maxIterations` is 2
+{"type": "action", "action": "slack.sendDirectMessage"} ⇒ action ⇒ (did you mean `slack.send_message`?)
+{"type": "action", "action": "email.send_template"} ⇒ action ⇒ (did you mean `email.send`?)
+{"type": "action", "action": "condition.evaluate"} ⇒ action ⇒ write `"type": "condition"`
+{"type": "action", "action": "stripe.createInvoice"} ⇒ action ⇒ called by the action `api.request`
+{"type": "code", "config": {"code": "return 1"}, "errorHandling": {"strategy": "stop"}} ⇒ errorHandling.strategy ⇒ (did you mean `fail`?)
+{"type": "code", "config": {"code": "return 1"}, "errorHandling": {"strategy": "retry"}} ⇒ errorHandling.strategy ⇒ (did you mean `retryConfig` of the step?)
+{"type": "code", "config": {"code": "return 1"}, "errorHandling": {"strategy": "Continue"}} ⇒ errorHandling.strategy ⇒ (did you mean `continue`?)
 "#;
 
 #[tokio::test]
