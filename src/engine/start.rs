@@ -7,12 +7,12 @@ use super::requested::{idempotency, new_run, requested_run};
 use super::start_trigger::StartTrigger;
 use super::started_by::StartedBy;
 use super::workflows::{CompiledDefinition, CompiledWorkflow};
-use super::{Engine, EngineError, may_be_retried};
+use super::{Editor, Engine, EngineError, may_be_retried};
 use crate::engine::step::ChildRequest;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, settled_events};
-use crate::model::run::{Event, Run, RunStatus, RunSummary, TriggerType};
-use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
+use crate::model::run::{Event, Run, RunStatus, RunSummary};
+use crate::model::workflow::{Definition, Reach, Workflow, WorkflowStatus};
 use crate::store::Started;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -46,6 +46,8 @@ pub struct SentDefinition {
     pub definition: Definition,
     /// Results that the run begins with: their steps are not run.
     pub finished: Vec<Event>,
+    /// What its sender reaches: the definition may name nothing beyond it.
+    pub reach: Reach,
 }
 
 /// A run that a step of another run starts.
@@ -55,6 +57,7 @@ pub(super) struct ChildRun {
     /// The stable half of the keys that its steps send: the same for every attempt to start it.
     pub(super) root_id: RunId,
     pub(super) parent_sequence: i64,
+    pub(super) parent_id: RunId,
     pub(super) depth: u32,
     /// Who started the parent.
     pub(super) by: StartedBy,
@@ -144,7 +147,11 @@ impl Engine {
         require_active(workflow.status)?;
         let (definition, finished_steps) = match &request.sent {
             Some(sent) => {
-                let compiled = self.0.workflows.compile_sent(&sent.definition);
+                let by = Editor {
+                    label: &request.by.label,
+                    reach: &sent.reach,
+                };
+                let compiled = self.0.workflows.compile_sent(&sent.definition, by)?;
                 (
                     compiled.map_err(EngineError::BadInput)?,
                     sent.finished.clone(),
@@ -276,10 +283,7 @@ impl Engine {
             input,
             idempotency_key: request.idempotency_key.clone(),
             by: child.by,
-            trigger: StartTrigger {
-                kind: TriggerType::Subworkflow,
-                data: None,
-            },
+            trigger: StartTrigger::step_of(&child.parent_id),
             sent: None,
         };
         let now_ms = self.0.clock.now_ms();

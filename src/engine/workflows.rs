@@ -1,23 +1,25 @@
 //! Workflows as the engine runs them: checked, compiled, cached; and every change of a workflow.
 //! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
 
+mod definition;
+mod outside;
+
+pub use definition::CompiledDefinition;
+
 use crate::clock::Clock;
-use crate::engine::definition::compile_within;
-use crate::engine::schema::Schema;
 use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
 use crate::model::graph::{GraphLimits, Lint, lint};
 use crate::model::plan::{DefinitionLimits, DefinitionProblem};
 use crate::model::trigger::{HookTrigger, Trigger};
-use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
+use crate::model::workflow::{Definition, Reach, Workflow, WorkflowStatus};
 use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
 use bytes::Bytes;
+use definition::compile_within;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
-
-pub use crate::engine::definition::CompiledDefinition;
 
 /// How many bytes of definitions the cache keeps, counted by their JSON and the
 /// regular expressions of their schemas.
@@ -33,6 +35,15 @@ pub struct CompiledWorkflow {
     /// Room for one ready-made rendering of the record, filled by whoever renders it first.
     pub rendering: OnceLock<Bytes>,
     weight_bytes: usize,
+}
+
+/// Who saves a definition or changes a workflow.
+#[derive(Debug, Clone, Copy)]
+pub struct Editor<'a> {
+    /// A key's public id, or `control`.
+    pub label: &'a str,
+    /// The workflows that are open to them.
+    pub reach: &'a Reach,
 }
 
 /// Why a workflow was not saved or changed.
@@ -132,17 +143,24 @@ impl Workflows {
         Ok(Arc::new(Self::compile_known(&definition, sequence)?))
     }
 
-    /// A definition that was sent for one run; the error holds every mistake.
+    /// A definition that `by` has sent for one run; the error holds every mistake.
     pub(super) fn compile_sent(
         &self,
         definition: &Definition,
-    ) -> Result<Arc<CompiledDefinition>, Vec<DefinitionProblem>> {
-        self.compile(definition, 0).map(Arc::new)
+        by: Editor<'_>,
+    ) -> Result<Result<Arc<CompiledDefinition>, Vec<DefinitionProblem>>, StoreError> {
+        Ok(self.checked(definition, None, by)?.map(Arc::new))
     }
 
-    /// Every mistake of a definition; nothing is stored or run.
-    pub fn check(&self, definition: &Definition) -> Result<(), Vec<DefinitionProblem>> {
-        self.compile(definition, 0).map(|_| ())
+    /// Every mistake of a definition that `by` would save in place of `before`; nothing is stored or run.
+    pub fn problems(
+        &self,
+        definition: &Definition,
+        before: Option<&Definition>,
+        by: Editor<'_>,
+    ) -> Result<Vec<DefinitionProblem>, StoreError> {
+        let checked = self.checked(definition, before, by)?;
+        Ok(checked.err().unwrap_or_default())
     }
 
     /// Every mistake of a graph (an object with `nodes` and `edges`), and what looks like one.
@@ -154,10 +172,10 @@ impl Workflows {
     pub async fn create(
         &self,
         draft: WorkflowDraft,
-        by: &str,
+        by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
-        let compiled = self.compile(&draft.definition, 0);
-        let compiled = compiled.map_err(WorkflowProblem::Invalid)?;
+        let checked = self.checked(&draft.definition, None, by)?;
+        let compiled = checked.map_err(WorkflowProblem::Invalid)?;
         let id = WorkflowId::generate();
         let _turn = match &compiled.plan.trigger {
             // Of two with one webhook id, the second sees the first.
@@ -172,7 +190,7 @@ impl Workflows {
         let workflow = self
             .0
             .store
-            .create_workflow(id, draft, by.to_owned(), now_ms)
+            .create_workflow(id, draft, by.label.to_owned(), now_ms)
             .await?;
         Ok(Arc::new(self.compile_stored(workflow)?))
     }
@@ -185,7 +203,7 @@ impl Workflows {
         draft: impl FnOnce(&Workflow) -> Result<WorkflowDraft, E>,
         change_summary: Option<String>,
         expected_version: Option<i64>,
-        by: &str,
+        by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, E> {
         let _turn = self.0.edits.lock().await;
         let before = self.get(id).map_err(WorkflowProblem::Store)?;
@@ -194,17 +212,20 @@ impl Workflows {
             draft: draft(&before.workflow)?,
             change_summary,
             expected_version,
-            by: by.to_owned(),
+            by: by.label.to_owned(),
             now_ms: self.0.clock.now_ms(),
         };
-        let compiled = self.compile(&edit.draft.definition, 0);
-        let compiled = compiled.map_err(WorkflowProblem::Invalid)?;
+        let known = Some(&before.workflow.definition);
+        let checked = self.checked(&edit.draft.definition, known, by);
+        let compiled = checked
+            .map_err(WorkflowProblem::Store)?
+            .map_err(WorkflowProblem::Invalid)?;
         if let Trigger::Hook(hook) = &compiled.plan.trigger {
             require_free_hook(&self.0.store, id, hook)?;
         }
         let status = edit.draft.status.unwrap_or(before.workflow.status);
         if status == WorkflowStatus::Active {
-            require_ready(&self.0.store, &before.workflow, &compiled)?;
+            require_ready(&self.0.store, self, &before.workflow, &compiled, by)?;
         }
         let edited = self.0.store.edit_workflow(id.clone(), edit).await;
         Ok(self.after_change(id, edited.map_err(WorkflowProblem::Store)?)?)
@@ -215,13 +236,19 @@ impl Workflows {
         &self,
         id: &WorkflowId,
         status: WorkflowStatus,
+        by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
-        // An edit in between could take away what the trigger needs.
+        // An edit in between could take away what the trigger needs, or take its path.
         let _turn = self.0.edits.lock().await;
         if status == WorkflowStatus::Active
             && let Some(compiled) = self.get(id)?
         {
-            require_ready(&self.0.store, &compiled.workflow, &compiled.definition)?;
+            let CompiledWorkflow {
+                workflow,
+                definition,
+                ..
+            } = &*compiled;
+            require_ready(&self.0.store, self, workflow, definition, by)?;
         }
         let now_ms = self.0.clock.now_ms();
         let moved = self
@@ -260,11 +287,7 @@ impl Workflows {
 
     fn compile_stored(&self, workflow: Workflow) -> Result<CompiledWorkflow, StoreError> {
         let definition = Self::compile_known(&workflow.definition, workflow.definition_sequence)?;
-        let patterns_bytes = [&definition.input_schema, &definition.output_schema]
-            .into_iter()
-            .flatten()
-            .map(Schema::memory_bytes)
-            .sum::<usize>();
+        let patterns_bytes = definition.schema_bytes();
         let canvas_bytes = workflow.canvas.as_ref().map_or(0, |c| c.to_string().len());
         let weight_bytes =
             1_000 + workflow.definition.body.to_string().len() + canvas_bytes + patterns_bytes;
@@ -293,6 +316,23 @@ impl Workflows {
             StoreError::Database(format!(
                 "definition {sequence} is not accepted any more: {first}"
             ))
+        })
+    }
+
+    /// A definition that `by` may save in place of `before`, compiled; otherwise every mistake.
+    fn checked(
+        &self,
+        definition: &Definition,
+        before: Option<&Definition>,
+        by: Editor<'_>,
+    ) -> Result<Result<CompiledDefinition, Vec<DefinitionProblem>>, StoreError> {
+        let outside = outside::problems(self, definition, before, by.reach)?;
+        Ok(match self.compile(definition, 0) {
+            compiled if outside.is_empty() => compiled,
+            compiled => {
+                let problems = compiled.err().unwrap_or_default();
+                Err(problems.into_iter().chain(outside).collect())
+            }
         })
     }
 

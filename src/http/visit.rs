@@ -5,7 +5,7 @@ use super::door::Door;
 use super::problem::Problem;
 use super::{Api, RequestBody};
 use crate::auth::KeyEntry;
-use crate::engine::{ChangedBy, StartedBy};
+use crate::engine::{ChangedBy, Editor, StartedBy};
 use crate::id::{BadId, is_id};
 use crate::model::limit::LimitState;
 use std::net::IpAddr;
@@ -109,6 +109,14 @@ impl Ctx {
     /// The key that was let in.
     pub fn key(&self) -> &Arc<KeyEntry> {
         &self.key
+    }
+
+    /// Who changes workflows.
+    pub fn editor(&self) -> Editor<'_> {
+        Editor {
+            label: self.key.label(),
+            reach: self.key.reach(),
+        }
     }
 
     /// Who changes something, for the audit log.

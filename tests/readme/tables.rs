@@ -72,7 +72,9 @@ fn the_scopes_that_open_something_come_first() {
         .endpoints()
         .iter()
         .filter_map(|endpoint| match endpoint.access {
-            Access::Needs(permission, _) => Some(native_word(permission)),
+            Access::Needs(permission, _) | Access::NeedsUnlessOpen(permission, _) => {
+                Some(native_word(permission))
+            }
             Access::Open | Access::AnyKey(_) => None,
         })
         .collect();
@@ -122,6 +124,10 @@ fn served(is_meant: impl Fn(Door) -> bool) -> BTreeSet<Vec<String>> {
                 Access::Needs(permission, category) => {
                     (format!("`{}`", native_word(permission)), category.as_str())
                 }
+                Access::NeedsUnlessOpen(permission, category) => (
+                    format!("`{}` or open", native_word(permission)),
+                    category.as_str(),
+                ),
             };
             vec![
                 endpoint.method.to_string(),

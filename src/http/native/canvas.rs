@@ -88,7 +88,7 @@ async fn draw(ctx: Ctx, body: CanvasBody) -> Answer {
         }
         Ok(draft)
     };
-    let (id, by) = (&compiled.workflow.id, ctx.key().label());
+    let (id, by) = (&compiled.workflow.id, ctx.editor());
     let workflows = ctx.api().engine.workflows();
     let drawn = workflows.edit(id, draft, None, None, by).await?;
     ok(&view(&ctx, &drawn)?)

@@ -299,7 +299,7 @@ async fn instantiate(ctx: Ctx, body: InstantiateBody) -> Answer {
     };
     let draft = WorkflowDraft::new(name, Some(template.description.clone()), definition);
     let workflows = ctx.api().engine.workflows();
-    let compiled = workflows.create(draft, ctx.key().label()).await?;
+    let compiled = workflows.create(draft, ctx.editor()).await?;
     created(&workflow_view(&ctx, &compiled)?)
 }
 

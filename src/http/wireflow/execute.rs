@@ -92,7 +92,7 @@ async fn run(ctx: Ctx, body: ExecuteBody) -> Answer {
                 stale = selected.1;
                 Some(selected.0)
             }
-            None => sent(&workflow, &graph),
+            None => sent(&ctx, &workflow, &graph),
         };
         let (api, by) = (ctx.api(), ctx.started_by());
         start(api, by, workflow, given, StartTrigger::API, sent).await?
@@ -137,7 +137,7 @@ fn require_own_or_write(
 }
 
 /// The whole graph; nothing where it is the saved one, whose version is pinned then.
-fn sent(workflow: &CompiledWorkflow, graph: &Value) -> Option<SentDefinition> {
+fn sent(ctx: &Ctx, workflow: &CompiledWorkflow, graph: &Value) -> Option<SentDefinition> {
     let is_saved = difference::is_same(graph, &workflow.workflow.definition.body);
     (!is_saved).then(|| SentDefinition {
         definition: Definition {
@@ -145,6 +145,7 @@ fn sent(workflow: &CompiledWorkflow, graph: &Value) -> Option<SentDefinition> {
             body: outputs::without(graph),
         },
         finished: Vec::new(),
+        reach: ctx.key().reach().clone(),
     })
 }
 
@@ -184,6 +185,7 @@ fn selected(
         SentDefinition {
             definition,
             finished,
+            reach: ctx.key().reach().clone(),
         },
         selected.stale,
     ))

@@ -113,9 +113,7 @@ async fn lay_out(ctx: Ctx, asked: LayoutBody) -> Answer {
         Ok(draft)
     };
     let workflows = ctx.api().engine.workflows();
-    let edited = workflows
-        .edit(&id, draft, None, None, ctx.key().label())
-        .await?;
+    let edited = workflows.edit(&id, draft, None, None, ctx.editor()).await?;
     let (layout, moved) = done;
     let view = LayoutView {
         positions: layout.positions,

@@ -218,9 +218,7 @@ async fn change(ctx: Ctx, PatchBody(Fields(patch)): PatchBody) -> Answer {
         Ok(draft)
     };
     let workflows = ctx.api().engine.workflows();
-    let edited = workflows
-        .edit(&id, draft, None, None, ctx.key().label())
-        .await?;
+    let edited = workflows.edit(&id, draft, None, None, ctx.editor()).await?;
     let mut alone = example!({ "nodes": [changed] });
     shown::show(&mut alone, |_| None);
     let view = PatchedView {

@@ -6,12 +6,12 @@ use crate::support::{MONDAY_MS, TestServer};
 use crate::wire::Wire;
 use flowlatch::clock::Clock;
 use flowlatch::engine::{
-    CreditOptions, Engine, EngineError, RunRequest, StartTrigger, StartedBy, Wait,
+    CreditOptions, Editor, Engine, EngineError, RunRequest, StartTrigger, StartedBy, Wait,
 };
 use flowlatch::http::{Access, Door, Endpoint, Problem};
 use flowlatch::model::credit::{Balance, NodeCost, Prices, Shortfall};
 use flowlatch::model::run::{Run, RunStatus};
-use flowlatch::model::workflow::{Definition, DefinitionFormat, WorkflowStatus};
+use flowlatch::model::workflow::{Definition, DefinitionFormat, Reach, WorkflowStatus};
 use flowlatch::store::{Store, StoreOptions, WorkflowDraft};
 use serde_json::{Value, json, value::RawValue};
 use std::path::Path;
@@ -38,6 +38,11 @@ async fn the_balance_is_without_end_until_the_operator_sets_one() {
     assert_eq!(seen["balance"], limited);
     server.stop().await;
 }
+
+const OWNER: Editor<'_> = Editor {
+    label: "control",
+    reach: &Reach::All,
+};
 
 /// An engine on a database, with two credits for each step that waits.
 struct Bench {
@@ -81,9 +86,11 @@ impl Bench {
             beside: None,
         };
         let workflows = self.engine.workflows();
-        let made = workflows.create(draft, "control").await.expect("made");
+        let made = workflows.create(draft, OWNER).await.expect("made");
         let id = made.workflow.id.clone();
-        let active = workflows.set_status(&id, WorkflowStatus::Active).await;
+        let active = workflows
+            .set_status(&id, WorkflowStatus::Active, OWNER)
+            .await;
         active.expect("active");
         id
     }
