@@ -246,7 +246,6 @@ impl Engine {
         &self.0.tables
     }
 
-    /// Starts the timers and the schedules, and goes on with every unfinished run. Gives their number.
     /// The connections.
     pub fn connections(&self) -> &Connections {
         &self.0.connections
@@ -262,7 +261,7 @@ impl Engine {
         &self.0.secrets
     }
 
-    /// Starts the timers and goes on with every unfinished run. Gives their number.
+    /// Starts the timers and the schedules, and goes on with every unfinished run. Gives their number.
     pub async fn resume(&self) -> Result<usize, EngineError> {
         self.0.keep_time();
         let open = self.0.store.open_runs().await?;
