@@ -199,12 +199,13 @@ impl Engine {
         let max_page_bytes = options.max_output_bytes / 2;
         let limits = options.table_limits;
         let secrets = Secrets::new(store.clone(), clock.clone(), key.clone());
-        let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
         let Messengers {
             mailer,
             llm,
             llm_model,
         } = messengers;
+        let (calls, mails) = (outbound.clone(), mailer.clone());
+        let connections = Connections::new(store.clone(), clock.clone(), key, calls, mails);
         let agents = Agents::new(
             store.clone(),
             clock.clone(),
