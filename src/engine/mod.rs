@@ -52,7 +52,7 @@ use crate::engine::mail::Mailer;
 use crate::engine::outbound::Outbound;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, in_words};
-use crate::model::run::{Run, RunStatus};
+use crate::model::run::{Run, RunStatus, RunSummary};
 use crate::model::table::TableLimits;
 use crate::secret::MasterKey;
 use crate::store::{Store, StoreError};
@@ -153,6 +153,12 @@ pub enum EngineError {
     /// Something that the server promised itself is not so; the log has it.
     #[error("{0}")]
     Internal(String),
+}
+
+impl EngineError {
+    fn parent_ended() -> EngineError {
+        EngineError::Conflict("the run that starts it has ended".to_owned())
+    }
 }
 
 /// A handle to the engine; clones share it.
@@ -326,17 +332,13 @@ impl Shared {
         }
     }
 
-    /// Cancels every unfinished run below one that has failed: nobody waits for them any more.
-    async fn cancel_children(self: Arc<Self>, run_sequence: i64) {
-        let children = match self.store.unfinished_children(run_sequence) {
-            Ok(children) => children,
-            Err(error) => return log::warn!("the runs below number {run_sequence} go on: {error}"),
-        };
-        for child in children {
-            let by = "parent";
-            if let Err(error) = self.cancel(&child, by).await {
-                log::info!("run {child} goes on without its parent: {error}");
-            }
+    /// These runs were cancelled: whatever is done for them is dropped, and who waits for them is woken.
+    fn let_go<'a>(self: &Arc<Self>, cancelled: impl IntoIterator<Item = &'a RunSummary>) {
+        for run in cancelled {
+            self.timers.forget(run.sequence);
+            self.under_way.cancel(&run.id);
+            self.watchers.tell(run.sequence);
+            self.run_ended(&run.id);
         }
     }
 

@@ -155,7 +155,7 @@ pub struct Run {
     pub root_id: RunId,
     /// The public id of the key that started it.
     pub started_by: Option<String>,
-    /// Row number of the run whose step started it.
+    /// Row number of the run whose step started it and waits for it.
     pub parent_sequence: Option<i64>,
     /// How many runs stand above it.
     pub depth: u32,

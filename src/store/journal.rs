@@ -1,5 +1,6 @@
 //! Journals: appending to a run, cancelling it, reading what happened. May not know what events mean, but for the one that a
-//! cancel writes. Promise: of two writers that saw the same journal exactly one wins, and the other one wrote nothing.
+//! cancel writes. Promise: of two writers that saw the same journal exactly one wins, and the other one wrote nothing; no run outlives
+//! the one that waits for it.
 
 use super::{Appended, Chunk, Edit, RunRow, Store, StoreError, column, runs};
 use crate::id::RunId;
@@ -8,11 +9,14 @@ use rusqlite::{Connection, OptionalExtension};
 
 /// How many events a journal holds at most: the room that `position` leaves.
 const MAX_EVENTS: u64 = 1 << 24;
+/// Who cancels a run because the one that waits for it has ended, as its journal names it.
+const BY_PARENT: &str = "parent";
 
 impl Store {
-    /// Records a run's next chunk and its row. [`StoreError::Database`] when the journal would hold more than 16,777,216 events.
+    /// Records a run's next chunk and its row. Where that ends the run, every unfinished run below it is cancelled in the same
+    /// job: nobody waits for them any more. [`StoreError::Database`] when the journal would hold more than 16,777,216 events.
     pub async fn append(&self, run_sequence: i64, chunk: Chunk) -> Result<Appended, StoreError> {
-        self.write(move |connection| append(connection, run_sequence, &chunk))
+        self.write(move |connection| append_with_children(connection, run_sequence, &chunk))
             .await
     }
 
@@ -28,20 +32,15 @@ impl Store {
             .await
     }
 
-    /// Ends an unfinished run as failed, whatever its journal holds: appends `run.failed` after it. False when it has ended.
+    /// Ends an unfinished run as failed, whatever its journal holds: appends `run.failed` after it, and cancels what is below.
     pub async fn fail_run(
         &self,
         run_sequence: i64,
         error: RunError,
         now_ms: i64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Appended, StoreError> {
         self.write(move |connection| fail(connection, run_sequence, &error, now_ms))
             .await
-    }
-
-    /// The unfinished runs whose parent this run is. A point read.
-    pub fn unfinished_children(&self, run_sequence: i64) -> Result<Vec<RunId>, StoreError> {
-        self.read(|connection| unfinished_children(connection, run_sequence))
     }
 
     /// A run's events from `from` on. A point read.
@@ -79,11 +78,24 @@ pub(super) const ADVANCE: &str = "
         finished_at_ms = ?8, output = ?9, error = ?10
     WHERE sequence = ?1 AND event_count = ?2 AND (status = 'pending' OR status = 'running')";
 
-fn append(
+fn append_with_children(
     connection: &Connection,
     run_sequence: i64,
     chunk: &Chunk,
 ) -> Result<Appended, StoreError> {
+    if !append(connection, run_sequence, chunk)? {
+        return Ok(Appended::Superseded);
+    }
+    let cancelled = match chunk.row.finished_at_ms {
+        Some(now_ms) => cancel_below(connection, run_sequence, BY_PARENT, now_ms)?,
+        None => Vec::new(),
+    };
+    let cancelled = cancelled.into_iter().map(|run| run.summary);
+    Ok(Appended::Done(cancelled.collect()))
+}
+
+/// False when somebody else recorded something first.
+fn append(connection: &Connection, run_sequence: i64, chunk: &Chunk) -> Result<bool, StoreError> {
     let row = &chunk.row;
     let advanced = connection.prepare_cached(ADVANCE)?.execute((
         run_sequence,
@@ -97,11 +109,10 @@ fn append(
         row.output.as_ref().map(|output| output.get()),
         row.error.as_ref().map(column::to_json).transpose()?,
     ))?;
-    if advanced == 0 {
-        return Ok(Appended::Superseded);
+    if advanced > 0 {
+        insert_chunk(connection, run_sequence, chunk)?;
     }
-    insert_chunk(connection, run_sequence, chunk)?;
-    Ok(Appended::Done)
+    Ok(advanced > 0)
 }
 
 /// Writes a chunk's events; the run's row is the caller's work.
@@ -144,21 +155,35 @@ fn cancel_with_children(
     by: &str,
     now_ms: i64,
 ) -> Result<Edit<Vec<Run>>, StoreError> {
-    let mut cancelled = match cancel(connection, id, by, now_ms)? {
-        Edit::Done(run) => vec![run],
+    let run = match cancel(connection, id, by, now_ms)? {
+        Edit::Done(run) => run,
         Edit::NotFound => return Ok(Edit::NotFound),
         Edit::Conflict(reason) => return Ok(Edit::Conflict(reason)),
     };
-    let mut next = 0;
-    while let Some(parent) = cancelled.get(next).map(|run| run.summary.sequence) {
-        for child in unfinished_children(connection, parent)? {
+    let below = cancel_below(connection, run.summary.sequence, by, now_ms)?;
+    Ok(Edit::Done(std::iter::once(run).chain(below).collect()))
+}
+
+/// Cancels the unfinished runs that this one has waited for, and theirs.
+fn cancel_below(
+    connection: &Connection,
+    run_sequence: i64,
+    by: &str,
+    now_ms: i64,
+) -> Result<Vec<Run>, StoreError> {
+    let mut cancelled: Vec<Run> = Vec::new();
+    let mut parent = Some(run_sequence);
+    let mut parents_done = 0;
+    while let Some(sequence) = parent {
+        for child in unfinished_children(connection, sequence)? {
             if let Edit::Done(run) = cancel(connection, &child, by, now_ms)? {
                 cancelled.push(run);
             }
         }
-        next += 1;
+        parent = cancelled.get(parents_done).map(|run| run.summary.sequence);
+        parents_done += 1;
     }
-    Ok(Edit::Done(cancelled))
+    Ok(cancelled)
 }
 
 fn cancel(
@@ -194,7 +219,7 @@ fn cancel(
             error: None,
         },
     };
-    if append(connection, run.summary.sequence, &chunk)? == Appended::Superseded {
+    if !append(connection, run.summary.sequence, &chunk)? {
         return Err(StoreError::Database(format!(
             "run {id} changed within the job that cancels it"
         )));
@@ -210,13 +235,13 @@ fn fail(
     run_sequence: i64,
     error: &RunError,
     now_ms: i64,
-) -> Result<bool, StoreError> {
+) -> Result<Appended, StoreError> {
     let found: Option<(u32, Option<i64>)> = connection
         .prepare_cached("SELECT event_count, started_at_ms FROM run WHERE sequence = ?1")?
         .query_row([run_sequence], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((from, started_at_ms)) = found else {
-        return Ok(false);
+        return Ok(Appended::Superseded);
     };
     let event = Event::RunFailed {
         error: error.clone(),
@@ -236,7 +261,7 @@ fn fail(
             error: Some(error.clone()),
         },
     };
-    Ok(append(connection, run_sequence, &chunk)? == Appended::Done)
+    append_with_children(connection, run_sequence, &chunk)
 }
 
 /// From the chunk that holds event `?2` of the run that begins at `?1`, up to (without) the next run.

@@ -263,12 +263,6 @@ impl Execution {
         // Whoever goes on now may drive a run that needs this one's claim.
         self.claim = None;
         self.shared.run_ended(&self.run.summary.id);
-        if self.run.summary.status == RunStatus::Failed {
-            self.shared
-                .clone()
-                .cancel_children(self.run.summary.sequence)
-                .await;
-        }
         self.telling.finished(&self.run);
         Err(Halt::Over)
     }
