@@ -112,10 +112,11 @@ impl Execution {
         Ok(())
     }
 
-    /// Drops what is being done for steps that are not open any more.
+    /// Drops what is being done for steps that are not open any more, here and in the runs that they have waited for.
     pub(super) fn drop_closed(&mut self) {
         let (plan, state) = (&self.definition.plan, &self.state);
         self.flights.keep(|step| state.is_open(plan, step));
+        self.drop_children();
     }
 
     fn effects(&self, step: Activation, now_ms: i64, redactor: Redactor) -> Effects {

@@ -17,6 +17,7 @@ use super::under_way::Claim;
 use super::webhook::raw_body;
 use super::workflows::CompiledDefinition;
 use super::{EngineError, Shared, step};
+use crate::id::RunId;
 use crate::model::plan::{Activation, Next, Outcome, RunState, Task, in_words, next};
 use crate::model::run::{Event, Run, RunError, RunStatus, RunSummary, StepError, TriggerType};
 use crate::store::NewRun;
@@ -24,6 +25,7 @@ use flights::Flights;
 use futures_util::future::BoxFuture;
 use recording::OpenChunk;
 use serde_json::{Value, value::to_raw_value};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Why a run does not go on now.
@@ -53,6 +55,8 @@ pub(super) struct Execution {
     claim: Option<Claim>,
     /// What is being done outside.
     flights: Flights,
+    /// The runs that steps wait for, as far as this execution has looked at them.
+    awaited: HashMap<Activation, RunId>,
     /// Whether somebody may have answered, or another run may have ended, since that was looked at.
     has_news: bool,
 }
@@ -82,6 +86,7 @@ impl Execution {
             telling,
             claim,
             flights: Flights::default(),
+            awaited: HashMap::new(),
             has_news: false,
         }
     }
@@ -123,6 +128,7 @@ impl Execution {
             telling: Telling::default(),
             claim: Some(claim),
             flights: Flights::default(),
+            awaited: HashMap::new(),
             has_news: true,
         };
         let under_way: Vec<Activation> = execution.state.under_way().collect();

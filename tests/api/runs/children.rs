@@ -221,6 +221,29 @@ async fn a_run_that_ends_takes_along_whom_it_waits_for_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_child_ends_with_the_step_that_it_is_inside_of() {
+    let (server, upstream) = server_with_upstream().await;
+    upstream.answer("/boom", |_, _| Reply::text(400, "no"));
+    let rest = json!([super::wait_ms("rest", 3_600_000)]);
+    let inner = server.workflow("inner", rest).await;
+    let branches = json!({"branches": [["sub"], ["boom"]], "strategy": "fail-fast"});
+    let both = json!({"id": "both", "type": "parallel", "config": branches});
+    let steps = json!([
+        with(both, json!({"errorHandling": {"strategy": "continue", "fallback": null}})),
+        child(&inner, json!({})),
+        call("boom", &upstream.url("/boom")),
+        super::wait_ms("later", 60_000),
+    ]);
+    let outer = server.workflow("outer", steps).await;
+    let run = start(&server, &outer, json!({})).await;
+    until(&server, &run, "step.waiting", "later").await;
+    let inner_run = runs_of(&server, &inner).await[0]["id"].clone();
+    let inner_run = ended(&server, inner_run.as_str().unwrap()).await;
+    assert_eq!(inner_run["status"], "cancelled");
+    assert_eq!(run_of(&server, &run).await["status"], "running");
+}
+
+#[tokio::test]
 async fn the_same_key_is_the_same_run() {
     let (server, upstream) = server_with_upstream().await;
     upstream.answer("/x", |_, _| Reply::json(200, &json!({})));
