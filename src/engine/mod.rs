@@ -35,7 +35,7 @@ pub mod workflows;
 pub use approvals::{MAX_COMMENT_CHARS, Pending, Reply};
 pub use changed_by::ChangedBy;
 pub use connections::Connections;
-pub use logs::StepLog;
+pub use logs::{RunLogs, StepLog, Told};
 pub use retention::{Retention, Swept};
 pub use secrets::Secrets;
 pub use start::{Accepted, RunRequest, Wait};
@@ -85,6 +85,8 @@ pub struct EngineOptions {
     pub max_running_runs_per_key: Option<usize>,
     /// The largest output of a step, in bytes; of a larger one the size and the beginning are kept.
     pub max_output_bytes: usize,
+    /// How many bytes of recorded outputs a run may hold at once, as JSON; the step that would go over it fails.
+    pub max_run_output_bytes: usize,
     /// The largest input of a run, in bytes.
     pub max_input_bytes: usize,
     /// Which finished runs are kept.

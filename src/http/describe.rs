@@ -83,6 +83,8 @@ pub(super) struct AnswerDescription {
 pub(super) enum Shape {
     /// Data in the door's envelope.
     Data(SchemaOf),
+    /// Data in the door's envelope, with something about it.
+    DataWith(SchemaOf, SchemaOf),
     /// A list in the door's envelope, with the place of its next page.
     Page(SchemaOf),
     /// JSON without an envelope.
@@ -175,6 +177,11 @@ impl Description {
     /// Data in the door's envelope, with this status.
     pub(super) fn gives<T: JsonSchema>(self, status: u16) -> Description {
         self.answers(status, Shape::Data(named::<T>))
+    }
+
+    /// The same, with `meta` of this type beside it.
+    pub(super) fn gives_with<T: JsonSchema, M: JsonSchema>(self, status: u16) -> Description {
+        self.answers(status, Shape::DataWith(named::<T>, named::<M>))
     }
 
     /// 200 with a page of such items.

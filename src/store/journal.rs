@@ -5,7 +5,7 @@
 use super::{Appended, Chunk, Edit, RunRow, Store, StoreError, column, runs};
 use crate::id::RunId;
 use crate::model::run::{Event, Recorded, Run, RunError, RunStatus};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 /// How many events a journal holds at most: the room that `position` leaves.
 const MAX_EVENTS: u64 = 1 << 24;
@@ -46,6 +46,20 @@ impl Store {
     /// A run's events from `from` on. A point read.
     pub fn journal(&self, run_sequence: i64, from: u64) -> Result<Vec<Recorded>, StoreError> {
         self.read(|connection| read(connection, run_sequence, from, usize::MAX))
+    }
+
+    /// Goes through all events of a run, one chunk in memory at a time. Ends with the first error of `each`. One read.
+    pub fn walk_journal<E: From<StoreError>>(
+        &self,
+        run_sequence: i64,
+        mut each: impl FnMut(&Recorded) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.read(|connection| {
+            Ok(walk(connection, run_sequence, 0, |chunk, _| {
+                chunk.iter().try_for_each(&mut each)?;
+                Ok(true)
+            }))
+        })?
     }
 
     /// A run's events from `from` on, as many whole chunks as reach `enough_bytes`; none when there are no more. A point read.
@@ -277,38 +291,66 @@ fn read(
     from: u64,
     enough_bytes: usize,
 ) -> Result<Vec<Recorded>, StoreError> {
+    let mut recorded = Vec::new();
+    let mut bytes = 0;
+    walk(connection, run_sequence, from, |chunk, chunk_bytes| {
+        recorded.extend(chunk);
+        bytes += chunk_bytes;
+        Ok::<_, StoreError>(bytes < enough_bytes || recorded.is_empty())
+    })?;
+    Ok(recorded)
+}
+
+/// Hands over the events of each chunk, from `from` on, with the chunk's length, for as long as `each` wants more.
+fn walk<E: From<StoreError>>(
+    connection: &Connection,
+    run_sequence: i64,
+    from: u64,
+    mut each: impl FnMut(Vec<Recorded>, usize) -> Result<bool, E>,
+) -> Result<(), E> {
     let begin = position(run_sequence, 0)?;
     let end = position(run_sequence.saturating_add(1), 0)?;
     let Ok(first) = position(run_sequence, from) else {
-        return Ok(Vec::new());
+        return Ok(());
     };
-    let mut recorded = Vec::new();
-    let mut bytes = 0;
-    let mut statement = connection.prepare_cached(CHUNKS)?;
-    let mut rows = statement.query((begin, first, end))?;
-    while let Some(row) = rows.next()? {
-        let first_event = u64::try_from(row.get::<_, i64>(0)? - begin).unwrap_or_default();
-        let at_ms = row.get(2)?;
-        bytes += row.get_ref(3)?.as_bytes().map_or(0, <[u8]>::len);
-        let events: Vec<Event> = column::json(row, 3)?;
-        if events.len() as u64 != column::unsigned::<u64>(row, 1)? {
-            return Err(StoreError::Damaged(format!(
-                "the chunk at event {first_event} of run number {run_sequence} does not hold what it says"
-            )));
-        }
-        let numbered = (first_event..)
-            .zip(events)
-            .filter(|(sequence, _)| *sequence >= from);
-        recorded.extend(numbered.map(|(sequence, event)| Recorded {
-            sequence,
-            at_ms,
-            event,
-        }));
-        if bytes >= enough_bytes && !recorded.is_empty() {
+    let mut statement = connection
+        .prepare_cached(CHUNKS)
+        .map_err(StoreError::from)?;
+    let chunks = statement
+        .query_and_then((begin, first, end), |row| chunk(row, begin, run_sequence))
+        .map_err(StoreError::from)?;
+    for found in chunks {
+        let (mut events, bytes) = found?;
+        events.retain(|event| event.sequence >= from);
+        if !each(events, bytes)? {
             break;
         }
     }
-    Ok(recorded)
+    Ok(())
+}
+
+/// The events of a chunk, and how long their text is.
+fn chunk(
+    row: &Row<'_>,
+    begin: i64,
+    run_sequence: i64,
+) -> Result<(Vec<Recorded>, usize), StoreError> {
+    let first = u64::try_from(row.get::<_, i64>(0)? - begin).unwrap_or_default();
+    let at_ms = row.get(2)?;
+    let bytes = row.get_ref(3)?.as_bytes().map_or(0, <[u8]>::len);
+    let events: Vec<Event> = column::json(row, 3)?;
+    if events.len() as u64 != column::unsigned::<u64>(row, 1)? {
+        return Err(StoreError::Damaged(format!(
+            "the chunk at event {first} of run number {run_sequence} does not hold what it says"
+        )));
+    }
+    let numbered = (first..).zip(events);
+    let recorded = numbered.map(|(sequence, event)| Recorded {
+        sequence,
+        at_ms,
+        event,
+    });
+    Ok((recorded.collect(), bytes))
 }
 
 pub(super) const REMOVE: &str = "DELETE FROM journal WHERE position >= ?1 AND position < ?2";

@@ -78,6 +78,7 @@ fn engine_options() -> EngineOptions {
         max_running_runs_per_key: None,
         retention: flowlatch::engine::Retention::default(),
         max_output_bytes: 1024,
+        max_run_output_bytes: 1024,
         max_iterations: 100,
         max_depth: 10,
         link_key: [7; 32],

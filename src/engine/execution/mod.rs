@@ -4,6 +4,7 @@
 
 mod asking;
 mod attempt;
+mod bounds;
 mod child;
 mod flights;
 mod nested;
@@ -11,7 +12,6 @@ mod recording;
 mod secrets;
 mod waiting;
 
-use super::logs::fold;
 use super::start::Telling;
 use super::under_way::Claim;
 use super::webhook::raw_body;
@@ -111,9 +111,7 @@ impl Execution {
             .pinned(&run.summary.workflow_id, run.definition_sequence)?;
         let input = serde_json::from_str(run.input.get())
             .map_err(|error| EngineError::Internal(format!("its input is not JSON: {error}")))?;
-        let journal = shared.store.journal(run_sequence, 0)?;
-        let state = fold(&definition, &journal)?;
-        let from = journal.last().map_or(0, |last| last.sequence + 1);
+        let state = shared.folded(&definition, run_sequence)?;
         // What the journal says is newer than the row that was read before it.
         run.summary.started_at_ms = state.started_at_ms();
         let mut execution = Execution {
@@ -123,8 +121,8 @@ impl Execution {
             unrecorded: None,
             definition,
             input,
+            chunk: OpenChunk::beginning_at(state.next_sequence()),
             state,
-            chunk: OpenChunk::beginning_at(from),
             telling: Telling::default(),
             claim: Some(claim),
             flights: Flights::default(),

@@ -7,6 +7,7 @@ mod branch;
 mod composite;
 mod fields;
 mod frame;
+pub mod held;
 mod history;
 mod iterations;
 mod nesting;
@@ -24,7 +25,7 @@ pub mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use history::{StepHistory, history};
+pub use history::{History, StepHistory, left_out};
 pub use iterations::Collected;
 pub use next::next;
 pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems, in_words};

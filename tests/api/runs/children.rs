@@ -229,7 +229,10 @@ async fn a_child_ends_with_the_step_that_it_is_inside_of() {
     let branches = json!({"branches": [["sub"], ["boom"]], "strategy": "fail-fast"});
     let both = json!({"id": "both", "type": "parallel", "config": branches});
     let steps = json!([
-        with(both, json!({"errorHandling": {"strategy": "continue", "fallback": null}})),
+        with(
+            both,
+            json!({"errorHandling": {"strategy": "continue", "fallback": null}})
+        ),
         child(&inner, json!({})),
         call("boom", &upstream.url("/boom")),
         super::wait_ms("later", 60_000),
