@@ -94,6 +94,21 @@ fn what_is_open_needs_no_key_and_everything_else_does() {
             "{}",
             endpoint.pattern
         );
+        let shows_limit = operation["responses"]
+            .as_object()
+            .expect("responses")
+            .values()
+            .any(|response| {
+                resolved(response)["headers"]
+                    .get("X-RateLimit-Limit")
+                    .is_some()
+            });
+        assert_eq!(
+            shows_limit,
+            !is_open || is_signed || is_link,
+            "{}",
+            endpoint.pattern
+        );
         let needs = matches!(endpoint.access, Access::Needs(..));
         assert_eq!(has("403"), needs, "{}", endpoint.pattern);
     }

@@ -92,7 +92,7 @@ fn described(step: &Step, outside: &Outside) -> (&'static str, Value) {
             } else {
                 &outside.stuck_child
             };
-            let input = json!({ "seed": seed, "id": id });
+            let input = json!({ "seed": seed, "id": id, "ends": ends });
             let mut config = json!({ "workflowId": workflow, "inputMapping": input });
             // A run that ends needs what time it needs.
             if *has_limit && !ends {

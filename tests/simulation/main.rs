@@ -5,14 +5,26 @@
 //! A failure prints its seed; `SIMULATION_SEED=17 cargo test --test simulation` runs that one alone,
 //! `SIMULATION_SEEDS=1000000` more of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// JSON literals are handed over whole; a failed expectation is what a test is for.
+#![allow(
+    clippy::expect_used,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    missing_docs
+)]
 
 mod chance;
 mod definition;
+mod follower;
 mod happenings;
+mod house;
 mod model;
 mod process;
+#[path = "../api/support.rs"]
+mod support;
 mod tree;
+#[path = "../api/upstream.rs"]
+mod upstream;
 
 use chance::Chance;
 use definition::{Outside, definition};
@@ -44,7 +56,7 @@ const MET: [&str; 11] = [
     "two moments passed at once",
 ];
 
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 

@@ -294,7 +294,10 @@ impl<'a> Process<'a> {
     fn collect(&mut self, step: Activation) {
         let name = self.name(step);
         match self.state.collected(self.plan, step).unwrap() {
-            Collected::Output(output) => self.complete(name, without_order(output), None),
+            Collected::Output(mut output) => {
+                order_errors(&mut output);
+                self.complete(name, output, None);
+            }
             Collected::Failed(error) => {
                 let attempt = self.state.record(self.plan, step).unwrap().attempts;
                 self.fail(step, attempt, error);
@@ -343,12 +346,11 @@ impl<'a> Process<'a> {
 }
 
 /// The errors of a parallel step in the order of its items, without their words.
-fn without_order(mut output: Value) -> Value {
+pub(crate) fn order_errors(output: &mut Value) {
     if let Some(errors) = output.get_mut("errors").and_then(Value::as_array_mut) {
         for error in errors.iter_mut() {
             *error = json!({"index": error["index"], "step": error["step"]});
         }
         errors.sort_by_key(|error| error["index"].as_u64());
     }
-    output
 }
