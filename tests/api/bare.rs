@@ -5,7 +5,7 @@ use flowlatch::clock::Clock;
 use flowlatch::config::Config;
 use flowlatch::engine::llm::Llm;
 use flowlatch::engine::mail::Mailer;
-use flowlatch::engine::outbound::{Outbound, OutboundOptions};
+use flowlatch::engine::outbound::{Lookup, Outbound, OutboundOptions};
 use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::{Engine, EngineOptions, Messengers, Workflows};
 use flowlatch::http::{
@@ -116,6 +116,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         allow: Vec::new(),
         max_response_bytes: 1024,
         timeout_ms: 1000,
+        lookup: Lookup::system(),
     });
     let limits = DefinitionLimits { max_steps: 1 };
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);

@@ -247,7 +247,7 @@ impl Client {
             request = request.json(&body);
         }
         let answer = Answer::read(request.send().await.expect("an answer")).await;
-        described::check(&method, path, answer.status, &answer.text);
+        described::check(&method, path, answer.status, &answer.headers, &answer.text);
         answer
     }
 
