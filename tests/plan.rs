@@ -189,7 +189,7 @@ proptest! {
             .zip(&done.journal)
             .map(|(sequence, (at_ms, event))| Recorded { sequence, at_ms: *at_ms, event: event.clone() })
             .collect();
-        copied.extend(settled_events(&plan, &journal).into_iter().map(|event| (0, event)));
+        copied.extend(settled_events(&plan, &journal, 0).into_iter().map(|event| (0, event)));
         let state = fold(&plan, &copied);
         for ((_, new), (_, old)) in state.top_records(&plan).zip(done.state.top_records(&plan)) {
             if new.status != StepStatus::Pending {

@@ -2,19 +2,29 @@
 //! credentials of connections and the secrets of workflows stand nowhere at all.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "secrecy/answers.rs"]
+mod answers;
+#[path = "secrecy/forms.rs"]
+mod forms;
 #[path = "secrecy/planted.rs"]
 mod planted;
+#[path = "secrecy/services.rs"]
+mod services;
+#[path = "messages/smtp.rs"]
+mod smtp;
 #[path = "api/support.rs"]
 mod support;
 #[path = "api/upstream.rs"]
 mod upstream;
 
+use answers::every_answer;
 use flowlatch::clock::Clock;
+use flowlatch::model::limit::Limit;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use support::{Answer, Client, TestServer};
+use support::{Client, TestServer};
 use upstream::{Reply, Upstream};
 
 /// Keeps every log line of this process, at every level.
@@ -141,48 +151,6 @@ async fn use_it(client: &Client, workflows: &[String]) {
     );
 }
 
-/// Every answer to a GET that the admin can get.
-pub(crate) async fn every_answer(admin: &Client) -> Vec<Answer> {
-    let mut paths: Vec<String> = [
-        "/api/health",
-        "/api/v1/audit?limit=100",
-        "/api/v1/auth/api-keys",
-        "/api/v1/auth/api-keys/self",
-        "/api/v1/connections",
-        "/api/v1/runs?limit=100",
-        "/api/v1/workflows?limit=100",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    let ids = async |path: &str| -> Vec<String> {
-        let items = admin.get(path).await.data();
-        let items = items.as_array().expect("a list").iter();
-        items
-            .map(|item| item["id"].as_str().expect("an id").to_owned())
-            .collect()
-    };
-    for id in ids("/api/v1/auth/api-keys").await {
-        paths.push(format!("/api/v1/auth/api-keys/{id}"));
-    }
-    for id in ids("/api/v1/runs?limit=100").await {
-        for part in ["", "/logs", "/events"] {
-            paths.push(format!("/api/v1/runs/{id}{part}"));
-        }
-    }
-    for id in ids("/api/v1/workflows?limit=100").await {
-        for part in ["", "/versions"] {
-            paths.push(format!("/api/v1/workflows/{id}{part}"));
-        }
-    }
-    let mut answers = Vec::new();
-    for path in paths {
-        let answer = admin.get(&path).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
-        answers.push(answer);
-    }
-    answers
-}
-
 /// Every file of the data folder, whole.
 pub(crate) fn files(data: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
@@ -300,9 +268,14 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
     let upstream = Upstream::start().await;
     let server = TestServer::start_with(Clock::system(), |config| {
         config.outbound_allow = vec!["127.0.0.1".to_owned()];
+        config.llm_base_url = Some(upstream.url("/v1"));
+        config.limit_read = Limit::Unlimited;
+        config.limit_write = Limit::Unlimited;
     })
     .await;
+    planted::something_of_everything(&server).await;
     planted::credentials_used(&server, &upstream).await;
+    services::used(&server, &upstream).await;
     let workflows = workflows(&server, &upstream).await;
     let secrets = keys_made_and_used(&server, &workflows).await;
     assert_eq!(secrets.len(), 7);

@@ -17,7 +17,7 @@ use crate::clock::{Clock, iso_utc};
 use crate::config::Config;
 use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::Engine;
-use crate::engine::outbound::{Outbound, OutboundOptions};
+use crate::engine::outbound::{Lookup, Outbound, OutboundOptions};
 use crate::error::{Error, Result};
 use crate::http::{self, AddressLimits, Api, Front, Ingestion, Listen, Peer, ServeOptions, Tls};
 use crate::store::{CommitHook, Store, StoreOptions};
@@ -118,6 +118,7 @@ impl App {
             allow: config.outbound_allow.clone(),
             max_response_bytes: config.max_response_bytes,
             timeout_ms: config.http_timeout_ms,
+            lookup: Lookup::system(),
         })
         .map_err(Error::new)?;
         let key = master_key::settle(&config, &folder, &store).await?;

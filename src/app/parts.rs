@@ -64,6 +64,7 @@ pub(super) fn engine(
             max_running_runs_per_key: Some(config.max_running_runs_per_key)
                 .filter(|limit| *limit > 0),
             max_output_bytes: config.max_output_bytes,
+            max_run_output_bytes: config.max_run_output_bytes,
             max_input_bytes: config.max_input_bytes,
             retention: retention(config),
             credits: CreditOptions {

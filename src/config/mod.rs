@@ -83,6 +83,8 @@ pub struct Config {
     pub max_input_bytes: usize,
     /// How much of a step's output is kept, in bytes; the rest is cut, with a mark.
     pub max_output_bytes: usize,
+    /// How much of its steps' outputs a run holds at once, in bytes; the step that would go over it fails.
+    pub max_run_output_bytes: usize,
     /// The largest answer of an outgoing call, in bytes.
     pub max_response_bytes: usize,
     /// How long an outgoing call may take, in milliseconds.
@@ -204,6 +206,7 @@ impl Config {
             max_definition_bytes: MIB,
             max_input_bytes: MIB,
             max_output_bytes: MIB,
+            max_run_output_bytes: 64 * MIB,
             max_response_bytes: 5 * MIB,
             http_timeout_ms: 30_000,
             smtp_ca: None,

@@ -2,7 +2,6 @@
 //! May not know how an answer comes in. Promises: a step is answered once; an answer that is told as recorded is acted on,
 //! also after a crash, also when the step does not wait yet; a link answers the one step that it was made for.
 
-use super::logs::fold;
 use super::{Engine, EngineError};
 use crate::id::RunId;
 use crate::model::plan::{Activation, Kind, Plan, RunState, WaitsFor};
@@ -284,7 +283,7 @@ impl Engine {
             .0
             .workflows
             .pinned(&run.summary.workflow_id, run.definition_sequence)?;
-        let state = fold(&definition, &self.0.store.journal(run.summary.sequence, 0)?)?;
+        let state = self.0.folded(&definition, run.summary.sequence)?;
         Ok((definition, state))
     }
 }

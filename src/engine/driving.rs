@@ -9,7 +9,7 @@ use super::{EngineError, Shared};
 use crate::id::RunId;
 use crate::model::plan::OnConflict;
 use crate::model::run::{Run, RunError, TriggerType};
-use crate::store::{Edit, OpenRun, StoreError};
+use crate::store::{Appended, Edit, OpenRun, StoreError};
 use std::sync::Arc;
 
 /// How long to wait before a cancel that could not be written is tried again.
@@ -258,10 +258,12 @@ impl Shared {
         log::error!("run {run} ends here: {}", error.message);
         let now_ms = self.clock.now_ms();
         match self.store.fail_run(sequence, error, now_ms).await {
-            Ok(_) => {
+            Ok(appended) => {
                 self.watchers.tell(sequence);
                 self.run_ended(run);
-                self.clone().cancel_children(sequence).await;
+                if let Appended::Done(cancelled) = appended {
+                    self.let_go(&cancelled);
+                }
             }
             Err(error) => {
                 log::warn!("the end of run {run} is not written yet: {error}");
@@ -280,12 +282,7 @@ impl Shared {
                 "{reason}; only an unfinished run can be cancelled"
             ))),
             Edit::Done(cancelled) => {
-                for run in &cancelled {
-                    self.timers.forget(run.summary.sequence);
-                    self.under_way.cancel(&run.summary.id);
-                    self.watchers.tell(run.summary.sequence);
-                    self.run_ended(&run.summary.id);
-                }
+                self.let_go(cancelled.iter().map(|run| &run.summary));
                 cancelled.into_iter().next().ok_or(EngineError::NotFound)
             }
         }

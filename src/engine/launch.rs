@@ -108,6 +108,7 @@ impl Engine {
             Started::VersionChanged | Started::NotDue => {
                 return Err(EngineError::WorkflowChanged);
             }
+            Started::ParentEnded => return Err(EngineError::parent_ended()),
         };
         Ok(Accepted { run, replayed })
     }

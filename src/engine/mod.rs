@@ -38,7 +38,7 @@ pub use approvals::{MAX_COMMENT_CHARS, Pending, Reply};
 pub use changed_by::ChangedBy;
 pub use connections::Connections;
 pub use credits::CreditOptions;
-pub use logs::StepLog;
+pub use logs::{RunLogs, StepLog, Told};
 pub use retention::{Retention, Swept};
 pub use secrets::Secrets;
 pub use start::{Accepted, RunRequest, SentDefinition, Wait};
@@ -57,7 +57,7 @@ use crate::engine::outbound::Outbound;
 use crate::id::RunId;
 use crate::model::credit::Shortfall;
 use crate::model::plan::{DefinitionProblem, in_words};
-use crate::model::run::{Run, RunStatus};
+use crate::model::run::{Run, RunStatus, RunSummary};
 use crate::model::table::TableLimits;
 use crate::secret::MasterKey;
 use crate::store::{Store, StoreError};
@@ -91,6 +91,8 @@ pub struct EngineOptions {
     pub max_running_runs_per_key: Option<usize>,
     /// The largest output of a step, in bytes; of a larger one the size and the beginning are kept.
     pub max_output_bytes: usize,
+    /// How many bytes of recorded outputs a run may hold at once, as JSON; the step that would go over it fails.
+    pub max_run_output_bytes: usize,
     /// The largest input of a run, in bytes.
     pub max_input_bytes: usize,
     /// Which finished runs are kept.
@@ -168,6 +170,12 @@ pub enum EngineError {
     Internal(String),
 }
 
+impl EngineError {
+    fn parent_ended() -> EngineError {
+        EngineError::Conflict("the run that starts it has ended".to_owned())
+    }
+}
+
 /// A handle to the engine; clones share it.
 #[derive(Clone)]
 pub struct Engine(Arc<Shared>);
@@ -213,13 +221,14 @@ impl Engine {
         let max_page_bytes = options.max_output_bytes / 2;
         let limits = options.table_limits;
         let secrets = Secrets::new(store.clone(), clock.clone(), key.clone());
-        let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
         let Messengers {
             mailer,
             llm,
             llm_model,
             backends,
         } = messengers;
+        let (calls, mails) = (outbound.clone(), mailer.clone());
+        let connections = Connections::new(store.clone(), clock.clone(), key, calls, mails);
         let agents = Agents::new(
             store.clone(),
             clock.clone(),
@@ -262,7 +271,6 @@ impl Engine {
         &self.0.tables
     }
 
-    /// Starts the timers and the schedules, and goes on with every unfinished run. Gives their number.
     /// The connections.
     pub fn connections(&self) -> &Connections {
         &self.0.connections
@@ -278,7 +286,7 @@ impl Engine {
         &self.0.secrets
     }
 
-    /// Starts the timers and goes on with every unfinished run. Gives their number.
+    /// Starts the timers and the schedules, and goes on with every unfinished run. Gives their number.
     pub async fn resume(&self) -> Result<usize, EngineError> {
         self.0.keep_time();
         let open = self.0.store.open_runs().await?;
@@ -342,17 +350,13 @@ impl Shared {
         }
     }
 
-    /// Cancels every unfinished run below one that has failed: nobody waits for them any more.
-    async fn cancel_children(self: Arc<Self>, run_sequence: i64) {
-        let children = match self.store.unfinished_children(run_sequence) {
-            Ok(children) => children,
-            Err(error) => return log::warn!("the runs below number {run_sequence} go on: {error}"),
-        };
-        for child in children {
-            let by = "parent";
-            if let Err(error) = self.cancel(&child, by).await {
-                log::info!("run {child} goes on without its parent: {error}");
-            }
+    /// These runs were cancelled: whatever is done for them is dropped, and who waits for them is woken.
+    fn let_go<'a>(self: &Arc<Self>, cancelled: impl IntoIterator<Item = &'a RunSummary>) {
+        for run in cancelled {
+            self.timers.forget(run.sequence);
+            self.under_way.cancel(&run.id);
+            self.watchers.tell(run.sequence);
+            self.run_ended(&run.id);
         }
     }
 

@@ -234,7 +234,8 @@ impl Engine {
             EngineError::Internal(format!("the input of the former run is not JSON: {error}"))
         })?;
         let journal = self.0.store.journal(of.summary.sequence, 0)?;
-        let finished = settled_events(&definition.plan, &journal);
+        let now_ms = self.0.clock.now_ms();
+        let finished = settled_events(&definition.plan, &journal, now_ms);
 
         let mut run = of.clone();
         run.summary = RunSummary {
@@ -243,7 +244,7 @@ impl Engine {
             status: RunStatus::Pending,
             error: None,
             retry_of: Some(of.summary.id.clone()),
-            created_at_ms: self.0.clock.now_ms(),
+            created_at_ms: now_ms,
             started_at_ms: None,
             finished_at_ms: None,
             ..of.summary.clone()

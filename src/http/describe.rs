@@ -44,6 +44,8 @@ pub struct Description {
     pub(super) refusals: Vec<(u16, &'static str)>,
     /// What its refusals look like, where it is not the native envelope.
     pub(super) refusal_shape: Option<RefusalShape>,
+    /// Whether callers without a key have a limit by their address, and are shown it.
+    pub(super) has_address_limit: bool,
 }
 
 /// A request header.
@@ -83,6 +85,8 @@ pub(super) struct AnswerDescription {
 pub(super) enum Shape {
     /// Data in the door's envelope.
     Data(SchemaOf),
+    /// Data in the door's envelope, with something about it.
+    DataWith(SchemaOf, SchemaOf),
     /// A list in the door's envelope, with the place of its next page.
     Page(SchemaOf),
     /// JSON without an envelope.
@@ -114,6 +118,7 @@ pub(super) fn about(tag: &'static str, summary: &'static str) -> Description {
         answer_headers: Vec::new(),
         refusals: Vec::new(),
         refusal_shape: None,
+        has_address_limit: false,
     }
 }
 
@@ -177,6 +182,11 @@ impl Description {
         self.answers(status, Shape::Data(named::<T>))
     }
 
+    /// The same, with `meta` of this type beside it.
+    pub(super) fn gives_with<T: JsonSchema, M: JsonSchema>(self, status: u16) -> Description {
+        self.answers(status, Shape::DataWith(named::<T>, named::<M>))
+    }
+
     /// 200 with a page of such items.
     pub(super) fn lists<T: JsonSchema>(self) -> Description {
         self.answers(200, Shape::Page(named::<T>))
@@ -226,6 +236,12 @@ impl Description {
     pub(super) fn may(mut self, status: u16, when: &'static str) -> Description {
         self.refusals.push((status, when));
         self
+    }
+
+    /// An address may call it so often, and when is it too often: 429 and the headers of limits.
+    pub(super) fn limits_addresses(mut self, when: &'static str) -> Description {
+        self.has_address_limit = true;
+        self.may(429, when)
     }
 
     /// The type that its refusals are written from, with an example out of code and message.

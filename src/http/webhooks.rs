@@ -66,7 +66,7 @@ fn description(summary: &'static str) -> Description {
         .may(401, "The signature is missing, wrong or too old.")
         .may(409, "A workflow behind the path cannot check or take it; `error` says why.")
         .may(413, "The body is larger than the setting `max_webhook_bytes`.")
-        .may(429, "Over the limit of the address (setting `limit_webhook`).")
+        .limits_addresses("Over the limit of the address (setting `limit_webhook`).")
         .may(503, "Nothing was written; it may be sent again after `Retry-After` seconds.")
         .refuses_with::<RefusedView<'_>>(
             |code, message| example!({ "received": false, "error": message, "code": code }),

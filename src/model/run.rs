@@ -159,7 +159,7 @@ pub struct Run {
     pub started_by: Option<String>,
     /// Whom its usage is counted for: the id of that key, or a word like `schedule`; `None` is nobody.
     pub account: Option<String>,
-    /// Row number of the run whose step started it.
+    /// Row number of the run whose step started it and waits for it.
     pub parent_sequence: Option<i64>,
     /// How many runs stand above it.
     pub depth: u32,

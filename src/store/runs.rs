@@ -35,7 +35,7 @@ pub struct NewRun {
     pub root_id: RunId,
     /// The run it is a retry of.
     pub retry_of: Option<RunId>,
-    /// Row number of the run whose step starts it.
+    /// Row number of the run whose step starts it and waits for it.
     pub parent_sequence: Option<i64>,
     /// How many runs stand above it.
     pub depth: u32,
@@ -77,6 +77,8 @@ pub enum Started {
     OtherRequest,
     /// The version has another definition by now (it was edited before anybody had used it), or is gone: nothing was written.
     VersionChanged,
+    /// The run whose step starts it has ended: nothing was written.
+    ParentEnded,
     /// The schedule does not fire at this time (any more), or has done so: nothing was written.
     NotDue,
     /// The balance is not enough for its charge: nothing was written.
@@ -122,10 +124,10 @@ pub struct RunRow {
 }
 
 /// What came of an append.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Appended {
-    /// Recorded.
-    Done,
+    /// Recorded. Where it ended the run: with all the unfinished runs below it, which were cancelled.
+    Done(Vec<RunSummary>),
     /// Somebody else recorded something first (a cancel): nothing was written, the caller's view is out of date.
     Superseded,
 }

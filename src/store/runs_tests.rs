@@ -25,7 +25,7 @@ async fn a_run_is_what_its_chunks_made_of_it() {
                 .append(sequence, chunk(from, count, status))
                 .await
                 .unwrap(),
-            Appended::Done
+            Appended::Done(Vec::new())
         );
     }
     let run = store.run(&id).unwrap().unwrap();
@@ -193,6 +193,73 @@ async fn a_final_status_never_changes_whoever_writes() {
         }
     }
     assert!(raw.execute("UPDATE run SET status = 'lost'", []).is_err());
+}
+
+/// A run that a step of another one has started and waits for.
+async fn child(fixture: &Fixture, workflow: &Workflow, parent: i64) -> (i64, RunId) {
+    let run = NewRun {
+        parent_sequence: Some(parent),
+        ..new_run(workflow, 2_000)
+    };
+    let id = run.id.clone();
+    match fixture.store.start_run(run).await.unwrap() {
+        Started::New(sequence) => (sequence, id),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_run_and_all_below_it_end_in_one_commit() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let workflow = fixture.workflow("w").await;
+    for end in [Completed, Failed] {
+        let (top, _) = fixture.run(&workflow, 2_000).await;
+        let (middle, middle_id) = child(&fixture, &workflow, top).await;
+        let (lowest, lowest_id) = child(&fixture, &workflow, middle).await;
+        let (other, other_id) = child(&fixture, &workflow, top).await;
+        let (_, bystander) = fixture.run(&workflow, 2_000).await;
+        store.append(other, chunk(0, 1, Failed)).await.unwrap();
+        // As long as it goes on, so do they.
+        let told = store.append(top, chunk(0, 1, Running)).await.unwrap();
+        assert_eq!(told, Appended::Done(Vec::new()));
+        let Appended::Done(cancelled) = store.append(top, chunk(1, 1, end)).await.unwrap() else {
+            panic!("superseded");
+        };
+        let told: Vec<_> = cancelled
+            .iter()
+            .map(|run| (run.sequence, run.status))
+            .collect();
+        assert_eq!(told, [(middle, Cancelled), (lowest, Cancelled)]);
+        for (id, status) in [
+            (&middle_id, Cancelled),
+            (&lowest_id, Cancelled),
+            (&other_id, Failed),
+            (&bystander, Pending),
+        ] {
+            assert_eq!(store.run(id).unwrap().unwrap().summary.status, status);
+        }
+        let journal = store.journal(lowest, 0).unwrap();
+        let by = "parent".to_owned();
+        assert_eq!(journal[0].event, Event::RunCancelled { by });
+    }
+}
+
+#[tokio::test]
+async fn no_run_begins_for_one_that_has_ended() {
+    let fixture = Fixture::new();
+    let workflow = fixture.workflow("w").await;
+    let (parent, id) = fixture.run(&workflow, 2_000).await;
+    child(&fixture, &workflow, parent).await;
+    let cancelled = fixture.store.cancel_run(id, "key_7".into(), 3_000).await;
+    assert!(matches!(cancelled, Ok(Edit::Done(runs)) if runs.len() == 2));
+    let late = NewRun {
+        parent_sequence: Some(parent),
+        ..new_run(&workflow, 3_000)
+    };
+    let late = fixture.store.start_run(late).await.unwrap();
+    assert!(matches!(late, Started::ParentEnded), "{late:?}");
+    assert_eq!(fixture.count("run"), 2);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Starting a run: one job that looks at the idempotency key, pins the version and records the run with its first events.
-//! May not know what the events mean. Promise: one idempotency key, one run.
+//! May not know what the events mean. Promises: one idempotency key, one run; no run is
+//! started for one that has ended.
 
 use super::{
     Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, node_outputs, runs,
@@ -41,6 +42,11 @@ pub(super) fn start(connection: &Connection, run: &NewRun) -> Result<Started, St
         && !schedules::is_due(connection, fire)?
     {
         return Ok(Started::NotDue);
+    }
+    if let Some(parent) = run.parent_sequence
+        && !is_unfinished(connection, parent)?
+    {
+        return Ok(Started::ParentEnded);
     }
     if let Some(charge) = &run.charge
         && let Some(shortfall) = usage::shortfall(connection, charge)?
@@ -118,6 +124,14 @@ fn known_run(
             Started::OtherRequest
         }
     }))
+}
+
+pub(super) const IS_UNFINISHED: &str =
+    "SELECT 1 FROM run WHERE sequence = ?1 AND finished_at_ms IS NULL";
+
+fn is_unfinished(connection: &Connection, sequence: i64) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(IS_UNFINISHED)?;
+    Ok(statement.exists([sequence])?)
 }
 
 /// Whether the version that the run wants to pin still has the run's definition.

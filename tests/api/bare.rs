@@ -5,7 +5,7 @@ use flowlatch::clock::Clock;
 use flowlatch::config::Config;
 use flowlatch::engine::llm::{Llm, LlmOptions};
 use flowlatch::engine::mail::Mailer;
-use flowlatch::engine::outbound::{Outbound, OutboundOptions};
+use flowlatch::engine::outbound::{Lookup, Outbound, OutboundOptions};
 use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::step::{BackendOptions, Backends};
 use flowlatch::engine::{Engine, EngineOptions, Messengers, Workflows};
@@ -81,6 +81,7 @@ pub(crate) fn engine_options() -> EngineOptions {
         retention: flowlatch::engine::Retention::default(),
         credits: flowlatch::engine::CreditOptions::default(),
         max_output_bytes: 1024,
+        max_run_output_bytes: 1024,
         max_iterations: 100,
         max_depth: 10,
         link_key: [7; 32],
@@ -109,6 +110,7 @@ pub(crate) fn engine(store: &Store, clock: &Clock, options: EngineOptions) -> En
         allow: Vec::new(),
         max_response_bytes: 1024,
         timeout_ms: 1000,
+        lookup: Lookup::system(),
     });
     let limits = DefinitionLimits {
         max_steps: 3,

@@ -1,7 +1,8 @@
-//! Whether answers are as the OpenAPI document says: every answer that a test client gets is looked up there, so that the
-//! document cannot say less than the server does.
+//! Whether answers are as the OpenAPI document says: every answer that a test client gets is looked up there, its headers and
+//! its body, so that the document can say neither less nor more than the server does.
 
 use jsonschema::Validator;
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -11,11 +12,34 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 pub(crate) static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| flowlatch::http::document(&flowlatch::http::table()));
 
+/// What belongs to HTTP itself, or speaks to browsers and caches: it means nothing to a client of the API.
+const GENERAL_HEADERS: [&str; 13] = [
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-security-policy",
+    "content-type",
+    "date",
+    "referrer-policy",
+    "transfer-encoding",
+    "vary",
+    "x-content-type-options",
+    "x-robots-tag",
+];
+
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
 
 /// Fails when the answer to a request is not one that the document has for its operation. Paths that no endpoint has, and
 /// methods that a path does not have, are nobody's.
-pub(crate) fn check(method: &Method, path: &str, status: StatusCode, text: &str) {
+pub(crate) fn check(
+    method: &Method,
+    path: &str,
+    status: StatusCode,
+    headers: &HeaderMap,
+    text: &str,
+) {
     let path = path.split('?').next().unwrap_or_default();
     let path = path.strip_prefix("/native").unwrap_or(path);
     let Some((template, item)) = item(path) else {
@@ -34,6 +58,7 @@ pub(crate) fn check(method: &Method, path: &str, status: StatusCode, text: &str)
         response.is_object(),
         "{method} {template} answered {status}, which the OpenAPI document does not have: {text}"
     );
+    check_headers(&format!("{method} {template}"), response, status, headers);
     let content = &resolved(response)["content"]["application/json"];
     if content.is_null() || *method == Method::HEAD {
         return;
@@ -50,7 +75,31 @@ pub(crate) fn check(method: &Method, path: &str, status: StatusCode, text: &str)
     );
 }
 
-/// What a reference to a response means.
+/// Every header that was sent is described, and every one that must be there was sent.
+fn check_headers(operation: &str, response: &Value, status: StatusCode, sent: &HeaderMap) {
+    let described = resolved(response)["headers"]
+        .as_object()
+        .expect("headers of a response");
+    let is_described = |name: &str| {
+        described
+            .keys()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    };
+    for name in sent.keys().map(|name| name.as_str()) {
+        assert!(
+            GENERAL_HEADERS.contains(&name) || is_described(name),
+            "{operation} answered {status} with the header {name}, which the OpenAPI document does not have"
+        );
+    }
+    for (name, header) in described {
+        assert!(
+            sent.contains_key(name) || resolved(header)["required"] != true,
+            "{operation} answered {status} without the header {name}, which the OpenAPI document promises"
+        );
+    }
+}
+
+/// What a reference to a response or a header means.
 pub(crate) fn resolved(response: &Value) -> &Value {
     match response["$ref"].as_str() {
         Some(reference) => DOCUMENT

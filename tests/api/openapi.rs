@@ -4,6 +4,7 @@ use crate::support::described::{self, DOCUMENT, resolved, validator};
 use crate::support::{Answer, TestServer};
 use flowlatch::clock::Clock;
 use flowlatch::http::{Access, Door, Endpoint, table};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -82,6 +83,21 @@ fn what_is_open_needs_no_key_and_everything_else_does() {
             "{}",
             endpoint.pattern
         );
+        let shows_limit = operation["responses"]
+            .as_object()
+            .expect("responses")
+            .values()
+            .any(|response| {
+                resolved(response)["headers"]
+                    .get("X-RateLimit-Limit")
+                    .is_some()
+            });
+        assert_eq!(
+            shows_limit,
+            !is_open || is_signed || is_link,
+            "{}",
+            endpoint.pattern
+        );
         let needs = matches!(endpoint.access, Access::Needs(..));
         assert_eq!(has("403"), needs, "{}", endpoint.pattern);
     }
@@ -129,6 +145,26 @@ fn check_example(name: &str, content: &Value, wrong: &mut Vec<String>) {
     for error in validator.iter_errors(example) {
         wrong.push(format!("{name}: {error} at {}", error.instance_path()));
     }
+}
+
+#[tokio::test]
+async fn every_request_of_the_document_that_needs_nothing_before_it_is_taken() {
+    let server = TestServer::start().await;
+    let admin = server.admin();
+    let mut sent = 0;
+    for (name, operation) in operations() {
+        let (method, path) = name.split_once(' ').expect("method and path");
+        let example = &operation["requestBody"]["content"]["application/json"]["example"];
+        if path.contains('{') || example.is_null() {
+            continue;
+        }
+        let method = method.parse().expect("a method");
+        let answer = admin.send(method, path, example.clone()).await;
+        assert!(answer.status.is_success(), "{name}: {}", answer.text);
+        sent += 1;
+    }
+    assert!(sent >= 6, "{sent} requests");
+    server.stop().await;
 }
 
 #[test]
@@ -230,13 +266,47 @@ fn an_answer_that_is_not_described_is_noticed() {
         &Method::GET,
         "/native/api/v1/runs?limit=1",
         StatusCode::IM_A_TEAPOT,
+        &HeaderMap::new(),
         "",
     );
+}
+
+/// The headers that the request's answer always has, and these.
+fn headers(more: &[&'static str]) -> HeaderMap {
+    ["x-request-id"]
+        .iter()
+        .chain(more)
+        .map(|name| (HeaderName::from_static(name), HeaderValue::from_static("1")))
+        .collect()
+}
+
+#[test]
+#[should_panic(
+    expected = "with the header x-ratelimit-limit, which the OpenAPI document does not have"
+)]
+fn a_header_that_is_not_described_is_noticed() {
+    let headers = headers(&["x-ratelimit-limit"]);
+    let text = r#"{"status":"ok"}"#;
+    described::check(&Method::GET, "/api/health", StatusCode::OK, &headers, text);
+}
+
+#[test]
+#[should_panic(expected = "without the header Retry-After, which the OpenAPI document promises")]
+fn a_header_that_is_missing_is_noticed() {
+    let (status, headers) = (StatusCode::TOO_MANY_REQUESTS, headers(&[]));
+    described::check(&Method::GET, "/api/v1/runs", status, &headers, "{}");
 }
 
 #[test]
 #[should_panic(expected = "what the OpenAPI document does not say")]
 fn an_answer_of_another_shape_is_noticed() {
     let text = r#"{"success":true,"data":[{"id":1}],"meta":{"hasMore":false}}"#;
-    described::check(&Method::GET, "/api/v1/runs/", StatusCode::OK, text);
+    let headers = headers(&[]);
+    described::check(
+        &Method::GET,
+        "/api/v1/runs/",
+        StatusCode::OK,
+        &headers,
+        text,
+    );
 }

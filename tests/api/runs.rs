@@ -9,6 +9,7 @@ mod concurrency;
 mod idempotency;
 mod listing;
 mod loops;
+mod outputs;
 mod parallel;
 mod retries;
 mod retry;

@@ -269,7 +269,7 @@ impl Client {
         let is_shared = self.is_bearer && path.starts_with("/api/v1/");
         let prefix = if is_shared { "/wireflow" } else { "" };
         let told = format!("{prefix}{path}");
-        described::check(&method, &told, answer.status, &answer.text);
+        described::check(&method, &told, answer.status, &answer.headers, &answer.text);
         answer
     }
 

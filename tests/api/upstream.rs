@@ -61,8 +61,16 @@ struct Book {
 struct Notes {
     calls: Vec<Call>,
     dropped: usize,
+    open: HashMap<String, Open>,
     queued: HashMap<String, VecDeque<Reply>>,
     answers: HashMap<String, Answers>,
+}
+
+/// How many calls of a path wait for their answer.
+#[derive(Default)]
+struct Open {
+    now: usize,
+    most: usize,
 }
 
 impl Book {
@@ -174,6 +182,12 @@ impl Upstream {
         of_path.cloned().collect()
     }
 
+    /// The most calls of this path that waited for their answer at the same moment.
+    pub(crate) fn most_open(&self, path: &str) -> usize {
+        let notes = self.book.notes();
+        notes.open.get(path).map_or(0, |open| open.most)
+    }
+
     /// How often each `Idempotency-Key` was seen.
     pub(crate) fn calls_by_key(&self) -> HashMap<String, usize> {
         let mut counts = HashMap::new();
@@ -224,15 +238,36 @@ async fn serve(listener: TcpListener, book: Arc<Book>) {
     }
 }
 
-/// Notes when a call is dropped before its answer.
-struct Unanswered(Option<Arc<Book>>);
+/// A call that waits for its answer. Notes its end, and whether it was dropped before.
+struct Waiting {
+    book: Arc<Book>,
+    path: String,
+    is_answered: bool,
+}
 
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        if let Some(book) = self.0.take() {
-            book.notes().dropped += 1;
-            book.changed.send_replace(());
+impl Waiting {
+    fn new(book: &Arc<Book>, path: &str) -> Waiting {
+        let mut notes = book.notes();
+        let open = notes.open.entry(path.to_owned()).or_default();
+        open.now += 1;
+        open.most = open.most.max(open.now);
+        Waiting {
+            book: book.clone(),
+            path: path.to_owned(),
+            is_answered: false,
         }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut notes = self.book.notes();
+        notes.dropped += usize::from(!self.is_answered);
+        if let Some(open) = notes.open.get_mut(&self.path) {
+            open.now -= 1;
+        }
+        drop(notes);
+        self.book.changed.send_replace(());
     }
 }
 
@@ -248,6 +283,7 @@ async fn answer(
         headers: head.headers,
         body: body.unwrap_or_default().to_vec(),
     };
+    let mut waiting = Waiting::new(&book, call.path());
     let reply = {
         let mut notes = book.notes();
         notes.calls.push(call.clone());
@@ -266,13 +302,12 @@ async fn answer(
         })
     };
     book.changed.send_replace(());
-    let mut unanswered = Unanswered(Some(book));
     if let Some(mut gate) = reply.gate
         && gate.wait_for(|open| *open).await.is_err()
     {
         std::future::pending::<()>().await;
     }
-    unanswered.0 = None;
+    waiting.is_answered = true;
     let mut response = Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);

@@ -1,6 +1,6 @@
 //! What is looked at after a crash: the file, the runs, and how often the other side was called.
 
-use crate::server::Server;
+use crate::server::{OneRun, Server, Setting};
 use crate::support::{Answer, Client};
 use crate::upstream::{Reply, Upstream};
 use reqwest::{Method, StatusCode};
@@ -13,6 +13,7 @@ pub(crate) struct Scene {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) upstream: Upstream,
     pub(crate) key: String,
+    pub(crate) setting: Setting,
 }
 
 impl Scene {
@@ -36,11 +37,19 @@ impl Scene {
             folder: tempfile::tempdir().expect("a folder"),
             upstream,
             key: String::new(),
+            setting: Setting::default(),
         }
     }
 
+    /// Whose servers let one run go on at a time.
+    pub(crate) async fn with_one_run(limit: Option<OneRun>) -> Scene {
+        let mut scene = Scene::new().await;
+        scene.setting.one_run = limit;
+        scene
+    }
+
     pub(crate) async fn server(&mut self) -> Server {
-        Server::start(self.folder.path(), &mut self.key).await
+        Server::start(self.folder.path(), &mut self.key, self.setting).await
     }
 
     /// Looks at the file as it was left, then starts a server on it.

@@ -1,6 +1,6 @@
 //! A first start, killed before and after each of its commits: afterwards there is all of it or nothing.
 
-use crate::server::{Server, Stop, killed_while_starting};
+use crate::server::{Server, Setting, Stop, killed_while_starting};
 use flowlatch::model::page::PageRequest;
 use flowlatch::model::workflow::WorkflowFilter;
 use flowlatch::store::CommitPoint::{AfterCommit, BeforeCommit};
@@ -40,7 +40,7 @@ async fn a_first_start_is_whole_or_nothing() {
             assert!(keys <= 1);
             met += usize::from(stopped && keys == 1);
             let mut key = String::new();
-            let server = Server::start(&data, &mut key).await;
+            let server = Server::start(&data, &mut key, Setting::default()).await;
             // Who has not seen the key is given none twice: there is one, or there is one now.
             assert_eq!(key.is_empty(), keys == 1, "{point:?} {commit}");
             if !key.is_empty() {

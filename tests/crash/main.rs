@@ -11,6 +11,7 @@
 )]
 
 mod cancel_and_retry;
+mod children;
 mod every_commit;
 mod examine;
 mod first_start;

@@ -1,9 +1,10 @@
 //! A workflow with a loop, a parallel step, a child and an approval, killed before and after every commit that it makes.
 
-use crate::examine::{Scene, attempt, nothing_is_stuck, start, workflow};
+use crate::examine::{Scene, attempt, ended, nothing_is_stuck, start, workflow};
 use crate::server::{Server, Stop};
 use crate::support::Client;
 use flowlatch::store::CommitPoint;
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -38,10 +39,36 @@ fn steps(scene: &Scene, inner: &str) -> Value {
     ])
 }
 
-/// Starts the run and answers its approval: the run's id, when the server has lived to tell it, and its end.
-async fn played(client: &Client, workflow: &str, key: &str) -> Option<Value> {
+/// When the approval is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    /// As soon as the run is there, before its step asks.
+    Early,
+    /// While the step waits.
+    Asked,
+}
+
+/// Returns when the step waits for its answer, or has one.
+async fn until_asked(client: &Client, run: &str) -> Option<()> {
+    let path = format!("/api/v1/runs/{run}/logs");
+    loop {
+        let response = client.request(Method::GET, &path).send().await.ok()?;
+        let logs: Value = response.json().await.ok()?;
+        let mut steps = logs["data"].as_array()?.iter();
+        if steps.any(|log| log["stepId"] == "ask" && log["status"] != "pending") {
+            return Some(());
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Starts the run and answers its approval: its end, when the server has lived to tell it.
+async fn played(client: &Client, workflow: &str, key: &str, answered: Answered) -> Option<Value> {
     let started = start(client, workflow, key, "async").await?;
     let run = started.data()["runId"].as_str()?.to_owned();
+    if answered == Answered::Asked {
+        until_asked(client, &run).await?;
+    }
     let path = format!("/api/v1/runs/{run}/approvals/ask");
     // Early or late, once or again after a crash: it counts once.
     let answer = attempt(client, &path, json!({ "approved": true })).await?;
@@ -71,7 +98,7 @@ async fn nested_steps_children_and_answers_survive_a_kill_at_any_commit() {
         commit: i64::MAX,
     };
     server.stop_at(far).await;
-    let data = played(&server.client, &outer, "undisturbed")
+    let data = played(&server.client, &outer, "undisturbed", Answered::Asked)
         .await
         .expect("an end");
     assert_eq!(data["output"], expected("undisturbed"), "{data}");
@@ -81,11 +108,18 @@ async fn nested_steps_children_and_answers_survive_a_kill_at_any_commit() {
     for commit in 1..=commits {
         for point in [CommitPoint::BeforeCommit, CommitPoint::AfterCommit] {
             let stop = Stop { point, commit };
-            let key = format!("{stop:?}");
+            // Every second round, and so that both points have both.
+            let is_after = i64::from(point == CommitPoint::AfterCommit);
+            let answered = if (commit + is_after) % 2 == 0 {
+                Answered::Early
+            } else {
+                Answered::Asked
+            };
+            let key = format!("{stop:?} {answered:?}");
             server.stop_at(stop).await;
             let playing = {
                 let (client, workflow, key) = (server.client.clone(), outer.clone(), key.clone());
-                tokio::spawn(async move { played(&client, &workflow, &key).await })
+                tokio::spawn(async move { played(&client, &workflow, &key, answered).await })
             };
             // How commits are shared differs from run to run, so this one may have ended before.
             tokio::select! {
@@ -94,7 +128,9 @@ async fn nested_steps_children_and_answers_survive_a_kill_at_any_commit() {
             }
             server.kill();
             server = scene.restarted().await;
-            let data = played(&server.client, &outer, &key).await.expect("an end");
+            let data = played(&server.client, &outer, &key, answered)
+                .await
+                .expect("an end");
             assert_eq!(data["status"], "completed", "{key}: {data}");
             assert_eq!(data["output"], expected(&key), "{key}");
             calls_fit(&server, &scene, data["runId"].as_str().expect("an id")).await;
@@ -137,4 +173,85 @@ async fn calls_fit(server: &Server, scene: &Scene, run: &str) {
             "{name}: {made} calls, {lost} unknown"
         );
     }
+}
+
+/// The runs of a workflow.
+async fn runs_of(server: &Server, workflow: &str) -> Vec<String> {
+    let path = format!("/api/v1/runs?workflowId={workflow}&limit=100");
+    let listed = server.client.get(&path).await.data();
+    let runs = listed.as_array().expect("a list").iter();
+    runs.map(|run| run["id"].as_str().expect("an id").to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_with_a_key_and_one_that_nobody_waits_for_are_one_run_each_over_every_kill() {
+    let mut scene = Scene::new().await;
+    let mut server = scene.server().await;
+    let config = json!({ "url": scene.upstream.url("/charge"), "method": "POST" });
+    let charge =
+        json!([{ "id": "in", "type": "action", "action": "api.request", "config": config }]);
+    let kinds = [
+        ("left", json!({ "waitForCompletion": false })),
+        ("keyed", json!({ "idempotencyKey": "key of {{input.key}}" })),
+        (
+            "both",
+            json!({ "waitForCompletion": false, "idempotencyKey": "key of {{input.key}}" }),
+        ),
+    ];
+    let (mut steps, mut children) = (Vec::new(), Vec::new());
+    for (id, mut config) in kinds {
+        // One workflow each, so that its runs can be counted.
+        let child = workflow(&server.client, charge.clone()).await;
+        config["workflowId"] = json!(child);
+        steps.push(json!({ "id": id, "type": "subworkflow", "config": config }));
+        children.push(child);
+    }
+    let outer = workflow(&server.client, Value::Array(steps)).await;
+    let far = Stop {
+        point: CommitPoint::AfterCommit,
+        commit: i64::MAX,
+    };
+    server.stop_at(far).await;
+    let data = start(&server.client, &outer, "undisturbed", "sync").await;
+    assert_eq!(data.expect("an end").data()["status"], "completed");
+    for child in &children {
+        for run in runs_of(&server, child).await {
+            assert_eq!(ended(&server.client, &run).await["status"], "completed");
+        }
+    }
+    let commits = server.commits().await;
+    assert!(commits >= 8, "{commits} commits");
+    let mut runs = 1;
+    for commit in 1..=commits {
+        for point in [CommitPoint::BeforeCommit, CommitPoint::AfterCommit] {
+            let stop = Stop { point, commit };
+            let key = format!("{stop:?}");
+            server.stop_at(stop).await;
+            let playing = {
+                let (client, workflow, key) = (server.client.clone(), outer.clone(), key.clone());
+                tokio::spawn(async move { start(&client, &workflow, &key, "sync").await })
+            };
+            // The run may have ended before its children have made their last commit, or with fewer commits than the first one.
+            tokio::select! {
+                () = server.stopped() => {}
+                data = playing => assert!(data.expect("no panic").is_some(), "{key}"),
+            }
+            server.kill();
+            server = scene.restarted().await;
+            let data = start(&server.client, &outer, &key, "sync").await;
+            let data = data.expect("an end").data();
+            assert_eq!(data["status"], "completed", "{key}: {data}");
+            runs += 1;
+            for child in &children {
+                let found = runs_of(&server, child).await;
+                assert_eq!(found.len(), runs, "{key}: one child a run");
+                assert_eq!(
+                    ended(&server.client, &found[0]).await["status"],
+                    "completed"
+                );
+            }
+        }
+    }
+    nothing_is_stuck(&server.client).await;
 }

@@ -2,7 +2,7 @@
 //! at once where only one may, and a run that takes the place of others does so also when the server dies in between.
 
 use crate::examine::{Scene, attempt, ended, nothing_is_stuck};
-use crate::server::{Server, Stop};
+use crate::server::{OneRun, Server, Stop};
 use crate::support::Client;
 use flowlatch::store::CommitPoint::{AfterCommit, BeforeCommit};
 use reqwest::StatusCode;
@@ -39,8 +39,23 @@ async fn all(server: &Server, workflow: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_keeps_its_order_over_a_kill_at_any_commit() {
-    let mut scene = Scene::new().await;
+async fn a_workflows_queue_keeps_its_order_over_a_kill_at_any_commit() {
+    keeps_its_order(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_servers_queue_keeps_its_order_over_a_kill_at_any_commit() {
+    keeps_its_order(Some(OneRun::OfServer)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keys_queue_keeps_its_order_over_a_kill_at_any_commit() {
+    keeps_its_order(Some(OneRun::OfKey)).await;
+}
+
+/// One run goes on at a time, of a workflow or by one of the server's settings.
+async fn keeps_its_order(limit: Option<OneRun>) {
+    let mut scene = Scene::with_one_run(limit).await;
     let mut server = scene.server().await;
     for point in [BeforeCommit, AfterCommit] {
         for commit in [3, 4, 5, 7, 9, 12] {
@@ -50,7 +65,10 @@ async fn a_queue_keeps_its_order_over_a_kill_at_any_commit() {
             let config = json!({ "url": url, "method": "POST" });
             let steps =
                 json!([{ "id": "c", "type": "action", "action": "api.request", "config": config }]);
-            let settings = json!({ "maxConcurrentRuns": 1 });
+            let settings = match limit {
+                None => json!({ "maxConcurrentRuns": 1 }),
+                Some(_) => json!({}),
+            };
             let workflow = limited(&server.client, steps, settings).await;
             let gate = scene.upstream.hold(&place);
             server.stop_at(Stop { point, commit }).await;

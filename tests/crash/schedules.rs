@@ -24,7 +24,8 @@ async fn scheduled(client: &Client, trigger: Value) -> String {
 }
 
 async fn restarted(scene: &mut Scene, clock_ms: i64) -> Server {
-    Server::start_at(scene.folder.path(), &mut scene.key, Some(clock_ms)).await
+    scene.setting.clock_ms = Some(clock_ms);
+    scene.server().await
 }
 
 /// The log, oldest first, as soon as its newest row is of this time.

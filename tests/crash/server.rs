@@ -19,6 +19,8 @@ const MARK: &str = "CRASH_TEST_DATA";
 const FIRST_STOP: &str = "CRASH_TEST_FIRST_STOP";
 /// What a manual clock shows at the start, in milliseconds; without it the child has the machine's.
 const CLOCK: &str = "CRASH_TEST_CLOCK";
+/// Which limit lets one run go on at a time; without it the child has the usual ones.
+const LIMIT: &str = "CRASH_TEST_LIMIT";
 /// How lines begin that are meant for the parent; the test harness prints lines too.
 const PREFIX: &str = "crash-test: ";
 /// How long the child may take for what must happen.
@@ -32,6 +34,24 @@ pub(crate) struct Stop {
     pub(crate) commit: i64,
 }
 
+/// What lets one run go on at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OneRun {
+    /// The setting `max_running_runs`.
+    OfServer,
+    /// The setting `max_running_runs_per_key`.
+    OfKey,
+}
+
+/// What is special about a child.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Setting {
+    /// Where its clock stands until it is moved; without it the child has the machine's.
+    pub(crate) clock_ms: Option<i64>,
+    /// What lets one run go on at a time; without it the usual limits hold.
+    pub(crate) one_run: Option<OneRun>,
+}
+
 /// A running child.
 pub(crate) struct Server {
     pub(crate) client: Client,
@@ -43,7 +63,7 @@ pub(crate) struct Server {
 /// Starts a server that stops before it listens, and kills it there. False when it listened first.
 pub(crate) async fn killed_while_starting(data: &Path, stop: Stop) -> bool {
     let first = format!("stop {} {}", stop.point_word(), stop.commit);
-    let mut server = Server::spawn(data, None, Some(&first));
+    let mut server = Server::spawn(data, Setting::default(), Some(&first));
     let line = server.line().await;
     server.kill();
     line == "stopped"
@@ -60,13 +80,8 @@ impl Stop {
 
 impl Server {
     /// Starts a server on the folder. `key` gets the admin key if this is the folder's first start.
-    pub(crate) async fn start(data: &Path, key: &mut String) -> Server {
-        Server::start_at(data, key, None).await
-    }
-
-    /// With a clock that stands at `clock_ms` until it is moved.
-    pub(crate) async fn start_at(data: &Path, key: &mut String, clock_ms: Option<i64>) -> Server {
-        let mut server = Server::spawn(data, clock_ms, None);
+    pub(crate) async fn start(data: &Path, key: &mut String, setting: Setting) -> Server {
+        let mut server = Server::spawn(data, setting, None);
         let ready = server.line().await;
         let mut words = ready.split(' ');
         assert_eq!(words.next(), Some("ready"));
@@ -78,10 +93,13 @@ impl Server {
         server
     }
 
-    fn spawn(data: &Path, clock_ms: Option<i64>, first_stop: Option<&str>) -> Server {
+    fn spawn(data: &Path, setting: Setting, first_stop: Option<&str>) -> Server {
         let mut command = Command::new(std::env::current_exe().expect("this binary"));
-        if let Some(clock_ms) = clock_ms {
+        if let Some(clock_ms) = setting.clock_ms {
             command.env(CLOCK, clock_ms.to_string());
+        }
+        if let Some(limit) = setting.one_run {
+            command.env(LIMIT, format!("{limit:?}"));
         }
         let mut child = command
             .args([
@@ -255,6 +273,11 @@ fn child() {
         config.outbound_allow = vec!["127.0.0.1".to_owned()];
         config.limit_read = Limit::Unlimited;
         config.limit_execute = Limit::Unlimited;
+        match std::env::var(LIMIT).as_deref() {
+            Ok("OfServer") => config.max_running_runs = 1,
+            Ok("OfKey") => config.max_running_runs_per_key = 1,
+            _ => {}
+        }
         let options = Options {
             clock,
             commit_hook: Some(Arc::new(move |point| brake.at(point))),

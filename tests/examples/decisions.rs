@@ -110,28 +110,36 @@ async fn a_flaky_api_is_asked_again_and_else_the_last_answer_is_given() {
 async fn many_services_are_asked_four_at_a_time() {
     let (server, services) = sides().await;
     let id = set_up(&server, "fan-out", json!({}), &[]).await;
-    let gates: Vec<_> = (0..4).map(|_| services.hold("/health")).collect();
-    services.answer("/health", |call, _| {
-        let is_down = call.target.ends_with("=5");
-        Reply::text(if is_down { 500 } else { 200 }, "")
-    });
+    // The sixth that comes is down, whichever it is; each is held until another one has to come.
+    let mut gates = Vec::new();
+    for n in 0..7 {
+        let (reply, gate) = Reply::text(if n == 5 { 500 } else { 200 }, "").gated();
+        services.reply("/health", reply);
+        gates.push(gate);
+    }
     let mut list: Vec<Value> = (0..7)
         .map(|n| json!({ "name": format!("s{n}"), "url": services.url(&format!("/health?n={n}")) }))
         .collect();
     // Nobody listens there, and this server may not call it anyway.
     list.push(json!({ "name": "gone", "url": "http://10.0.0.1/health" }));
     let run = start(&server, &id, json!({ "services": list })).await;
-    services.until_called("/health", 4).await;
-    assert_eq!(services.calls("/health").len(), 4, "the fifth waits");
-    gates.iter().for_each(crate::upstream::Gate::open);
+    for (answered, gate) in gates.iter().enumerate() {
+        services
+            .until_called("/health", (answered + 4).min(7))
+            .await;
+        gate.open();
+    }
     let (run, _) = follow_run(&server, &run).await;
-    let down = json!([{ "name": "s5", "status": 500 }, { "name": "gone", "status": 0 }]);
+    let sixth = services.calls("/health")[5].target.clone();
+    let name = format!("s{}", sixth.split('=').nth(1).expect("a number"));
+    let down = json!([{ "name": name, "status": 500 }, { "name": "gone", "status": 0 }]);
     assert_eq!(
         run["output"]["result"],
         json!({ "asked": 8, "down": down }),
         "{run}"
     );
     assert_eq!(services.calls("/health").len(), 7);
+    assert_eq!(services.most_open("/health"), 4);
     server.stop().await;
 }
 

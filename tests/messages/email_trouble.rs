@@ -2,7 +2,7 @@
 
 use crate::email::{PASSWORD, connection, mail, run_step};
 use crate::smtp::{Certificate, Script, SmtpServer};
-use crate::support::TestServer;
+use crate::support::{Answer, TestServer};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flowlatch::clock::Clock;
 use serde_json::{Value, json};
@@ -205,14 +205,47 @@ async fn addresses_are_checked_as_for_http() {
         ("::ffff:169.254.169.254", "25", "ADDRESS_REFUSED"),
         ("127.0.0.1", "1", "CONNECTION"),
     ] {
-        let body = json!({"name": "m", "provider": "mailer", "type": "smtp",
-            "credentials": {"host": host, "port": port, "security": "none"}});
-        let made = server.admin().post("/api/v1/connections", body).await;
-        if made.status != 201 {
-            continue;
-        }
+        let made = made(&server, host, port).await;
+        assert_eq!(made.status, 201, "{host}:{port}: {}", made.text);
         let id = made.data()["id"].clone();
         let log = run_step(&server, mail(json!({ "connection": id })), json!({})).await;
         assert_eq!(log["error"]["code"], code, "{host}:{port}: {log}");
+    }
+}
+
+/// The answer to who makes a connection to this server.
+async fn made(server: &TestServer, host: &str, port: &str) -> Answer {
+    let body = json!({"name": "m", "provider": "mailer", "type": "smtp",
+        "credentials": {"host": host, "port": port, "security": "none"}});
+    server.admin().post("/api/v1/connections", body).await
+}
+
+#[tokio::test]
+async fn a_host_or_port_that_is_none_is_refused_with_its_place() {
+    let server = TestServer::start().await;
+    for (host, port, field) in [
+        ("", "25", "host"),
+        ("mail.example.com/x", "25", "host"),
+        ("user@mail.example.com", "25", "host"),
+        ("mail.example.com:25", "25", "host"),
+        ("two words", "25", "host"),
+        ("mail.example.com", "0", "port"),
+        ("mail.example.com", "65536", "port"),
+        ("mail.example.com", "smtp", "port"),
+    ] {
+        let refused = made(&server, host, port).await;
+        assert_eq!(refused.status, 400, "{host}:{port}: {}", refused.text);
+        let details = refused.json()["error"]["details"].clone();
+        let places: Vec<&str> = details
+            .as_array()
+            .expect("details")
+            .iter()
+            .map(|detail| detail["place"].as_str().expect("a place"))
+            .collect();
+        assert!(
+            places.contains(&format!("credentials.{field}").as_str()),
+            "{host}:{port}: {}",
+            refused.text
+        );
     }
 }

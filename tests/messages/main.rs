@@ -13,6 +13,7 @@ mod agent;
 mod agents;
 mod email;
 mod email_trouble;
+mod mail_logins;
 mod slack;
 mod smtp;
 #[path = "../api/support.rs"]

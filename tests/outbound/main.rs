@@ -3,5 +3,6 @@
 
 mod client;
 mod policy;
+mod rebinding;
 mod server;
 mod step;

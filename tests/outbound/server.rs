@@ -4,13 +4,14 @@
 // Several test binaries include this file, and each uses a part of it.
 #![allow(dead_code)]
 
-use flowlatch::engine::outbound::{Outbound, OutboundOptions, OutboundRequest};
+use flowlatch::engine::outbound::{Lookup, Outbound, OutboundOptions, OutboundRequest};
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 /// What the other side was asked.
 #[derive(Debug, Clone)]
@@ -60,17 +61,26 @@ impl Reply {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
+    accepting: JoinHandle<()>,
 }
 
 impl Server {
     /// Listens on a free port of loopback.
     pub(crate) async fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Server::on(listener, answer)
+    }
+
+    /// Answers what comes to this listener.
+    pub(crate) fn on(
+        listener: TcpListener,
+        answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Server {
         let address = listener.local_addr().expect("an address");
         let asked = Arc::new(Mutex::new(Vec::new()));
         let record = Arc::clone(&asked);
         let answer = Arc::new(answer);
-        tokio::spawn(async move {
+        let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (record, answer) = (Arc::clone(&record), Arc::clone(&answer));
                 tokio::spawn(async move {
@@ -79,7 +89,18 @@ impl Server {
                 });
             }
         });
-        Server { address, asked }
+        Server {
+            address,
+            asked,
+            accepting,
+        }
+    }
+
+    /// Stops listening: who connects from now on is refused.
+    pub(crate) async fn close(self) {
+        self.accepting.abort();
+        // It ends as a task that was told to.
+        drop(self.accepting.await);
     }
 
     /// Always the same answer.
@@ -157,10 +178,16 @@ fn parse(bytes: &[u8]) -> Option<Asked> {
 
 /// A client that may call `allow`.
 pub(crate) fn outbound(allow: &[&str]) -> Outbound {
+    outbound_asking(allow, Lookup::system())
+}
+
+/// A client that may call `allow`, and learns so where a host is.
+pub(crate) fn outbound_asking(allow: &[&str], lookup: Lookup) -> Outbound {
     Outbound::new(OutboundOptions {
         allow: allow.iter().map(|entry| (*entry).to_owned()).collect(),
         max_response_bytes: 64 * 1024,
         timeout_ms: 10_000,
+        lookup,
     })
     .expect("entries are well formed")
 }

@@ -30,7 +30,9 @@ async fn call(config: Value) -> Result<Value, StepError> {
     let store = Store::open(&folder.path().join("test.db"), options).expect("a store");
     let (clock, outbound) = (Clock::manual(NOW_MS), outbound(&["127.0.0.1"]));
     let key = MasterKey::generate().expect("randomness");
-    let connections = Connections::new(store.clone(), clock.clone(), key, outbound.clone());
+    let mailer = Mailer::new(outbound.clone(), Vec::new(), 1_000);
+    let (calls, mails) = (outbound.clone(), mailer.clone());
+    let connections = Connections::new(store.clone(), clock.clone(), key, calls, mails);
     let llm = Llm::new(&outbound, LlmOptions::default()).expect("no URL");
     let options = BackendOptions {
         urls: Vec::new(),
@@ -39,7 +41,7 @@ async fn call(config: Value) -> Result<Value, StepError> {
     let limits = Config::new(folder.path()).table_limits();
     let tables = Tables::new(store.clone(), clock.clone(), limits, 1024);
     let effects = Effects {
-        mailer: Mailer::new(outbound.clone(), Vec::new(), 1_000),
+        mailer,
         agents: Agents::new(store, clock, llm, connections.clone(), String::new()),
         backends: Backends::new(&outbound, options).expect("no URLs"),
         connections,

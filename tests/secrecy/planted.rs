@@ -1,34 +1,13 @@
 //! Credentials of connections and secrets of workflows, used in calls whose other side gives them back, and searched for.
 
+use crate::answers::every_answer;
+use crate::forms::{BASIC_PASSWORD, BEARER_TOKEN, QUERY_KEY, WORKFLOW_SECRET, planted_forms};
 use crate::support::TestServer;
 use crate::upstream::{Reply, Upstream};
-use crate::{contains, every_answer, files};
+use crate::{contains, files};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-
-/// What is planted as the credentials of connections and as secrets of workflows.
-const PLANTED: [&str; 4] = [
-    "pl4nted-key-of-a-query-0123456789",
-    "pl4nted-bearer-token-0123456789",
-    "pl4nted-password-0123456789",
-    "pl4nted-secret-of-workflow-0123456789",
-];
-
-/// Everything in which a planted text could have been kept.
-fn planted_forms() -> Vec<String> {
-    let mut forms = Vec::new();
-    for text in PLANTED {
-        forms.push(text.to_owned());
-        forms.push(BASE64_STANDARD.encode(text));
-        // Whatever stands before it, a part of its base64 is the same.
-        for before in ["user:", "x", "xy"] {
-            let encoded = BASE64_STANDARD.encode(format!("{before}{text}"));
-            forms.push(encoded[8..32].to_owned());
-        }
-    }
-    forms
-}
 
 /// Searches every answer, every file and the log.
 pub(crate) async fn nothing_has_what_was_planted(server: &TestServer, lines: &str) {
@@ -47,6 +26,30 @@ pub(crate) async fn nothing_has_what_was_planted(server: &TestServer, lines: &st
     assert!(places.iter().any(redacted), "nothing came back");
 }
 
+/// Something for every list, so that every GET has something to answer.
+pub(crate) async fn something_of_everything(server: &TestServer) {
+    let admin = server.admin();
+    let table = admin.post("/api/v1/tables", json!({ "name": "t" })).await;
+    let table = table.data()["id"].as_str().expect("an id").to_owned();
+    let rows = format!("/api/v1/tables/{table}/rows");
+    let row = admin.post(&rows, json!({ "data": { "a": 1 } })).await;
+    assert_eq!(row.status, StatusCode::CREATED, "{}", row.text);
+    let ask = json!([{ "id": "ask", "type": "approval", "config": { "approvers": [] } }]);
+    let workflow = server.workflow("asks", ask).await;
+    let run = format!("/api/v1/workflows/{workflow}/run");
+    let started = admin.post(&run, json!({})).await.data();
+    let run = started["runId"].as_str().expect("an id");
+    let asked = format!("/api/v1/runs/{run}/approvals");
+    while admin.get(&asked).await.data()[0].is_null() {
+        tokio::task::yield_now().await;
+    }
+    // The stream of its events would never end otherwise.
+    let answered = admin
+        .post(&format!("{asked}/ask"), json!({ "approved": true }))
+        .await;
+    assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
+}
+
 /// Connections of each kind and a secret, used in calls that fail and give back all that they were sent, tested, changed
 /// and deleted.
 pub(crate) async fn credentials_used(server: &TestServer, upstream: &Upstream) {
@@ -61,7 +64,8 @@ pub(crate) async fn credentials_used(server: &TestServer, upstream: &Upstream) {
         let encoded = BASE64_STANDARD.encode(&text);
         Reply::text(400, &format!("{text} {encoded}")).with("x-echo", sent)
     });
-    let [key, token, password, secret] = PLANTED;
+    let (key, token) = (QUERY_KEY, BEARER_TOKEN);
+    let (password, secret) = (BASIC_PASSWORD, WORKFLOW_SECRET);
     let credentials = [
         ("api-key", json!({ "key": key, "name": "k", "in": "query" })),
         ("bearer", json!({ "token": token })),

@@ -1,23 +1,41 @@
-//! Ten thousand generated workflows with loops, branches, parallel steps, questions, waits, failures, cancels and restarts,
-//! run by a process that dies whenever chance wants it, and checked against a model that knows nothing of plans.
+//! Ten thousand generated workflows with loops, branches, parallel steps, other runs, questions, waits, failures, time limits,
+//! cancels and restarts, run by a process that dies whenever chance wants it, and checked against a model that knows nothing
+//! of plans. Some hundred of the same workflows are run by a real server (see `house`).
 //!
 //! A failure prints its seed; `SIMULATION_SEED=17 cargo test --test simulation` runs that one alone,
 //! `SIMULATION_SEEDS=1000000` more of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// JSON literals are handed over whole; a failed expectation is what a test is for.
+#![allow(
+    clippy::expect_used,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    missing_docs
+)]
 
 mod chance;
+mod definition;
+mod follower;
+mod happenings;
+mod house;
 mod model;
 mod process;
+#[path = "../api/support.rs"]
+mod support;
 mod tree;
+#[path = "../api/upstream.rs"]
+mod upstream;
 
 use chance::Chance;
-use flowlatch::model::graph::GraphLimits;
+use definition::{Outside, definition};
+use flowlatch::engine::step;
+use flowlatch::id::WorkflowId;
 use flowlatch::model::plan::steps::{DefinitionLimits, compile};
-use flowlatch::model::plan::{Kind, Outcome, Plan, StepRule, settled_events};
+use flowlatch::model::plan::{Outcome, Plan, settled_events};
 use flowlatch::model::run::{Event, Recorded, RunStatus};
+use model::{Fates, World};
 use process::Process;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tree::Tree;
 
@@ -26,28 +44,22 @@ const LIMITS: DefinitionLimits = DefinitionLimits {
     graph: GraphLimits::DEFAULT,
 };
 
-fn rules() -> [StepRule; 8] {
-    let rule = |name, kind| StepRule {
-        name,
-        description: "",
-        kind,
-        raw: &["breakCondition", "whileCondition"],
-        check: |_, _| {},
-        untimed: |_| None,
-    };
-    [
-        rule("set", Kind::Pure),
-        rule("api.request", Kind::Effect),
-        rule("wait", Kind::Wait),
-        rule("condition", Kind::Branch),
-        rule("approval", Kind::Ask),
-        rule("subworkflow", Kind::Child),
-        rule("loop", Kind::Loop),
-        rule("parallel", Kind::Parallel),
-    ]
-}
+/// What happens in so many runs at all; a generator that has lost some of it would show nothing.
+const MET: [&str; 11] = [
+    "a loop or parallel step took too long",
+    "a run took too long",
+    "a timeout has approved",
+    "another run took too long",
+    "another run was started",
+    "came after the cancel",
+    "nobody answered",
+    "told that it failed",
+    "told that it took effect",
+    "told to try again",
+    "two moments passed at once",
+];
 
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
@@ -57,21 +69,38 @@ fn generated_workflows_do_what_the_model_says() {
         Some(seed) => seed..seed + 1,
         None => 0..number("SIMULATION_SEEDS").unwrap_or(10_000),
     };
+    let are_many = seeds.end - seeds.start >= 10_000;
+    let mut met = BTreeMap::new();
     for seed in seeds {
-        let simulated = catch_unwind(AssertUnwindSafe(|| simulate(seed)));
+        let simulated = catch_unwind(AssertUnwindSafe(|| simulate(seed, &mut met)));
         assert!(simulated.is_ok(), "the seed is {seed}");
+    }
+    for what in MET {
+        let times = met.get(what).copied().unwrap_or_default();
+        assert!(!are_many || times >= 100, "{what}: {times} times");
     }
 }
 
-fn simulate(seed: u64) {
+fn simulate(seed: u64, met: &mut BTreeMap<&'static str, u64>) {
     let mut chance = Chance::new(seed);
     let tree = Tree::grow(&mut chance);
-    let definition = tree.definition();
-    let plan = compile(&definition, &rules(), &LIMITS)
+    let outside = Outside {
+        url: "http://localhost:1".into(),
+        child: WorkflowId::generate().to_string(),
+        stuck_child: WorkflowId::generate().to_string(),
+        seed,
+        may_fail_on_unknown: true,
+    };
+    let definition = definition(&tree, &outside);
+    let plan = compile(&definition, step::rules(), &LIMITS)
         .unwrap_or_else(|problems| panic!("{problems:?}\n{definition:#}"));
-    let expected = model::run(&tree, seed);
+    let fates = Fates {
+        seed,
+        world: World::Plan,
+    };
+    let expected = fates.end(&tree);
 
-    let mut process = Process::new(&plan, &tree, seed, &[]);
+    let mut process = Process::new(&plan, &tree, fates, &[]);
     process.run(&mut chance, u64::MAX);
     let journal = process.journal.clone();
     check_end(&process, &expected);
@@ -79,8 +108,8 @@ fn simulate(seed: u64) {
     // Another process that finds a part of the journal comes to the same end, and does nothing again that is recorded.
     let cut = chance.below(journal.len() as u64 + 1) as usize;
     let done: BTreeSet<String> = completed(&journal[..cut]);
-    let is_lost = Process::at(&plan, &tree, seed, &journal[..cut]).would_lose_an_outcome();
-    let mut restarted = Process::new(&plan, &tree, seed, &journal[..cut]);
+    let is_lost = Process::at(&plan, &tree, fates, &journal[..cut]).would_lose_an_outcome();
+    let mut restarted = Process::new(&plan, &tree, fates, &journal[..cut]);
     restarted.run(&mut chance, u64::MAX);
     if is_lost {
         assert!(restarted.is_at_rest());
@@ -90,23 +119,32 @@ fn simulate(seed: u64) {
     let again = restarted.started.iter().find(|name| done.contains(*name));
     assert_eq!(again, None, "it was recorded and has begun again");
 
-    // Cancelled anywhere, it stays so.
-    let mut cancelled = Process::new(&plan, &tree, seed, &[]);
+    // Cancelled anywhere, it stays so, and nothing starts any more.
+    let mut cancelled = Process::new(&plan, &tree, fates, &[]);
     cancelled.run(&mut chance, cut as u64);
     if !cancelled.state.status().is_final() {
-        cancelled.record(Event::RunCancelled { by: "test".into() });
+        cancelled.cancel();
+        let (started, recorded) = (cancelled.started.len(), cancelled.journal.len());
+        cancelled.run(&mut chance, u64::MAX);
         assert_eq!(cancelled.state.status(), RunStatus::Cancelled);
+        assert_eq!(
+            (cancelled.started.len(), cancelled.journal.len()),
+            (started, recorded)
+        );
     }
     assert!(cancelled.is_at_rest());
 
-    retried(&plan, &tree, seed, &journal, &expected, &mut chance);
+    retried(&plan, &tree, fates, &journal, &expected, &mut chance);
+    for (what, times) in process.met.into_iter().chain(cancelled.met) {
+        *met.entry(what).or_default() += times;
+    }
 }
 
 /// A retry begins with what ended well, and comes to the same end when the same things fail again.
 fn retried(
     plan: &Plan,
     tree: &Tree,
-    seed: u64,
+    fates: Fates,
     journal: &[(i64, Event)],
     expected: &model::End,
     chance: &mut Chance,
@@ -124,12 +162,12 @@ fn retried(
         .collect();
     let mut copied = vec![(0, Event::RunStarted)];
     copied.extend(
-        settled_events(plan, &recorded)
+        settled_events(plan, &recorded, 0)
             .into_iter()
             .map(|event| (0, event)),
     );
     let done = completed(&copied);
-    let mut process = Process::new(plan, tree, seed, &copied);
+    let mut process = Process::new(plan, tree, fates, &copied);
     process.run(chance, u64::MAX);
     check_end(&process, expected);
     let again = process.started.iter().find(|name| done.contains(*name));

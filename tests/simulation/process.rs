@@ -2,37 +2,45 @@
 //! way at once, and dies in the middle of some; what it has recorded is never lost.
 
 use crate::chance::Chance;
-use crate::model::{Attempt, answers, attempt, crashes, output, way};
-use crate::tree::Tree;
+use crate::model::Fates;
+use crate::tree::{Kind as Grown, OnTimeout, SOON_MS, Step, Tree};
+use flowlatch::id::RunId;
 use flowlatch::model::plan::{
-    Activation, Collected, Kind, Next, OnUnknown, Outcome, Plan, RunState, Task, WaitsFor, next,
-    retry,
+    Activation, Collected, Kind, Next, OnUnknown, Outcome, Plan, RunState, Task, next, retry,
 };
-use flowlatch::model::run::{Event, RunStatus, StepError};
+use flowlatch::model::run::{Event, RunError, RunStatus, StepError};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The most by which the clock passes the moment that was waited for, in milliseconds: further moments lie within that.
+const MAX_OVERSHOOT_MS: u64 = 50;
+
 pub(crate) struct Process<'a> {
-    plan: &'a Plan,
+    pub(crate) plan: &'a Plan,
     tree: &'a Tree,
-    seed: u64,
+    pub(crate) fates: Fates,
     pub(crate) state: RunState,
     pub(crate) journal: Vec<(i64, Event)>,
-    now_ms: i64,
+    pub(crate) now_ms: i64,
     /// Attempts under way in this process.
     flights: Vec<(Activation, u32)>,
     /// Every attempt that this process has begun.
     pub(crate) started: Vec<String>,
+    /// The moment of the last thing that was due, and what the clock showed when it was done.
+    last_due: Option<(i64, i64)>,
+    /// How often something happened that not every run meets.
+    pub(crate) met: BTreeMap<&'static str, u64>,
 }
 
 impl<'a> Process<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
         tree: &'a Tree,
-        seed: u64,
+        fates: Fates,
         journal: &[(i64, Event)],
     ) -> Process<'a> {
-        let mut process = Process::at(plan, tree, seed, journal);
+        let mut process = Process::at(plan, tree, fates, journal);
         process.recover();
         process
     }
@@ -41,18 +49,20 @@ impl<'a> Process<'a> {
     pub(crate) fn at(
         plan: &'a Plan,
         tree: &'a Tree,
-        seed: u64,
+        fates: Fates,
         journal: &[(i64, Event)],
     ) -> Process<'a> {
         let mut process = Process {
             plan,
             tree,
-            seed,
+            fates,
             state: RunState::new(plan),
             journal: Vec::new(),
             now_ms: 1_000,
             flights: Vec::new(),
             started: Vec::new(),
+            last_due: None,
+            met: BTreeMap::new(),
         };
         for (at_ms, event) in journal {
             process.now_ms = process.now_ms.max(*at_ms);
@@ -105,8 +115,41 @@ impl<'a> Process<'a> {
             .any(|step| self.plan.nodes[step.node].on_unknown == OnUnknown::Fail)
     }
 
-    fn name(&self, step: Activation) -> String {
+    pub(crate) fn name(&self, step: Activation) -> String {
         self.state.name_of(self.plan, step)
+    }
+
+    pub(crate) fn grown(&self, step: Activation) -> &'a Step {
+        self.tree.step(&self.plan.nodes[step.node].id)
+    }
+
+    pub(crate) fn meet(&mut self, what: &'static str) {
+        *self.met.entry(what).or_default() += 1;
+    }
+
+    /// Somebody cancels the run. What is under way comes too late, whatever it comes to.
+    pub(crate) fn cancel(&mut self) {
+        let late: Vec<String> = self
+            .flights
+            .iter()
+            .map(|(step, _)| self.name(*step))
+            .collect();
+        self.record(Event::RunCancelled { by: "test".into() });
+        let cancelled = self.state.clone();
+        for step in late {
+            self.meet("came after the cancel");
+            let output = Arc::default();
+            let way = None;
+            let event = Event::StepCompleted {
+                step,
+                output,
+                way,
+                logs: None,
+            };
+            let refused = self.state.apply(self.plan, self.now_ms, &event);
+            assert!(refused.is_err(), "{event:?} after the cancel");
+        }
+        assert_eq!(self.state, cancelled);
     }
 
     /// Goes on until the run has ended, or so many events are recorded.
@@ -139,14 +182,11 @@ impl<'a> Process<'a> {
 
     /// Lands an attempt that is under way, or does one of the tasks.
     fn one_of(&mut self, tasks: &[Task], chance: &mut Chance) {
-        let answered = self
-            .state
-            .waiting()
-            .find(|step| answers(self.seed, &self.name(*step)));
-        if let Some(step) = answered
+        let told = self.state.waiting().find(|step| self.is_spoken_to(*step));
+        if let Some(step) = told
             && chance.one_in(2)
         {
-            return self.answer(step);
+            return self.tell(step);
         }
         let due: Vec<&Task> = tasks
             .iter()
@@ -161,23 +201,18 @@ impl<'a> Process<'a> {
             let (step, attempt) = self.flights.swap_remove(landing);
             return self.land(step, attempt);
         }
-        if let Some(step) = answered {
-            return self.answer(step);
+        if let Some(step) = told {
+            return self.tell(step);
         }
         let due_ms = tasks.iter().filter_map(Task::due_ms).min();
-        self.now_ms = due_ms
-            .expect("there is something to wait for")
-            .max(self.now_ms);
+        let due_ms = due_ms.expect("there is something to wait for");
+        self.now_ms = due_ms.max(self.now_ms);
+        if chance.one_in(2) {
+            self.now_ms += chance.below(MAX_OVERSHOOT_MS) as i64;
+        }
     }
 
-    fn answer(&mut self, step: Activation) {
-        let record = self.state.record(self.plan, step).unwrap();
-        assert_eq!(record.waits_for, Some(WaitsFor::Answer));
-        let (name, value) = (self.name(step), output(&self.name(step)));
-        self.complete(name, value, None);
-    }
-
-    fn complete(&mut self, step: String, output: Value, way: Option<u32>) {
+    pub(crate) fn complete(&mut self, step: String, output: Value, way: Option<u32>) {
         let output = Arc::new(output);
         self.record(Event::StepCompleted {
             step,
@@ -188,24 +223,30 @@ impl<'a> Process<'a> {
     }
 
     fn perform(&mut self, task: &Task) {
+        if let Some(due_ms) = task.due_ms() {
+            let last = self.last_due.replace((due_ms, self.now_ms));
+            if last.is_some_and(|(other, at_ms)| at_ms == self.now_ms && other < due_ms) {
+                self.meet("two moments passed at once");
+            }
+        }
         match *task {
             Task::Wake { step, .. } => {
                 let name = self.name(step);
-                self.complete(name.clone(), output(&name), None);
+                self.complete(name.clone(), self.fates.output(&name), None);
             }
-            Task::Expire { step, .. } => {
-                assert!(!answers(self.seed, &self.name(step)), "an answer was there");
-                let attempt = self.state.record(self.plan, step).unwrap().attempts;
-                self.fail(
-                    step,
-                    attempt,
-                    StepError::fatal("TIMEOUT", "nobody answered"),
-                );
-            }
+            Task::Expire { step, .. } => self.expire(step),
             Task::Decide { step, index } => self.decide(step, index),
             Task::Collect { step } => self.collect(step),
             Task::Attempt { step, attempt, .. } => self.begin(step, attempt),
-            Task::ExpireRun { .. } => panic!("no run has a deadline"),
+            Task::ExpireRun { .. } => {
+                self.meet("a run took too long");
+                let error = RunError {
+                    code: "TIMEOUT".into(),
+                    message: "it took too long".into(),
+                    step_id: None,
+                };
+                self.record(Event::RunFailed { error });
+            }
         }
     }
 
@@ -218,12 +259,28 @@ impl<'a> Process<'a> {
                     step: name.clone(),
                     attempt,
                 });
-                if attempt == 1 && crashes(self.seed, &name) {
+                if attempt == 1 && self.fates.crashes(&name) {
                     return self.die_in_the_middle();
                 }
                 self.flights.push((step, attempt));
             }
             Kind::Loop | Kind::Parallel => self.iterate(step, name),
+            Kind::Child => {
+                self.meet("another run was started");
+                let limited = matches!(
+                    self.grown(step).kind,
+                    Grown::Child {
+                        ends: false,
+                        has_limit: true
+                    }
+                );
+                self.record(Event::StepChild {
+                    step: name,
+                    attempt,
+                    run: RunId::generate(),
+                    until_ms: limited.then_some(self.now_ms + SOON_MS),
+                });
+            }
             _ => self.land(step, attempt),
         }
     }
@@ -244,39 +301,13 @@ impl<'a> Process<'a> {
         self.recover();
     }
 
-    fn iterate(&mut self, step: Activation, name: String) {
-        let node = &self.plan.nodes[step.node];
-        let inside = node.composite.as_ref().unwrap();
-        let count = if inside.is_over_items {
-            self.tree.items_of(&node.id)
-        } else {
-            inside.blocks.len() as u32
-        };
-        let items = inside
-            .is_over_items
-            .then(|| Arc::new((0..count).map(Value::from).collect()));
-        self.record(Event::StepIterating {
-            step: name,
-            count,
-            items,
-            until_ms: None,
-        });
-    }
-
-    fn decide(&mut self, step: Activation, index: u32) {
-        let breaks_at = self.tree.breaks_at(&self.plan.nodes[step.node].id);
-        let step = self.name(step);
-        self.record(if index > 0 && breaks_at == Some(index - 1) {
-            Event::StepEnough { step }
-        } else {
-            Event::StepIteration { step, index }
-        });
-    }
-
     fn collect(&mut self, step: Activation) {
         let name = self.name(step);
         match self.state.collected(self.plan, step).unwrap() {
-            Collected::Output(output) => self.complete(name, without_order(output), None),
+            Collected::Output(mut output) => {
+                order_errors(&mut output);
+                self.complete(name, output, None);
+            }
             Collected::Failed(error) => {
                 let attempt = self.state.record(self.plan, step).unwrap().attempts;
                 self.fail(step, attempt, error);
@@ -286,35 +317,30 @@ impl<'a> Process<'a> {
 
     fn land(&mut self, step: Activation, number: u32) {
         let name = self.name(step);
-        let failures = self.state.record(self.plan, step).unwrap().failures;
         let kind = self.plan.nodes[step.node].kind;
         if kind == Kind::Branch {
-            let way = way(self.seed, &name);
+            let way = self.fates.way(&name);
             return self.complete(name, json!({ "way": way }), Some(way));
         }
-        let error = match attempt(self.seed, &name, failures) {
-            Attempt::Good => {
-                let until_ms = self.now_ms + 50;
-                return match kind {
-                    Kind::Wait => self.record(Event::StepWaiting {
-                        step: name,
-                        until_ms,
-                    }),
-                    Kind::Ask => self.record(Event::StepAsked {
-                        step: name.clone(),
-                        until_ms: (!answers(self.seed, &name)).then_some(until_ms),
-                        request: Arc::default(),
-                    }),
-                    _ => self.complete(name.clone(), output(&name), None),
-                };
-            }
-            Attempt::Transient => StepError::transient("HTTP_STATUS", "503"),
-            Attempt::Fatal => StepError::fatal("HTTP_STATUS", "404"),
-        };
-        self.fail(step, number, error);
+        if let Err(error) = self.attempted(step) {
+            return self.fail(step, number, error);
+        }
+        let until_ms = self.now_ms + SOON_MS;
+        match &self.grown(step).kind {
+            Grown::Wait => self.record(Event::StepWaiting {
+                step: name,
+                until_ms,
+            }),
+            Grown::Ask { on_timeout } => self.record(Event::StepAsked {
+                step: name,
+                until_ms: (*on_timeout != OnTimeout::Nothing).then_some(until_ms),
+                request: Arc::default(),
+            }),
+            _ => self.complete(name.clone(), self.fates.output(&name), None),
+        }
     }
 
-    fn fail(&mut self, step: Activation, number: u32, error: StepError) {
+    pub(crate) fn fail(&mut self, step: Activation, number: u32, error: StepError) {
         let failures = self.state.record(self.plan, step).unwrap().failures;
         let (node, name) = (&self.plan.nodes[step.node], self.name(step));
         self.record(retry::after_failure(
@@ -330,12 +356,11 @@ impl<'a> Process<'a> {
 }
 
 /// The errors of a parallel step in the order of its items, without their words.
-fn without_order(mut output: Value) -> Value {
+pub(crate) fn order_errors(output: &mut Value) {
     if let Some(errors) = output.get_mut("errors").and_then(Value::as_array_mut) {
         for error in errors.iter_mut() {
             *error = json!({"index": error["index"], "step": error["step"]});
         }
         errors.sort_by_key(|error| error["index"].as_u64());
     }
-    output
 }

@@ -4,10 +4,12 @@
 //!
 //! - [`credentials`]: what a credential consists of.
 //! - [`open`]: one of them, decrypted, on its way into a call.
+//! - `mail_server`: the one that an `smtp` connection leads to.
 //! - `change`: create, change, delete. `test`: whether one works.
 
 mod change;
 mod credentials;
+mod mail_server;
 mod open;
 mod test;
 
@@ -16,6 +18,7 @@ pub use credentials::Credentials;
 pub use open::{CONNECTION, OpenConnection};
 pub use test::TestResult;
 
+use super::mail::Mailer;
 use super::outbound::Outbound;
 use super::redact::Redactor;
 use crate::clock::Clock;
@@ -61,19 +64,27 @@ struct Shared {
     clock: Clock,
     key: MasterKey,
     outbound: Outbound,
+    mailer: Mailer,
     /// Held by whoever changes one, from reading it until the change is written: changes are one after another.
     edits: tokio::sync::Mutex<()>,
 }
 
 impl Connections {
-    /// Over this store; `key` is the one that everything in it is encrypted with.
-    pub fn new(store: Store, clock: Clock, key: MasterKey, outbound: Outbound) -> Connections {
+    /// Over this store; `key` is the one that everything in it is encrypted with. Tests go out through `outbound` and `mailer`.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        key: MasterKey,
+        outbound: Outbound,
+        mailer: Mailer,
+    ) -> Connections {
         Connections {
             shared: Arc::new(Shared {
                 store,
                 clock,
                 key,
                 outbound,
+                mailer,
                 edits: tokio::sync::Mutex::default(),
             }),
             choice: None,

@@ -2,8 +2,9 @@
 //! nothing that was sent.
 
 use super::change::done;
-use super::{ConnectionError, Connections};
+use super::{ConnectionError, Connections, OpenConnection};
 use crate::engine::changed_by::ChangedBy;
+use crate::engine::mail::{SMTP_LOGIN, SignIn};
 use crate::engine::outbound::OutboundRequest;
 use crate::engine::redact::Redactor;
 use crate::id::ConnectionId;
@@ -30,10 +31,19 @@ pub struct TestResult {
     pub at_ms: i64,
 }
 
+/// What the other side answered, and what that says of the credential.
+struct Finding {
+    ok: bool,
+    status: Option<u16>,
+    message: String,
+    /// `None` when it says nothing of the credential.
+    standing: Option<ConnectionStatus>,
+}
+
 impl Connections {
-    /// Makes a GET with the credential. `target` is a URL on a bound host, or a path on the first one over https; `/` when it
-    /// is `None`. An answer of 401 or 403 puts the connection into the status `error`, one below 400 into `active`; any other
-    /// says nothing about the credential.
+    /// Makes one call with the credential. Of a mail server it is a login without a mail; of all others a GET to `target`,
+    /// which is a URL on a bound host, or a path on the first one over https; `/` when it is `None`. A refused credential
+    /// puts the connection into the status `error`, one that was taken into `active`; anything else leaves it.
     pub async fn test(
         &self,
         by: &ChangedBy,
@@ -42,47 +52,28 @@ impl Connections {
     ) -> Result<TestResult, ConnectionError> {
         let stored = self.shared.store.connection(id)?;
         let stored = stored.ok_or(ConnectionError::NotFound)?;
-        if stored.connection.kind == ConnectionKind::Smtp {
-            return Err(wrong(
-                "a mail server cannot be tested with a GET; send a mail through it",
-            ));
-        }
-        let url = url_of(target, &stored.connection.hosts);
         let redactor = Redactor::default();
         let open = self
             .decrypt(stored, &redactor)
             .map_err(ConnectionError::Conflict)?;
-        let mut request = OutboundRequest {
-            method: "GET".to_owned(),
-            url,
-            headers: Vec::new(),
-            body: None,
-            timeout_ms: Some(TIMEOUT_MS),
-            max_response_bytes: Some(MAX_BYTES),
-            confined: None,
-        };
-        open.authorize(&mut request)
-            .map_err(|error| wrong(&error.message))?;
-        let answer = self.shared.outbound.send(request).await;
-        let (status, message) = match answer {
-            Ok(answer) => (
-                Some(answer.status),
-                format!("it answered {}", answer.status),
-            ),
-            Err(error) => (None, redactor.error(error).message),
+        let found = match (open.kind(), target) {
+            (ConnectionKind::Smtp, None) => self.sign_in(&open, &redactor).await?,
+            (ConnectionKind::Smtp, Some(_)) => {
+                return Err(wrong(
+                    "url",
+                    "a mail server is tested by signing in; leave `url` out",
+                ));
+            }
+            (_, target) => self.get_with(&open, target, &redactor).await?,
         };
         let result = TestResult {
-            ok: status.is_some_and(|status| status < 400),
-            status,
-            message,
+            ok: found.ok,
+            status: found.status,
+            message: found.message,
             at_ms: self.shared.clock.now_ms(),
         };
         let record = TestRecord {
-            status: match status {
-                Some(401 | 403) => Some(ConnectionStatus::Error),
-                Some(status) if status < 400 => Some(ConnectionStatus::Active),
-                _ => None,
-            },
+            status: found.standing,
             message: result.message.clone(),
             at_ms: result.at_ms,
         };
@@ -95,6 +86,75 @@ impl Connections {
         done(recorded.await?)?;
         Ok(result)
     }
+
+    /// A GET with the credential: 401 and 403 refuse it, what is below 400 takes it.
+    async fn get_with(
+        &self,
+        open: &OpenConnection,
+        target: Option<&str>,
+        redactor: &Redactor,
+    ) -> Result<Finding, ConnectionError> {
+        let mut request = OutboundRequest {
+            method: "GET".to_owned(),
+            url: url_of(target, open.hosts()),
+            headers: Vec::new(),
+            body: None,
+            timeout_ms: Some(TIMEOUT_MS),
+            max_response_bytes: Some(MAX_BYTES),
+            confined: None,
+        };
+        open.authorize(&mut request)
+            .map_err(|error| wrong("url", &error.message))?;
+        let (status, message) = match self.shared.outbound.send(request).await {
+            Ok(answer) => (
+                Some(answer.status),
+                format!("it answered {}", answer.status),
+            ),
+            Err(error) => (None, redactor.error(error).message),
+        };
+        Ok(Finding {
+            ok: status.is_some_and(|status| status < 400),
+            status,
+            message,
+            standing: match status {
+                Some(401 | 403) => Some(ConnectionStatus::Error),
+                Some(status) if status < 400 => Some(ConnectionStatus::Active),
+                _ => None,
+            },
+        })
+    }
+
+    /// A login at the mail server, which then may be unable to send all the same. Only a login that is refused for good says
+    /// that the credential is wrong.
+    async fn sign_in(
+        &self,
+        open: &OpenConnection,
+        redactor: &Redactor,
+    ) -> Result<Finding, ConnectionError> {
+        let server = open
+            .mail_server()
+            .map_err(|error| wrong("credentials", &redactor.error(error).message))?;
+        let SignIn { status, refusal } = self.shared.mailer.sign_in(&server, TIMEOUT_MS).await;
+        let answered = status.map_or_else(String::new, |status| format!("it answered {status}"));
+        Ok(match refusal {
+            None => Finding {
+                ok: true,
+                status,
+                message: match server.login {
+                    Some(_) => answered,
+                    None => format!("{answered}; there is no `username`, so no login was tried"),
+                },
+                standing: Some(ConnectionStatus::Active),
+            },
+            Some(error) => Finding {
+                ok: false,
+                status,
+                standing: (error.code == SMTP_LOGIN && !error.retryable)
+                    .then_some(ConnectionStatus::Error),
+                message: redactor.error(error).message,
+            },
+        })
+    }
 }
 
 fn url_of(target: Option<&str>, hosts: &[BoundHost]) -> String {
@@ -105,9 +165,9 @@ fn url_of(target: Option<&str>, hosts: &[BoundHost]) -> String {
     }
 }
 
-fn wrong(message: &str) -> ConnectionError {
+fn wrong(place: &str, message: &str) -> ConnectionError {
     ConnectionError::Invalid(vec![DefinitionProblem {
-        place: "url".to_owned(),
+        place: place.to_owned(),
         message: message.to_owned(),
     }])
 }

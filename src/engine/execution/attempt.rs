@@ -6,21 +6,16 @@ use super::flights::{Flight, Landed};
 use super::{Execution, Halt};
 use crate::engine::redact::Redactor;
 use crate::engine::start_trigger::chosen_connection;
-use crate::engine::step::{self, Behaviour, Done, Effects, Given};
+use crate::engine::step::{self, Behaviour, Effects, Given};
 use crate::engine::webhook::raw_body;
+use crate::model::plan::held::json_bytes;
 use crate::model::plan::{Activation, FrameId, wired_config};
 use crate::model::run::{Event, RunStatus, StepError};
 use crate::model::template::{LoopScope, Scope, Template};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-
-/// How much of an output that was too large is kept for people to look at.
-const PREVIEW_CHARS: usize = 4_096;
-/// How deep an output may be nested. JSON is read back to 128 levels, and a journal and an answer add some of their own.
-const MAX_OUTPUT_LEVELS: usize = 100;
 
 impl Execution {
     pub(super) async fn attempt(
@@ -48,7 +43,12 @@ impl Execution {
                 })
             }),
             Behaviour::Ask(question) => {
-                guarded(|| question(&config)).map(|question| self.ask(step, question, now_ms))
+                let question = guarded(|| question(&config));
+                let question = question.and_then(|question| {
+                    self.check_room(step, json_bytes(&question.request))?;
+                    Ok(question)
+                });
+                question.map(|question| self.ask(step, question, now_ms))
             }
             Behaviour::Iterate(round) => {
                 let round = guarded(|| round(&config)).and_then(|round| self.checked(step, round));
@@ -112,10 +112,11 @@ impl Execution {
         Ok(())
     }
 
-    /// Drops what is being done for steps that are not open any more.
+    /// Drops what is being done for steps that are not open any more, here and in the runs that they have waited for.
     pub(super) fn drop_closed(&mut self) {
         let (plan, state) = (&self.definition.plan, &self.state);
         self.flights.keep(|step| state.is_open(plan, step));
+        self.drop_children();
     }
 
     fn effects(&self, step: Activation, now_ms: i64, redactor: Redactor) -> Effects {
@@ -186,31 +187,6 @@ impl Execution {
                 .map_err(|error| StepError::fatal("TEMPLATE", error.to_string()))
         })
     }
-
-    pub(super) fn completed(&mut self, step: Activation, done: Done) -> Result<(), Halt> {
-        self.note_completed(step, done, None)
-    }
-
-    fn gave(&mut self, step: Activation, given: Given) -> Result<(), Halt> {
-        let Given { output, logs } = given;
-        self.note_completed(step, Done { output, way: None }, logs)
-    }
-
-    fn note_completed(
-        &mut self,
-        step: Activation,
-        done: Done,
-        logs: Option<Value>,
-    ) -> Result<(), Halt> {
-        let max_bytes = self.shared.options.max_output_bytes;
-        let output = Arc::new(cut_to(done.output, max_bytes));
-        self.note(&Event::StepCompleted {
-            step: self.name_of(step),
-            output,
-            way: done.way,
-            logs: logs.map(Arc::new),
-        })
-    }
 }
 
 /// A step's own work, which keeps to its timeout itself. A panic in it fails the step. What it gives holds no secret that it
@@ -247,56 +223,4 @@ fn panicked() -> StepError {
         "INTERNAL",
         "the step's own code panicked; the server's log has the place",
     )
-}
-
-/// An output that is too large or too deep is replaced by a mark with its size and its beginning.
-fn cut_to(output: Value, max_bytes: usize) -> Value {
-    let small = matches!(&output, Value::Null | Value::Bool(_) | Value::Number(_));
-    if small {
-        return output;
-    }
-    let text = output.to_string();
-    if text.len() <= max_bytes && !is_deeper(&output, MAX_OUTPUT_LEVELS) {
-        return output;
-    }
-    let preview: String = text
-        .chars()
-        .take(PREVIEW_CHARS.min(max_bytes / 2))
-        .collect();
-    json!({ "truncated": true, "sizeBytes": text.len(), "preview": preview })
-}
-
-/// Whether arrays and objects are nested deeper than so many levels. Looks no further than that.
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    let Some(below) = levels.checked_sub(1) else {
-        return matches!(value, Value::Array(_) | Value::Object(_));
-    };
-    match value {
-        Value::Array(items) => items.iter().any(|item| is_deeper(item, below)),
-        Value::Object(fields) => fields.values().any(|field| is_deeper(field, below)),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_large_output_is_cut_with_a_mark_and_a_small_one_is_not() {
-        let large = json!({ "text": "ä".repeat(5_000) });
-        let cut = cut_to(large.clone(), 1_000);
-        assert_eq!(cut["truncated"], json!(true));
-        assert_eq!(cut["sizeBytes"], json!(large.to_string().len()));
-        assert_eq!(cut_to(large.clone(), 1 << 20), large);
-    }
-
-    #[test]
-    fn a_deep_output_is_cut_where_a_journal_could_not_be_read_again() {
-        let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
-        let kept = nested(MAX_OUTPUT_LEVELS);
-        assert_eq!(cut_to(kept.clone(), 1_000), kept);
-        let cut = cut_to(nested(MAX_OUTPUT_LEVELS + 1), 1_000);
-        assert_eq!(cut["truncated"], json!(true));
-    }
 }

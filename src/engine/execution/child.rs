@@ -6,11 +6,12 @@ use super::{Execution, Halt};
 use crate::engine::start::ChildRun;
 use crate::engine::started_by::StartedBy;
 use crate::engine::step::{self, Behaviour, ChildRequest, Done};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Shared};
 use crate::id::RunId;
 use crate::model::plan::Activation;
 use crate::model::run::{Event, Run, RunStatus, StepError};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 impl Execution {
     pub(super) async fn begin_child(
@@ -84,8 +85,12 @@ impl Execution {
             },
         };
         let is_reused = run.root_id != self.child_root(step);
+        self.awaited.remove(&step);
         match run.summary.status {
-            RunStatus::Pending | RunStatus::Running if request.waits => Ok(()),
+            RunStatus::Pending | RunStatus::Running if request.waits => {
+                self.awaited.insert(step, run.summary.id);
+                Ok(())
+            }
             RunStatus::Failed | RunStatus::Cancelled if request.waits => {
                 self.failed(step, self.attempts_of(step), child_error(&run, request))
             }
@@ -135,20 +140,32 @@ impl Execution {
 
     /// Nobody waits for the run any more.
     pub(super) async fn cancel_child(&mut self, step: Activation) -> Result<(), Halt> {
+        self.awaited.remove(&step);
         let Some(child) = self.child_of(step) else {
             return Ok(());
         };
         let Some(run) = self.read(|execution| execution.shared.store.run(&child))? else {
             return Ok(());
         };
-        if run.parent_sequence == Some(self.run.summary.sequence)
-            && let Err(error) = Engine(self.shared.clone()).cancel(&run, "timeout").await
-        {
-            log::info!(
-                "run {child} has not been cancelled with the step that waited for it: {error}"
-            );
-        }
+        cancel(&self.shared, &run, self.run.summary.sequence, "timeout").await;
         Ok(())
+    }
+
+    /// Cancels the runs whose steps are open no more: they have ended with what they were inside of. One that is missed in a
+    /// crash is cancelled with the end of this run.
+    pub(super) fn drop_children(&mut self) {
+        let (plan, state) = (&self.definition.plan, &self.state);
+        let closed = self
+            .awaited
+            .extract_if(|step, _| !state.is_open(plan, *step));
+        for (_, child) in closed {
+            let (shared, parent) = (self.shared.clone(), self.run.summary.sequence);
+            tokio::spawn(async move {
+                if let Ok(Some(run)) = shared.store.run(&child) {
+                    cancel(&shared, &run, parent, "parent").await;
+                }
+            });
+        }
     }
 
     /// Stable over attempts and retries, as the keys are that other steps send.
@@ -159,6 +176,16 @@ impl Execution {
     fn child_of(&self, step: Activation) -> Option<RunId> {
         let record = self.state.record(&self.definition.plan, step)?;
         record.child.clone()
+    }
+}
+
+/// Cancels a run, if it is this parent's: one that was found by its key may be another one's.
+async fn cancel(shared: &Arc<Shared>, run: &Run, parent_sequence: i64, by: &str) {
+    let id = &run.summary.id;
+    if run.parent_sequence == Some(parent_sequence)
+        && let Err(error) = shared.cancel(id, by).await
+    {
+        log::info!("run {id} is not cancelled with the step that waited for it: {error}");
     }
 }
 

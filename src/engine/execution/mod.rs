@@ -4,6 +4,7 @@
 
 mod asking;
 mod attempt;
+mod bounds;
 mod child;
 mod flights;
 mod nested;
@@ -11,12 +12,12 @@ mod recording;
 mod secrets;
 mod waiting;
 
-use super::logs::fold;
 use super::start::Telling;
 use super::under_way::Claim;
 use super::webhook::raw_body;
 use super::workflows::CompiledDefinition;
 use super::{EngineError, Shared, step};
+use crate::id::RunId;
 use crate::model::graph::record::NodeOutput;
 use crate::model::plan::{Activation, Next, Outcome, RunState, Task, in_words, next};
 use crate::model::run::{Event, Run, RunError, RunStatus, RunSummary, StepError, TriggerType};
@@ -25,6 +26,7 @@ use flights::Flights;
 use futures_util::future::BoxFuture;
 use recording::OpenChunk;
 use serde_json::{Value, value::to_raw_value};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Why a run does not go on now.
@@ -54,6 +56,8 @@ pub(super) struct Execution {
     claim: Option<Claim>,
     /// What is being done outside.
     flights: Flights,
+    /// The runs that steps wait for, as far as this execution has looked at them.
+    awaited: HashMap<Activation, RunId>,
     /// Whether somebody may have answered, or another run may have ended, since that was looked at.
     has_news: bool,
 }
@@ -83,6 +87,7 @@ impl Execution {
             telling,
             claim,
             flights: Flights::default(),
+            awaited: HashMap::new(),
             has_news: false,
         }
     }
@@ -107,9 +112,7 @@ impl Execution {
             .pinned(&run.summary.workflow_id, run.definition_sequence)?;
         let input = serde_json::from_str(run.input.get())
             .map_err(|error| EngineError::Internal(format!("its input is not JSON: {error}")))?;
-        let journal = shared.store.journal(run_sequence, 0)?;
-        let state = fold(&definition, &journal)?;
-        let from = journal.last().map_or(0, |last| last.sequence + 1);
+        let state = shared.folded(&definition, run_sequence)?;
         // What the journal says is newer than the row that was read before it.
         run.summary.started_at_ms = state.started_at_ms();
         let mut execution = Execution {
@@ -119,11 +122,12 @@ impl Execution {
             unrecorded: None,
             definition,
             input,
+            chunk: OpenChunk::beginning_at(state.next_sequence()),
             state,
-            chunk: OpenChunk::beginning_at(from),
             telling: Telling::default(),
             claim: Some(claim),
             flights: Flights::default(),
+            awaited: HashMap::new(),
             has_news: true,
         };
         let under_way: Vec<Activation> = execution.state.under_way().collect();
@@ -265,12 +269,6 @@ impl Execution {
         // Whoever goes on now may drive a run that needs this one's claim.
         self.claim = None;
         self.shared.run_ended(&self.run.summary.id);
-        if self.run.summary.status == RunStatus::Failed {
-            self.shared
-                .clone()
-                .cancel_children(self.run.summary.sequence)
-                .await;
-        }
         self.telling.finished(&self.run);
         Err(Halt::Over)
     }

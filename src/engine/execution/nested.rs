@@ -3,13 +3,14 @@
 
 use super::{Execution, Halt};
 use crate::engine::step::{self, Done, Round};
+use crate::model::plan::held::json_bytes;
 use crate::model::plan::{Activation, Collected};
 use crate::model::run::{Event, StepError};
 use serde_json::Value;
 use std::sync::Arc;
 
 impl Execution {
-    /// A round within the server's bound.
+    /// A round within the server's bounds.
     pub(super) fn checked(&self, step: Activation, round: Round) -> Result<Round, StepError> {
         let max = self.shared.options.max_iterations;
         if round.count > max {
@@ -19,6 +20,8 @@ impl Execution {
             );
             return Err(StepError::fatal("LOOP_TOO_LONG", message));
         }
+        let items = round.items.iter().flatten().map(json_bytes);
+        self.check_room(step, items.sum())?;
         Ok(round)
     }
 

@@ -130,6 +130,7 @@ impl Execution {
                 Err(EngineError::InsufficientCredits(shortfall))
             }
             Ok(Started::VersionChanged | Started::NotDue) => Err(EngineError::WorkflowChanged),
+            Ok(Started::ParentEnded) => Err(EngineError::parent_ended()),
             Err(error) => Err(error.into()),
         };
         self.telling.accepted(answer);
@@ -147,7 +148,8 @@ impl Execution {
                 .append(self.run.summary.sequence, self.chunk.close(row.clone()))
                 .await
             {
-                Ok(Appended::Done) => {
+                Ok(Appended::Done(cancelled)) => {
+                    self.shared.let_go(&cancelled);
                     self.show(row);
                     return Ok(());
                 }

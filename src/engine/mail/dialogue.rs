@@ -5,7 +5,7 @@
 use super::stream::LineStream;
 use super::{
     Login, Mail, MailServer, Mailer, Rejection, SMTP_LOGIN, SMTP_STATUS, SMTP_UNSUPPORTED, Sent,
-    TLS, TlsMode,
+    SignIn, TLS, TlsMode,
 };
 use crate::engine::outbound::{self, address};
 use crate::model::run::StepError;
@@ -14,12 +14,13 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
 };
-use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
+use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Noop, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use lettre::transport::smtp::response::Response;
 use std::error::Error as _;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -28,17 +29,14 @@ use tokio_rustls::rustls::pki_types::ServerName;
 /// How long a server has to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
 
+/// Delivers a message.
 pub(super) async fn send(
     mailer: &Mailer,
     server: &MailServer,
     mail: &Mail,
     timeout_ms: u64,
 ) -> Result<Sent, StepError> {
-    let dialogue = Dialogue {
-        mailer,
-        server,
-        handed_over: AtomicBool::new(false),
-    };
+    let dialogue = Dialogue::new(mailer, server);
     let talk = Box::pin(dialogue.deliver(mail));
     let delivered = tokio::time::timeout(Duration::from_millis(timeout_ms), talk).await;
     let (sent, mut connection) = delivered.unwrap_or_else(|_| Err(dialogue.late(timeout_ms)))?;
@@ -47,15 +45,63 @@ pub(super) async fn send(
     Ok(sent)
 }
 
+/// Signs in and leaves.
+pub(super) async fn sign_in(mailer: &Mailer, server: &MailServer, timeout_ms: u64) -> SignIn {
+    let dialogue = Dialogue::new(mailer, server);
+    let talk = Box::pin(dialogue.introduce());
+    let signed_in = tokio::time::timeout(Duration::from_millis(timeout_ms), talk).await;
+    match signed_in.unwrap_or_else(|_| Err(dialogue.late(timeout_ms))) {
+        Ok((status, mut connection)) => {
+            drop(tokio::time::timeout(GOODBYE, connection.quit()).await);
+            SignIn {
+                status: Some(status),
+                refusal: None,
+            }
+        }
+        Err(error) => SignIn {
+            status: dialogue.refused_with(),
+            refusal: Some(error),
+        },
+    }
+}
+
 /// One conversation.
 struct Dialogue<'a> {
     mailer: &'a Mailer,
     server: &'a MailServer,
     /// Whether the message itself was begun: from there on a missing answer leaves its fate unknown.
     handed_over: AtomicBool,
+    /// The code of the refusal that ended it; 0 is none.
+    refused_with: AtomicU16,
 }
 
-impl Dialogue<'_> {
+impl<'a> Dialogue<'a> {
+    fn new(mailer: &'a Mailer, server: &'a MailServer) -> Dialogue<'a> {
+        Dialogue {
+            mailer,
+            server,
+            handed_over: AtomicBool::new(false),
+            refused_with: AtomicU16::new(0),
+        }
+    }
+
+    fn refused_with(&self) -> Option<u16> {
+        Some(self.refused_with.load(Ordering::Relaxed)).filter(|code| *code != 0)
+    }
+
+    /// Connects and signs in. Gives the code of the answer to the login; without one, to a command that does nothing.
+    async fn introduce(&self) -> Result<(u16, AsyncSmtpConnection), StepError> {
+        let mut connection = self.connect().await?;
+        let answer = match &self.server.login {
+            Some(login) => self.sign_in(&mut connection, login).await?,
+            None => connection
+                .command(Noop)
+                .await
+                .map_err(|error| self.failure("NOOP", &error))?,
+        };
+        Ok((answer.code().into(), connection))
+    }
+
     async fn deliver(&self, mail: &Mail) -> Result<(Sent, AsyncSmtpConnection), StepError> {
         let mut connection = self.connect().await?;
         if let Some(login) = &self.server.login {
@@ -156,7 +202,7 @@ impl Dialogue<'_> {
         &self,
         connection: &mut AsyncSmtpConnection,
         login: &Login,
-    ) -> Result<(), StepError> {
+    ) -> Result<Response, StepError> {
         let mechanisms = [Mechanism::Plain, Mechanism::Login];
         let is_offered = |one: &Mechanism| connection.server_info().supports_auth_mechanism(*one);
         let shown = self.server.shown();
@@ -169,12 +215,14 @@ impl Dialogue<'_> {
             ));
         }
         let credentials = Credentials::new(login.username.clone(), login.password.to_string());
-        let Err(error) = connection.auth(&mechanisms, &credentials).await else {
-            return Ok(());
+        let error = match connection.auth(&mechanisms, &credentials).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
         };
         let Some(code) = error.status() else {
             return Err(self.broken("it said nothing more after the login"));
         };
+        self.refused_with.store(code.into(), Ordering::Relaxed);
         let message = format!(
             "the mail server {shown} refused the login with {code}; check `username` and `password` of the connection"
         );
@@ -249,7 +297,8 @@ impl Dialogue<'_> {
     /// The error for an answer to `what`, or for none.
     fn failure(&self, what: &str, error: &Error) -> StepError {
         let shown = self.server.shown();
-        if error.status().is_some() {
+        if let Some(code) = error.status() {
+            self.refused_with.store(code.into(), Ordering::Relaxed);
             let message = format!(
                 "the mail server {shown} refused {what}: {}",
                 self.said(error)

@@ -1,4 +1,4 @@
-//! Mail over SMTP: one message to one server.
+//! Mail over SMTP: one message to one server, or a login that sends none.
 //! May not know steps, runs or connections' storage. Promises: nothing that comes from outside can add a header or a command;
 //! a password never goes over the open network in clear; what a server says is bounded, and shown without the password.
 //!
@@ -88,6 +88,15 @@ pub struct Sent {
     pub rejected: Vec<Rejection>,
 }
 
+/// What became of a try to sign in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignIn {
+    /// The code of the server's last answer; `None` when there was none to what was asked.
+    pub status: Option<u16>,
+    /// Why it came to nothing; `None` when the server took it.
+    pub refusal: Option<StepError>,
+}
+
 /// What sends mail; clones share it.
 #[derive(Clone)]
 pub struct Mailer {
@@ -118,6 +127,12 @@ impl Mailer {
     ) -> Result<Sent, StepError> {
         let timeout_ms = timeout_ms.map_or(self.timeout_ms, |asked| asked.min(self.timeout_ms));
         dialogue::send(self, server, mail, timeout_ms).await
+    }
+
+    /// Connects as a mail would, signs in where there is a login, and leaves without sending anything, within `timeout_ms` or
+    /// the mailer's own limit, if that is shorter.
+    pub async fn sign_in(&self, server: &MailServer, timeout_ms: u64) -> SignIn {
+        dialogue::sign_in(self, server, timeout_ms.min(self.timeout_ms)).await
     }
 }
 

@@ -3,6 +3,7 @@
 //! are resolved in one place, which drops what the policy refuses, and addresses in URLs are checked on every hop.
 
 use super::address::{Policy, Refused};
+use super::lookup::Lookup;
 use super::redirect::{self, Hop};
 use super::url::{self, Url};
 use super::{
@@ -44,6 +45,7 @@ const OWN_HEADERS: [&str; 9] = [
 /// The client behind every handle.
 pub(super) struct Client {
     policy: Arc<Policy>,
+    lookup: Lookup,
     tls: rustls::ClientConfig,
     max_response_bytes: usize,
     timeout_ms: u64,
@@ -59,9 +61,11 @@ impl Client {
             allow,
             max_response_bytes,
             timeout_ms,
+            lookup,
         } = options;
         Ok(Client {
             policy: Arc::new(Policy::parse(&allow)?),
+            lookup,
             tls: tls_config(&[])?,
             max_response_bytes,
             timeout_ms,
@@ -79,6 +83,7 @@ impl Client {
     ) -> Result<Client, String> {
         Ok(Client {
             policy: Arc::new(self.policy.allowing(allow)?),
+            lookup: self.lookup.clone(),
             tls: self.tls.clone(),
             max_response_bytes: self.max_response_bytes,
             timeout_ms,
@@ -93,6 +98,10 @@ impl Client {
 
     pub(super) fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    pub(super) fn lookup(&self) -> &Lookup {
+        &self.lookup
     }
 
     pub(super) async fn send(
@@ -173,6 +182,7 @@ impl Client {
             .tls_backend_preconfigured(self.tls.clone())
             .dns_resolver(CheckedResolver {
                 policy: Arc::clone(&self.policy),
+                lookup: self.lookup.clone(),
                 port,
             })
             .no_proxy()
@@ -197,17 +207,18 @@ impl Client {
 /// Resolves names for one port, and hands on only addresses that the policy permits.
 struct CheckedResolver {
     policy: Arc<Policy>,
+    lookup: Lookup,
     port: u16,
 }
 
 impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = Arc::clone(&self.policy);
+        let (policy, lookup) = (Arc::clone(&self.policy), self.lookup.clone());
         let port = self.port;
         Box::pin(async move {
             let host = name.as_str();
-            let addresses = tokio::net::lookup_host((host, port)).await?;
-            let permitted = policy.permitted(host, addresses, port)?;
+            let addresses = lookup.addresses(host, port).await?;
+            let permitted = policy.permitted(host, addresses.into_iter(), port)?;
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
     }

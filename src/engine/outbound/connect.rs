@@ -20,10 +20,10 @@ impl Outbound {
         };
         let addresses: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, port)],
-            Err(_) => tokio::net::lookup_host((bare, port))
-                .await
-                .map_err(|error| cannot(error.to_string()))?
-                .collect(),
+            Err(_) => {
+                let found = self.0.lookup().addresses(bare, port).await;
+                found.map_err(|error| cannot(error.to_string()))?
+            }
         };
         let mut failure = cannot("the name has no address".to_owned());
         for address in addresses {

@@ -6,6 +6,7 @@
 //! - [`url`]: what callers need of URLs, so that nobody else parses them.
 //! - `client`: connections, redirects, the bounded answer.
 //! - `connect`: connections of other protocols, under the same policy.
+//! - `lookup`: where a host is.
 //! - [`status`]: what an answer that is no success means for another attempt.
 //!
 //! No proxy is taken from the environment, no cookie is kept, no body is decompressed.
@@ -13,6 +14,7 @@
 pub mod address;
 mod client;
 mod connect;
+mod lookup;
 mod redirect;
 pub mod status;
 pub mod url;
@@ -22,6 +24,7 @@ use crate::model::connection::BoundHost;
 use crate::model::run::StepError;
 use client::Client;
 pub use client::check_credential_header;
+pub use lookup::Lookup;
 use std::{fmt, sync::Arc};
 
 /// No connection was made on the first hop: nothing of the call reached the other side.
@@ -57,6 +60,8 @@ pub struct OutboundOptions {
     pub max_response_bytes: usize,
     /// How long a call may take, in milliseconds.
     pub timeout_ms: u64,
+    /// Who is asked where a host is.
+    pub lookup: Lookup,
 }
 
 /// A call.

@@ -7,6 +7,9 @@ use crate::model::run::StepError;
 
 pub(super) use reqwest::Url;
 
+/// Shorter pieces of a secret URL are words such as `services`, not what makes it a secret.
+const MIN_TOKEN_BYTES: usize = 16;
+
 /// Reads an absolute http or https URL. The error is a sentence that says what to do.
 pub(super) fn parse(text: &str) -> Result<Url, String> {
     if text.len() > MAX_URL_BYTES {
@@ -116,13 +119,21 @@ pub fn header_text(text: &str) -> String {
         .collect()
 }
 
-/// `message` without the path of the URL `secret`, for URLs that are secrets as a whole.
-pub fn without_path(message: &str, secret: &str) -> String {
-    let path = Url::parse(secret).map(|url| url.path().to_owned());
-    match path {
-        Ok(path) if path.len() > 1 => message.replace(&path, "/…"),
-        _ => message.to_owned(),
-    }
+/// What of a URL that is a secret as a whole must not be shown, also where only a part of it is given back: what stands
+/// behind the host, and each long piece of that. Empty for what is no URL.
+pub fn secret_parts(secret: &str) -> Vec<String> {
+    let Ok(url) = Url::parse(secret) else {
+        return Vec::new();
+    };
+    let path = url.path().to_owned();
+    let query = url.query().unwrap_or_default();
+    let pieces = path.split('/').chain(query.split(['&', '=']));
+    let mut parts: Vec<String> = pieces
+        .filter(|piece| piece.len() >= MIN_TOKEN_BYTES)
+        .map(str::to_owned)
+        .collect();
+    parts.push(path);
+    parts
 }
 
 /// What may be shown of `text`: scheme, host, port and path.
@@ -179,6 +190,17 @@ mod tests {
         );
         let error = check_text("https://u:s3cret@a.example/?t=s3cret").expect_err("userinfo");
         assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_url_is_secret_in_its_parts_too() {
+        let token = "AbCdEfGhIjKlMnOpQrStUvWx";
+        let parts = secret_parts(&format!(
+            "https://hooks.example/services/T01/{token}?key={token}"
+        ));
+        assert_eq!(parts, [token, token, &format!("/services/T01/{token}")]);
+        assert_eq!(secret_parts("https://hooks.example"), ["/"]);
+        assert_eq!(secret_parts("hooks"), [""; 0]);
     }
 
     #[test]

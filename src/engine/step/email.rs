@@ -4,12 +4,9 @@
 
 use super::field::{self, Fields};
 use super::{Behaviour, Effects, StepType, outside};
-use crate::engine::connections::OpenConnection;
-use crate::engine::mail::{self, Address, Draft, Login, Mail, MailServer, TlsMode};
-use crate::engine::outbound;
+use crate::engine::mail::{self, Address, Draft, Mail};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
-use crate::secret::SecretText;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -114,9 +111,10 @@ async fn send(effects: &Effects, config: Value) -> Result<Value, StepError> {
     let reference = field::reference(config, &["connection", "connectionId", "provider"])
         .ok_or_else(|| field::config_error("`connection`: no connection is named"))?;
     let connection = effects.connections.open(reference)?;
-    let (server, sender) = server(&connection)?;
+    let server = connection.mail_server()?;
     let timeout_ms = field::whole_number(config, "timeout", 1.0..=DAY_MS)?;
-    let mail = Mail::new(draft(config, sender, effects)?).map_err(field::config_error)?;
+    let mail =
+        Mail::new(draft(config, connection.sender(), effects)?).map_err(field::config_error)?;
     let timeout_ms = [timeout_ms, effects.timeout_ms].into_iter().flatten().min();
     let sent = effects.mailer.send(&server, &mail, timeout_ms).await?;
     let rejections: Vec<Value> = sent
@@ -137,66 +135,14 @@ async fn send(effects: &Effects, config: Value) -> Result<Value, StepError> {
     }))
 }
 
-/// The mail server of a connection, and the sender that it names.
-fn server(connection: &OpenConnection) -> Result<(MailServer, Option<String>), StepError> {
-    let text = |name: &str| {
-        connection
-            .credential(name)
-            .map(SecretText::expose)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
-    let wrong = |message: String| field::config_error(format!("the connection {message}"));
-    let host = text("host")
-        .ok_or_else(|| wrong("names no `host`; mail wants one of the type `smtp`".to_owned()))?;
-    let security = text("security").unwrap_or_else(|| "starttls".to_owned());
-    let tls = TlsMode::parse(&security)
-        .ok_or_else(|| wrong(format!("has the unknown `security` {security}")))?;
-    let port = match text("port") {
-        Some(port) => port
-            .parse()
-            .map_err(|_| wrong(format!("has the port {port}, which is none")))?,
-        None => match tls {
-            TlsMode::Tls => 465,
-            TlsMode::StartTls => 587,
-            TlsMode::None => 25,
-        },
-    };
-    let username = text("username");
-    let sender = text("from").or_else(|| username.clone().filter(|name| name.contains('@')));
-    let login = username.map(|username| Login {
-        username,
-        password: text("password").unwrap_or_default().into(),
-    });
-    // The one form in which connections know hosts.
-    let is_bare_v6 = host.contains(':') && !host.starts_with('[');
-    let authority = if is_bare_v6 {
-        format!("[{host}]")
-    } else {
-        host
-    };
-    let (host, port) = outbound::url::host_and_port(&format!("http://{authority}:{port}/"))
-        .map_err(|_| wrong("has a `host` that is none".to_owned()))?;
-    connection.check_host(&host, port)?;
-    Ok((
-        MailServer {
-            host,
-            port,
-            tls,
-            login,
-        },
-        sender,
-    ))
-}
-
-fn draft(config: &Fields, sender: Option<String>, effects: &Effects) -> Result<Draft, StepError> {
+fn draft(config: &Fields, sender: Option<&str>, effects: &Effects) -> Result<Draft, StepError> {
     let read = |name: &str| {
         addresses(config, name)
             .map_err(|message| field::config_error(format!("`{name}`: {message}")))
     };
     let from = match (read("from")?, sender) {
         (found, Some(sender)) if found.is_empty() => {
-            mail::addresses(&sender).map_err(|message| {
+            mail::addresses(sender).map_err(|message| {
                 field::config_error(format!("`from` of the connection: {message}"))
             })?
         }

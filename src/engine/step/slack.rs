@@ -131,10 +131,14 @@ fn run(effects: &Effects, config: Value) -> BoxFuture<'_, Result<Value, StepErro
 async fn post(effects: &Effects, config: Value) -> Result<Value, StepError> {
     let config = field::fields(&config)?;
     let address = address(config, effects)?;
+    // Whoever is called sees its path alone, and gives that back.
+    for part in url::secret_parts(&address) {
+        effects.redactor.learn(&part);
+    }
     let timeout_ms = field::whole_number(config, "timeout", 1.0..=DAY_MS)?;
     let request = OutboundRequest {
         method: "POST".into(),
-        url: address.clone(),
+        url: address,
         headers: vec![
             (
                 "content-type".into(),
@@ -150,18 +154,18 @@ async fn post(effects: &Effects, config: Value) -> Result<Value, StepError> {
         max_response_bytes: Some(MAX_ANSWER_BYTES),
         confined: None,
     };
-    let without_address = |error: StepError| StepError {
-        message: url::without_path(&error.message, &address),
-        ..error
-    };
     let response = effects.send(request).await.map_err(|error| {
         // Whether Slack has posted it is not known; another attempt could post it twice.
         let retryable = error.retryable && error.code == outbound::CONNECTION;
-        without_address(StepError { retryable, ..error })
+        StepError { retryable, ..error }
     })?;
     if !(200..300).contains(&response.status) {
-        let error = status_error("Slack's webhook", &response, false, effects.now_ms);
-        return Err(without_address(error));
+        return Err(status_error(
+            "Slack's webhook",
+            &response,
+            false,
+            effects.now_ms,
+        ));
     }
     Ok(json!({"ok": true, "status": response.status}))
 }

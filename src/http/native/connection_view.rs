@@ -74,7 +74,8 @@ pub(super) struct ChangeBody {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ConnectionTestRequest")]
 pub(super) struct TestBody {
-    /// A URL on a bound host, or a path on the first one over https; `/` when it is left out.
+    /// A URL on a bound host, or a path on the first one over https; `/` when it is left out. Not for a mail server, where a
+    /// login is tried.
     pub(super) url: Option<String>,
 }
 
@@ -126,7 +127,7 @@ pub(super) struct ConnectionView<'a> {
 pub(super) struct TestView<'a> {
     /// Whether the other side took the call.
     pub(super) ok: bool,
-    /// Its status; null when there was no answer.
+    /// Its status, a mail server's being the code of its reply; null when there was no answer.
     pub(super) status: Option<u16>,
     /// In words.
     pub(super) message: &'a str,

@@ -81,7 +81,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .described(
             about("Connections", "Test a connection")
                 .says(
-                    "Makes one call with the credential; `ok` says whether the other side took it.",
+                    "Makes one call with the credential: a GET, or a login at a mail server, which sends no mail. `ok` says \
+                     whether the other side took it.",
                 )
                 .path::<ConnectionId>()
                 .body::<TestBody>(example!({ "url": "/v1/balance" }))

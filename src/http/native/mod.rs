@@ -73,11 +73,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 #[derive(Serialize)]
-struct Envelope<T> {
+struct Envelope<T, M> {
     success: bool,
     data: T,
     #[serde(skip_serializing_if = "Option::is_none")]
-    meta: Option<Meta>,
+    meta: Option<M>,
 }
 
 /// What a list says of its next page.
@@ -94,12 +94,12 @@ pub(super) struct Meta {
 
 /// 200 with this data.
 fn ok(data: &impl Serialize) -> Answer {
-    respond(StatusCode::OK, data, None)
+    respond(StatusCode::OK, data, None::<Meta>)
 }
 
 /// 201 with this data.
 fn created(data: &impl Serialize) -> Answer {
-    respond(StatusCode::CREATED, data, None)
+    respond(StatusCode::CREATED, data, None::<Meta>)
 }
 
 /// 200 with one page.
@@ -111,7 +111,7 @@ fn page<T: Serialize>(items: &[T], next: Option<&Cursor>) -> Answer {
     respond(StatusCode::OK, &items, Some(meta))
 }
 
-fn respond(status: StatusCode, data: &impl Serialize, meta: Option<Meta>) -> Answer {
+fn respond(status: StatusCode, data: &impl Serialize, meta: Option<impl Serialize>) -> Answer {
     let body = serde_json::to_vec(&Envelope {
         success: true,
         data,

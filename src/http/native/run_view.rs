@@ -1,7 +1,7 @@
 //! What is sent and told about runs.
 
 use crate::clock::iso_utc;
-use crate::engine::{StepLog, parent_of};
+use crate::engine::{StepLog, Told, parent_of};
 use crate::id::{RunId, WorkflowId};
 use crate::model::run::{Run, RunError, RunStatus, RunSummary, StepError, TriggerType};
 use schemars::JsonSchema;
@@ -162,7 +162,8 @@ pub(super) struct LogView<'a> {
     /// Until when it waits.
     #[schemars(extend("format" = "date-time"))]
     waiting_until: Option<String>,
-    /// Its configuration, with its templates.
+    /// Its configuration, with its templates. Where inputs, outputs and logs are more than 16 MiB together, or those that were
+    /// left inside of loops 8 MiB, `{"truncated": true, "sizeBytes": …}` stands in the place of further ones.
     input: &'a Value,
     /// What later steps see.
     output: Option<&'a Value>,
@@ -170,6 +171,14 @@ pub(super) struct LogView<'a> {
     logs: Option<&'a Value>,
     /// Why it failed.
     error: Option<&'a StepError>,
+}
+
+/// What logs do not tell.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogsMeta {
+    /// Whether there were more steps inside loops and parallel steps than the 2,000 that are listed.
+    pub(super) has_more: bool,
 }
 
 /// What starting or retrying a run answers.
@@ -219,22 +228,22 @@ pub(super) fn summary(run: &RunSummary) -> SummaryView<'_> {
 }
 
 /// What became of one step.
-pub(super) fn log_view(step: &StepLog) -> LogView<'_> {
-    let record = &step.record;
+pub(super) fn log_view<'a>(step: &'a StepLog<'_>) -> LogView<'a> {
+    let record = step.record;
     LogView {
-        step_id: &step.id,
-        activation: &step.activation,
-        step_name: step.name.as_deref(),
-        step_type: step.step_type,
+        step_id: &step.node.id,
+        activation: step.activation,
+        step_name: step.node.name.as_deref(),
+        step_type: step.node.step_type,
         status: record.status.as_str(),
         attempts: record.attempts,
         started_at: record.started_at_ms.map(iso_utc),
         completed_at: record.finished_at_ms.map(iso_utc),
         duration_ms: between(record.started_at_ms, record.finished_at_ms),
         waiting_until: record.due_at_ms.map(iso_utc),
-        input: &step.config,
-        output: record.output.as_deref(),
-        logs: record.logs.as_deref(),
+        input: step.config.value(),
+        output: step.output.as_ref().map(Told::value),
+        logs: step.console.as_ref().map(Told::value),
         error: record.error.as_deref(),
     }
 }

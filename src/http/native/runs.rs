@@ -1,10 +1,10 @@
 //! Runs: start, list, read, logs, cancel, retry.
 
 use super::run_view::{
-    ListQuery, LogView, Mode, RunView, StartBody, StartedView, SummaryView, log_view, started_view,
-    summary, view,
+    ListQuery, LogView, LogsMeta, Mode, RunView, StartBody, StartedView, SummaryView, log_view,
+    started_view, summary, view,
 };
-use super::{Answer, ok, page, page_request, respond};
+use super::{Answer, Meta, ok, page, page_request, respond};
 use crate::engine::{Accepted, RunRequest, StartTrigger, Wait};
 use crate::http::body::{json, query};
 use crate::http::describe::about;
@@ -63,7 +63,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(Door::Native, Method::GET, LOGS, read, |guard| guard.then(logs)).described(
             about("Runs", "What became of each step")
                 .path::<RunId>()
-                .gives::<Vec<LogView<'_>>>(200),
+                .gives_with::<Vec<LogView<'_>>, LogsMeta>(200),
         ),
         Endpoint::new(Door::Native, Method::POST, CANCEL, execute, |guard| guard.then(cancel)).described(
             about("Runs", "Cancel a run")
@@ -153,9 +153,13 @@ async fn get(ctx: Ctx) -> Answer {
 
 async fn logs(ctx: Ctx) -> Answer {
     let run = reachable_run(&ctx)?;
-    let steps = ctx.api().engine.steps_of(&run)?;
+    let logs = ctx.api().engine.logs_of(&run)?;
+    let steps = logs.steps();
     let views: Vec<LogView<'_>> = steps.iter().map(log_view).collect();
-    ok(&views)
+    let meta = LogsMeta {
+        has_more: logs.has_more,
+    };
+    respond(StatusCode::OK, &views, Some(meta))
 }
 
 /// The run that the path names, if the key reaches its workflow.
@@ -218,7 +222,7 @@ fn started(accepted: &Accepted) -> Answer {
             StatusCode::ACCEPTED
         },
         &data,
-        None,
+        None::<Meta>,
     )?;
     if accepted.replayed {
         response

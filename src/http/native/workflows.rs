@@ -298,7 +298,7 @@ fn render(view: WorkflowView<'_>) -> Result<Bytes, Problem> {
     let envelope = super::Envelope {
         success: true,
         data: view,
-        meta: None,
+        meta: None::<super::Meta>,
     };
     Ok(serde_json::to_vec(&envelope)
         .map_err(|error| Problem::internal(&error))?

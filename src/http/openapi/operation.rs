@@ -217,7 +217,7 @@ fn response(
         (_, 202) => "Accepted; it goes on.",
         _ => "Done.",
     };
-    let mut headers = refusals::usual_headers(endpoint.access, answer.status);
+    let mut headers = refusals::usual_headers(refusals::has_limit(endpoint, about), answer.status);
     for (name, meaning) in &about.answer_headers {
         headers.insert(
             (*name).to_owned(),
@@ -229,11 +229,12 @@ fn response(
         Shape::Data(schema) => Some(("application/json", envelope(&schemas.written(*schema)))),
         Shape::Page(schema) => {
             let items = json!({ "type": "array", "items": schemas.written(*schema) });
-            let mut whole = envelope(&items);
-            whole["properties"]["meta"] =
-                schemas.written(|generator| generator.subschema_for::<Meta>());
-            whole["required"] = json!(["success", "data", "meta"]);
-            Some(("application/json", whole))
+            let meta = schemas.written(|generator| generator.subschema_for::<Meta>());
+            Some(("application/json", envelope_with(&items, meta)))
+        }
+        Shape::DataWith(schema, meta) => {
+            let (data, meta) = (schemas.written(*schema), schemas.written(*meta));
+            Some(("application/json", envelope_with(&data, meta)))
         }
         Shape::Bare(schema) => Some(("application/json", schemas.written(*schema))),
         Shape::Events => Some(("text/event-stream", event())),
@@ -267,4 +268,12 @@ fn envelope(data: &Value) -> Value {
         "properties": { "success": { "type": "boolean", "const": true }, "data": data },
         "required": ["success", "data"],
     })
+}
+
+/// The same, with `meta` beside the data.
+fn envelope_with(data: &Value, meta: Value) -> Value {
+    let mut whole = envelope(data);
+    whole["properties"]["meta"] = meta;
+    whole["required"] = json!(["success", "data", "meta"]);
+    whole
 }

@@ -136,36 +136,71 @@ const fn refusal(
     }
 }
 
-/// Name, meaning and schema type of the headers that answers have by rule.
-const HEADERS: [(&str, &str, &str); 7] = [
-    (
-        "X-Request-Id",
-        "string",
-        "Names the request in the server's log.",
-    ),
-    (
+/// A header that answers have by rule.
+struct Header {
+    name: &'static str,
+    /// The type of its schema.
+    kind: &'static str,
+    meaning: &'static str,
+}
+
+/// On every answer.
+const REQUEST_ID: Header = header(
+    "X-Request-Id",
+    "string",
+    "Names the request in the server's log.",
+);
+
+/// On answers to callers that were counted, unless their limit is set to `none`.
+const LIMITS: [Header; 3] = [
+    header(
         "X-RateLimit-Limit",
         "integer",
-        "So many requests of this category the key may make in any 60 seconds.",
+        "So many requests of this category the key, or without a key the address, may make in any 60 seconds.",
     ),
-    ("X-RateLimit-Remaining", "integer", "So many are left now."),
-    (
+    header("X-RateLimit-Remaining", "integer", "So many are left now."),
+    header(
         "X-RateLimit-Reset",
         "integer",
         "When the next place becomes free, in seconds since the Unix epoch.",
     ),
+];
+
+/// On every answer with one of these statuses.
+const BY_STATUS: [(&[u16], Header); 3] = [
     (
-        "Retry-After",
-        "integer",
-        "After how many seconds to try again.",
+        &[429, 503],
+        header(
+            "Retry-After",
+            "integer",
+            "After how many seconds to try again.",
+        ),
     ),
-    ("WWW-Authenticate", "string", "How to send a key."),
     (
-        "Allow",
-        "string",
-        "The methods that the path is served with.",
+        &[401],
+        header(
+            "WWW-Authenticate",
+            "string",
+            "How to send a key, or a signature.",
+        ),
+    ),
+    (
+        &[405],
+        header(
+            "Allow",
+            "string",
+            "The methods that the path is served with.",
+        ),
     ),
 ];
+
+const fn header(name: &'static str, kind: &'static str, meaning: &'static str) -> Header {
+    Header {
+        name,
+        kind,
+        meaning,
+    }
+}
 
 /// The statuses that follow from the endpoint's access, path and body.
 fn usual(endpoint: &Endpoint, about: &Description) -> Vec<u16> {
@@ -193,6 +228,7 @@ pub(super) fn responses(
     about: &Description,
     schemas: &mut Schemas,
 ) -> Map<String, Value> {
+    let has_limit = has_limit(endpoint, about);
     let mut meanings: BTreeMap<u16, String> = BTreeMap::new();
     for (status, when) in &about.refusals {
         let meaning = meanings.entry(*status).or_default();
@@ -206,17 +242,12 @@ pub(super) fn responses(
         let Some(known) = REFUSALS.iter().find(|known| known.status == status) else {
             continue;
         };
-        // The components are in the native envelope.
+        // The components are in the native envelope, and say what keys are told.
         let refusal = match about.refusal_shape {
-            None => json!({ "$ref": format!("#/components/responses/{}", known.name) }),
-            shape => response(
-                status,
-                Some(known),
-                known.when,
-                endpoint.access,
-                shape,
-                schemas,
-            ),
+            None if has_limit => {
+                json!({ "$ref": format!("#/components/responses/{}", known.name) })
+            }
+            shape => response(status, Some(known), known.when, has_limit, shape, schemas),
         };
         responses.insert(status.to_string(), refusal);
     }
@@ -226,7 +257,7 @@ pub(super) fn responses(
             status,
             known,
             &meaning,
-            endpoint.access,
+            has_limit,
             about.refusal_shape,
             schemas,
         );
@@ -239,14 +270,9 @@ pub(super) fn responses(
 pub(super) fn components(schemas: &mut Schemas) -> Value {
     let mut components = Map::new();
     for known in &REFUSALS {
-        // Whether a refused request was counted is not known here: the limit's headers may be absent.
-        let access = match known.status {
-            401 | 405 | 421 => Access::Open,
-            _ => Access::AnyKey(crate::model::limit::Category::Read),
-        };
         components.insert(
             known.name.to_owned(),
-            response(known.status, Some(known), known.when, access, None, schemas),
+            response(known.status, Some(known), known.when, true, None, schemas),
         );
     }
     Value::Object(components)
@@ -256,11 +282,11 @@ fn response(
     status: u16,
     known: Option<&Refusal>,
     meaning: &str,
-    access: Access,
+    has_limit: bool,
     shape: Option<RefusalShape>,
     schemas: &mut Schemas,
 ) -> Value {
-    let headers = usual_headers(access, status);
+    let headers = usual_headers(has_limit, status);
     let (code, message) = known.map_or(("ERROR", meaning), |known| (known.code, known.message));
     let content = match shape {
         Some(RefusalShape::Html) => json!({ HTML: { "schema": { "type": "string" } } }),
@@ -287,34 +313,49 @@ fn native_schema(known: Option<&Refusal>, schemas: &mut Schemas) -> Value {
     json!({ "allOf": [error, code] })
 }
 
+/// Whether callers are counted, and shown the state of their limit.
+pub(super) fn has_limit(endpoint: &Endpoint, about: &Description) -> bool {
+    endpoint.access != Access::Open || about.has_address_limit
+}
+
 /// The headers that an answer with this status has by rule.
-pub(super) fn usual_headers(access: Access, status: u16) -> Map<String, Value> {
-    let limits = if access == Access::Open { 0 } else { 3 };
-    let mut names: Vec<&str> = HEADERS
+pub(super) fn usual_headers(has_limit: bool, status: u16) -> Map<String, Value> {
+    // Who is refused with one of these was not counted before.
+    let shows_limit = has_limit && !matches!(status, 401 | 421);
+    let limits = LIMITS.iter().filter(|_| shows_limit);
+    let of_status = BY_STATUS
         .iter()
-        .take(1 + limits)
-        .map(|(name, ..)| *name)
-        .collect();
-    match status {
-        401 => names.push("WWW-Authenticate"),
-        405 => names.push("Allow"),
-        429 | 503 => names.push("Retry-After"),
-        _ => {}
-    }
-    names
+        .filter(|(statuses, _)| statuses.contains(&status))
+        .map(|(_, header)| header);
+    [&REQUEST_ID]
         .into_iter()
-        .map(|name| {
+        .chain(limits)
+        .chain(of_status)
+        .map(|Header { name, .. }| {
             let reference = format!("#/components/headers/{name}");
-            (name.to_owned(), json!({ "$ref": reference }))
+            ((*name).to_owned(), json!({ "$ref": reference }))
         })
         .collect()
 }
 
-/// The headers that answers have in common.
+/// The headers that answers have in common. Those of limits may be absent; the others are always where they are named.
 pub(super) fn headers() -> Value {
-    let headers = HEADERS.iter().map(|(name, kind, meaning)| {
-        let header = json!({ "description": meaning, "schema": { "type": kind } });
-        ((*name).to_owned(), header)
-    });
-    Value::Object(headers.collect())
+    let always = [&REQUEST_ID]
+        .into_iter()
+        .chain(BY_STATUS.iter().map(|(_, header)| header));
+    let described = |header: &Header, is_required: bool| {
+        let described = json!({
+            "description": header.meaning,
+            "required": is_required,
+            "schema": { "type": header.kind },
+        });
+        (header.name.to_owned(), described)
+    };
+    let limits = LIMITS.iter().map(|header| described(header, false));
+    Value::Object(
+        always
+            .map(|header| described(header, true))
+            .chain(limits)
+            .collect(),
+    )
 }

@@ -64,8 +64,7 @@ fn link(summary: &'static str) -> Description {
             409,
             "It was answered before, it is too late, or the run has ended.",
         )
-        .may(
-            429,
+        .limits_addresses(
             "Over the limit of the address (settings `limit_read` and `limit_execute`).",
         )
         .refuses_in_html()

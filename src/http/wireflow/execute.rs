@@ -97,12 +97,15 @@ async fn run(ctx: Ctx, body: ExecuteBody) -> Answer {
         let (api, by) = (ctx.api(), ctx.started_by());
         start(api, by, workflow, given, StartTrigger::API, sent).await?
     };
-    let steps = ctx.api().engine.steps_of(&accepted.run).unwrap_or_default();
-    let mut response = bare(StatusCode::CREATED, &batch(&accepted.run, &steps, &stale))?;
+    // By its id: what was sent with the request is recorded by now.
+    let run = ctx.api().store.run(&accepted.run.summary.id)?;
+    let run = run.unwrap_or(accepted.run);
+    let logs = ctx.api().engine.logs_of(&run)?;
+    let mut response = bare(StatusCode::CREATED, &batch(&run, &logs.steps(), &stale))?;
     let place = format!(
         "{}/api/v1/workflows/executions/{}",
         ctx.api().options.base_path,
-        accepted.run.summary.id
+        run.summary.id
     );
     if let Ok(place) = HeaderValue::from_str(&place) {
         response.headers_mut().insert(header::LOCATION, place);

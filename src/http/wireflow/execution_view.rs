@@ -3,7 +3,7 @@
 //! type, in one flat object; a text is a text or null.
 
 use crate::clock::iso_utc;
-use crate::engine::StepLog;
+use crate::engine::{StepLog, Told};
 use crate::id::{RunId, WorkflowId};
 use crate::model::graph::target::StaleDependency;
 use crate::model::plan::StepStatus;
@@ -232,8 +232,8 @@ struct BatchRunView<'a> {
 }
 
 /// An execution with its nodes; those inside of iterations stand in the output of their iterator.
-pub(super) fn view<'a>(run: &'a Run, steps: &'a [StepLog]) -> ExecutionView<'a> {
-    let nodes = || steps.iter().filter(|step| step.activation == step.id);
+pub(super) fn view<'a>(run: &'a Run, steps: &'a [StepLog<'a>]) -> ExecutionView<'a> {
+    let nodes = || steps.iter().filter(|step| step.activation == step.node.id);
     let summary = summary(&run.summary);
     let results = run.output.as_ref();
     let results = results.and_then(|output| serde_json::from_str::<Value>(output.get()).ok());
@@ -270,7 +270,7 @@ pub(super) fn summary(run: &RunSummary) -> ExecutionSummaryView<'_> {
 /// The batch that one execution is.
 pub(super) fn batch<'a>(
     run: &'a Run,
-    steps: &'a [StepLog],
+    steps: &'a [StepLog<'a>],
     stale_dependencies: &'a [StaleDependency],
 ) -> BatchView<'a> {
     let ExecutionSummaryView {
@@ -303,20 +303,20 @@ pub(super) fn batch<'a>(
     }
 }
 
-fn node_run(step: &StepLog) -> NodeRun<'_> {
+fn node_run<'a>(step: &'a StepLog<'a>) -> NodeRun<'a> {
     NodeRun {
-        node_id: &step.id,
+        node_id: &step.node.id,
         status: step.record.status.into(),
-        output: step.record.output.as_deref(),
+        output: step.output.as_ref().map(Told::value),
     }
 }
 
-fn node_state(step: &StepLog) -> NodeState<'_> {
-    let output = step.record.output.as_deref();
+fn node_state<'a>(step: &'a StepLog<'a>) -> NodeState<'a> {
+    let output = step.output.as_ref().map(Told::value);
     let output_urls = output.map(urls).unwrap_or_default();
     NodeState {
-        node_id: &step.id,
-        label: step.name.as_deref().unwrap_or(&step.id),
+        node_id: &step.node.id,
+        label: step.node.name.as_deref().unwrap_or(&step.node.id),
         status: step.record.status.into(),
         error: step
             .record

@@ -112,8 +112,8 @@ async fn history(ctx: Ctx, asked: HistoryQuery) -> Answer {
 }
 
 fn shown(ctx: &Ctx, run: &Run) -> Answer {
-    let steps = ctx.api().engine.steps_of(run)?;
-    bare(StatusCode::OK, &view(run, &steps))
+    let logs = ctx.api().engine.logs_of(run)?;
+    bare(StatusCode::OK, &view(run, &logs.steps()))
 }
 
 /// The execution that the path names, if it is one and the key reaches its workflow.

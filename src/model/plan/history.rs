@@ -1,14 +1,20 @@
 //! What every step of a run did, iterations included: for people to read, not for deciding what comes next.
-//! May not know how it is shown. Promise: a step at the top is always listed; of steps inside loops the first so many are.
+//! May not know how it is shown. Promises: a step at the top is always listed; of steps inside loops the first so many are,
+//! and of what they left so many bytes; whether any were left out is told.
 
+use super::held::json_bytes;
 use super::record::{StepRecord, StepStatus};
 use super::step_fold::{describe, fold, last_id};
-use super::{NodeIndex, Plan, RunState};
+use super::{Node, NodeIndex, Plan, RunState};
 use crate::model::run::{Event, Recorded};
+use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// How many steps inside loops and parallel steps are listed.
 const MAX_INSIDE: usize = 2_000;
+/// How many bytes of their outputs and logs are kept, as JSON; of further ones a mark is.
+const MAX_INSIDE_BYTES: usize = 8 << 20;
 
 /// One step, or one of its iterations.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,77 +27,119 @@ pub struct StepHistory {
     pub record: StepRecord,
 }
 
-/// Every step at the top in the order of the definition, each followed by what happened inside of it.
-pub fn history(plan: &Plan, state: &RunState, journal: &[Recorded]) -> Vec<StepHistory> {
-    let mut inside = inside(plan, journal, state.status().is_final());
-    let mut all = Vec::new();
-    for (node, record) in state.top_records(plan) {
-        let Some(id) = plan.nodes.get(node).map(|node| node.id.clone()) else {
-            continue;
-        };
-        let within = inside.remove(id.as_str()).unwrap_or_default();
-        all.push(StepHistory {
-            activation: id,
-            node,
-            record: record.clone(),
-        });
-        all.extend(within);
-    }
-    all
+/// Follows a journal from its first event on.
+pub struct History<'a> {
+    plan: &'a Plan,
+    /// What happened inside of steps, in the order in which it began.
+    inside: Vec<StepHistory>,
+    places: HashMap<String, usize>,
+    inside_bytes: usize,
+    has_more: bool,
 }
 
-/// What happened inside of each step at the top, in the order in which it began.
-fn inside<'a>(
-    plan: &Plan,
-    journal: &'a [Recorded],
-    is_over: bool,
-) -> HashMap<&'a str, Vec<StepHistory>> {
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    let mut found: HashMap<&str, Vec<StepHistory>> = HashMap::new();
-    for Recorded { at_ms, event, .. } in journal {
-        let (_, Some(name)) = describe(event) else {
-            continue;
+impl<'a> History<'a> {
+    /// Nothing has happened.
+    pub fn new(plan: &'a Plan) -> History<'a> {
+        History {
+            plan,
+            inside: Vec::new(),
+            places: HashMap::new(),
+            inside_bytes: 0,
+            has_more: false,
+        }
+    }
+
+    /// The next event, which fits the journal before it.
+    pub fn follow(&mut self, recorded: &Recorded) {
+        let (_, Some(name)) = describe(&recorded.event) else {
+            return;
         };
-        let Some((top, _)) = name.split_once('[') else {
-            continue;
+        // What happens at the top is in the state.
+        if !name.contains('[') {
+            return;
+        }
+        let Some(node) = self.plan.index_of(last_id(name)) else {
+            return;
         };
-        let Some((node, step)) = plan
-            .index_of(last_id(name))
-            .and_then(|at| Some((at, plan.nodes.get(at)?)))
+        let place = match self.places.get(name) {
+            Some(place) => *place,
+            None if self.inside.len() >= MAX_INSIDE => {
+                self.has_more = true;
+                return;
+            }
+            None => self.begin(name, node),
+        };
+        let (Some(step), Some(entry)) = (self.plan.nodes.get(node), self.inside.get_mut(place))
         else {
-            continue;
+            return;
         };
-        let many = places.len();
-        let list = found.entry(top).or_default();
-        if !places.contains_key(name) {
-            if many >= MAX_INSIDE {
+        follow(&mut entry.record, step, recorded.at_ms, &recorded.event);
+        if let Event::StepCompleted { .. } = &recorded.event {
+            let record = &mut entry.record;
+            for value in [&mut record.output, &mut record.logs].into_iter().flatten() {
+                let bytes = json_bytes(value);
+                if self.inside_bytes.saturating_add(bytes) > MAX_INSIDE_BYTES {
+                    *value = Arc::new(left_out(bytes));
+                } else {
+                    self.inside_bytes += bytes;
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, name: &str, node: NodeIndex) -> usize {
+        let place = self.inside.len();
+        self.places.insert(name.to_owned(), place);
+        self.inside.push(StepHistory {
+            activation: name.to_owned(),
+            node,
+            record: StepRecord::UNTOUCHED,
+        });
+        place
+    }
+
+    /// Whether there were more steps inside loops than are listed.
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// Every step at the top in the order of the definition, each followed by what happened inside of it. `state` is what the
+    /// same journal leads to.
+    pub fn steps(self, state: &RunState) -> Vec<StepHistory> {
+        let is_over = state.status().is_final();
+        let mut inside: HashMap<String, Vec<StepHistory>> = HashMap::new();
+        for mut step in self.inside {
+            if is_over && !step.record.status.is_settled() {
+                step.record.status = StepStatus::Cancelled;
+                step.record.due_at_ms = None;
+            }
+            let top = step.activation.split('[').next().unwrap_or_default();
+            inside.entry(top.to_owned()).or_default().push(step);
+        }
+        let mut all = Vec::new();
+        for (node, record) in state.top_records(self.plan) {
+            let Some(id) = self.plan.nodes.get(node).map(|node| node.id.clone()) else {
                 continue;
-            }
-            places.insert(name, list.len());
-            list.push(StepHistory {
-                activation: name.to_owned(),
+            };
+            let within = inside.remove(&id).unwrap_or_default();
+            all.push(StepHistory {
+                activation: id,
                 node,
-                record: StepRecord::UNTOUCHED,
+                record: record.clone(),
             });
+            all.extend(within);
         }
-        let entry = places.get(name).and_then(|place| list.get_mut(*place));
-        if let Some(entry) = entry {
-            follow(&mut entry.record, step, *at_ms, event);
-        }
+        all
     }
-    if is_over {
-        for entry in found.values_mut().flatten() {
-            if !entry.record.status.is_settled() {
-                entry.record.status = StepStatus::Cancelled;
-                entry.record.due_at_ms = None;
-            }
-        }
-    }
-    found
+}
+
+/// What stands where a value was that is too large to be shown.
+pub fn left_out(bytes: usize) -> Value {
+    json!({ "truncated": true, "sizeBytes": bytes })
 }
 
 /// Folds an event of one step; that of a loop as a whole says only that it goes on.
-fn follow(record: &mut StepRecord, step: &super::Node, at_ms: i64, event: &Event) {
+fn follow(record: &mut StepRecord, step: &Node, at_ms: i64, event: &Event) {
     match event {
         Event::StepIterating { .. } => {
             record.status = StepStatus::Running;
@@ -99,7 +147,7 @@ fn follow(record: &mut StepRecord, step: &super::Node, at_ms: i64, event: &Event
             record.started_at_ms.get_or_insert(at_ms);
         }
         Event::StepIteration { .. } | Event::StepEnough { .. } => {}
-        // The journal was folded as a whole before, so the event fits.
+        // The journal is folded as a whole before, so the event fits.
         other => drop(fold(record, step, at_ms, other)),
     }
 }

@@ -3,6 +3,7 @@
 //! the order in which iterations end.
 
 use super::FrameId;
+use super::held::json_bytes;
 use crate::model::run::StepError;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub(super) enum Stage {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Iterations {
     items: Option<Arc<Vec<Value>>>,
+    items_bytes: usize,
     /// How many there are, or at most are.
     count: u32,
     /// How many have begun.
@@ -58,7 +60,9 @@ pub(super) struct Iterations {
 impl Iterations {
     /// None has begun.
     pub(super) fn new(items: Option<Arc<Vec<Value>>>, count: u32) -> Iterations {
+        let items_bytes = items.iter().flat_map(|items| items.iter()).map(json_bytes);
         Iterations {
+            items_bytes: items_bytes.sum(),
             items,
             count,
             issued: 0,
@@ -75,6 +79,11 @@ impl Iterations {
                 Stage::Going
             },
         }
+    }
+
+    /// How many bytes, as JSON, its items and the results that it has kept have.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.items_bytes + self.kept_bytes
     }
 
     /// Whether there is something to do for the step as a whole.
@@ -104,7 +113,7 @@ impl Iterations {
 
     /// An iteration has ended with this output.
     pub(super) fn end(&mut self, index: u32, output: Arc<Value>) {
-        let bytes = output.to_string().len();
+        let bytes = json_bytes(&output);
         let fits = self.kept_bytes.saturating_add(bytes) <= MAX_KEPT_BYTES;
         if fits {
             self.kept_bytes += bytes;

@@ -8,6 +8,7 @@ mod composite;
 mod fields;
 mod frame;
 pub mod graph;
+pub mod held;
 mod history;
 mod iterations;
 mod names;
@@ -28,7 +29,7 @@ pub mod steps;
 mod tests;
 mod wiring;
 
-pub use history::{StepHistory, history};
+pub use history::{History, StepHistory, left_out};
 pub use iterations::Collected;
 pub use net::Net;
 pub use next::next;

@@ -64,7 +64,7 @@ impl RunState {
         iterations.stage = Stage::Going;
         let index = iterations.begin(id);
         if let Some(kept) = iterations.kept.take() {
-            self.frames.remove(&kept);
+            self.drop_frame(kept);
         }
         self.open_frame(plan, head, index);
     }
@@ -106,9 +106,12 @@ impl RunState {
         } else {
             frame
         };
+        let before = iterations.held_bytes();
         iterations.end(index, output);
+        let now = iterations.held_bytes();
+        self.recount(before, now);
         if let Some(former) = former {
-            self.frames.remove(&former);
+            self.drop_frame(former);
         }
         self.open_further(plan, head);
         self.reindex(plan, head);
@@ -137,7 +140,7 @@ impl RunState {
             let frame = iterations.open.get(&index).copied();
             iterations.fail(index, step, error);
             if let Some(frame) = frame {
-                self.frames.remove(&frame);
+                self.drop_frame(frame);
             }
             self.open_further(plan, head);
         } else {
@@ -164,11 +167,12 @@ impl RunState {
         // Of a step that has ended the output is what is left.
         if let Some(record) = self.record_mut(plan, head)
             && record.status.is_settled()
+            && let Some(gone) = record.iterations.take()
         {
-            record.iterations = None;
+            self.recount(gone.held_bytes(), 0);
         }
         while let Some(id) = inside.pop() {
-            let Some(frame) = self.frames.remove(&id) else {
+            let Some(frame) = self.drop_frame(id) else {
                 continue;
             };
             for place in frame.open_places() {

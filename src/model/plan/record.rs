@@ -1,6 +1,7 @@
 //! What is known of one step.
 //! May not know the order of steps, nor how events change a record (see `step_fold`).
 
+use super::held::json_bytes;
 use super::iterations::Iterations;
 use crate::id::RunId;
 use crate::model::run::StepError;
@@ -88,6 +89,8 @@ pub struct StepRecord {
     pub request: Option<Arc<Value>>,
     /// The run that the step has started.
     pub child: Option<RunId>,
+    /// How large its output, its logs and what was asked are together, as JSON.
+    own_bytes: usize,
     /// Where a loop or a parallel step stands, while it goes on.
     pub(super) iterations: Option<Box<Iterations>>,
 }
@@ -122,8 +125,35 @@ impl StepRecord {
         waits_for: None,
         request: None,
         child: None,
+        own_bytes: 0,
         iterations: None,
     };
+
+    /// Whether an attempt is recorded that has not ended.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self.status, StepStatus::Waiting | StepStatus::Running)
+            || self.iterations.is_some()
+    }
+
+    /// The number of the attempt that ends next.
+    pub fn ending_attempt(&self) -> u32 {
+        self.attempts
+            .saturating_add(u32::from(!self.is_under_way()))
+    }
+
+    /// Its output, its logs or what was asked is another one now.
+    pub(super) fn measure(&mut self) {
+        let own = [&self.output, &self.logs, &self.request]
+            .into_iter()
+            .flatten();
+        self.own_bytes = own.map(|value| json_bytes(value)).sum();
+    }
+
+    /// How many bytes, as JSON, it holds; of a loop also what that has kept of its iterations.
+    pub(super) fn held_bytes(&self) -> usize {
+        let iterations = self.iterations.as_ref();
+        self.own_bytes + iterations.map_or(0, |iterations| iterations.held_bytes())
+    }
 
     /// The items that a loop or a parallel step goes over, while it does.
     pub(super) fn item(&self, index: u32) -> Option<&Value> {

@@ -1,14 +1,15 @@
 //! What a run that failed or was cancelled hands on to its retry: the results of everything that ended well.
 //! May not know how retries are started. Promise: folded into a new run of the same plan, the events lead to the place where
-//! the old one ended, also within a loop; what had failed is done again.
+//! the old one ended, also within a loop; what had failed is done again, and time limits begin anew.
 
 use super::step_fold::{describe, last_id};
 use super::{Plan, RunState};
 use crate::model::run::{Event, Recorded};
 use std::collections::HashSet;
 
-/// The events of `journal` that a new run of the same plan begins with; they follow `run.started`.
-pub fn settled_events(plan: &Plan, journal: &[Recorded]) -> Vec<Event> {
+/// The events of `journal` that a new run of the same plan begins with; they follow its `run.started`, of `now_ms`
+/// (milliseconds since the Unix epoch).
+pub fn settled_events(plan: &Plan, journal: &[Recorded], now_ms: i64) -> Vec<Event> {
     let ended: HashSet<&str> = journal
         .iter()
         .filter_map(|recorded| match &recorded.event {
@@ -32,7 +33,7 @@ pub fn settled_events(plan: &Plan, journal: &[Recorded]) -> Vec<Event> {
         if is_inside_of_ended || !is_result(plan, event, name, &ended) {
             continue;
         }
-        let event = afresh(event);
+        let event = afresh(event, *at_ms, now_ms);
         if state.apply(plan, *at_ms, &event).is_ok() {
             kept.push(event);
         }
@@ -55,16 +56,20 @@ fn is_result(plan: &Plan, event: &Event, name: &str, ended: &HashSet<&str>) -> b
     }
 }
 
-/// The event without what only the old run's time gave it.
-fn afresh(event: &Event) -> Event {
+/// The event of `at_ms` as if it were of `now_ms`: what is inside has as long again as it had.
+fn afresh(event: &Event, at_ms: i64, now_ms: i64) -> Event {
     match event {
         Event::StepIterating {
-            step, count, items, ..
+            step,
+            count,
+            items,
+            until_ms,
         } => Event::StepIterating {
             step: step.clone(),
             count: *count,
             items: items.clone(),
-            until_ms: None,
+            until_ms: until_ms
+                .map(|until_ms| now_ms.saturating_add(until_ms.saturating_sub(at_ms))),
         },
         other => other.clone(),
     }

@@ -53,6 +53,8 @@ pub struct RunState {
     running: BTreeSet<Activation>,
     /// Steps that wait for an answer or another run.
     waiting: BTreeSet<Activation>,
+    /// How large all that is recorded in open frames is, as JSON.
+    pub(super) held_bytes: usize,
     events: u64,
     started_at_ms: Option<i64>,
     finished_at_ms: Option<i64>,
@@ -70,6 +72,7 @@ impl RunState {
             timed: BTreeSet::new(),
             running: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            held_bytes: 0,
             events: 0,
             started_at_ms: None,
             finished_at_ms: None,
@@ -146,9 +149,11 @@ impl RunState {
         let Some(record) = frame.records.get_mut(place) else {
             return Err(misplaced(event, "it is not this step's turn"));
         };
-        let due_before = record.due_at_ms;
+        let (due_before, held_before) = (record.due_at_ms, record.held_bytes());
         let folded = fold(record, node, at_ms, event)?;
+        let held_now = record.held_bytes();
         frame.begin(place);
+        self.recount(held_before, held_now);
         self.unindex(step, due_before);
         match folded {
             Folded::Open => {}

@@ -32,8 +32,7 @@ pub(super) fn fold(
     if record.status.is_settled() {
         return Err(misplaced(event, "the step has ended"));
     }
-    let under_way = matches!(record.status, StepStatus::Waiting | StepStatus::Running)
-        || record.iterations.is_some();
+    let under_way = record.is_under_way();
     let folded = match event {
         Event::StepIterating { .. } | Event::StepIteration { .. } | Event::StepEnough { .. } => {
             iterate(record, node, event)?
@@ -63,6 +62,7 @@ pub(super) fn fold(
             count_attempt(record, under_way);
             record.output = Some(output.clone());
             record.logs.clone_from(logs);
+            record.measure();
             record.way = *way;
             record.error = None;
             settle(record, StepStatus::Completed, at_ms);
@@ -117,6 +117,7 @@ fn rest(record: &mut StepRecord, event: &Event, under_way: bool) -> Result<Folde
             until_ms, request, ..
         } => {
             record.request = Some(request.clone());
+            record.measure();
             wait(record, WaitsFor::Answer, *until_ms)
         }
         Event::StepChild { run, until_ms, .. } => {
@@ -222,6 +223,7 @@ fn failed(
     }
     settle(record, StepStatus::Failed, at_ms);
     record.output.clone_from(&node.fallback);
+    record.measure();
     if node.fallback.is_some() {
         Folded::Settled
     } else {

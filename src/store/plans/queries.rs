@@ -107,6 +107,7 @@ fn run_queries() -> Vec<(&'static str, &'static str)> {
             "SEARCH run USING INTEGER PRIMARY KEY",
         ),
         (start::KNOWN_KEY, "PRIMARY KEY (workflow=? AND key=?)"),
+        (start::IS_UNFINISHED, "SEARCH run USING INTEGER PRIMARY KEY"),
         (journal::ADVANCE, "SEARCH run USING INTEGER PRIMARY KEY"),
         (
             journal::UNFINISHED_CHILDREN,

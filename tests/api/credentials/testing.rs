@@ -82,7 +82,12 @@ async fn a_test_goes_to_bound_hosts_only() {
     let body = json!({ "name": "m", "provider": "m", "type": "smtp", "credentials": { "host": "127.0.0.1" } });
     let mail = connection(&admin, body).await;
     let refused = admin
-        .post(&format!("/api/v1/connections/{mail}/test"), json!({}))
+        .post(
+            &format!("/api/v1/connections/{mail}/test"),
+            json!({ "url": upstream.url("/x") }),
+        )
         .await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+    assert!(refused.text.contains("leave `url` out"), "{}", refused.text);
+    assert!(upstream.calls_by_key().is_empty());
 }

@@ -185,6 +185,68 @@ async fn a_step_that_does_not_wait_ends_with_the_start() {
 }
 
 #[tokio::test]
+async fn a_run_that_ends_takes_along_whom_it_waits_for_and_nobody_else() {
+    let (server, upstream) = server_with_upstream().await;
+    upstream.answer("/boom", |_, _| Reply::text(400, "no"));
+    let inner = json!([super::wait_ms("rest", 3_600_000)]);
+    let awaited = server.workflow("awaited", inner.clone()).await;
+    let forgotten = server.workflow("forgotten", inner).await;
+    let forgets = json!({"id": "forgets", "type": "subworkflow",
+        "config": {"workflowId": forgotten, "waitForCompletion": false}});
+    let both = json!({"id": "both", "type": "parallel", "config":
+        {"branches": [["sub"], ["boom"]], "strategy": "fail-fast"}});
+    let sub = child(&awaited, json!({}));
+    let boom = call("boom", &upstream.url("/boom"));
+    let fails = json!([forgets, both, sub, boom]);
+    let waits = json!([forgets, sub]);
+    for (steps, runs, status) in [(fails, 1, "failed"), (waits, 2, "cancelled")] {
+        let outer = server.workflow("outer", steps).await;
+        let run = start(&server, &outer, json!({})).await;
+        if status == "cancelled" {
+            while runs_of(&server, &awaited).await.len() < runs {
+                tokio::task::yield_now().await;
+            }
+            let path = format!("/api/v1/runs/{run}/cancel");
+            server.admin().post(&path, Value::Null).await;
+        }
+        assert_eq!(ended(&server, &run).await["status"], status);
+        let statuses = |runs: Vec<Value>| -> Vec<Value> {
+            runs.iter().map(|run| run["status"].clone()).collect()
+        };
+        let below = statuses(runs_of(&server, &awaited).await);
+        assert_eq!(below, vec!["cancelled"; runs], "{status}");
+        let beside = statuses(runs_of(&server, &forgotten).await);
+        assert_eq!(beside, vec!["running"; runs], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_ends_with_the_step_that_it_is_inside_of() {
+    let (server, upstream) = server_with_upstream().await;
+    upstream.answer("/boom", |_, _| Reply::text(400, "no"));
+    let rest = json!([super::wait_ms("rest", 3_600_000)]);
+    let inner = server.workflow("inner", rest).await;
+    let branches = json!({"branches": [["sub"], ["boom"]], "strategy": "fail-fast"});
+    let both = json!({"id": "both", "type": "parallel", "config": branches});
+    let steps = json!([
+        with(
+            both,
+            json!({"errorHandling": {"strategy": "continue", "fallback": null}})
+        ),
+        child(&inner, json!({})),
+        call("boom", &upstream.url("/boom")),
+        super::wait_ms("later", 60_000),
+    ]);
+    let outer = server.workflow("outer", steps).await;
+    let run = start(&server, &outer, json!({})).await;
+    until(&server, &run, "step.waiting", "later").await;
+    let inner_run = runs_of(&server, &inner).await[0]["id"].clone();
+    let inner_run = ended(&server, inner_run.as_str().unwrap()).await;
+    assert_eq!(inner_run["status"], "cancelled");
+    assert_eq!(run_of(&server, &run).await["status"], "running");
+}
+
+#[tokio::test]
 async fn the_same_key_is_the_same_run() {
     let (server, upstream) = server_with_upstream().await;
     upstream.answer("/x", |_, _| Reply::json(200, &json!({})));

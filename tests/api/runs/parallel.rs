@@ -48,7 +48,7 @@ async fn branches_run_at_the_same_time_and_their_results_keep_their_order() {
 #[tokio::test]
 async fn no_more_items_are_under_way_than_the_concurrency_allows() {
     let (server, upstream) = server_with_upstream().await;
-    let gate = upstream.hold("/x");
+    let gates: Vec<_> = (0..5).map(|_| upstream.hold("/x")).collect();
     let steps = json!([
         parallel(
             json!({"forEachSource": "{{input.all}}", "forEachAs": "n", "steps": ["get"], "concurrency": 2})
@@ -57,11 +57,14 @@ async fn no_more_items_are_under_way_than_the_concurrency_allows() {
     ]);
     let workflow = server.workflow("fan out", steps).await;
     let run = start(&server, &workflow, json!({"all": [1, 2, 3, 4, 5]})).await;
-    upstream.until_called("/x", 2).await;
-    assert_eq!(upstream.calls("/x").len(), 2, "the third waits");
-    gate.open();
+    // Whoever has come is held until another one has to come, so that too many would be seen together.
+    for (answered, gate) in gates.iter().enumerate() {
+        upstream.until_called("/x", (answered + 2).min(5)).await;
+        gate.open();
+    }
     let run = ended(&server, &run).await;
     assert_eq!(run["output"]["completedCount"], 5);
+    assert_eq!(upstream.most_open("/x"), 2);
     let mut targets: Vec<String> = upstream
         .calls("/x")
         .iter()

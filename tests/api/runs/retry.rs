@@ -121,6 +121,31 @@ async fn a_cancelled_run_is_retried_and_begins_its_open_step_anew() {
 }
 
 #[tokio::test]
+async fn a_step_with_a_time_limit_has_as_long_again_in_a_retry() {
+    let (server, upstream) = server_with_upstream().await;
+    let _gates = [upstream.hold("/slow"), upstream.hold("/slow")];
+    let steps = json!([
+        { "id": "go", "type": "parallel", "config": { "branches": [["slow"]], "timeoutMs": 1_000 } },
+        call("slow", &upstream.url("/slow")),
+    ]);
+    let workflow = server.workflow("late", steps).await;
+    let mut run = start(&server, &workflow, json!({})).await;
+    for round in 1..=2 {
+        upstream.until_called("/slow", round).await;
+        server.clock.advance_ms(999);
+        assert_eq!(run_of(&server, &run).await["status"], "running");
+        server.clock.advance_ms(1);
+        let failed = ended(&server, &run).await;
+        let message = "step `go` failed: step `go` took longer than it may";
+        assert_eq!(failed["error"]["message"], message);
+        if round == 1 {
+            let answer = retry(&server, &run).await;
+            run = answer.data()["runId"].as_str().expect("an id").to_owned();
+        }
+    }
+}
+
+#[tokio::test]
 async fn only_failed_and_cancelled_runs_of_active_workflows_are_retried() {
     let (server, upstream) = server_with_upstream().await;
     upstream.answer("/fails", |_, _| Reply::text(400, "no"));

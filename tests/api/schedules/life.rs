@@ -1,10 +1,13 @@
 //! A schedule from its definition to its end: what is refused, what a run sees, pausing, editing, purging.
 
 use super::{
-    cron, every, firings, log, run_count, scheduled, server, standing, until_firings, until_next,
+    cron, every, firings, log, run_count, scheduled, server, standing, unlimited, until_firings,
+    until_next,
 };
 use crate::events::Events;
 use crate::runs::set;
+use crate::support::{MONDAY_MS, TestServer};
+use flowlatch::clock::Clock;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -243,7 +246,47 @@ async fn a_run_that_cannot_start_is_logged_and_the_schedule_goes_on() {
 }
 
 #[tokio::test]
-async fn the_log_has_pages_outlives_runs_and_goes_with_its_workflow() {
+async fn the_log_outlives_the_runs_that_it_names() {
+    let server = TestServer::start_with(Clock::manual(MONDAY_MS), |config| {
+        unlimited(config);
+        config.retention_runs = 1;
+    })
+    .await;
+    let admin = server.admin();
+    let workflow = server
+        .workflow_with(scheduled("kept", cron("* * * * *")))
+        .await;
+    for minute in 1..=4 {
+        server.clock.advance_ms(60_000);
+        let newest = until_firings(&admin, &workflow, minute).await.remove(0);
+        let run = newest["runId"].as_str().expect("a run");
+        // Retention takes finished runs only.
+        Events::open(&admin, run, None).await.rest().await;
+    }
+    let before = firings(&admin, &workflow).await;
+    let pruned = admin.post("/api/v1/retention/prune", json!({})).await;
+    // The server has taken some by itself before.
+    assert_eq!(pruned.status, StatusCode::OK, "{}", pruned.text);
+    assert_eq!(run_count(&server, &workflow).await, 1);
+    assert_eq!(firings(&admin, &workflow).await, before);
+    for (index, firing) in before.iter().enumerate() {
+        let path = format!("/api/v1/runs/{}", firing["runId"].as_str().expect("a run"));
+        let expected = match index {
+            0 => StatusCode::OK,
+            _ => StatusCode::NOT_FOUND,
+        };
+        assert_eq!(admin.get(&path).await.status, expected, "{firing}");
+    }
+    // The count goes on from the log's firings, not from the runs that are left.
+    server.clock.advance_ms(60_000);
+    let newest = until_firings(&admin, &workflow, 5).await.remove(0);
+    let path = format!("/api/v1/runs/{}", newest["runId"].as_str().expect("a run"));
+    assert_eq!(admin.get(&path).await.data()["input"]["runCount"], 5);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_log_has_pages_and_goes_with_its_workflow() {
     let server = server().await;
     let admin = server.admin();
     let workflow = server

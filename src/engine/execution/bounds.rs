@@ -1,0 +1,116 @@
+//! What a step may leave: how large and how deep one output is, and how much a run holds of them.
+//! May not know how steps come to their outputs. Promises: what is noted can be read back; a run holds no more than the server
+//! allows; whether an output was cut or its step failed is in the journal, and so the same after a restart with other limits.
+
+use super::{Execution, Halt};
+use crate::engine::step::{Done, Given};
+use crate::model::plan::Activation;
+use crate::model::plan::held::json_bytes;
+use crate::model::run::{Event, StepError};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// How much of an output that was too large is kept for people to look at.
+const PREVIEW_CHARS: usize = 4_096;
+/// How deep an output may be nested. JSON is read back to 128 levels, and a journal and an answer add some of their own.
+const MAX_OUTPUT_LEVELS: usize = 100;
+
+impl Execution {
+    /// The step has come to an output. Where the run cannot hold that beside the others, it has failed.
+    pub(super) fn completed(&mut self, step: Activation, done: Done) -> Result<(), Halt> {
+        self.note_completed(step, done, None)
+    }
+
+    /// The same, of work that may have written to a console.
+    pub(super) fn gave(&mut self, step: Activation, given: Given) -> Result<(), Halt> {
+        let Given { output, logs } = given;
+        self.note_completed(step, Done { output, way: None }, logs)
+    }
+
+    fn note_completed(
+        &mut self,
+        step: Activation,
+        done: Done,
+        logs: Option<Value>,
+    ) -> Result<(), Halt> {
+        let (output, bytes) = cut_to(done.output, self.shared.options.max_output_bytes);
+        let bytes = bytes + logs.as_ref().map_or(0, json_bytes);
+        if let Err(error) = self.check_room(step, bytes) {
+            let record = self.state.record(&self.definition.plan, step);
+            let attempt = record.map_or(1, |record| record.ending_attempt());
+            return self.failed(step, attempt, error);
+        }
+        self.note(&Event::StepCompleted {
+            step: self.name_of(step),
+            output: Arc::new(output),
+            way: done.way,
+            logs: logs.map(Arc::new),
+        })
+    }
+
+    /// Whether the run may hold so many bytes more of this step, beside what goes with its end.
+    pub(super) fn check_room(&self, step: Activation, bytes: usize) -> Result<(), StepError> {
+        let plan = &self.definition.plan;
+        let sum = self.state.held_beside(plan, step).saturating_add(bytes);
+        let max = self.shared.options.max_run_output_bytes;
+        if sum <= max {
+            return Ok(());
+        }
+        let message = format!(
+            "with step `{}` the run would hold {sum} bytes of outputs; at most {max} are allowed (setting `max_run_output_bytes`)",
+            plan.nodes[step.node].id
+        );
+        Err(StepError::fatal("OUTPUT_LIMIT", message))
+    }
+}
+
+/// An output that is too large or too deep is replaced by a mark with its size and its beginning. Gives its length as JSON
+/// too.
+fn cut_to(output: Value, max_bytes: usize) -> (Value, usize) {
+    let bytes = json_bytes(&output);
+    if bytes <= max_bytes && !is_deeper(&output, MAX_OUTPUT_LEVELS) {
+        return (output, bytes);
+    }
+    let preview_chars = PREVIEW_CHARS.min(max_bytes / 2);
+    let preview: String = output.to_string().chars().take(preview_chars).collect();
+    let mark = json!({ "truncated": true, "sizeBytes": bytes, "preview": preview });
+    let bytes = json_bytes(&mark);
+    (mark, bytes)
+}
+
+/// Whether arrays and objects are nested deeper than so many levels. Looks no further than that.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let Some(below) = levels.checked_sub(1) else {
+        return matches!(value, Value::Array(_) | Value::Object(_));
+    };
+    match value {
+        Value::Array(items) => items.iter().any(|item| is_deeper(item, below)),
+        Value::Object(fields) => fields.values().any(|field| is_deeper(field, below)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_output_is_cut_with_a_mark_and_a_small_one_is_not() {
+        let large = json!({ "text": "ä".repeat(5_000) });
+        let bytes = large.to_string().len();
+        let (cut, cut_bytes) = cut_to(large.clone(), 1_000);
+        assert_eq!(cut["truncated"], json!(true));
+        assert_eq!(cut["sizeBytes"], json!(bytes));
+        assert_eq!(cut_bytes, cut.to_string().len());
+        assert_eq!(cut_to(large.clone(), 1 << 20), (large, bytes));
+    }
+
+    #[test]
+    fn a_deep_output_is_cut_where_a_journal_could_not_be_read_again() {
+        let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        let kept = nested(MAX_OUTPUT_LEVELS);
+        assert_eq!(cut_to(kept.clone(), 1_000).0, kept);
+        let (cut, _) = cut_to(nested(MAX_OUTPUT_LEVELS + 1), 1_000);
+        assert_eq!(cut["truncated"], json!(true));
+    }
+}

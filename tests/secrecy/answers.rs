@@ -1,0 +1,101 @@
+//! Every answer to a GET: the table of endpoints is walked, and each parameter gets every value that the list above it has.
+
+use crate::forms::url_encoded;
+use crate::support::{Answer, Client};
+use flowlatch::http::{Door, table};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// By which field a list names its items, where that is not `id`.
+const NAMES: [(&str, &str); 4] = [
+    (":version", "version"),
+    (":type", "type"),
+    (":stepId", "step"),
+    (":slug", "slug"),
+];
+
+/// Every answer to a GET that the admin can get.
+pub(crate) async fn every_answer(admin: &Client) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    let mut patterns = BTreeMap::new();
+    for endpoint in table().endpoints() {
+        // A page for people needs a link, which only a run's own answers have.
+        if endpoint.method != Method::GET || endpoint.door == Door::Page {
+            continue;
+        }
+        let paths = concrete(admin, endpoint.pattern).await;
+        patterns.insert(endpoint.pattern, paths.len());
+        for path in paths {
+            answers.extend(pages(admin, &path).await);
+        }
+    }
+    let unseen: Vec<&&str> = patterns
+        .iter()
+        .filter(|(_, paths)| **paths == 0)
+        .map(|(pattern, _)| pattern)
+        .collect();
+    assert!(unseen.is_empty(), "nothing to ask these for: {unseen:?}");
+    answers
+}
+
+/// The paths of a pattern: its parameters replaced, from the first on.
+async fn concrete(admin: &Client, pattern: &str) -> Vec<String> {
+    let mut paths = vec![String::new()];
+    for segment in pattern.split('/').skip(1) {
+        let mut longer = Vec::new();
+        for path in paths {
+            if segment.starts_with(':') {
+                let items = items(admin, &path).await;
+                let names = items.iter().map(|item| name(segment, item));
+                longer.extend(names.map(|name| format!("{path}/{name}")));
+            } else {
+                longer.push(format!("{path}/{segment}"));
+            }
+        }
+        paths = longer;
+    }
+    paths
+}
+
+/// What is answered at a path: of a list every page.
+async fn pages(admin: &Client, path: &str) -> Vec<Answer> {
+    let mut pages = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = admin.get(&format!("{path}{cursor}")).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.text);
+        // Streams and texts have no pages.
+        let body: Value = serde_json::from_str(&page.text).unwrap_or_default();
+        pages.push(page);
+        match body["meta"]["cursor"].as_str() {
+            Some(next) => cursor = format!("?cursor={}", url_encoded(next)),
+            None => return pages,
+        }
+    }
+}
+
+/// What the list at the path has.
+async fn items(admin: &Client, path: &str) -> Vec<Value> {
+    // What is found by a name of its own is listed with the others.
+    let list = path.strip_suffix("/by-slug").unwrap_or(path);
+    let mut items = Vec::new();
+    for page in pages(admin, list).await {
+        let data = page.data();
+        items.extend(data.as_array().expect("a list").iter().cloned());
+    }
+    items
+}
+
+/// What a parameter is called in the list's item.
+fn name(parameter: &str, item: &Value) -> String {
+    let field = NAMES
+        .iter()
+        .find(|(known, _)| *known == parameter)
+        .map_or("id", |(_, field)| field);
+    match &item[field] {
+        Value::String(name) => name.clone(),
+        Value::Number(number) => number.to_string(),
+        other => panic!("{parameter}: {other} in {item}"),
+    }
+}
