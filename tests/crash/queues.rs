@@ -38,6 +38,17 @@ async fn all(server: &Server, workflow: &str) -> Vec<String> {
     listed.map(id).collect()
 }
 
+/// How the runs of the workflow stand that have not ended.
+async fn unfinished(server: &Server, workflow: &str) -> Vec<String> {
+    let path = format!("/api/v1/runs?limit=100&workflowId={workflow}");
+    let listed = server.client.get(&path).await.data();
+    let listed = listed.as_array().expect("a list").iter();
+    listed
+        .map(|run| run["status"].as_str().expect("a status").to_owned())
+        .filter(|status| ["pending", "running"].contains(&status.as_str()))
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_workflows_queue_keeps_its_order_over_a_kill_at_any_commit() {
     keeps_its_order(None).await;
@@ -94,8 +105,20 @@ async fn keeps_its_order(limit: Option<OneRun>) {
             server.stopped().await;
             server.kill();
             starting.await.expect("no panic").open();
+            let called = scene.upstream.calls(&place).len();
+            let gate = scene.upstream.hold(&place);
             server = scene.restarted().await;
             let runs = all(&server, &workflow).await;
+            if !unfinished(&server, &workflow).await.is_empty() {
+                // Whoever goes on first is held, and nobody else begins meanwhile.
+                scene.upstream.until_called(&place, called + 1).await;
+                for _ in 0..3 {
+                    let mut begun = unfinished(&server, &workflow).await;
+                    begun.retain(|status| status == "running");
+                    assert_eq!(begun.len(), 1, "{story}: one at a time");
+                }
+            }
+            gate.open();
             for run in &runs {
                 assert_eq!(ended(&server.client, run).await["status"], "completed");
             }
