@@ -72,7 +72,7 @@ mod tests {
 
     const ITEMS: u32 = 3;
 
-    fn plan(steps: Value) -> Plan {
+    fn plan(steps: &Value) -> Plan {
         fn nothing(_: &Map<String, Value>, _: &mut Problems<'_>) {}
         let rule = |name, kind| StepRule {
             name,
@@ -156,7 +156,7 @@ mod tests {
         let inside = json!({ "steps": ["a", "in"], "forEachSource": [1], "collection": [1] });
         for kind in ["loop", "parallel"] {
             for last in ["c", "bad"] {
-                let plan = plan(json!([
+                let plan = plan(&json!([
                     { "id": "out", "type": kind, "config": inside },
                     { "id": "a", "type": "transform", "config": {} },
                     { "id": "in", "type": kind, "config": { "steps": ["b", last], "forEachSource": [1], "collection": [1] } },
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_was_dropped_with_a_failure_is_not_held() {
-        let plan = plan(json!([
+        let plan = plan(&json!([
             { "id": "out", "type": "parallel", "config": { "steps": ["a", "bad"], "forEachSource": [1], "strategy": "fail-fast" },
                 "errorHandling": { "strategy": "continue", "fallback": null } },
             { "id": "a", "type": "transform", "config": {} },
