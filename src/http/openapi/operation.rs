@@ -194,7 +194,7 @@ fn response(
         (_, 202) => "Accepted; it goes on.",
         _ => "Done.",
     };
-    let mut headers = refusals::usual_headers(refusals::has_limit(endpoint, about), answer.status);
+    let mut headers = refusals::usual_headers(refusals::counted(endpoint, about), answer.status);
     for (name, meaning) in &about.answer_headers {
         headers.insert(
             (*name).to_owned(),
