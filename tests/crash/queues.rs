@@ -4,6 +4,7 @@
 use crate::examine::{Scene, attempt, ended, nothing_is_stuck};
 use crate::server::{OneRun, Server, Stop};
 use crate::support::Client;
+use crate::upstream::Call;
 use flowlatch::store::CommitPoint::{AfterCommit, BeforeCommit};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -64,6 +65,14 @@ async fn a_keys_queue_keeps_its_order_over_a_kill_at_any_commit() {
     keeps_its_order(Some(OneRun::OfKey)).await;
 }
 
+/// The numbers of the runs in the order in which they called. A call that was cut off is made again before anybody else's.
+fn order(calls: &[Call]) -> Vec<String> {
+    let numbers = calls.iter().map(|call| call.target.split("n=").nth(1));
+    let mut order: Vec<String> = numbers.map(|n| n.expect("a number").to_owned()).collect();
+    order.dedup();
+    order
+}
+
 /// One run goes on at a time, of a workflow or by one of the server's settings.
 async fn keeps_its_order(limit: Option<OneRun>) {
     let mut scene = Scene::with_one_run(limit).await;
@@ -122,16 +131,8 @@ async fn keeps_its_order(limit: Option<OneRun>) {
             for run in &runs {
                 assert_eq!(ended(&server.client, run).await["status"], "completed");
             }
-            let mut order: Vec<String> = scene
-                .upstream
-                .calls(&place)
-                .iter()
-                .map(|call| call.target.split("n=").nth(1).expect("a number").to_owned())
-                .collect();
-            // A call that was cut off is made again before anybody else's.
-            order.dedup();
             let expected: Vec<String> = (0..runs.len()).map(|n| n.to_string()).collect();
-            assert_eq!(order, expected, "{story}");
+            assert_eq!(order(&scene.upstream.calls(&place)), expected, "{story}");
         }
     }
     nothing_is_stuck(&server.client).await;
