@@ -146,8 +146,6 @@ async fn a_run_that_takes_a_place_takes_it_also_after_a_kill() {
         { "id": "rest", "type": "wait", "config": { "duration": 1, "unit": "hours" } }
     ]);
     let settings = json!({ "maxConcurrentRuns": 1, "onConflict": "cancel_previous" });
-    // A commit that is counted may also be one that writes down when keys were used, and so not every later stop finds the run.
-    let mut taken = 0;
     for point in [BeforeCommit, AfterCommit] {
         for commit in 1..=3 {
             let workflow = limited(&server.client, steps.clone(), settings.clone()).await;
@@ -169,10 +167,7 @@ async fn a_run_that_takes_a_place_takes_it_also_after_a_kill() {
             server = scene.restarted().await;
             let runs = all(&server, &workflow).await;
             let new = runs.iter().find(|run| **run != old);
-            if (point, commit) == (BeforeCommit, 1) {
-                assert_eq!(new, None);
-            }
-            taken += usize::from(new.is_some());
+            assert_eq!(new.is_none(), (point, commit) == (BeforeCommit, 1));
             if let Some(new) = new {
                 assert_eq!(ended(&server.client, &old).await["status"], "cancelled");
                 crate::examine::until_step(&server.client, new, "rest", "waiting").await;
@@ -180,9 +175,10 @@ async fn a_run_that_takes_a_place_takes_it_also_after_a_kill() {
             for run in &runs {
                 let path = format!("/api/v1/runs/{run}/cancel");
                 server.client.post(&path, Value::Null).await;
+                // Its last commit shall not be counted as one of the next stop's.
+                ended(&server.client, run).await;
             }
         }
     }
-    assert!(taken >= 3, "{taken} of 5 stops found the run");
     nothing_is_stuck(&server.client).await;
 }
