@@ -3,6 +3,7 @@
 //! also after a crash, also when the step does not wait yet; a link answers the one step that it was made for, and one that
 //! was made for nothing costs no read.
 
+use super::logs::read_aside;
 use super::workflows::CompiledDefinition;
 use super::{Engine, EngineError};
 use crate::id::RunId;
@@ -293,7 +294,7 @@ impl Engine {
         }
     }
 
-    /// The run as its journal leads to it. A long one takes a second, and so none is read on an async worker.
+    /// The run as its journal leads to it.
     async fn folded(&self, run: &Run) -> Result<(Arc<CompiledDefinition>, RunState), EngineError> {
         let summary = &run.summary;
         let definition = self
@@ -301,12 +302,10 @@ impl Engine {
             .workflows
             .pinned(&summary.workflow_id, run.definition_sequence)?;
         let (shared, sequence) = (self.0.clone(), summary.sequence);
-        let folding = tokio::task::spawn_blocking(move || {
+        read_aside(move || {
             let state = shared.folded(&definition, sequence)?;
             Ok((definition, state))
-        });
-        folding
-            .await
-            .map_err(|error| EngineError::Internal(format!("a run's journal: {error}")))?
+        })
+        .await
     }
 }

@@ -10,6 +10,7 @@ use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
+use crate::model::json::json_bytes;
 use crate::model::limit::Category;
 use crate::model::plan::DefinitionProblem;
 use crate::model::scope::Permission;
@@ -63,7 +64,7 @@ struct CanvasBody {
 async fn draw(ctx: Ctx, body: CanvasBody) -> Answer {
     let compiled = reachable(&ctx)?;
     let canvas = body.canvas_state.map(Value::Object);
-    let bytes = canvas.as_ref().map_or(0, |canvas| canvas.to_string().len());
+    let bytes = canvas.as_ref().map_or(0, json_bytes);
     if bytes > MAX_CANVAS_BYTES {
         let message = format!("it has {bytes} bytes; at most {MAX_CANVAS_BYTES} are allowed");
         return Err(Problem::Invalid(
