@@ -1,5 +1,6 @@
 //! `PATCH /workflows/:id/canvas`: how an editor draws a workflow, and with it the steps that are drawn.
 
+use super::workflow_body::step;
 use super::workflow_view::{WorkflowView, view};
 use super::workflows::{editor, reachable};
 use super::{Answer, ok};
@@ -16,7 +17,7 @@ use crate::model::plan::DefinitionProblem;
 use crate::model::scope::Permission;
 use crate::model::workflow::Workflow;
 use crate::store::WorkflowDraft;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value, json as example};
 use std::sync::Arc;
@@ -58,7 +59,13 @@ struct CanvasBody {
     /// Whatever the editor keeps, at most 512 KiB; `null` or nothing leaves it as it is.
     canvas_state: Option<Map<String, Value>>,
     /// The steps, in the order in which they run; `null` or nothing leaves them as they are.
+    #[serde(default)]
+    #[schemars(schema_with = "steps_or_null")]
     steps: Option<Vec<Map<String, Value>>>,
+}
+
+fn steps_or_null(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["array", "null"], "items": step() })
 }
 
 async fn draw(ctx: Ctx, body: CanvasBody) -> Answer {

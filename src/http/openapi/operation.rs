@@ -171,9 +171,12 @@ fn request_body(body: &BodyDescription, schemas: &mut Schemas) -> Value {
     let whole = schemas
         .resolve_read(&schema)
         .unwrap_or_else(|| schema.clone());
-    let is_required = whole["required"]
-        .as_array()
-        .is_some_and(|fields| !fields.is_empty());
+    let requires = |schema: &Value| {
+        let fields = schema["required"].as_array();
+        fields.is_some_and(|fields| !fields.is_empty())
+    };
+    let ways = whole["oneOf"].as_array();
+    let is_required = requires(&whole) || ways.is_some_and(|ways| ways.iter().all(requires));
     json!({
         // No body is an empty object.
         "required": is_required,
