@@ -1,7 +1,10 @@
 //! Steps that wait for somebody: approvals, and attempts of which nobody knows how they ended.
 //! May not know how an answer comes in. Promises: a step is answered once; an answer that is told as recorded is acted on,
-//! also after a crash, also when the step does not wait yet; a link answers the one step that it was made for.
+//! also after a crash, also when the step does not wait yet; a link answers the one step that it was made for, and one that
+//! was made for nothing costs no read.
 
+use super::logs::read_aside;
+use super::workflows::CompiledDefinition;
 use super::{Engine, EngineError};
 use crate::id::RunId;
 use crate::model::plan::{Activation, Kind, Plan, RunState, WaitsFor};
@@ -10,14 +13,18 @@ use crate::store::{Answer, Edit};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use subtle::ConstantTimeEq as _;
 
 /// The longest comment, in characters.
 pub const MAX_COMMENT_CHARS: usize = 10_000;
 
-/// How many bytes of a signature a link holds: 128 bits.
-const SIGNATURE_BYTES: usize = 16;
+/// How many bytes of a link sign the step: 128 bits.
+const STEP_BYTES: usize = 16;
+/// How many sign the run alone: 96 bits, which are checked before anything is read.
+const RUN_BYTES: usize = 12;
+/// How many letters those are in a link.
+const RUN_CHARS: usize = RUN_BYTES / 3 * 4;
 
 /// The links through which approvals are answered without a key.
 pub(super) struct Links {
@@ -34,13 +41,24 @@ impl Links {
         }
     }
 
-    /// The signature of one approval of one run.
+    /// The signature of one approval of one run: that of the run, and that of the step.
     fn token(&self, run: &RunId, step: &str) -> String {
+        let mut signed = self.signed::<STEP_BYTES>(&[run.as_str(), step]);
+        signed.insert_str(0, &self.of_run(run));
+        signed
+    }
+
+    fn of_run(&self, run: &RunId) -> String {
+        self.signed::<RUN_BYTES>(&[run.as_str()])
+    }
+
+    fn signed<const BYTES: usize>(&self, parts: &[&str]) -> String {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(run.as_str().as_bytes());
-        hasher.update(&[0]);
-        hasher.update(step.as_bytes());
-        let mut signature = [0; SIGNATURE_BYTES];
+        for part in parts {
+            hasher.update(part.as_bytes());
+            hasher.update(&[0]);
+        }
+        let mut signature = [0; BYTES];
         hasher.finalize_xof().fill(&mut signature);
         URL_SAFE_NO_PAD.encode(signature)
     }
@@ -52,11 +70,18 @@ impl Links {
     }
 
     fn is_of(&self, token: &str, run: &RunId, step: &str) -> bool {
-        self.token(run, step)
-            .as_bytes()
-            .ct_eq(token.as_bytes())
-            .into()
+        is_same(&self.token(run, step), token)
     }
+
+    /// Whether the link is one of the run's, whichever step it is for.
+    fn is_of_run(&self, token: &str, run: &RunId) -> bool {
+        let signed = token.get(..RUN_CHARS);
+        signed.is_some_and(|signed| is_same(&self.of_run(run), signed))
+    }
+}
+
+fn is_same(signature: &str, given: &str) -> bool {
+    signature.as_bytes().ct_eq(given.as_bytes()).into()
 }
 
 /// A step that waits for somebody.
@@ -101,8 +126,8 @@ impl Engine {
     }
 
     /// Every step of a run that waits for somebody now.
-    pub fn pending_answers(&self, run: &Run) -> Result<Vec<Pending>, EngineError> {
-        let (definition, state) = self.folded(run)?;
+    pub async fn pending_answers(&self, run: &Run) -> Result<Vec<Pending>, EngineError> {
+        let (definition, state) = self.folded(run).await?;
         let plan = &definition.plan;
         let waiting = state.waiting();
         Ok(waiting
@@ -151,7 +176,7 @@ impl Engine {
         reply: Reply,
         by: &str,
     ) -> Result<Pending, EngineError> {
-        let (definition, state) = self.folded(run)?;
+        let (definition, state) = self.folded(run).await?;
         let plan = &definition.plan;
         let waiting: Vec<Pending> = state
             .waiting()
@@ -178,9 +203,14 @@ impl Engine {
         Ok(pending)
     }
 
+    /// Whether the link was made for a run, be there such a run or not. Reads nothing.
+    pub fn is_link_of(&self, run: &RunId, token: &str) -> bool {
+        self.0.links.is_of_run(token, run)
+    }
+
     /// What the link asks. `NotFound`: no approval of this run has this link.
-    pub fn by_link(&self, run: &Run, token: &str) -> Result<Pending, EngineError> {
-        let (definition, state) = self.folded(run)?;
+    pub async fn by_link(&self, run: &Run, token: &str) -> Result<Pending, EngineError> {
+        let (definition, state) = self.folded(run).await?;
         let plan = &definition.plan;
         let is_its = |step: &str| self.0.links.is_of(token, &run.summary.id, step);
         let waiting = state
@@ -269,21 +299,18 @@ impl Engine {
         }
     }
 
-    fn folded(
-        &self,
-        run: &Run,
-    ) -> Result<
-        (
-            std::sync::Arc<super::workflows::CompiledDefinition>,
-            RunState,
-        ),
-        EngineError,
-    > {
+    /// The run as its journal leads to it.
+    async fn folded(&self, run: &Run) -> Result<(Arc<CompiledDefinition>, RunState), EngineError> {
+        let summary = &run.summary;
         let definition = self
             .0
             .workflows
-            .pinned(&run.summary.workflow_id, run.definition_sequence)?;
-        let state = self.0.folded(&definition, run.summary.sequence)?;
-        Ok((definition, state))
+            .pinned(&summary.workflow_id, run.definition_sequence)?;
+        let (shared, sequence) = (self.0.clone(), summary.sequence);
+        read_aside(move || {
+            let state = shared.folded(&definition, sequence)?;
+            Ok((definition, state))
+        })
+        .await
     }
 }

@@ -3,7 +3,7 @@
 
 use super::workflows::CompiledDefinition;
 use super::{Engine, EngineError, Shared};
-use crate::model::plan::held::json_bytes;
+use crate::model::json::json_bytes;
 use crate::model::plan::{
     History, Node, NodeIndex, Plan, RunState, StepHistory, StepRecord, left_out,
 };
@@ -96,20 +96,33 @@ impl RunLogs {
 
 impl Engine {
     /// What the steps of a run did.
-    pub fn logs_of(&self, run: &Run) -> Result<RunLogs, EngineError> {
+    pub async fn logs_of(&self, run: &Run) -> Result<RunLogs, EngineError> {
+        let (shared, run) = (self.0.clone(), run.clone());
+        read_aside(move || shared.logs_of(&run)).await
+    }
+}
+
+/// Reads a journal where that may take its time: a long one takes a second.
+pub(super) async fn read_aside<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(|error| EngineError::Internal(format!("a run's journal: {error}")))?
+}
+
+impl Shared {
+    fn logs_of(&self, run: &Run) -> Result<RunLogs, EngineError> {
         let definition = self
-            .0
             .workflows
             .pinned(&run.summary.workflow_id, run.definition_sequence)?;
         let plan = &definition.plan;
         let (mut state, mut history) = (RunState::new(plan), History::new(plan));
-        self.0
-            .store
-            .walk_journal(run.summary.sequence, |recorded| {
-                apply(&mut state, plan, recorded)?;
-                history.follow(recorded);
-                Ok::<_, EngineError>(())
-            })?;
+        self.store.walk_journal(run.summary.sequence, |recorded| {
+            apply(&mut state, plan, recorded)?;
+            history.follow(recorded);
+            Ok::<_, EngineError>(())
+        })?;
         let has_more = history.has_more();
         let steps = history.steps(&state);
         Ok(RunLogs {
@@ -118,9 +131,7 @@ impl Engine {
             has_more,
         })
     }
-}
 
-impl Shared {
     /// The state that the journal of a run leads to.
     pub(super) fn folded(
         &self,

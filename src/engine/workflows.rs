@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
 use crate::model::graph::{GraphLimits, Lint, lint};
+use crate::model::json::json_bytes;
 use crate::model::plan::{DefinitionLimits, DefinitionProblem};
 use crate::model::trigger::{HookTrigger, Trigger};
 use crate::model::workflow::{Definition, Reach, Workflow, WorkflowStatus};
@@ -288,9 +289,9 @@ impl Workflows {
     fn compile_stored(&self, workflow: Workflow) -> Result<CompiledWorkflow, StoreError> {
         let definition = Self::compile_known(&workflow.definition, workflow.definition_sequence)?;
         let patterns_bytes = definition.schema_bytes();
-        let canvas_bytes = workflow.canvas.as_ref().map_or(0, |c| c.to_string().len());
+        let canvas_bytes = workflow.canvas.as_deref().map_or(0, json_bytes);
         let weight_bytes =
-            1_000 + workflow.definition.body.to_string().len() + canvas_bytes + patterns_bytes;
+            1_000 + json_bytes(&workflow.definition.body) + canvas_bytes + patterns_bytes;
         Ok(CompiledWorkflow {
             workflow,
             definition: Arc::new(definition),
@@ -341,7 +342,7 @@ impl Workflows {
         definition: &Definition,
         sequence: i64,
     ) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
-        let bytes = definition.body.to_string().len();
+        let bytes = json_bytes(&definition.body);
         if bytes > self.0.max_definition_bytes {
             let message = format!(
                 "the definition has {bytes} bytes; at most {} are allowed (setting `max_definition_bytes`)",

@@ -9,7 +9,10 @@ use super::visit::{Ctx, Visit};
 use crate::model::json::{MAX_DEPTH, depth};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, header};
@@ -185,6 +188,35 @@ pub(super) async fn drop_unread(mut body: RequestBody) {
     };
     // Out of time is as good as done: the answer follows either way.
     drop(tokio::time::timeout(DROP_TIME, reading).await);
+}
+
+/// For a field: an object, or null. To a derived reader a list would be an object whose fields come in order.
+pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    struct Fields<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_none<E>(self) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, some: D) -> Result<Option<T>, D::Error> {
+            some.deserialize_map(self)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Option<T>, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(fields)).map(Some)
+        }
+    }
+
+    deserializer.deserialize_option(Fields(PhantomData))
 }
 
 fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {

@@ -99,6 +99,13 @@ pub(super) enum Shape {
     Nothing(&'static str),
 }
 
+/// What a name is like: one line of text, and not only white space.
+pub(super) const NAME_PATTERN: &str =
+    r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+
+/// What a text is like that is not only white space.
+pub(super) const FILLED_PATTERN: &str = r"\S";
+
 /// The media type of pages.
 pub(super) const HTML: &str = "text/html";
 

@@ -17,8 +17,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-/// For how long a client is asked to wait when the server could not write.
-const UNAVAILABLE_RETRY_S: u32 = 1;
+/// For how long a client is asked to wait when the server could not write, or the key has too many streams open.
+const SOON_S: u32 = 1;
 
 /// The id of a request: the instance and a number that no other request of this process has.
 pub(super) fn request_id(visit: &Visit) -> String {
@@ -90,8 +90,8 @@ fn explain(visit: &Visit, problem: &Problem, headers: &mut warp::http::HeaderMap
         } => {
             headers.insert(header::RETRY_AFTER, (*seconds).into());
         }
-        Problem::Unavailable(_) => {
-            headers.insert(header::RETRY_AFTER, UNAVAILABLE_RETRY_S.into());
+        Problem::Unavailable(_) | Problem::TooManyStreams(_) => {
+            headers.insert(header::RETRY_AFTER, SOON_S.into());
         }
         Problem::MethodNotAllowed => {
             if let Ok(allow) = HeaderValue::from_str(&visit.allow.list()) {

@@ -17,6 +17,7 @@ use crate::model::trigger::webhook::{Disbelief, Provider};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json as example;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use warp::http::{Method, StatusCode, header};
@@ -62,7 +63,7 @@ fn description(summary: &'static str) -> Description {
              longer path says nothing. Slack's challenges are answered with the challenge.",
         )
         .takes("The event, as the provider sends and signs it: JSON, a form, other text or bytes.")
-        .gives_bare::<ReceivedView<'_>>(200)
+        .gives_bare::<TakenView<'_>>(200)
         .may(401, "The signature is missing, wrong or too old.")
         .may(409, "A workflow behind the path cannot check or take it; `error` says why.")
         .may(413, "The body is larger than the setting `max_webhook_bytes`.")
@@ -107,6 +108,16 @@ impl Drop for Held<'_> {
 }
 
 /// The bare answer to a request that was taken.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "WebhookTaken")]
+enum TakenView<'a> {
+    Received(ReceivedView<'a>),
+    /// Slack's challenge, given back under the name that it came with.
+    Challenge(BTreeMap<&'a str, &'a str>),
+}
+
+/// An event was taken.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "WebhookReceived")]
@@ -200,31 +211,26 @@ fn called_url(visit: &Visit) -> String {
 }
 
 fn respond(answer: &WebhookAnswer) -> Result<Response, Problem> {
-    match answer {
-        WebhookAnswer::Received { event, runs } => json(
-            StatusCode::OK,
-            &ReceivedView {
-                received: true,
-                event_id: event,
-                workflows_triggered: *runs,
-                duplicate: None,
-                run_ids: None,
-            },
-        ),
-        WebhookAnswer::Duplicate { event, runs } => json(
-            StatusCode::OK,
-            &ReceivedView {
-                received: true,
-                event_id: event,
-                workflows_triggered: 0,
-                duplicate: Some(true),
-                run_ids: Some(runs),
-            },
-        ),
+    let view = match answer {
+        WebhookAnswer::Received { event, runs } => TakenView::Received(ReceivedView {
+            received: true,
+            event_id: event,
+            workflows_triggered: *runs,
+            duplicate: None,
+            run_ids: None,
+        }),
+        WebhookAnswer::Duplicate { event, runs } => TakenView::Received(ReceivedView {
+            received: true,
+            event_id: event,
+            workflows_triggered: 0,
+            duplicate: Some(true),
+            run_ids: Some(runs),
+        }),
         WebhookAnswer::Challenge { field, text } => {
-            json(StatusCode::OK, &serde_json::json!({ *field: text }))
+            TakenView::Challenge(BTreeMap::from([(*field, text.as_str())]))
         }
-    }
+    };
+    json(StatusCode::OK, &view)
 }
 
 fn json(status: StatusCode, view: &impl Serialize) -> Result<Response, Problem> {

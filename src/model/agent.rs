@@ -3,6 +3,7 @@
 
 use super::plan::DefinitionProblem;
 use crate::id::AgentId;
+use crate::model::json::json_bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -219,7 +220,7 @@ impl AgentDraft {
     fn sizes(&self) -> [(&'static str, usize, usize); 4] {
         let bytes = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let schema = self.output_schema.as_ref();
-        let schema_bytes = schema.map_or(0, |schema| schema.to_string().len());
+        let schema_bytes = schema.map_or(0, json_bytes);
         [
             ("systemPrompt", self.system_prompt.len(), MAX_PROMPT_BYTES),
             (

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::{Fixture, chunk, new_run};
-use super::{Charge, Chunk, Idempotency, NewRun, Started};
+use super::{Appended, Charge, Chunk, Idempotency, NewRun, Started};
 use crate::model::credit::{Estimate, NodeCost};
 use crate::model::run::RunError;
 use crate::model::run::RunStatus::{Completed, Failed, Running};
@@ -134,12 +134,12 @@ async fn cancelled_and_broken_runs_are_counted_with_those_below_them_and_nobodys
         step_id: None,
     };
     let end = fixture.store.fail_run(sequence, error.clone(), 5_000);
-    assert!(end.await.unwrap());
+    assert!(matches!(end.await.unwrap(), Appended::Done(_)));
     assert_eq!(fixture.count("usage"), 2);
 
     let (sequence, _) = fixture.run(&workflow, DAY_MS).await;
     let end = fixture.store.fail_run(sequence, error, DAY_MS + 9);
-    assert!(end.await.unwrap());
+    assert!(matches!(end.await.unwrap(), Appended::Done(_)));
     let failed = Usage {
         started_runs: 1,
         failed_runs: 1,

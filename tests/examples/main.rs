@@ -9,7 +9,6 @@ mod decisions;
 mod other_side;
 mod programs;
 mod real_use;
-#[allow(dead_code)]
 #[path = "../messages/smtp.rs"]
 mod smtp;
 #[path = "../api/support.rs"]

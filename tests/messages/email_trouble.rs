@@ -27,7 +27,8 @@ fn message(log: &Value) -> &str {
     log["error"]["message"].as_str().unwrap_or_default()
 }
 
-fn answering(word: &'static str, answer: &str) -> Script {
+/// A server that has this to say to one word of a client.
+pub(crate) fn answering(word: &'static str, answer: &str) -> Script {
     Script {
         extensions: vec!["AUTH PLAIN LOGIN"],
         answers: [(word, answer.to_owned())].into(),

@@ -1,6 +1,7 @@
 //! The test call of a mail server's connection: it signs in as a mail would, and sends nothing.
 
 use crate::email::{PASSWORD, connection};
+use crate::email_trouble::answering;
 use crate::smtp::{Certificate, Script, SmtpServer};
 use crate::support::TestServer;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -22,14 +23,6 @@ async fn tested(server: &TestServer, id: &str) -> (Value, Value) {
     assert_eq!(now["lastTest"], tested.data()["message"]);
     assert_eq!(now["lastTestedAt"], tested.data()["testedAt"]);
     (tested.data().clone(), now)
-}
-
-fn answering(word: &'static str, answer: &str) -> Script {
-    Script {
-        extensions: vec!["AUTH PLAIN LOGIN"],
-        answers: [(word, answer.to_owned())].into(),
-        ..Script::default()
-    }
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! A mail server for tests: answers as it is told to, with and without TLS, and remembers every command and message.
 
+// Several test binaries include this file, and each uses a part of it.
+#![allow(dead_code)]
+
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

@@ -186,7 +186,7 @@ proptest! {
             _ => None,
         }).collect();
         let mut copied = vec![(0, Event::RunStarted)];
-        copied.extend(settled_events(&plan, &journal).into_iter().map(|event| (0, event)));
+        copied.extend(settled_events(&plan, &journal, 0).into_iter().map(|event| (0, event)));
         let good = World { failing: Default::default(), cancels_after: None, ..world.clone() };
         let again = NetDriver::new(&plan, &good, &copied).run();
         prop_assert_eq!(again.state.status(), RunStatus::Completed);

@@ -46,10 +46,10 @@ fn generated_workflows_do_in_a_server_what_the_model_says() {
         killed += played.0;
         lost += played.1;
     }
-    eprintln!("{killed} {lost}");
+    let are_all = seeds.end - seeds.start >= SEEDS;
     assert!(
-        seeds.end - seeds.start < SEEDS || killed >= 20,
-        "{killed} restarts"
+        !are_all || (killed >= 15 && lost >= 20),
+        "{killed} kills, {lost} lost attempts"
     );
 }
 
@@ -109,19 +109,11 @@ impl House {
     fn kill(&mut self) {
         let process = self.running.take().expect("a server");
         drop(process.server);
-        let b = Instant::now();
         process.runtime.shutdown_timeout(PATIENCE);
-        if b.elapsed() > Duration::from_secs(5) {
-            eprintln!("SLOW shutdown {:?}", b.elapsed());
-        }
         // What was handed to the thread that writes is written; the next server must not come before that.
         let begun = Instant::now();
         while process.writing.strong_count() > 0 {
-            if begun.elapsed() > PATIENCE {
-                eprintln!("HUNG {:?}", process.writing.strong_count());
-                std::thread::sleep(Duration::from_secs(60));
-                panic!();
-            }
+            assert!(begun.elapsed() < PATIENCE, "somebody still has the store");
             std::thread::yield_now();
         }
     }

@@ -30,6 +30,7 @@ use chance::Chance;
 use definition::{Outside, definition};
 use flowlatch::engine::step;
 use flowlatch::id::WorkflowId;
+use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::plan::steps::{DefinitionLimits, compile};
 use flowlatch::model::plan::{Outcome, Plan, settled_events};
 use flowlatch::model::run::{Event, Recorded, RunStatus};

@@ -8,7 +8,7 @@ use crate::engine::redact::Redactor;
 use crate::engine::start_trigger::chosen_connection;
 use crate::engine::step::{self, Behaviour, Effects, Given};
 use crate::engine::webhook::raw_body;
-use crate::model::plan::held::json_bytes;
+use crate::model::json::json_bytes;
 use crate::model::plan::{Activation, FrameId, wired_config};
 use crate::model::run::{Event, RunStatus, StepError};
 use crate::model::template::{LoopScope, Scope, Template};

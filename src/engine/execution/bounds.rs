@@ -4,8 +4,8 @@
 
 use super::{Execution, Halt};
 use crate::engine::step::{Done, Given};
+use crate::model::json::{is_deeper, json_bytes};
 use crate::model::plan::Activation;
-use crate::model::plan::held::json_bytes;
 use crate::model::run::{Event, StepError};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -76,18 +76,6 @@ fn cut_to(output: Value, max_bytes: usize) -> (Value, usize) {
     let mark = json!({ "truncated": true, "sizeBytes": bytes, "preview": preview });
     let bytes = json_bytes(&mark);
     (mark, bytes)
-}
-
-/// Whether arrays and objects are nested deeper than so many levels. Looks no further than that.
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    let Some(below) = levels.checked_sub(1) else {
-        return matches!(value, Value::Array(_) | Value::Object(_));
-    };
-    match value {
-        Value::Array(items) => items.iter().any(|item| is_deeper(item, below)),
-        Value::Object(fields) => fields.values().any(|field| is_deeper(field, below)),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

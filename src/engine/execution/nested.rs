@@ -3,7 +3,7 @@
 
 use super::{Execution, Halt};
 use crate::engine::step::{self, Done, Round};
-use crate::model::plan::held::json_bytes;
+use crate::model::json::json_bytes;
 use crate::model::plan::{Activation, Collected};
 use crate::model::run::{Event, StepError};
 use serde_json::Value;

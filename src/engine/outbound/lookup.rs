@@ -12,10 +12,13 @@ use std::{
 #[derive(Clone)]
 pub struct Lookup(Source);
 
+/// Says where a host is.
+type Answer = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
+
 #[derive(Clone)]
 enum Source {
     System,
-    Given(Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Given(Arc<Answer>),
 }
 
 impl Lookup {

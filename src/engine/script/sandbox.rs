@@ -7,6 +7,7 @@ use super::failure::{self, CODE_NAME};
 use super::message::{Failure, Order, Report};
 use super::value::Reader;
 use crate::clock::Clock;
+use crate::model::json::json_bytes;
 use rquickjs::context::{EvalOptions, intrinsic};
 use rquickjs::{Context, Ctx, Error, Function, Promise, Runtime, Value};
 use serde_json::Value as Json;
@@ -175,7 +176,7 @@ fn settled<'js>(
 
 /// The result, unless its JSON is too long.
 fn within(json: Json, max_bytes: usize) -> Result<Json, Failure> {
-    let bytes = json.to_string().len();
+    let bytes = json_bytes(&json);
     if bytes > max_bytes {
         return Err(Failure::Wrong(format!(
             "the result has {bytes} bytes of JSON; at most {max_bytes} are allowed"

@@ -3,6 +3,7 @@
 
 use super::{EngineError, Shared, Target, WebhookError, WebhookRequest, trigger_of};
 use crate::engine::secrets::SecretError;
+use crate::model::event::EventSummary;
 use crate::model::trigger::webhook::{Believed, Disbelief, Received, WebhookTrigger};
 
 /// A workflow that believes a request.
@@ -50,6 +51,18 @@ pub(super) fn believers<'a>(
         return Err(WebhookError::Disbelieved(reason));
     }
     Ok(believers)
+}
+
+/// Whether a workflow believed a recorded event by its signature. Deliveries are made only to those who believe.
+pub(super) fn has_verified(event: &EventSummary, target: &Target) -> bool {
+    let mut deliveries = event.deliveries.iter();
+    event.verified && deliveries.any(|delivery| delivery.workflow_id == target.workflow.id)
+}
+
+/// Whether a recorded event, whose signature is not kept, may start a run of the workflow.
+pub(super) fn may_have_again(event: &EventSummary, target: &Target) -> bool {
+    let trigger = trigger_of(target);
+    trigger.is_some_and(|trigger| !trigger.must_be_signed) || has_verified(event, target)
 }
 
 fn check(

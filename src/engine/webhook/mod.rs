@@ -167,7 +167,8 @@ impl Engine {
         })
     }
 
-    /// Starts runs anew for a recorded event, at the workflows that are behind its path now and that `reaches` covers.
+    /// Starts runs anew for a recorded event, at the workflows that are behind its path now and that `reaches` covers. One
+    /// that checks signatures has it again only if it believed it when it came.
     pub async fn replay_event(
         &self,
         event: &EventSummary,
@@ -193,9 +194,10 @@ impl Engine {
         }
         let provider = Provider::named(&event.provider).ok_or(WebhookError::NotFound)?;
         let mut targets = self.0.targets(provider, &event.path)?;
-        targets.retain(|target| reaches(&target.workflow));
+        targets.retain(|target| reaches(&target.workflow) && belief::may_have_again(event, target));
         if targets.is_empty() {
-            let message = "no active workflow that this key reaches is behind the event's path now";
+            let message = "no active workflow that this key reaches is behind the event's path now, or those that are check \
+                           signatures and have not believed it when it came";
             return Err(WebhookError::Conflict(message.to_owned()));
         }
         let body = self
@@ -213,17 +215,17 @@ impl Engine {
             let content =
                 Content::read(provider, content_type, &body).map_err(WebhookError::BadBody)?;
             let headers = headers_of(&event);
-            let origin = Origin {
-                event: &event.id,
-                path: &event.path,
-                verified: event.verified,
-                by: &by,
-                received_at_ms: event.received_at_ms,
-                now_ms,
-            };
             let mut deliveries = Vec::with_capacity(behind.len());
             for target in &behind {
                 if let Some(trigger) = trigger_of(target) {
+                    let origin = Origin {
+                        event: &event.id,
+                        path: &event.path,
+                        verified: belief::has_verified(&event, target),
+                        by: &by,
+                        received_at_ms: event.received_at_ms,
+                        now_ms,
+                    };
                     let facts = Facts::of(trigger, &headers, &content.value);
                     let delivery =
                         delivery::deliver(&shared, target, &facts, &content, &origin, None);

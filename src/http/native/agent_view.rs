@@ -1,6 +1,7 @@
 //! What is sent and told about agents.
 
 use crate::clock::iso_utc;
+use crate::http::describe::FILLED_PATTERN;
 use crate::id::AgentId;
 use crate::model::agent::{Agent, AgentDraft, AgentProvider, AgentStatus, AgentType};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -36,14 +37,14 @@ pub(super) struct ListQuery {
 #[schemars(rename = "NewAgent")]
 pub(super) struct CreateBody {
     /// 1 to 255 characters.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = FILLED_PATTERN))]
     pub(super) name: String,
     /// What it is for.
     #[serde(rename = "type")]
     #[schemars(with = "TypeWord")]
     pub(super) agent_type: AgentType,
     /// The instructions, at most 64 KiB.
-    #[schemars(length(min = 1, max = 65_536))]
+    #[schemars(length(min = 1, max = 65_536), regex(pattern = FILLED_PATTERN))]
     pub(super) system_prompt: String,
     /// For people, at most 4 KiB.
     #[schemars(length(max = 4096))]
@@ -55,9 +56,10 @@ pub(super) struct CreateBody {
     #[schemars(with = "Option<ProviderWord>")]
     pub(super) provider: Option<AgentProvider>,
     /// As the provider calls it; default the setting `llm_model`.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = 200), regex(pattern = FILLED_PATTERN))]
     pub(super) model: Option<String>,
     /// A JSON Schema that every answer must fit.
+    #[schemars(extend("type" = ["object", "boolean", "null"]))]
     pub(super) output_schema: Option<Value>,
     /// 0 to 2.
     #[schemars(range(min = 0, max = 2))]
@@ -76,14 +78,14 @@ pub(super) struct CreateBody {
 #[schemars(rename = "AgentChange")]
 pub(super) struct EditBody {
     /// 1 to 255 characters.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = FILLED_PATTERN))]
     pub(super) name: Option<String>,
     /// What it is for.
     #[serde(rename = "type")]
     #[schemars(with = "Option<TypeWord>")]
     pub(super) agent_type: Option<AgentType>,
     /// The instructions, at most 64 KiB.
-    #[schemars(length(min = 1, max = 65_536))]
+    #[schemars(length(min = 1, max = 65_536), regex(pattern = FILLED_PATTERN))]
     pub(super) system_prompt: Option<String>,
     /// For people, at most 4 KiB.
     #[serde(default, deserialize_with = "sent")]
@@ -96,11 +98,11 @@ pub(super) struct EditBody {
     #[schemars(with = "Option<ProviderWord>")]
     pub(super) provider: Option<AgentProvider>,
     /// As the provider calls it.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = 200), regex(pattern = FILLED_PATTERN))]
     pub(super) model: Option<String>,
     /// A JSON Schema that every answer must fit.
     #[serde(default, deserialize_with = "sent")]
-    #[schemars(with = "Option<Value>")]
+    #[schemars(extend("type" = ["object", "boolean", "null"]))]
     pub(super) output_schema: Option<Option<Value>>,
     /// 0 to 2.
     #[serde(default, deserialize_with = "sent")]

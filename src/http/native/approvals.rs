@@ -103,7 +103,7 @@ struct AnsweredView<'a> {
 
 async fn list(ctx: Ctx) -> Answer {
     let run = reachable_run(&ctx)?;
-    let pending = ctx.api().engine.pending_answers(&run)?;
+    let pending = ctx.api().engine.pending_answers(&run).await?;
     let views: Vec<PendingView<'_>> = pending.iter().map(view).collect();
     ok(&views)
 }

@@ -1,5 +1,6 @@
 //! `PATCH /workflows/:id/canvas`: how an editor draws a workflow, and with it the steps that are drawn.
 
+use super::workflow_body::step;
 use super::workflow_view::{WorkflowView, view};
 use super::{Answer, ok};
 use crate::http::body::json;
@@ -10,12 +11,13 @@ use crate::http::problem::Problem;
 use crate::http::reach::reachable;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
+use crate::model::json::json_bytes;
 use crate::model::limit::Category;
 use crate::model::plan::DefinitionProblem;
 use crate::model::scope::Permission;
 use crate::model::workflow::{DefinitionFormat, Workflow};
 use crate::store::WorkflowDraft;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value, json as example};
 use std::sync::Arc;
@@ -57,13 +59,19 @@ struct CanvasBody {
     /// Whatever the editor keeps, at most 512 KiB; `null` or nothing leaves it as it is.
     canvas_state: Option<Map<String, Value>>,
     /// The steps, in the order in which they run; `null` or nothing leaves them as they are.
+    #[serde(default)]
+    #[schemars(schema_with = "steps_or_null")]
     steps: Option<Vec<Map<String, Value>>>,
+}
+
+fn steps_or_null(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["array", "null"], "items": step() })
 }
 
 async fn draw(ctx: Ctx, body: CanvasBody) -> Answer {
     let compiled = reachable(&ctx)?;
     let canvas = body.canvas_state.map(Value::Object);
-    let bytes = canvas.as_ref().map_or(0, |canvas| canvas.to_string().len());
+    let bytes = canvas.as_ref().map_or(0, json_bytes);
     if bytes > MAX_CANVAS_BYTES {
         let message = format!("it has {bytes} bytes; at most {MAX_CANVAS_BYTES} are allowed");
         return Err(Problem::Invalid(

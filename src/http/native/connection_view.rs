@@ -1,11 +1,13 @@
 //! What is sent and told about connections. A credential goes in and never comes out.
 
+use super::credential_schema::{ONE_LINE, by_kind};
 use crate::clock::iso_utc;
 use crate::engine::connections::Credentials;
 use crate::id::{ConnectionId, ID_PATTERN};
 use crate::model::connection::{BoundHost, Connection, ConnectionKind, ConnectionStatus};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// Which connections are listed.
@@ -27,20 +29,20 @@ pub(super) struct ListQuery {
 /// A connection to be made.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[schemars(rename = "NewConnection")]
+#[schemars(rename = "NewConnection", transform = by_kind)]
 pub(super) struct CreateBody {
     /// What people call it, 1 to 255 characters.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = ONE_LINE))]
     pub(super) name: String,
     /// The service, one word: what steps name.
-    #[schemars(regex(pattern = ID_PATTERN))]
+    #[schemars(regex(pattern = ID_PATTERN), extend("not" = { "pattern": "^conn_" }))]
     pub(super) provider: String,
     /// How the credential is presented.
     #[serde(rename = "type")]
     #[schemars(with = "KindWord")]
     pub(super) kind: String,
     /// The credential; its fields go by the type.
-    #[schemars(with = "CredentialFields")]
+    #[schemars(with = "Map<String, Value>")]
     pub(super) credentials: Credentials,
     /// Where it may be sent: `host` (every port) or `host:port`. A mail server may leave it out: it is its own host.
     #[serde(default)]
@@ -57,7 +59,7 @@ pub(super) struct CreateBody {
 #[schemars(rename = "ConnectionChange")]
 pub(super) struct ChangeBody {
     /// What people call it.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = ONE_LINE))]
     pub(super) name: Option<String>,
     /// Another credential, whole.
     #[schemars(with = "Option<CredentialFields>")]

@@ -2,6 +2,8 @@
 
 use crate::auth::KeyText;
 use crate::clock::iso_utc;
+use crate::http::body::object;
+use crate::http::describe::NAME_PATTERN;
 use crate::http::visit::Ctx;
 use crate::id::{KeyId, WorkflowId};
 use crate::model::key::{KeyFormat, KeyRecord, KeySecret, Standing};
@@ -30,40 +32,44 @@ pub(super) struct ListQuery {
 pub(super) struct LimitsBody {
     /// For what reads.
     #[serde(default, deserialize_with = "sent")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000))]
     read: Option<Option<u32>>,
     /// For what writes.
     #[serde(default, deserialize_with = "sent")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000))]
     write: Option<Option<u32>>,
     /// For starts, cancels and retries of runs.
     #[serde(default, deserialize_with = "sent")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000))]
     execute: Option<Option<u32>>,
 }
 
 /// A key to make.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[schemars(rename = "NewKey")]
+#[schemars(rename = "NewKey", transform = one_end_and_one_binding)]
 pub(super) struct CreateBody {
     /// For people, 1 to 255 characters.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = NAME_PATTERN))]
     pub(super) name: String,
     /// What the key may do: words like `runs:read`, at least one; none that the calling key lacks.
     #[schemars(schema_with = "scope_words")]
     pub(super) scopes: Vec<String>,
     /// How its text is made; default `wfk`.
     pub(super) format: Option<KeyFormat>,
-    /// When it ends; never, if absent. Not together with `expiresInSeconds`.
+    /// When it ends: in the future, within ten years; never, if absent. Not together with `expiresInSeconds`.
     #[schemars(extend("format" = "date-time"))]
     pub(super) expires_at: Option<String>,
-    /// After how long it ends.
-    #[schemars(range(min = 1))]
+    /// After how long it ends, at most ten years.
+    #[schemars(range(min = 1, max = 315_619_200))]
     pub(super) expires_in_seconds: Option<i64>,
-    /// Binds the key to this workflow. Not together with `workflowPrefix`.
+    /// Binds the key to this workflow, which is there. Not together with `workflowPrefix`.
     pub(super) workflow_id: Option<WorkflowId>,
     /// Binds the key to workflows whose name starts so.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = NAME_PATTERN))]
     pub(super) workflow_prefix: Option<String>,
     /// Limits of its own; absent ones are the server's.
+    #[serde(default, deserialize_with = "object")]
     pub(super) limits: Option<LimitsBody>,
 }
 
@@ -73,17 +79,18 @@ pub(super) struct CreateBody {
 #[schemars(rename = "KeyChange")]
 pub(super) struct UpdateBody {
     /// For people, 1 to 255 characters.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = NAME_PATTERN))]
     pub(super) name: Option<String>,
     /// What the key may do from now on.
     #[serde(default)]
     #[schemars(schema_with = "scope_words_or_null")]
     pub(super) scopes: Option<Vec<String>>,
-    /// When it ends; `null` for never.
+    /// When it ends, in the future; `null` for never.
     #[serde(default, deserialize_with = "sent")]
     #[schemars(extend("format" = "date-time"))]
     pub(super) expires_at: Option<Option<String>>,
     /// Limits of its own.
+    #[serde(default, deserialize_with = "object")]
     pub(super) limits: Option<LimitsBody>,
     /// Whether it is out of use until it is enabled again.
     pub(super) disabled: Option<bool>,
@@ -101,13 +108,26 @@ pub(super) struct RotateBody {
 
 fn scope_words(_: &mut SchemaGenerator) -> Schema {
     let words: Vec<&str> = all_words().collect();
-    json_schema!({ "type": "array", "minItems": 1, "items": { "enum": words } })
+    json_schema!({ "type": "array", "minItems": 1, "maxItems": 64, "items": { "enum": words } })
 }
 
 fn scope_words_or_null(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = scope_words(generator);
     schema.insert("type".to_owned(), json!(["array", "null"]));
     schema
+}
+
+/// Of two ways to say when a key ends, and of two to say what it is bound to, one at most is used.
+fn one_end_and_one_binding(schema: &mut Schema) {
+    let not_both = |one: &str, other: &str| {
+        let is_said = json!({ "not": { "type": "null" } });
+        json!({ "not": { "properties": { one: is_said, other: is_said }, "required": [one, other] } })
+    };
+    let rules = json!([
+        not_both("expiresAt", "expiresInSeconds"),
+        not_both("workflowId", "workflowPrefix"),
+    ]);
+    schema.insert("allOf".to_owned(), rules);
 }
 
 /// Tells a field that was sent as `null` from one that was not sent.

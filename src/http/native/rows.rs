@@ -50,9 +50,10 @@ fn of_all() -> Vec<Endpoint> {
         })
         .described(
             about("Tables", "Add rows")
-                .says("One row in `data`, which is answered, or up to 1000 in `rows`, all or none of which are added.")
+                .says("One row in `data`, which is answered, or up to 1000 in `rows`, all or none of which are added: 200 where there was none.")
                 .path::<TableId>()
                 .body::<InsertBody>(example!({ "data": { "page": "/docs" } }))
+                .gives::<WrittenView<'_>>(200)
                 .gives::<WrittenView<'_>>(201)
                 .may(409, FULL),
         ),
@@ -247,7 +248,7 @@ fn one_or_many(data: &Option<Value>, rows: &Option<Value>) -> Result<Sent, Probl
         (None, Some(rows)) => Sent::Many(read_rows(rows, "rows", &mut found)),
         _ => {
             let message = format!(
-                "either one row in `data`, or 1 to {MAX_ROWS_AT_ONCE} of them in `rows` is expected"
+                "either one row in `data`, or up to {MAX_ROWS_AT_ONCE} of them in `rows` is expected"
             );
             return Err(invalid("data", message));
         }

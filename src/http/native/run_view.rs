@@ -34,7 +34,7 @@ pub(super) struct StartBody {
     /// Default `async`.
     pub(super) mode: Option<Mode>,
     /// For how long `sync` waits, in milliseconds; default and most are the settings `sync_wait_ms` and `max_sync_wait_ms`.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = u64::MAX))]
     pub(super) max_execution_time_ms: Option<u64>,
     /// The connection to use where several would do.
     pub(super) connection_id: Option<String>,

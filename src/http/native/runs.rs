@@ -153,7 +153,7 @@ async fn get(ctx: Ctx) -> Answer {
 
 async fn logs(ctx: Ctx) -> Answer {
     let run = reachable_run(&ctx)?;
-    let logs = ctx.api().engine.logs_of(&run)?;
+    let logs = ctx.api().engine.logs_of(&run).await?;
     let steps = logs.steps();
     let views: Vec<LogView<'_>> = steps.iter().map(log_view).collect();
     let meta = LogsMeta {

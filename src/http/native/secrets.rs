@@ -14,7 +14,7 @@ use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use crate::model::secret::{SecretName, SecretSummary};
 use crate::secret::SecretText;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json as example;
 use warp::Filter as _;
@@ -75,7 +75,7 @@ struct CreateBody {
     #[schemars(with = "String", regex(pattern = NAME_PATTERN))]
     key: SecretName,
     /// Its value, 4 characters to 16 KiB.
-    #[schemars(with = "String", length(min = 4), extend("type" = ["string", "integer"], "minimum" = 1000, "writeOnly" = true))]
+    #[schemars(schema_with = "secret_value")]
     value: SecretText,
 }
 
@@ -85,8 +85,20 @@ struct CreateBody {
 #[schemars(rename = "SecretValue")]
 struct ReplaceBody {
     /// 4 characters to 16 KiB.
-    #[schemars(with = "String", length(min = 4), extend("type" = ["string", "integer"], "minimum" = 1000, "writeOnly" = true))]
+    #[schemars(schema_with = "secret_value")]
     value: SecretText,
+}
+
+/// A text, or a whole number as its digits.
+fn secret_value(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "integer"],
+        "minLength": 4,
+        "maxLength": 16_384,
+        "minimum": 1_000,
+        "maximum": u64::MAX,
+        "writeOnly": true,
+    })
 }
 
 /// A secret; its value is not shown to anybody.

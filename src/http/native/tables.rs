@@ -1,5 +1,6 @@
 //! `/tables`: list, create, read, edit, remove. Tables belong to the workspace: a key that is bound to workflows gets 404.
 
+use super::table_body::{NewTable, TableBody};
 use super::{Answer, created, numbered, ok, page, page_request};
 use crate::engine::{TableError, Tables};
 use crate::http::body::{json, query};
@@ -12,13 +13,12 @@ use crate::id::TableId;
 use crate::model::limit::Category;
 use crate::model::page::Cursor;
 use crate::model::scope::Permission;
-use crate::model::table::{TableForm, TableProblem, TableView, read_form};
+use crate::model::table::{TableProblem, TableView};
 use crate::model::workflow::Reach;
 use crate::store::{Changed, TableChange, TableFilter};
 use schemars::JsonSchema;
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value, json as example};
+use serde::{Deserialize, Serialize};
+use serde_json::json as example;
 use warp::Filter as _;
 use warp::http::Method;
 
@@ -41,8 +41,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         })
         .described(
             about("Tables", "Make a table")
-                .says("`name` has to be sent; without `columns`, rows take any fields.")
-                .body::<TableBody>(example!({
+                .says("Without `columns`, rows take any fields.")
+                .body::<NewTable>(example!({
                     "name": "visits",
                     "columns": [{ "name": "page", "type": "text", "required": true }],
                     "uniqueColumns": ["page"],
@@ -111,94 +111,6 @@ struct ListQuery {
     cursor: Option<String>,
 }
 
-/// A table as it shall be. What is not sent stays as it is; null takes an optional field away. What only the server writes is
-/// ignored, so that what GET gave can be sent back.
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(rename = "TableForm")]
-struct TableBody {
-    /// A string of 1 to 100 characters; no two tables share one.
-    #[serde(
-        default,
-        deserialize_with = "sent",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(with = "Option<String>")]
-    name: Option<Value>,
-    /// A string: what the table is for.
-    #[serde(
-        default,
-        deserialize_with = "sent",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(with = "Option<String>")]
-    description: Option<Value>,
-    /// A list of `{"name", "type": "text|number|boolean|date|json", "required"}`; without any, rows take any fields.
-    #[serde(
-        default,
-        deserialize_with = "sent",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-    columns: Option<Value>,
-    /// A list of names: columns in which no two rows hold the same value.
-    #[serde(
-        default,
-        deserialize_with = "sent",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(with = "Option<Vec<String>>")]
-    unique_columns: Option<Value>,
-    /// A list of names: further columns by whose values rows are found at once.
-    #[serde(
-        default,
-        deserialize_with = "sent",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(with = "Option<Vec<String>>")]
-    indexed_columns: Option<Value>,
-    /// A number: how many rows the table may have, if less than the configuration allows.
-    #[serde(
-        default,
-        deserialize_with = "sent",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(with = "Option<u64>")]
-    max_rows: Option<Value>,
-    /// A string: the folder to lie in.
-    #[serde(
-        default,
-        deserialize_with = "sent",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(with = "Option<String>")]
-    folder_id: Option<Value>,
-    /// A string: the folder to lie in by its name, made where there is none.
-    #[serde(
-        default,
-        deserialize_with = "sent",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(with = "Option<String>")]
-    folder_name: Option<Value>,
-    /// Ignored.
-    #[serde(rename = "id", skip_serializing)]
-    #[schemars(with = "Option<Value>")]
-    _id: Option<IgnoredAny>,
-    /// Ignored.
-    #[serde(rename = "rowCount", skip_serializing)]
-    #[schemars(with = "Option<Value>")]
-    _row_count: Option<IgnoredAny>,
-    /// Ignored.
-    #[serde(rename = "createdAt", skip_serializing)]
-    #[schemars(with = "Option<Value>")]
-    _created_at: Option<IgnoredAny>,
-    /// Ignored.
-    #[serde(rename = "updatedAt", skip_serializing)]
-    #[schemars(with = "Option<Value>")]
-    _updated_at: Option<IgnoredAny>,
-}
-
 /// A table was removed.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "RemovedTable")]
@@ -208,24 +120,6 @@ struct RemovedView<'a> {
     /// Always true.
     #[schemars(extend("const" = true))]
     deleted: bool,
-}
-
-/// A field that was sent, also as null.
-pub(super) fn sent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
-}
-
-impl TableBody {
-    fn read(&self) -> Result<TableForm, Problem> {
-        let value = serde_json::to_value(self).map_err(|error| Problem::internal(&error))?;
-        let mut found = Vec::new();
-        let form = read_form(&value.as_object().cloned().unwrap_or_default(), &mut found);
-        if found.is_empty() {
-            Ok(form)
-        } else {
-            Err(TableError::from(TableProblem::invalid(found)).into())
-        }
-    }
 }
 
 /// The tables, for a key that is not bound to workflows.
@@ -260,7 +154,7 @@ async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
     page(&views, next.as_ref())
 }
 
-async fn create(ctx: Ctx, body: TableBody) -> Answer {
+async fn create(ctx: Ctx, NewTable(body): NewTable) -> Answer {
     let change = TableChange::Create {
         form: body.read()?,
         or_find: false,

@@ -3,7 +3,7 @@
 use super::workflow_view::{WorkflowView, view as workflow_view};
 use super::{Answer, created, ok, page, page_request};
 use crate::http::body::{json, query};
-use crate::http::describe::{Word, about};
+use crate::http::describe::{NAME_PATTERN, Word, about};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
@@ -166,7 +166,7 @@ struct ListQuery {
 #[schemars(rename = "Instantiation")]
 struct InstantiateBody {
     /// Its name; default the template's.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = NAME_PATTERN))]
     name: Option<String>,
     /// Values of the template's variables; what is absent keeps its default.
     variables: Option<Map<String, Value>>,

@@ -51,10 +51,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         })
         .described(
             about("Webhooks", "Start runs anew for an event")
-                .says("At the workflows that are behind its path now.")
+                .says("At the workflows that are behind its path now, of those that check signatures at those that believed it when it \
+                     came.",
+                )
                 .path::<EventId>()
                 .gives::<ReplayedView<'_>>(200)
-                .may(409, "No active workflow that the key reaches is behind the path now, or the event is gone."),
+                .may(409, "No active workflow that the key reaches and that may have the event is behind the path now, or the event is gone."),
         ),
     ]
 }

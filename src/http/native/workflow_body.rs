@@ -3,8 +3,10 @@
 //! are ignored, so that what GET gave can be sent back; a field that looks like a slip of a known one, or that comes twice,
 //! is refused.
 
+use crate::http::describe::NAME_PATTERN;
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
+use crate::id::ID_PATTERN;
 use crate::model::graph::outputs;
 use crate::model::plan::DefinitionProblem;
 use crate::model::workflow::{Definition, DefinitionFormat, Workflow};
@@ -90,10 +92,10 @@ fn schema(required: &[&str]) -> Schema {
     json_schema!({
         "type": "object",
         "properties": {
-            "name": { "type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS, "description": "For people; no control characters." },
+            "name": { "type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS, "pattern": NAME_PATTERN, "description": "For people." },
             "description": { "type": ["string", "null"], "maxLength": MAX_TEXT_CHARS, "description": "What people should know." },
             "changeSummary": { "type": ["string", "null"], "maxLength": MAX_TEXT_CHARS, "description": "What is changed, kept with the version." },
-            "expectedVersion": { "type": ["integer", "null"], "minimum": 1, "description": "Another version is a conflict." },
+            "expectedVersion": { "type": ["integer", "null"], "minimum": 1, "maximum": i64::MAX, "description": "Another version is a conflict." },
             "trigger": {
                 "type": "object",
                 "required": ["type"],
@@ -102,7 +104,7 @@ fn schema(required: &[&str]) -> Schema {
             },
             "steps": {
                 "type": "array",
-                "items": { "type": "object", "required": ["id", "type"] },
+                "items": step(),
                 "description": "The steps, in the order in which they run. `GET /api/v1/blocks` describes every type.",
             },
             "nodes": {
@@ -118,6 +120,18 @@ fn schema(required: &[&str]) -> Schema {
             "variables": { "type": ["object", "null"], "description": "What `{{variables}}` is." },
         },
         "required": required,
+    })
+}
+
+/// What every step is like.
+pub(super) fn step() -> Value {
+    json!({
+        "type": "object",
+        "required": ["id", "type"],
+        "properties": {
+            "id": { "type": "string", "pattern": ID_PATTERN },
+            "type": { "type": "string", "minLength": 1 },
+        },
     })
 }
 

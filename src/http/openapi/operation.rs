@@ -194,9 +194,12 @@ fn request_body(body: &BodyDescription, schemas: &mut Schemas) -> Value {
     let whole = schemas
         .resolve_read(&schema)
         .unwrap_or_else(|| schema.clone());
-    let is_required = whole["required"]
-        .as_array()
-        .is_some_and(|fields| !fields.is_empty());
+    let requires = |schema: &Value| {
+        let fields = schema["required"].as_array();
+        fields.is_some_and(|fields| !fields.is_empty())
+    };
+    let ways = whole["oneOf"].as_array();
+    let is_required = requires(&whole) || ways.is_some_and(|ways| ways.iter().all(requires));
     json!({
         // No body is an empty object.
         "required": is_required,
@@ -217,7 +220,7 @@ fn response(
         (_, 202) => "Accepted; it goes on.",
         _ => "Done.",
     };
-    let mut headers = refusals::usual_headers(refusals::has_limit(endpoint, about), answer.status);
+    let mut headers = refusals::usual_headers(refusals::counted(endpoint, about), answer.status);
     for (name, meaning) in &about.answer_headers {
         headers.insert(
             (*name).to_owned(),

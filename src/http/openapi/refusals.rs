@@ -228,7 +228,7 @@ pub(super) fn responses(
     about: &Description,
     schemas: &mut Schemas,
 ) -> Map<String, Value> {
-    let has_limit = has_limit(endpoint, about);
+    let counted = counted(endpoint, about);
     let mut meanings: BTreeMap<u16, String> = BTreeMap::new();
     for (status, when) in &about.refusals {
         let meaning = meanings.entry(*status).or_default();
@@ -244,10 +244,10 @@ pub(super) fn responses(
         };
         // The components are in the native envelope, and say what keys are told.
         let refusal = match about.refusal_shape {
-            None if has_limit => {
+            None if counted == Counted::Keys => {
                 json!({ "$ref": format!("#/components/responses/{}", known.name) })
             }
-            shape => response(status, Some(known), known.when, has_limit, shape, schemas),
+            shape => response(status, Some(known), known.when, counted, shape, schemas),
         };
         responses.insert(status.to_string(), refusal);
     }
@@ -257,7 +257,7 @@ pub(super) fn responses(
             status,
             known,
             &meaning,
-            has_limit,
+            counted,
             about.refusal_shape,
             schemas,
         );
@@ -272,7 +272,14 @@ pub(super) fn components(schemas: &mut Schemas) -> Value {
     for known in &REFUSALS {
         components.insert(
             known.name.to_owned(),
-            response(known.status, Some(known), known.when, true, None, schemas),
+            response(
+                known.status,
+                Some(known),
+                known.when,
+                Counted::Keys,
+                None,
+                schemas,
+            ),
         );
     }
     Value::Object(components)
@@ -282,11 +289,11 @@ fn response(
     status: u16,
     known: Option<&Refusal>,
     meaning: &str,
-    has_limit: bool,
+    counted: Counted,
     shape: Option<RefusalShape>,
     schemas: &mut Schemas,
 ) -> Value {
-    let headers = usual_headers(has_limit, status);
+    let headers = usual_headers(counted, status);
     let (code, message) = known.map_or(("ERROR", meaning), |known| (known.code, known.message));
     let content = match shape {
         Some(RefusalShape::Html) => json!({ HTML: { "schema": { "type": "string" } } }),
@@ -313,15 +320,33 @@ fn native_schema(known: Option<&Refusal>, schemas: &mut Schemas) -> Value {
     json!({ "allOf": [error, code] })
 }
 
-/// Whether callers are counted, and shown the state of their limit.
-pub(super) fn has_limit(endpoint: &Endpoint, about: &Description) -> bool {
-    endpoint.access != Access::Open || about.has_address_limit
+/// Whose requests an endpoint counts, and shows the state of their limit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    Nobodys,
+    Keys,
+    Addresses,
+}
+
+/// Whose requests this endpoint counts.
+pub(super) fn counted(endpoint: &Endpoint, about: &Description) -> Counted {
+    match endpoint.access {
+        Access::Open if about.has_address_limit => Counted::Addresses,
+        Access::Open => Counted::Nobodys,
+        Access::AnyKey(_) | Access::Needs(..) => Counted::Keys,
+        // Of requests without a key, by address.
+        Access::NeedsUnlessOpen(..) => Counted::Addresses,
+    }
 }
 
 /// The headers that an answer with this status has by rule.
-pub(super) fn usual_headers(has_limit: bool, status: u16) -> Map<String, Value> {
-    // Who is refused with one of these was not counted before.
-    let shows_limit = has_limit && !matches!(status, 401 | 421);
+pub(super) fn usual_headers(counted: Counted, status: u16) -> Map<String, Value> {
+    // The `Host` is looked at before anybody is counted, and without a good key there is no key to count.
+    let shows_limit = match counted {
+        Counted::Nobodys => false,
+        Counted::Keys => !matches!(status, 401 | 421),
+        Counted::Addresses => status != 421,
+    };
     let limits = LIMITS.iter().filter(|_| shows_limit);
     let of_status = BY_STATUS
         .iter()

@@ -108,14 +108,14 @@ struct CommentField {
 
 async fn look(visit: Arc<Visit>) -> Result<Response, Problem> {
     within_address_limit(&visit, AddressCategory::Read)?;
-    let (run, pending) = asked(&visit)?;
+    let (run, pending) = asked(&visit).await?;
     page(StatusCode::OK, &approval_page(&run, &pending))
 }
 
 async fn answer(visit: Arc<Visit>) -> Result<Response, Problem> {
     within_address_limit(&visit, AddressCategory::Execute)?;
     // Before the body: who has no link shall not fill the memory.
-    let (run, pending) = asked(&visit)?;
+    let (run, pending) = asked(&visit).await?;
     let AnswerForm { approved, comment } = form(&visit).await?;
     if comment.chars().count() > MAX_COMMENT_CHARS {
         return Err(Problem::invalid(format!(
@@ -141,8 +141,8 @@ async fn answer(visit: Arc<Visit>) -> Result<Response, Problem> {
 }
 
 /// The run and the step that the link is for.
-fn asked(visit: &Visit) -> Result<(Run, Pending), Problem> {
-    let found = find(visit);
+async fn asked(visit: &Visit) -> Result<(Run, Pending), Problem> {
+    let found = find(visit).await;
     if matches!(found, Err(Problem::NotFound(_))) {
         let (keyring, peer) = (&visit.api.keyring, visit.peer.address);
         keyring.note_refusal("approval_link", None, peer);
@@ -150,15 +150,17 @@ fn asked(visit: &Visit) -> Result<(Run, Pending), Problem> {
     found
 }
 
-fn find(visit: &Visit) -> Result<(Run, Pending), Problem> {
+async fn find(visit: &Visit) -> Result<(Run, Pending), Problem> {
+    let (engine, link) = (&visit.api.engine, visit.parameter(1));
     let run: Option<RunId> = visit.parameter(0).parse().ok();
+    // Before the run is read: a wrong link is not worth a journal.
     let run = run
+        .filter(|id| engine.is_link_of(id, link))
         .map(|id| visit.api.store.run(&id))
         .transpose()?
         .flatten();
     let run = run.ok_or(Problem::NotFound("approval"))?;
-    let pending = visit.api.engine.by_link(&run, visit.parameter(1));
-    match pending {
+    match engine.by_link(&run, link).await {
         Ok(pending) => Ok((run, pending)),
         Err(EngineError::NotFound) => Err(Problem::NotFound("approval")),
         Err(error) => Err(error.into()),

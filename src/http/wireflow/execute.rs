@@ -100,7 +100,7 @@ async fn run(ctx: Ctx, body: ExecuteBody) -> Answer {
     // By its id: what was sent with the request is recorded by now.
     let run = ctx.api().store.run(&accepted.run.summary.id)?;
     let run = run.unwrap_or(accepted.run);
-    let logs = ctx.api().engine.logs_of(&run)?;
+    let logs = ctx.api().engine.logs_of(&run).await?;
     let mut response = bare(StatusCode::CREATED, &batch(&run, &logs.steps(), &stale))?;
     let place = format!(
         "{}/api/v1/workflows/executions/{}",

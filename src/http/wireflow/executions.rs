@@ -72,13 +72,13 @@ struct HistoryQuery {
 }
 
 async fn get(ctx: Ctx) -> Answer {
-    shown(&ctx, &reachable_execution(&ctx)?)
+    shown(&ctx, &reachable_execution(&ctx)?).await
 }
 
 async fn cancel(ctx: Ctx) -> Answer {
     let run = reachable_execution(&ctx)?;
     let cancelled = ctx.api().engine.cancel(&run, ctx.key().label()).await?;
-    shown(&ctx, &cancelled)
+    shown(&ctx, &cancelled).await
 }
 
 async fn history(ctx: Ctx, asked: HistoryQuery) -> Answer {
@@ -111,8 +111,8 @@ async fn history(ctx: Ctx, asked: HistoryQuery) -> Answer {
     bare(StatusCode::OK, &page)
 }
 
-fn shown(ctx: &Ctx, run: &Run) -> Answer {
-    let logs = ctx.api().engine.logs_of(run)?;
+async fn shown(ctx: &Ctx, run: &Run) -> Answer {
+    let logs = ctx.api().engine.logs_of(run).await?;
     bare(StatusCode::OK, &view(run, &logs.steps()))
 }
 

@@ -2,10 +2,10 @@
 //! May not know how it is shown. Promises: a step at the top is always listed; of steps inside loops the first so many are,
 //! and of what they left so many bytes; whether any were left out is told.
 
-use super::held::json_bytes;
 use super::record::{StepRecord, StepStatus};
 use super::step_fold::{describe, fold, last_id};
 use super::{Node, NodeIndex, Plan, RunState};
+use crate::model::json::json_bytes;
 use crate::model::run::{Event, Recorded};
 use serde_json::{Value, json};
 use std::collections::HashMap;

@@ -3,7 +3,7 @@
 //! the order in which iterations end.
 
 use super::FrameId;
-use super::held::json_bytes;
+use crate::model::json::json_bytes;
 use crate::model::run::StepError;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

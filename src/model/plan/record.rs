@@ -1,9 +1,9 @@
 //! What is known of one step.
 //! May not know the order of steps, nor how events change a record (see `step_fold`).
 
-use super::held::json_bytes;
 use super::iterations::Iterations;
 use crate::id::RunId;
+use crate::model::json::json_bytes;
 use crate::model::run::StepError;
 use serde_json::Value;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use super::{ColumnType, Fields, MAX_KEY_COLUMNS, Table, TableLimits};
 use crate::clock::parse_iso;
+use crate::model::json::is_deeper;
 use crate::model::plan::{DefinitionProblem, add_problem, enough_problems, shown};
 use serde_json::Value;
 
@@ -154,16 +155,4 @@ pub fn date_ms(text: &str) -> Option<i64> {
         return parse_iso(&format!("{text}T00:00:00Z"));
     }
     parse_iso(text)
-}
-
-/// Whether arrays and objects are nested deeper than so many levels. Looks no further than that.
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    let Some(below) = levels.checked_sub(1) else {
-        return matches!(value, Value::Array(_) | Value::Object(_));
-    };
-    match value {
-        Value::Array(items) => items.iter().any(|item| is_deeper(item, below)),
-        Value::Object(fields) => fields.values().any(|field| is_deeper(field, below)),
-        _ => false,
-    }
 }

@@ -23,6 +23,7 @@ const MAKING: &[Row] = &[
     ("POST", "/auth/api-keys", r#"{"name":"a","scopes":["runs:read"],"workflowId":"{workflow}","workflowPrefix":"x"}"#),
     ("POST", "/auth/api-keys", r#"{"name":"a","scopes":["runs:read"],"limits":{"read":0}}"#),
     ("POST", "/auth/api-keys", r#"{"name":"a","scopes":["runs:read"],"limits":{"reads":1}}"#),
+    ("POST", "/auth/api-keys", r#"{"name":"a","scopes":["runs:read"],"limits":[5,5,5]}"#),
 ];
 
 #[rustfmt::skip]
@@ -88,6 +89,8 @@ async fn making_keys() {
         400 {"code":"VALIDATION_ERROR","message":"limits: 0 a minute is out of range: 1 to 1000000, or null for no limit"}
     POST /auth/api-keys {"name":"a","scopes":["runs:read"],"limits":{"reads":1}}
         400 {"code":"VALIDATION_ERROR","message":"The body does not fit: unknown field `reads`, expected one of `read`, `write`, `execute` at line 1 column 52."}
+    POST /auth/api-keys {"name":"a","scopes":["runs:read"],"limits":[5,5,5]}
+        400 {"code":"VALIDATION_ERROR","message":"The body does not fit: invalid type: sequence, expected an object at line 1 column 44."}
     "#);
 }
 

@@ -187,6 +187,37 @@ async fn a_link_is_of_one_step_of_one_run() {
     assert_eq!(told["detail"]["count"], wrong.len() * 2, "{told}");
 }
 
+#[tokio::test]
+async fn a_wrong_link_costs_no_read_of_the_run() {
+    let server = TestServer::start_with_manual_clock().await;
+    let (run, path) = asked(&server, json!({})).await;
+    let (_, other_path) = asked(&server, json!({})).await;
+    // Whoever reads these journals finds something that is none.
+    let database = rusqlite::Connection::open(server.data().join("flowlatch.db"));
+    let damage = "DELETE FROM journal;
+        INSERT INTO journal (position, event_count, at_ms, events) VALUES (1 << 24, 1, 0, '[{\"type\":\"sand\"}]')";
+    database
+        .expect("a database")
+        .execute_batch(damage)
+        .expect("it is damaged");
+    let read = look(&server, &path).await;
+    assert_eq!(
+        read.status,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "{}",
+        read.text
+    );
+    for wrong in [last(&other_path), &last(&path)[1..], "ok"] {
+        let path = format!("/approvals/{run}/{wrong}");
+        for page in [
+            look(&server, &path).await,
+            send(&server, &path, &[("approved", "true")]).await,
+        ] {
+            assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}: {}", page.text);
+        }
+    }
+}
+
 fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }

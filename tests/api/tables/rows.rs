@@ -109,6 +109,8 @@ async fn rows_that_do_not_fit_are_told_with_every_place_and_change_nothing() {
     ] {
         problems(&admin.post(&rows, body).await);
     }
+    let none = admin.post(&rows, json!({ "rows": [] })).await;
+    assert_eq!(none.status, StatusCode::OK, "{}", none.text);
     let many = vec![json!({ "email": "x" }); 1_001];
     assert_eq!(
         problems(&admin.post(&rows, json!({ "rows": many })).await)[0].0,

@@ -8,7 +8,7 @@ mod readme;
 mod replays;
 mod sharing;
 
-use crate::support::{Answer, TestServer};
+use crate::support::{Answer, TestServer, described};
 use flowlatch::clock::Clock;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Method, StatusCode};
@@ -99,7 +99,10 @@ async fn send(server: &TestServer, path: &str, headers: &[(&str, &str)], body: &
         request = request.header(*name, *value);
     }
     let sent = request.body(body.to_vec()).send().await;
-    Answer::read(sent.expect("an answer")).await
+    let answer = Answer::read(sent.expect("an answer")).await;
+    let (status, headers) = (answer.status, &answer.headers);
+    described::check(&Method::POST, path, status, headers, &answer.text);
+    answer
 }
 
 /// Sends a webhook as Stripe would, now.
