@@ -5,6 +5,7 @@ mod bodies;
 mod forged;
 mod matrix;
 mod spellings;
+mod words;
 
 use flowlatch::http::{Access, Door, Endpoint, table};
 
