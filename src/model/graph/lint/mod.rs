@@ -9,7 +9,7 @@
 mod nodes;
 mod ports;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 
 use super::structure::structure;
 use super::{Graph, GraphLimits, GraphNode};

@@ -1,6 +1,6 @@
 //! What lint says, by example.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::model::graph::tests::graph;
@@ -24,16 +24,12 @@ fn lines(findings: &[Finding]) -> Vec<String> {
 }
 
 /// All that lint says, warnings with a tilde.
-pub(in crate::model::graph) fn found(body: &Value) -> Vec<String> {
+fn found(body: &Value) -> Vec<String> {
     let lint = lint(body, &GraphLimits::DEFAULT);
-    lines(&lint.violations)
-        .into_iter()
-        .chain(
-            lines(&lint.warnings)
-                .into_iter()
-                .map(|line| format!("~{line}")),
-        )
-        .collect()
+    let warnings = lines(&lint.warnings).into_iter();
+    let mut all = lines(&lint.violations);
+    all.extend(warnings.map(|line| format!("~{line}")));
+    all
 }
 
 fn assert_found(body: &Value, expected: &[&str]) {
@@ -300,7 +296,7 @@ fn sizes_have_caps_and_what_is_far_beyond_is_not_looked_into() {
 }
 
 #[test]
-fn iterations_may_nest_but_not_cross() {
+fn iterations_may_nest() {
     let good = graph(
         &[
             "l input:text",
@@ -322,6 +318,10 @@ fn iterations_may_nest_but_not_cross() {
         ],
     );
     assert_found(&good, &[]);
+}
+
+#[test]
+fn iterations_that_cross_are_told() {
     let crossed = graph(
         &[
             "l input:text",
@@ -375,4 +375,23 @@ fn iterations_may_nest_but_not_cross() {
         "{:?}",
         found(&empty)
     );
+}
+
+#[test]
+fn parameters_in_the_wrong_place_are_a_warning() {
+    let told = |param: &str, place: &str| {
+        format!(
+            "~misplaced-parameter a: node `a` has its parameter `{param}` in `{place}` | move it to `data.config.{param}`, where editors keep it"
+        )
+    };
+    let body = |node: Value| json!({"nodes": [node], "edges": []});
+    let both = body(
+        json!({"id": "a", "config": {}, "data": {"nodeType": "input:text",
+        "prompt": "loose", "config": {"prompt": "config"}, "params": {"prompt": "params", "text": "params"}}}),
+    );
+    let beside = "~misplaced-parameter a: node `a` has `config` beside `data`, where nothing reads it | move it to `data.config`";
+    assert_found(&both, &[&told("text", "data.params"), beside]);
+    let loose =
+        json!({"id": "a", "type": "model", "data": {"nodeType": "input:text", "prompt": "x"}});
+    assert_found(&body(loose), &[&told("prompt", "data")]);
 }
