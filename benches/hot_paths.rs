@@ -97,6 +97,7 @@ fn three_steps(criterion: &mut Criterion) {
                     step: node.id.clone(),
                     output: output.clone(),
                     way: None,
+                    logs: None,
                 };
                 state.apply(&plan, 0, &event).expect("fits");
             }

@@ -36,6 +36,7 @@ fn rules() -> [StepRule; 4] {
         kind,
         raw: &[],
         check: |_, _| {},
+        untimed: |_| None,
     };
     [
         rule("set", Kind::Pure),

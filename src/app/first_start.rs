@@ -4,6 +4,7 @@
 use super::App;
 use crate::auth::{KeyText, NewKey};
 use crate::clock::iso_utc;
+use crate::engine::Editor;
 use crate::error::{Error, Result};
 use crate::model::key::KeyFormat;
 use crate::model::limit::KeyLimits;
@@ -37,8 +38,16 @@ impl App {
         let control = self.0.keyring.control();
         let now_ms = self.0.clock.now_ms();
         let sample = sample()?;
-        let checked = self.0.engine.workflows().check(&sample.definition);
-        checked.map_err(|problems| failed(&in_words(&problems)))?;
+        let by = Editor {
+            label: control.label(),
+            reach: control.reach(),
+        };
+        let workflows = self.0.engine.workflows();
+        let problems = workflows.problems(&sample.definition, None, by);
+        let problems = problems.map_err(|error| failed(&error))?;
+        if !problems.is_empty() {
+            return Err(failed(&in_words(&problems)));
+        }
         let first = FirstStart {
             mark: FIRST_START,
             value: iso_utc(now_ms),

@@ -10,7 +10,7 @@ use super::{Engine, EngineError, may_be_retried};
 use crate::engine::step::ChildRequest;
 use crate::id::RunId;
 use crate::model::plan::{DefinitionProblem, settled_events};
-use crate::model::run::{Run, RunStatus, RunSummary, TriggerType};
+use crate::model::run::{Run, RunStatus, RunSummary};
 use crate::model::workflow::{Workflow, WorkflowStatus};
 use crate::store::Started;
 use serde_json::Value;
@@ -43,6 +43,7 @@ pub(super) struct ChildRun {
     /// The stable half of the keys that its steps send: the same for every attempt to start it.
     pub(super) root_id: RunId,
     pub(super) parent_sequence: i64,
+    pub(super) parent_id: RunId,
     pub(super) depth: u32,
     /// Who started the parent.
     pub(super) by: String,
@@ -251,10 +252,7 @@ impl Engine {
             input,
             idempotency_key: request.idempotency_key.clone(),
             by: child.by,
-            trigger: StartTrigger {
-                kind: TriggerType::Subworkflow,
-                data: None,
-            },
+            trigger: StartTrigger::step_of(&child.parent_id),
         };
         let now_ms = self.0.clock.now_ms();
         let mut run = requested_run(&asked, now_ms);

@@ -1,23 +1,27 @@
 //! Workflows as the engine runs them: checked, compiled, cached; and every change of a workflow.
 //! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
 
+mod definition;
+mod hook;
+mod outside;
+
+pub use definition::CompiledDefinition;
+
 use crate::clock::Clock;
-use crate::engine::definition::compile_within;
-use crate::engine::schema::Schema;
 use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
 use crate::model::graph::{GraphLimits, Lint, lint};
 use crate::model::plan::{DefinitionLimits, DefinitionProblem};
-use crate::model::trigger::{HookTrigger, Trigger};
-use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
+use crate::model::trigger::Trigger;
+use crate::model::workflow::{Definition, Reach, Workflow, WorkflowStatus};
 use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
 use bytes::Bytes;
+use definition::compile_within;
+use hook::require_free;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
-
-pub use crate::engine::definition::CompiledDefinition;
 
 /// How many bytes of definitions the cache keeps, counted by their JSON and the
 /// regular expressions of their schemas.
@@ -33,6 +37,15 @@ pub struct CompiledWorkflow {
     /// Room for one ready-made rendering of the record, filled by whoever renders it first.
     pub rendering: OnceLock<Bytes>,
     weight_bytes: usize,
+}
+
+/// Who saves a definition or changes a workflow.
+#[derive(Debug, Clone, Copy)]
+pub struct Editor<'a> {
+    /// A key's public id, or `control`.
+    pub label: &'a str,
+    /// The workflows that are open to them.
+    pub reach: &'a Reach,
 }
 
 /// Why a workflow was not saved or changed.
@@ -132,9 +145,20 @@ impl Workflows {
         Ok(Arc::new(Self::compile_known(&definition, sequence)?))
     }
 
-    /// Every mistake of a definition; nothing is stored or run.
-    pub fn check(&self, definition: &Definition) -> Result<(), Vec<DefinitionProblem>> {
-        self.compile(definition, 0).map(|_| ())
+    /// Every mistake of a definition that `by` would save in place of `before`; nothing is stored or run.
+    pub fn problems(
+        &self,
+        definition: &Definition,
+        before: Option<&Definition>,
+        by: Editor<'_>,
+    ) -> Result<Vec<DefinitionProblem>, StoreError> {
+        let checked = self.checked(definition, before, by)?;
+        Ok(checked.err().unwrap_or_default())
+    }
+
+    /// Whether a definition could be run, whoever may save it.
+    pub fn compiles(&self, definition: &Definition) -> bool {
+        self.compile(definition, 0).is_ok()
     }
 
     /// Every mistake of a graph (an object with `nodes` and `edges`), and what looks like one.
@@ -146,16 +170,16 @@ impl Workflows {
     pub async fn create(
         &self,
         draft: WorkflowDraft,
-        by: &str,
+        by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
-        let compiled = self.compile(&draft.definition, 0);
-        let compiled = compiled.map_err(WorkflowProblem::Invalid)?;
+        let checked = self.checked(&draft.definition, None, by)?;
+        let compiled = checked.map_err(WorkflowProblem::Invalid)?;
         let id = WorkflowId::generate();
         let _turn = match &compiled.plan.trigger {
             // Of two with one webhook id, the second sees the first.
             Trigger::Hook(hook) => {
                 let turn = self.0.edits.lock().await;
-                require_free_hook(&self.0.store, &id, hook)?;
+                require_free(&self.0.store, &id, hook)?;
                 Some(turn)
             }
             _ => None,
@@ -164,7 +188,7 @@ impl Workflows {
         let workflow = self
             .0
             .store
-            .create_workflow(id, draft, by.to_owned(), now_ms)
+            .create_workflow(id, draft, by.label.to_owned(), now_ms)
             .await?;
         Ok(Arc::new(self.compile_stored(workflow)?))
     }
@@ -177,7 +201,7 @@ impl Workflows {
         draft: impl FnOnce(&Workflow) -> Result<WorkflowDraft, E>,
         change_summary: Option<String>,
         expected_version: Option<i64>,
-        by: &str,
+        by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, E> {
         let _turn = self.0.edits.lock().await;
         let before = self.get(id).map_err(WorkflowProblem::Store)?;
@@ -186,17 +210,20 @@ impl Workflows {
             draft: draft(&before.workflow)?,
             change_summary,
             expected_version,
-            by: by.to_owned(),
+            by: by.label.to_owned(),
             now_ms: self.0.clock.now_ms(),
         };
-        let compiled = self.compile(&edit.draft.definition, 0);
-        let compiled = compiled.map_err(WorkflowProblem::Invalid)?;
+        let known = Some(&before.workflow.definition);
+        let checked = self.checked(&edit.draft.definition, known, by);
+        let compiled = checked
+            .map_err(WorkflowProblem::Store)?
+            .map_err(WorkflowProblem::Invalid)?;
         if let Trigger::Hook(hook) = &compiled.plan.trigger {
-            require_free_hook(&self.0.store, id, hook)?;
+            require_free(&self.0.store, id, hook)?;
         }
         let status = edit.draft.status.unwrap_or(before.workflow.status);
         if status == WorkflowStatus::Active {
-            require_ready(&self.0.store, &before.workflow, &compiled)?;
+            require_ready(&self.0.store, self, &before.workflow, &compiled, by)?;
         }
         let edited = self.0.store.edit_workflow(id.clone(), edit).await;
         Ok(self.after_change(id, edited.map_err(WorkflowProblem::Store)?)?)
@@ -207,13 +234,19 @@ impl Workflows {
         &self,
         id: &WorkflowId,
         status: WorkflowStatus,
+        by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
-        // An edit in between could take away what the trigger needs.
+        // An edit in between could take away what the trigger needs, or take its path.
         let _turn = self.0.edits.lock().await;
         if status == WorkflowStatus::Active
             && let Some(compiled) = self.get(id)?
         {
-            require_ready(&self.0.store, &compiled.workflow, &compiled.definition)?;
+            let CompiledWorkflow {
+                workflow,
+                definition,
+                ..
+            } = &*compiled;
+            require_ready(&self.0.store, self, workflow, definition, by)?;
         }
         let now_ms = self.0.clock.now_ms();
         let moved = self
@@ -252,11 +285,7 @@ impl Workflows {
 
     fn compile_stored(&self, workflow: Workflow) -> Result<CompiledWorkflow, StoreError> {
         let definition = Self::compile_known(&workflow.definition, workflow.definition_sequence)?;
-        let patterns_bytes = [&definition.input_schema, &definition.output_schema]
-            .into_iter()
-            .flatten()
-            .map(Schema::memory_bytes)
-            .sum::<usize>();
+        let patterns_bytes = definition.schema_bytes();
         let canvas_bytes = workflow.canvas.as_ref().map_or(0, |c| c.to_string().len());
         let weight_bytes =
             1_000 + workflow.definition.body.to_string().len() + canvas_bytes + patterns_bytes;
@@ -285,6 +314,23 @@ impl Workflows {
             StoreError::Database(format!(
                 "definition {sequence} is not accepted any more: {first}"
             ))
+        })
+    }
+
+    /// A definition that `by` may save in place of `before`, compiled; otherwise every mistake.
+    fn checked(
+        &self,
+        definition: &Definition,
+        before: Option<&Definition>,
+        by: Editor<'_>,
+    ) -> Result<Result<CompiledDefinition, Vec<DefinitionProblem>>, StoreError> {
+        let outside = outside::problems(self, definition, before, by.reach)?;
+        Ok(match self.compile(definition, 0) {
+            compiled if outside.is_empty() => compiled,
+            compiled => {
+                let problems = compiled.err().unwrap_or_default();
+                Err(problems.into_iter().chain(outside).collect())
+            }
         })
     }
 
@@ -334,21 +380,6 @@ impl Cache {
         if let Some(gone) = self.by_id.remove(id) {
             self.bytes -= gone.weight_bytes;
         }
-    }
-}
-
-/// A webhook id leads to one workflow.
-fn require_free_hook(
-    store: &Store,
-    id: &WorkflowId,
-    hook: &HookTrigger,
-) -> Result<(), WorkflowProblem> {
-    match store.graph_behind_webhook(&hook.id)? {
-        Some((other, _)) if other != *id => Err(WorkflowProblem::Conflict(format!(
-            "the webhook id `{}` is another workflow's; choose another, or leave it out",
-            hook.id
-        ))),
-        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::problem::Problem;
 use super::visit::Ctx;
-use crate::engine::CompiledWorkflow;
+use crate::engine::{CompiledWorkflow, Editor};
 use crate::id::WorkflowId;
 use crate::model::workflow::Reach;
 use std::sync::Arc;
@@ -32,5 +32,13 @@ pub(super) fn require_name_within_reach(ctx: &Ctx, name: &str) -> Result<(), Pro
         Reach::Workflow(id) => Err(Problem::NotHeld(format!(
             "This key is bound to the workflow {id} and cannot create another."
         ))),
+    }
+}
+
+/// The key that asks, as one that changes workflows.
+pub(super) fn editor(ctx: &Ctx) -> Editor<'_> {
+    Editor {
+        label: ctx.key().label(),
+        reach: ctx.key().reach(),
     }
 }

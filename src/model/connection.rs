@@ -3,7 +3,9 @@
 //! dot at its end), and only whole hosts fit: there are no patterns.
 
 use crate::id::ConnectionId;
+use crate::model::plan::{hint, shown};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fmt;
 use std::str::FromStr;
 use url::Url;
@@ -51,6 +53,19 @@ impl ConnectionKind {
         ConnectionKind::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
+    }
+
+    /// Reads a kind that somebody has written. The error says which there are, and which was probably meant.
+    pub fn read(text: &str) -> Result<ConnectionKind, String> {
+        ConnectionKind::parse(text).ok_or_else(|| {
+            let names = || ConnectionKind::ALL.into_iter().map(ConnectionKind::as_str);
+            let (shown, hint) = (shown(&Value::from(text)), hint(text, names()));
+            let names: Vec<&str> = names().collect();
+            format!(
+                "it is {shown}{hint}; it must be one of {}",
+                names.join(", ")
+            )
+        })
     }
 }
 

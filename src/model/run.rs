@@ -238,6 +238,9 @@ pub enum Event {
         /// The way a branch took (0 then, 1 else).
         #[serde(skip_serializing_if = "Option::is_none", default)]
         way: Option<u32>,
+        /// What the step wrote beside its output: lines with `level` and `message`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        logs: Option<Arc<Value>>,
     },
     /// An attempt failed. With `retry_at_ms` there will be another one; without, the step has failed.
     #[serde(rename = "step.failed")]

@@ -15,6 +15,7 @@ mod retry;
 mod scripts;
 mod start;
 mod steps;
+mod timeouts;
 mod versions;
 
 use crate::events::{Event, Events};

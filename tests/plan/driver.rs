@@ -140,6 +140,7 @@ impl<'a> Driver<'a> {
             step: id(node),
             output: Arc::new(output(node)),
             way,
+            logs: None,
         });
     }
 }

@@ -248,6 +248,7 @@ fn no_more_than_ten_nodes_are_under_way_at_once() {
                     step: state.name_of(&plan, step),
                     output: Default::default(),
                     way: None,
+                    logs: None,
                 }
             }
             Next::Finish(_) => break,

@@ -193,6 +193,7 @@ impl<'a> NetDriver<'a> {
             step,
             output: Arc::new(output),
             way: None,
+            logs: None,
         });
     }
 

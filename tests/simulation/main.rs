@@ -33,6 +33,7 @@ fn rules() -> [StepRule; 8] {
         kind,
         raw: &["breakCondition", "whileCondition"],
         check: |_, _| {},
+        untimed: |_| None,
     };
     [
         rule("set", Kind::Pure),

@@ -179,7 +179,12 @@ impl<'a> Process<'a> {
 
     fn complete(&mut self, step: String, output: Value, way: Option<u32>) {
         let output = Arc::new(output);
-        self.record(Event::StepCompleted { step, output, way });
+        self.record(Event::StepCompleted {
+            step,
+            output,
+            way,
+            logs: None,
+        });
     }
 
     fn perform(&mut self, task: &Task) {

@@ -21,8 +21,8 @@ pub struct NewConnection {
     pub name: String,
     /// The service, one word.
     pub provider: String,
-    /// How its credential is presented.
-    pub kind: ConnectionKind,
+    /// How its credential is presented: the word of a [`ConnectionKind`].
+    pub kind: String,
     /// The credential.
     pub credentials: Credentials,
     /// Where it may be sent: `host` or `host:port`. May be left empty for a mail server, which is its own host.
@@ -66,9 +66,17 @@ impl Connections {
             let message = "a provider is one word, 1 to 64 characters out of A-Z, a-z, 0-9, `_` and `-`, that does not start with `conn_`";
             problems.push(problem("provider", message));
         }
-        let credentials = new.credentials.complete(new.kind);
+        let kind = match ConnectionKind::read(&new.kind) {
+            Ok(kind) => kind,
+            // What the rest has to be depends on it.
+            Err(message) => {
+                problems.push(problem("type", &message));
+                return Err(ConnectionError::Invalid(problems));
+            }
+        };
+        let credentials = new.credentials.complete(kind);
         let credentials = credentials.map_err(|more| problems.extend(more)).ok();
-        let hosts = hosts(new.kind, new.hosts, credentials.as_ref(), &mut problems);
+        let hosts = hosts(kind, new.hosts, credentials.as_ref(), &mut problems);
         let (Some(credentials), true) = (credentials, problems.is_empty()) else {
             return Err(ConnectionError::Invalid(problems));
         };
@@ -78,7 +86,7 @@ impl Connections {
             id: ConnectionId::generate(),
             name: new.name,
             provider: new.provider,
-            kind: new.kind,
+            kind,
             hosts,
             is_default: new.is_default,
             status: ConnectionStatus::Active,

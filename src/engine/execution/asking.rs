@@ -21,9 +21,22 @@ impl Execution {
         self.has_news = true;
         self.note(&Event::StepAsked {
             step: self.name_of(step),
-            until_ms: question.timeout_ms.map(|ms| now_ms.saturating_add(ms)),
+            until_ms: self.deadline_ms(step, question.timeout_ms, now_ms),
             request: Arc::new(question.request),
         })
+    }
+
+    /// When the step will have taken too long: by the limit in its configuration or by its `timeoutMs`, whichever is shorter.
+    pub(super) fn deadline_ms(
+        &self,
+        step: Activation,
+        own_ms: Option<i64>,
+        now_ms: i64,
+    ) -> Option<i64> {
+        let timeout_ms = self.definition.plan.nodes[step.node].timeout_ms;
+        let timeout_ms = timeout_ms.and_then(|ms| i64::try_from(ms).ok());
+        let shortest_ms = [own_ms, timeout_ms].into_iter().flatten().min()?;
+        Some(now_ms.saturating_add(shortest_ms))
     }
 
     /// Takes in what others have said or done meanwhile.

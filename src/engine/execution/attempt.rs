@@ -6,7 +6,8 @@ use super::flights::{Flight, Landed};
 use super::{Execution, Halt};
 use crate::engine::redact::Redactor;
 use crate::engine::start_trigger::chosen_connection;
-use crate::engine::step::{self, Behaviour, Done, Effects};
+use crate::engine::step::{self, Behaviour, Done, Effects, Given};
+use crate::engine::webhook::raw_body;
 use crate::model::plan::{Activation, FrameId, wired_config};
 use crate::model::run::{Event, RunStatus, StepError};
 use crate::model::template::{LoopScope, Scope, Template};
@@ -61,9 +62,7 @@ impl Execution {
                 let mut flight = flight(call, self.effects(step, now_ms, redactor), config);
                 // What is there at once shares the next commit, as what pure steps do.
                 match (&mut flight).now_or_never() {
-                    Some(result) => {
-                        result.map(|output| self.completed(step, Done { output, way: None }))
-                    }
+                    Some(result) => result.map(|given| self.gave(step, given)),
                     None => {
                         self.flights.take_off(step, attempt, flight);
                         Ok(Ok(()))
@@ -106,7 +105,7 @@ impl Execution {
             return Ok(());
         }
         match result {
-            Ok(output) => self.completed(step, Done { output, way: None })?,
+            Ok(given) => self.gave(step, given)?,
             Err(error) => self.failed(step, attempt, error)?,
         }
         self.drop_closed();
@@ -168,6 +167,7 @@ impl Execution {
             loops,
             step_output: &|id| self.state.output_of(plan, frame, id),
             secret,
+            raw_body: &|| raw_body::of(&self.run),
             approval_url: &|id| {
                 let node = plan.index_of(id)?;
                 let name = self.state.name_of(plan, Activation { frame, node });
@@ -187,20 +187,35 @@ impl Execution {
     }
 
     pub(super) fn completed(&mut self, step: Activation, done: Done) -> Result<(), Halt> {
+        self.note_completed(step, done, None)
+    }
+
+    fn gave(&mut self, step: Activation, given: Given) -> Result<(), Halt> {
+        let Given { output, logs } = given;
+        self.note_completed(step, Done { output, way: None }, logs)
+    }
+
+    fn note_completed(
+        &mut self,
+        step: Activation,
+        done: Done,
+        logs: Option<Value>,
+    ) -> Result<(), Halt> {
         let max_bytes = self.shared.options.max_output_bytes;
         let output = Arc::new(cut_to(done.output, max_bytes));
         self.note(&Event::StepCompleted {
             step: self.name_of(step),
             output,
             way: done.way,
+            logs: logs.map(Arc::new),
         })
     }
 }
 
 /// A step's own work, which keeps to its timeout itself. A panic in it fails the step. What it gives holds no secret that it
 /// has used.
-fn flight(
-    call: for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>,
+fn flight<T: Into<Given> + Send + 'static>(
+    call: for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<T, StepError>>,
     effects: Effects,
     config: Value,
 ) -> Flight {
@@ -209,7 +224,13 @@ fn flight(
     let work = AssertUnwindSafe(work).catch_unwind();
     Box::pin(async move {
         match work.await.unwrap_or_else(|_| Err(panicked())) {
-            Ok(output) => Ok(redactor.value(output)),
+            Ok(given) => {
+                let Given { output, logs } = given.into();
+                Ok(Given {
+                    output: redactor.value(output),
+                    logs: logs.map(|logs| redactor.value(logs)),
+                })
+            }
             Err(error) => Err(redactor.error(error)),
         }
     })

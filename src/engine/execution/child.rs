@@ -43,7 +43,7 @@ impl Execution {
             step: self.name_of(step),
             attempt,
             run: child.clone(),
-            until_ms: request.timeout_ms.map(|ms| now_ms.saturating_add(ms)),
+            until_ms: self.deadline_ms(step, request.timeout_ms, now_ms),
         })?;
         self.commit(self.row(RunStatus::Running)).await?;
         self.follow_child(step, &child, &request).await
@@ -86,7 +86,7 @@ impl Execution {
         match run.summary.status {
             RunStatus::Pending | RunStatus::Running if request.waits => Ok(()),
             RunStatus::Failed | RunStatus::Cancelled if request.waits => {
-                self.failed(step, self.attempts_of(step), child_error(&run))
+                self.failed(step, self.attempts_of(step), child_error(&run, request))
             }
             _ => {
                 let output = child_output(&run, is_reused);
@@ -105,6 +105,7 @@ impl Execution {
             id: id.clone(),
             root_id: self.child_root(step),
             parent_sequence: self.run.summary.sequence,
+            parent_id: self.run.summary.id.clone(),
             depth: self.run.depth + 1,
             by: self.run.started_by.clone().unwrap_or_default(),
         };
@@ -170,9 +171,18 @@ fn child_output(run: &Run, is_reused: bool) -> Value {
     })
 }
 
-fn child_error(run: &Run) -> StepError {
+/// Another attempt with the same key would find the same run again, so it is of no use.
+fn child_error(run: &Run, request: &ChildRequest) -> StepError {
     let id = &run.summary.id;
     match &run.summary.error {
+        Some(error) if request.idempotency_key.is_some() => StepError::fatal(
+            "SUBWORKFLOW_FAILED",
+            format!(
+                "run {id} failed: {}. `idempotencyKey` names this run for 24 hours, so no attempt starts another: use another \
+                 key to run the workflow again",
+                error.message
+            ),
+        ),
         Some(error) => StepError::transient(
             "SUBWORKFLOW_FAILED",
             format!("run {id} failed: {}", error.message),

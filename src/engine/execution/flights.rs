@@ -1,23 +1,23 @@
 //! What a run is doing outside at the moment: calls and long computations, several of them in parallel steps.
 //! May not know journals. Promise: what belongs to a step that is open no more is dropped, and its result is never seen.
 
+use crate::engine::step::Given;
 use crate::model::plan::Activation;
 use crate::model::run::StepError;
 use futures_util::StreamExt as _;
 use futures_util::future::{AbortHandle, Abortable, Aborted, BoxFuture};
 use futures_util::stream::FuturesUnordered;
-use serde_json::Value;
 use std::collections::HashMap;
 
 /// How an attempt ended.
 pub(super) struct Landed {
     pub(super) step: Activation,
     pub(super) attempt: u32,
-    pub(super) result: Result<Value, StepError>,
+    pub(super) result: Result<Given, StepError>,
 }
 
 /// A step's work.
-pub(super) type Flight = BoxFuture<'static, Result<Value, StepError>>;
+pub(super) type Flight = BoxFuture<'static, Result<Given, StepError>>;
 
 /// Everything under way.
 #[derive(Default)]

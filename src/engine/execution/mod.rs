@@ -14,10 +14,11 @@ mod waiting;
 use super::logs::fold;
 use super::start::Telling;
 use super::under_way::Claim;
+use super::webhook::raw_body;
 use super::workflows::CompiledDefinition;
 use super::{EngineError, Shared, step};
 use crate::model::plan::{Activation, Next, Outcome, RunState, Task, in_words, next};
-use crate::model::run::{Event, Run, RunError, RunStatus, RunSummary, StepError};
+use crate::model::run::{Event, Run, RunError, RunStatus, RunSummary, StepError, TriggerType};
 use crate::store::NewRun;
 use flights::Flights;
 use futures_util::future::BoxFuture;
@@ -225,6 +226,7 @@ impl Execution {
             step: self.name_of(step),
             output,
             way: None,
+            logs: None,
         })
     }
 
@@ -313,8 +315,11 @@ impl Execution {
 
 /// What the trigger handed over; a run's own trigger data was JSON when it was recorded.
 fn trigger_of(run: &Run) -> Value {
-    run.trigger_data
-        .as_ref()
-        .and_then(|data| serde_json::from_str(data.get()).ok())
-        .unwrap_or_default()
+    let data = run.trigger_data.as_ref();
+    let data = data.and_then(|data| serde_json::from_str(data.get()).ok());
+    let mut data: Value = data.unwrap_or_default();
+    if run.summary.trigger == TriggerType::Webhook {
+        raw_body::hide(&mut data);
+    }
+    data
 }

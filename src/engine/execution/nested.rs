@@ -30,8 +30,6 @@ impl Execution {
         now_ms: i64,
     ) -> Result<(), Halt> {
         let node = &self.definition.plan.nodes[step.node];
-        let own_ms = node.timeout_ms.and_then(|ms| i64::try_from(ms).ok());
-        let timeout_ms = round.timeout_ms.or(own_ms);
         let branches = node
             .composite
             .as_ref()
@@ -43,7 +41,7 @@ impl Execution {
             step: self.name_of(step),
             count,
             items: round.items.map(Arc::new),
-            until_ms: timeout_ms.map(|ms| now_ms.saturating_add(ms)),
+            until_ms: self.deadline_ms(step, round.timeout_ms, now_ms),
         })
     }
 

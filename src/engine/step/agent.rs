@@ -2,6 +2,7 @@
 //! May not know the model's protocol (`llm` does). Promise: an answer that does not fit `outputSchema` is no output.
 
 use super::field::{self, Fields};
+use super::outside::{self, Named, Thing};
 use super::{Behaviour, Effects, StepType};
 use crate::engine::agents::AGENT_NOT_FOUND;
 use crate::engine::llm::Question;
@@ -39,10 +40,29 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Asks a language model, and checks its answer against a schema.",
         kind: Kind::Effect,
         check,
+        untimed: field::timed,
         raw: &[],
     },
     behaviour: Behaviour::Effect(run),
+    names,
 };
+
+/// An agent that names no connection asks with the provider's own, or at the server's own model.
+fn names(config: &Fields) -> Vec<Named> {
+    let mut names = outside::connection(config);
+    names.extend(outside::named(
+        config,
+        &["agentId", "provider"],
+        Thing::Agent,
+    ));
+    if names.is_empty() {
+        names.push(Named {
+            field: "provider",
+            thing: Thing::Agent,
+        });
+    }
+    names
+}
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
     field::check_names(config, &KNOWN, problems);
@@ -56,6 +76,15 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
         problems.add(
             "tools",
             "a model is given no tools by this server; call them by steps of their own, before and after this one",
+        );
+    }
+    if config
+        .get("connections")
+        .is_some_and(|list| !is_empty(list))
+    {
+        problems.add(
+            "connections",
+            "they are for tools, and a model is given none by this server; the provider's key is named in `connection`",
         );
     }
     field::check_word(config, "provider", &PROVIDERS, problems);

@@ -3,12 +3,12 @@
 //!
 //! `approvers` (a list, or a text with commas), `reason`, `context`, labels and `inputType` are shown to whom it may concern;
 //! `timeoutMs` or `timeout` (`30m`, `24h`, `3d`; 24 h by default), after which `timeoutAction` `fail` (the default) fails
-//! the step, `approve` and `reject` answer it. `notifyChannels`, `escalateTo` and `requireAll` are kept and shown, not acted
-//! upon. The output has `approved`, `approvedBy`, `approvedAt` and `comment`; a no is an output too, for a `condition` to
+//! the step, `approve` and `reject` answer it. `notifyChannels` and `escalateTo` are kept and shown, not acted upon;
+//! `requireAll` is refused, since one answer decides. The output has `approved`, `approvedBy`, `approvedAt` and `comment`; a no is an output too, for a `condition` to
 //! decide upon.
 
 use super::field::{self, Fields};
-use super::{Behaviour, Question, StepType};
+use super::{Behaviour, Question, StepType, outside};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
 use serde_json::{Value, json};
@@ -46,8 +46,10 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Ask,
         raw: &[],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Ask(question),
+    names: outside::nothing,
 };
 
 /// What a question that nobody answered in time comes to; `None`: the step fails.
@@ -69,6 +71,12 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
         && let Err(message) = span_ms(timeout)
     {
         problems.add("timeout", message);
+    }
+    if field::present(config, "requireAll").is_some_and(|all| *all != Value::Bool(false)) {
+        problems.add(
+            "requireAll",
+            "one answer decides here: leave it out, and write one `approval` step for each person who has to agree",
+        );
     }
     if let Some(approvers) = field::present(config, "approvers")
         && !approvers.is_string()

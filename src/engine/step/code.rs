@@ -3,7 +3,7 @@
 //! by values: they reach it as `input` alone.
 
 use super::field::{self, Fields};
-use super::{Behaviour, Effects, StepType};
+use super::{Behaviour, Effects, Given, StepType, outside};
 use crate::engine::script::{
     self, Evaluation, MAX_CODE_BYTES, MAX_RESULT_BYTES, MAX_TIMEOUT_MS, Script,
 };
@@ -25,8 +25,10 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Pure,
         raw: &["code"],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Compute(run),
+    names: outside::nothing,
 };
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
@@ -97,10 +99,10 @@ pub(super) fn check_limits(config: &Fields, problems: &mut Problems<'_>) {
     field::check_number(sandbox, "maxOutputSize", RESULT_BYTES, &mut inner);
 }
 
-fn run(effects: &Effects, config: Value) -> BoxFuture<'_, Result<Value, StepError>> {
+fn run(effects: &Effects, config: Value) -> BoxFuture<'_, Result<Given, StepError>> {
     async move {
         let Evaluation { value, logs } = evaluate(effects, config, "code").await?;
-        Ok(json!({ "result": value, "logs": logs }))
+        Ok(json!({ "result": value, "logs": logs }).into())
     }
     .boxed()
 }

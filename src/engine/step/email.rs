@@ -3,7 +3,7 @@
 //! the run where it holds no template and before the call in any case.
 
 use super::field::{self, Fields};
-use super::{Behaviour, Effects, StepType};
+use super::{Behaviour, Effects, StepType, outside};
 use crate::engine::connections::OpenConnection;
 use crate::engine::mail::{self, Address, Draft, Login, Mail, MailServer, TlsMode};
 use crate::engine::outbound;
@@ -38,9 +38,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Sends a mail over the SMTP server of a connection.",
         kind: Kind::Effect,
         check,
+        untimed: field::timed,
         raw: &[],
     },
     behaviour: Behaviour::Effect(run),
+    names: outside::connection_or_provider,
 };
 
 /// The same, written as an action: `"type": "action", "action": "email.send"`.

@@ -10,6 +10,16 @@ use std::ops::RangeInclusive;
 /// A configuration, by its fields.
 pub(super) type Fields = Map<String, Value>;
 
+/// Of a step type that keeps to `timeoutMs`, whatever its configuration.
+pub(super) fn timed(_: &Fields) -> Option<&'static str> {
+    None
+}
+
+/// Of a step type that does all of its work at once.
+pub(super) fn done_at_once(_: &Fields) -> Option<&'static str> {
+    Some("this step is done at once and cannot take too long; leave it out")
+}
+
 /// Whether `value` is a string that may become something else when its templates are rendered.
 pub(super) fn has_template(value: &Value) -> bool {
     value

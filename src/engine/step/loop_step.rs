@@ -11,7 +11,7 @@
 //!   (`limitReached`).
 
 use super::field::{self, Fields};
-use super::{Behaviour, Round, StepType};
+use super::{Behaviour, Round, StepType, outside};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
 use serde_json::Value;
@@ -40,8 +40,10 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Loop,
         raw: &["whileCondition", "breakCondition"],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Iterate(round),
+    names: outside::nothing,
 };
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
@@ -62,6 +64,9 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
         problems.add("collection", message);
     }
     let loop_type = loop_type(config);
+    if loop_type == "for" {
+        check_count(config, problems);
+    }
     let missing = match loop_type {
         "forEach" if field::present(config, "collection").is_none() => "collection",
         "for" if field::present(config, "iterations").is_none() => "iterations",
@@ -70,6 +75,18 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
     };
     let message = format!("it is missing: a loop of type `{loop_type}` needs `{missing}`");
     problems.add(missing, message);
+}
+
+/// Where both numbers are written out, a loop that could never begin is found before it is tried.
+fn check_count(config: &Fields, problems: &mut Problems<'_>) {
+    // A template is no number yet.
+    let whole = |name| field::whole_number(config, name, 0.0..=MAX_ITERATIONS).ok();
+    if let (Some(Some(count)), Some(max)) = (whole("iterations"), whole("maxIterations")) {
+        let max = max.unwrap_or(DEFAULT_MAX_ITERATIONS);
+        if let Err(error) = within(count, max, "`iterations`") {
+            problems.add("iterations", error.message);
+        }
+    }
 }
 
 /// What the loop says, or what its other fields mean.
@@ -96,7 +113,7 @@ fn round(config: &Value) -> Result<Round, StepError> {
         "forEach" => return for_each(config, max.unwrap_or(DEFAULT_MAX_ITERATIONS)),
         "for" => {
             let count = whole("iterations")?.unwrap_or(0);
-            within(count, max.unwrap_or(count), "`iterations`")?
+            within(count, max.unwrap_or(DEFAULT_MAX_ITERATIONS), "`iterations`")?
         }
         _ => max.unwrap_or(DEFAULT_MAX_ITERATIONS),
     };

@@ -11,6 +11,7 @@ mod email;
 mod field;
 pub mod form;
 mod loop_step;
+pub(super) mod outside;
 mod parallel;
 mod slack;
 mod subworkflow;
@@ -30,7 +31,7 @@ use crate::id::WorkflowId;
 use crate::model::plan::StepRule;
 use crate::model::run::StepError;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Every step type.
 const STEP_TYPES: [StepType; 15] = [
@@ -80,6 +81,8 @@ pub struct StepType {
     pub rule: StepRule,
     /// What it does.
     pub behaviour: Behaviour,
+    /// What its configuration names outside of its workflow.
+    pub names: fn(&Map<String, Value>) -> Vec<outside::Named>,
 }
 
 /// What a step type does with its rendered configuration.
@@ -88,7 +91,7 @@ pub enum Behaviour {
     /// A function of its configuration.
     Pure(fn(&Value) -> Result<Done, StepError>),
     /// A function of its configuration that takes too long for an async worker; it does its work elsewhere.
-    Compute(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>),
+    Compute(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Given, StepError>>),
     /// Calls outside.
     Effect(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>),
     /// How long to wait, in milliseconds.
@@ -134,6 +137,21 @@ pub struct ChildRequest {
     pub timeout_ms: Option<i64>,
     /// The same key within 24 hours is the same run.
     pub idempotency_key: Option<String>,
+}
+
+/// What a step gives that takes its time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
+    /// What later steps see.
+    pub output: Value,
+    /// What it wrote beside that: lines with `level` and `message`. None where there are no lines.
+    pub logs: Option<Value>,
+}
+
+impl From<Value> for Given {
+    fn from(output: Value) -> Given {
+        Given { output, logs: None }
+    }
 }
 
 /// The result of a pure step.

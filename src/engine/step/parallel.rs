@@ -9,7 +9,7 @@
 
 use super::field::{self, Fields};
 use super::loop_step::items;
-use super::{Behaviour, Round, StepType};
+use super::{Behaviour, Round, StepType, outside};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
 use serde_json::Value;
@@ -34,8 +34,10 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Parallel,
         raw: &[],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Iterate(round),
+    names: outside::nothing,
 };
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {

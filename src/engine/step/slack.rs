@@ -2,7 +2,7 @@
 //! May not know sockets or addresses. Promise: the webhook's URL, which is a secret as a whole, stands in no error and no output.
 
 use super::field::{self, Fields};
-use super::{Behaviour, Effects, StepType};
+use super::{Behaviour, Effects, StepType, outside};
 use crate::engine::outbound::{self, OutboundRequest, status::status_error, url};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
@@ -41,9 +41,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Posts a message to an incoming webhook of Slack.",
         kind: Kind::Effect,
         check,
+        untimed: field::timed,
         raw: &[],
     },
     behaviour: Behaviour::Effect(run),
+    names: outside::connection_or_provider,
 };
 
 /// The same, written as an action: `"type": "action", "action": "slack.send_message"`.

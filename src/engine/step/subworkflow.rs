@@ -3,10 +3,12 @@
 //!
 //! `workflowId`; `inputMapping` (or `input`): the run's input; `waitForCompletion` (true); `timeoutMinutes` or
 //! `maxDurationSeconds`: how long it may take, after which it is cancelled and the step fails; `idempotencyKey`: the same
-//! key within 24 hours is the same run. `queueName`, `queueConcurrencyLimit` and `machine` of other servers are ignored: the
-//! other workflow's own `settings.maxConcurrentRuns` limits its runs.
+//! key within 24 hours is the same run. `queueName` and `machine` of other servers are kept, not acted upon;
+//! `queueConcurrencyLimit` is refused: the other workflow's own `settings.maxConcurrentRuns` limits its runs. A step that
+//! does not wait takes no limit of time either.
 
 use super::field::{self, Fields};
+use super::outside::{self, Named, Thing};
 use super::{Behaviour, ChildRequest, StepType};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
@@ -24,6 +26,8 @@ const KNOWN: [&str; 10] = [
     "queueConcurrencyLimit",
     "machine",
 ];
+/// How long the run may take: the fields that say it.
+const LIMITS: [&str; 2] = ["timeoutMinutes", "maxDurationSeconds"];
 const YEAR_MINUTES: f64 = 525_600.0;
 const YEAR_SECONDS: f64 = YEAR_MINUTES * 60.0;
 const MAX_KEY_CHARS: usize = 255;
@@ -35,15 +39,44 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Child,
         raw: &[],
         check,
+        untimed,
     },
     behaviour: Behaviour::Child(request),
+    names,
 };
+
+/// Who does not wait for the run does not see how long it takes.
+fn untimed(config: &Fields) -> Option<&'static str> {
+    let waits = field::present(config, "waitForCompletion");
+    let waits = waits.is_none_or(field::has_template)
+        || field::flag(config, "waitForCompletion", true) != Ok(false);
+    (!waits).then_some(
+        "the step does not wait for the run (`waitForCompletion`): set `settings.timeoutMs` of the other workflow",
+    )
+}
+
+fn names(config: &Fields) -> Vec<Named> {
+    outside::named(config, &["workflowId"], Thing::Workflow)
+}
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
     field::check_names(config, &KNOWN, problems);
     field::check_flag(config, "waitForCompletion", problems);
     field::check_number(config, "timeoutMinutes", 0.001..=YEAR_MINUTES, problems);
     field::check_number(config, "maxDurationSeconds", 0.001..=YEAR_SECONDS, problems);
+    if field::present(config, "queueConcurrencyLimit").is_some() {
+        problems.add(
+            "queueConcurrencyLimit",
+            "a step does not limit the runs of another workflow: set `settings.maxConcurrentRuns` of that workflow",
+        );
+    }
+    if let Some(reason) = untimed(config) {
+        for name in LIMITS {
+            if field::present(config, name).is_some() {
+                problems.add(name, reason);
+            }
+        }
+    }
     let needed = "it is missing: the id of the workflow to run";
     match field::present(config, "workflowId") {
         None => problems.add("workflowId", needed),

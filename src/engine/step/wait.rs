@@ -2,7 +2,7 @@
 //! May not know clocks or timers: it only says how long. Promise: a wait is at least 0 and at most 366 days.
 
 use super::field::{self, Fields};
-use super::{Behaviour, StepType};
+use super::{Behaviour, StepType, outside};
 use crate::clock;
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
@@ -28,8 +28,10 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Wait,
         raw: &[],
         check,
+        untimed,
     },
     behaviour: Behaviour::Wait(duration_ms),
+    names: outside::nothing,
 };
 
 /// The output of a wait that took `waited_ms` and ended at `completed_at_ms` (milliseconds since the Unix epoch).
@@ -39,6 +41,10 @@ pub fn output(waited_ms: i64, completed_at_ms: i64) -> Value {
         "durationMs": waited_ms,
         "completedAt": clock::iso_utc(completed_at_ms),
     })
+}
+
+fn untimed(_: &Fields) -> Option<&'static str> {
+    Some("a wait ends when its `duration` is over; leave it out, or shorten the `duration`")
 }
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {

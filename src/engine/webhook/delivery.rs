@@ -2,6 +2,7 @@
 //! Promise: a run sees the headers that its own trigger shows, and nothing else of the request's head.
 
 use super::belief::Believer;
+use super::raw_body;
 use super::{EngineError, Shared, Target, WebhookRequest};
 use crate::clock::iso_utc;
 use crate::engine::requested::{new_run, requested_run};
@@ -171,6 +172,18 @@ pub(super) fn deliver(
         );
         return Ok(drop(DeliveryOutcome::SecretMissing, detail));
     }
+    let mut data = json!({
+        "type": "webhook",
+        "provider": facts.trigger.provider.name,
+        "path": origin.path,
+        "event": facts.types.first(),
+        "eventId": origin.event,
+        "externalId": facts.external_id,
+        "verified": origin.verified,
+        "receivedAt": iso_utc(origin.received_at_ms),
+        "headers": facts.headers,
+    });
+    raw_body::keep(&content.raw, &mut data);
     let request = RunRequest {
         workflow: target.clone(),
         input: content.input.clone(),
@@ -179,18 +192,7 @@ pub(super) fn deliver(
         trigger: StartTrigger {
             kind: TriggerType::Webhook,
             // Without the body: that is the run's input, and need not be on disk twice.
-            data: to_raw_value(&json!({
-                "type": "webhook",
-                "provider": facts.trigger.provider.name,
-                "path": origin.path,
-                "event": facts.types.first(),
-                "eventId": origin.event,
-                "externalId": facts.external_id,
-                "verified": origin.verified,
-                "receivedAt": iso_utc(origin.received_at_ms),
-                "headers": facts.headers,
-            }))
-            .ok(),
+            data: to_raw_value(&data).ok(),
         },
     };
     let run = new_run(&requested_run(&request, origin.now_ms), workflow_sequence);

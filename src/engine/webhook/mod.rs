@@ -4,6 +4,7 @@
 
 mod belief;
 mod delivery;
+pub(super) mod raw_body;
 mod ready;
 mod turns;
 

@@ -7,7 +7,7 @@ use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
-use crate::http::reach::reachable;
+use crate::http::reach::{editor, reachable};
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::limit::Category;
@@ -88,7 +88,7 @@ async fn draw(ctx: Ctx, body: CanvasBody) -> Answer {
         }
         Ok(draft)
     };
-    let (id, by) = (&compiled.workflow.id, ctx.key().label());
+    let (id, by) = (&compiled.workflow.id, editor(&ctx));
     let workflows = ctx.api().engine.workflows();
     let drawn = workflows.edit(id, draft, None, None, by).await?;
     ok(&view(&ctx, &drawn)?)

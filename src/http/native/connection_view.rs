@@ -38,7 +38,7 @@ pub(super) struct CreateBody {
     /// How the credential is presented.
     #[serde(rename = "type")]
     #[schemars(with = "KindWord")]
-    pub(super) kind: ConnectionKind,
+    pub(super) kind: String,
     /// The credential; its fields go by the type.
     #[schemars(with = "CredentialFields")]
     pub(super) credentials: Credentials,

@@ -1,7 +1,7 @@
 //! What is sent and told about runs.
 
 use crate::clock::iso_utc;
-use crate::engine::StepLog;
+use crate::engine::{StepLog, parent_of};
 use crate::id::{RunId, WorkflowId};
 use crate::model::run::{Run, RunError, RunStatus, RunSummary, StepError, TriggerType};
 use schemars::JsonSchema;
@@ -124,6 +124,8 @@ pub(super) struct RunView<'a> {
     summary: SummaryView<'a>,
     /// The id of the key that started it.
     started_by: Option<&'a str>,
+    /// The run whose step started it.
+    parent_run_id: Option<RunId>,
     /// What it was started with.
     #[schemars(with = "Value")]
     input: &'a RawValue,
@@ -164,6 +166,8 @@ pub(super) struct LogView<'a> {
     input: &'a Value,
     /// What later steps see.
     output: Option<&'a Value>,
+    /// The console of a `transform` with `script`: lines with `level` and `message`. That of `code` is in its output.
+    logs: Option<&'a Value>,
     /// Why it failed.
     error: Option<&'a StepError>,
 }
@@ -191,6 +195,7 @@ pub(super) fn view(run: &Run) -> RunView<'_> {
     RunView {
         summary: summary(&run.summary),
         started_by: run.started_by.as_deref(),
+        parent_run_id: parent_of(run),
         input: &run.input,
         output: run.output.as_deref(),
     }
@@ -229,6 +234,7 @@ pub(super) fn log_view(step: &StepLog) -> LogView<'_> {
         waiting_until: record.due_at_ms.map(iso_utc),
         input: &step.config,
         output: record.output.as_deref(),
+        logs: record.logs.as_deref(),
         error: record.error.as_deref(),
     }
 }

@@ -7,7 +7,7 @@ use crate::http::describe::{Word, about};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
-use crate::http::reach::require_name_within_reach;
+use crate::http::reach::{editor, require_name_within_reach};
 use crate::http::visit::Ctx;
 use crate::model::limit::Category;
 use crate::model::page::Cursor;
@@ -299,7 +299,7 @@ async fn instantiate(ctx: Ctx, body: InstantiateBody) -> Answer {
     };
     let draft = WorkflowDraft::new(name, Some(template.description.clone()), definition);
     let workflows = ctx.api().engine.workflows();
-    let compiled = workflows.create(draft, ctx.key().label()).await?;
+    let compiled = workflows.create(draft, editor(&ctx)).await?;
     created(&workflow_view(&ctx, &compiled)?)
 }
 

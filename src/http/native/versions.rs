@@ -8,7 +8,7 @@ use crate::http::describe::about;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
-use crate::http::reach::reachable;
+use crate::http::reach::{editor, reachable};
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::limit::Category;
@@ -57,7 +57,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .path::<WorkflowId>()
                 .path::<NonZeroU32>()
                 .gives::<WorkflowView<'_>>(200)
-                .may(409, "The workflow is archived."),
+                .may(
+                    409,
+                    "The workflow is archived, or its webhook's path is another's.",
+                ),
         ),
     ]
 }
@@ -133,7 +136,7 @@ async fn restore(ctx: Ctx) -> Answer {
         })
     };
     let summary = Some(format!("Restored version {number}"));
-    let (id, by) = (&workflow.workflow.id, ctx.key().label());
+    let (id, by) = (&workflow.workflow.id, editor(&ctx));
     let workflows = ctx.api().engine.workflows();
     let edited = workflows.edit(id, draft, summary, None, by).await?;
     ok(&workflow_view(&ctx, &edited)?)

@@ -190,7 +190,7 @@ impl WorkflowBody {
     /// A new workflow. `check` finds the mistakes of its definition.
     pub(super) fn draft(
         mut self,
-        check: impl FnOnce(&Definition) -> Vec<DefinitionProblem>,
+        check: impl FnOnce(&Definition) -> Result<Vec<DefinitionProblem>, Problem>,
     ) -> Result<WorkflowDraft, Problem> {
         let is_told = self.problems.iter().any(|problem| problem.place == "name");
         if self.name.is_none() && !is_told {
@@ -211,7 +211,7 @@ impl WorkflowBody {
     pub(super) fn over(
         mut self,
         workflow: &Workflow,
-        check: impl FnOnce(&Definition) -> Vec<DefinitionProblem>,
+        check: impl FnOnce(&Definition) -> Result<Vec<DefinitionProblem>, Problem>,
     ) -> Result<WorkflowDraft, Problem> {
         let before = workflow.definition.body.as_object();
         let mut fields = before.cloned().unwrap_or_default();
@@ -235,12 +235,12 @@ impl WorkflowBody {
 fn without_problems(
     draft: WorkflowDraft,
     mut problems: Vec<DefinitionProblem>,
-    check: impl FnOnce(&Definition) -> Vec<DefinitionProblem>,
+    check: impl FnOnce(&Definition) -> Result<Vec<DefinitionProblem>, Problem>,
 ) -> Result<WorkflowDraft, Problem> {
     if problems.is_empty() {
         return Ok(draft);
     }
-    problems.extend(check(&draft.definition));
+    problems.extend(check(&draft.definition)?);
     Err(Problem::Invalid(
         "Invalid workflow configuration".to_owned(),
         problems,

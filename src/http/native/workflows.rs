@@ -11,7 +11,7 @@ use crate::http::describe::{Description, about};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
-use crate::http::reach::{reachable, require_name_within_reach};
+use crate::http::reach::{editor, reachable, require_name_within_reach};
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::limit::Category;
@@ -79,7 +79,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .heeds("If-Match", "The `ETag` that GET gave: another state is a conflict.", Some("^(\\*|\"[0-9-]{1,40}\")$"))
                 .body::<WorkflowFields>(example!({ "description": "Says hello.", "changeSummary": "A description" }))
                 .gives::<WorkflowView<'_>>(200)
-                .may(409, "The workflow is archived, or not as `If-Match` or `expectedVersion` says."),
+                .may(409, "The workflow is archived, not as `If-Match` or `expectedVersion` says, or its webhook's path is another's."),
         ),
         Endpoint::new(Door::Native, Method::DELETE, ONE, write, |guard| {
             query(guard).then(archive)
@@ -117,7 +117,10 @@ fn moves(summary: &'static str) -> Description {
     about("Workflows", summary)
         .path::<WorkflowId>()
         .gives::<WorkflowView<'_>>(200)
-        .may(409, "Its status does not allow it.")
+        .may(
+            409,
+            "Its status does not allow it, or its webhook's path is another's.",
+        )
 }
 
 fn definition_example() -> Value {
@@ -163,14 +166,15 @@ async fn get(ctx: Ctx) -> Answer {
 }
 
 async fn create(ctx: Ctx, NewWorkflow(body): NewWorkflow) -> Answer {
-    let draft = WorkflowBody::read(body).draft(|definition| problems_of(&ctx, definition))?;
-    require_sound(&ctx, &draft.definition)?;
+    let body = WorkflowBody::read(body);
+    let draft = body.draft(|definition| problems_of(&ctx, definition, None))?;
+    require_sound(&ctx, &draft.definition, None)?;
     require_name_within_reach(&ctx, &draft.name)?;
     let compiled = ctx
         .api()
         .engine
         .workflows()
-        .create(draft, ctx.key().label())
+        .create(draft, editor(&ctx))
         .await?;
     created(&view(&ctx, &compiled)?)
 }
@@ -188,16 +192,17 @@ async fn edit(ctx: Ctx, WorkflowFields(body): WorkflowFields) -> Answer {
                     .to_owned(),
             ));
         }
-        let draft = body.over(now, |definition| problems_of(&ctx, definition))?;
+        let known = Some(&now.definition);
+        let draft = body.over(now, |definition| problems_of(&ctx, definition, known))?;
         if draft.definition != now.definition {
-            require_sound(&ctx, &draft.definition)?;
+            require_sound(&ctx, &draft.definition, known)?;
         }
         if draft.name != now.name && matches!(ctx.key().reach(), Reach::Prefix(_)) {
             require_name_within_reach(&ctx, &draft.name)?;
         }
         Ok::<_, Problem>(draft)
     };
-    let (id, by) = (&compiled.workflow.id, ctx.key().label());
+    let (id, by) = (&compiled.workflow.id, editor(&ctx));
     let workflows = ctx.api().engine.workflows();
     let edited = workflows
         .edit(id, draft, change_summary, expected, by)
@@ -219,32 +224,37 @@ async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
         .api()
         .engine
         .workflows()
-        .set_status(&id, WorkflowStatus::Archived)
+        .set_status(&id, WorkflowStatus::Archived, editor(&ctx))
         .await?;
     ok(&ArchivedView::Archived(Box::new(view(&ctx, &archived)?)))
 }
 
 async fn set_status(ctx: Ctx, status: WorkflowStatus) -> Answer {
     let id = reachable(&ctx)?.workflow.id.clone();
-    let moved = ctx.api().engine.workflows().set_status(&id, status).await?;
+    let workflows = ctx.api().engine.workflows();
+    let moved = workflows.set_status(&id, status, editor(&ctx)).await?;
     ok(&view(&ctx, &moved)?)
 }
 
 /// Says whether a definition would be accepted. Stores and runs nothing.
 async fn validate(ctx: Ctx, AnyWorkflow(body): AnyWorkflow) -> Answer {
     let (definition, mut problems) = WorkflowBody::read(body).definition();
-    problems.extend(problems_of(&ctx, &definition));
+    problems.extend(problems_of(&ctx, &definition, None)?);
     ok(&ValidityView {
         valid: problems.is_empty(),
         problems,
     })
 }
 
-fn problems_of(ctx: &Ctx, definition: &Definition) -> Vec<DefinitionProblem> {
+fn problems_of(
+    ctx: &Ctx,
+    definition: &Definition,
+    before: Option<&Definition>,
+) -> Result<Vec<DefinitionProblem>, Problem> {
     let workflows = ctx.api().engine.workflows();
-    let checked = workflows.check(definition).err().unwrap_or_default();
+    let checked = workflows.problems(definition, before, editor(ctx))?;
     if definition.format != DefinitionFormat::Graph {
-        return checked;
+        return Ok(checked);
     }
     let violations = workflows.lint(&definition.body).violations;
     let mut problems: Vec<DefinitionProblem> = violations.into_iter().map(Into::into).collect();
@@ -253,15 +263,19 @@ fn problems_of(ctx: &Ctx, definition: &Definition) -> Vec<DefinitionProblem> {
         .filter(|one| !problems.contains(one))
         .collect();
     problems.extend(further);
-    problems
+    Ok(problems)
 }
 
 /// What the compiler lets pass, the rules of graphs may not: a handle that no node has, a parameter that is no object.
-fn require_sound(ctx: &Ctx, definition: &Definition) -> Result<(), Problem> {
+fn require_sound(
+    ctx: &Ctx,
+    definition: &Definition,
+    before: Option<&Definition>,
+) -> Result<(), Problem> {
     if definition.format != DefinitionFormat::Graph {
         return Ok(());
     }
-    match problems_of(ctx, definition) {
+    match problems_of(ctx, definition, before)? {
         problems if problems.is_empty() => Ok(()),
         problems => Err(WorkflowProblem::Invalid(problems).into()),
     }

@@ -6,7 +6,7 @@ use crate::http::body::json;
 use crate::http::door::Door;
 use crate::http::endpoint::Endpoint;
 use crate::http::problem::Problem;
-use crate::http::reach::require_name_within_reach;
+use crate::http::reach::{editor, require_name_within_reach};
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::graph::record::LinkPermission;
@@ -133,7 +133,7 @@ async fn duplicate(ctx: Ctx, body: DuplicateBody) -> Answer {
         ..WorkflowDraft::new(name, original.description.clone(), definition)
     };
     let workflows = ctx.api().engine.workflows();
-    let copy = workflows.create(draft, ctx.key().label()).await?;
+    let copy = workflows.create(draft, editor(&ctx)).await?;
     let view = DuplicateView {
         url: url_of(&ctx, &copy.workflow.id),
         id: copy.workflow.id.clone(),
@@ -175,9 +175,7 @@ async fn set_visibility(ctx: Ctx, body: VisibilityBody) -> Answer {
         })
     };
     let workflows = ctx.api().engine.workflows();
-    let edited = workflows
-        .edit(&id, draft, None, None, ctx.key().label())
-        .await?;
+    let edited = workflows.edit(&id, draft, None, None, editor(&ctx)).await?;
     let link = LinkView {
         link_permission,
         url: url_of(&ctx, &id),

@@ -7,6 +7,7 @@ use crate::http::body::json;
 use crate::http::door::Door;
 use crate::http::endpoint::Endpoint;
 use crate::http::problem::Problem;
+use crate::http::reach::editor;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::graph::Graph;
@@ -113,9 +114,7 @@ async fn lay_out(ctx: Ctx, asked: LayoutBody) -> Answer {
         Ok(draft)
     };
     let workflows = ctx.api().engine.workflows();
-    let edited = workflows
-        .edit(&id, draft, None, None, ctx.key().label())
-        .await?;
+    let edited = workflows.edit(&id, draft, None, None, editor(&ctx)).await?;
     let (layout, moved) = done;
     let view = LayoutView {
         positions: layout.positions,

@@ -9,6 +9,7 @@ use crate::http::door::Door;
 use crate::http::endpoint::Endpoint;
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
+use crate::http::reach::editor;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::graph::catalogue::{NODE_TYPES, NodeType, Port, PortType};
@@ -218,9 +219,7 @@ async fn change(ctx: Ctx, PatchBody(Fields(patch)): PatchBody) -> Answer {
         Ok(draft)
     };
     let workflows = ctx.api().engine.workflows();
-    let edited = workflows
-        .edit(&id, draft, None, None, ctx.key().label())
-        .await?;
+    let edited = workflows.edit(&id, draft, None, None, editor(&ctx)).await?;
     let mut alone = example!({ "nodes": [changed] });
     shown::show(&mut alone, |_| None);
     let view = PatchedView {

@@ -9,7 +9,7 @@ use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
-use crate::http::reach::require_name_within_reach;
+use crate::http::reach::{editor, require_name_within_reach};
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::graph::Finding;
@@ -220,7 +220,7 @@ async fn create(ctx: &Ctx, how: &SaveQuery, save: &Save) -> Answer {
         )
     };
     let workflows = ctx.api().engine.workflows();
-    let compiled = workflows.create(draft, ctx.key().label()).await?;
+    let compiled = workflows.create(draft, editor(ctx)).await?;
     Gathered::new(ctx, &compiled)?.saved(StatusCode::CREATED, &warnings)
 }
 
@@ -248,9 +248,7 @@ async fn replace(ctx: &Ctx, how: &SaveQuery, id: &WorkflowId, save: &Save) -> An
         })
     };
     let workflows = ctx.api().engine.workflows();
-    let compiled = workflows
-        .edit(id, draft, None, None, ctx.key().label())
-        .await?;
+    let compiled = workflows.edit(id, draft, None, None, editor(ctx)).await?;
     Gathered::new(ctx, &compiled)?.saved(StatusCode::OK, &warnings)
 }
 
@@ -293,7 +291,7 @@ fn require_sound(
     if lint.is_ok() {
         return Ok(lint.warnings);
     }
-    if how.strict.unwrap_or(true) || workflows.check(definition).is_err() {
+    if how.strict.unwrap_or(true) || !workflows.compiles(definition) {
         return Err(Problem::InvalidGraph(Box::new(lint)));
     }
     lint.violations.append(&mut lint.warnings);

@@ -44,6 +44,7 @@ impl Selected {
             step: step.clone(),
             output: Arc::new(output.clone()),
             way: None,
+            logs: None,
         };
         self.reused.iter().map(completed).collect()
     }

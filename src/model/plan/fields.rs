@@ -36,6 +36,16 @@ const OTHER_NAMES: [(&str, &str); 7] = [
     ("else", "config.else"),
 ];
 
+/// What other tools call a strategy of `errorHandling`.
+const STRATEGIES: [(&str, &str); 6] = [
+    ("abort", "`fail`"),
+    ("stop", "`fail`"),
+    ("fallback", "`continue`"),
+    ("ignore", "`continue`"),
+    ("skip", "`continue`"),
+    ("retry", "`retryConfig` of the step"),
+];
+
 /// One attempt, and what retries would look like.
 pub(super) const ONE_ATTEMPT: RetryPolicy = RetryPolicy {
     max_attempts: 1,
@@ -269,11 +279,19 @@ pub(super) fn fallback(
         Some("fail") => None,
         _ => {
             let strategy = handling.get("strategy").unwrap_or(&Value::Null);
+            let meant = STRATEGIES.iter().find(|(other, _)| strategy == other);
+            let hint = match meant {
+                Some((_, meant)) => format!(" (did you mean {meant}?)"),
+                None => {
+                    let word = strategy.as_str().unwrap_or_default();
+                    problem::hint(word, ["fail", "continue"].into_iter())
+                }
+            };
             problem::add(
                 found,
                 format!("{place}.strategy"),
                 format!(
-                    "it is {}; it must be `fail` or `continue`",
+                    "it is {}{hint}; it must be `fail` or `continue`",
                     problem::shown(strategy)
                 ),
             );

@@ -68,6 +68,8 @@ pub struct StepRule {
     pub raw: &'static [&'static str],
     /// Checks the step's `config` (templates unresolved) and adds every problem that it finds.
     pub check: fn(&Map<String, Value>, &mut Problems<'_>),
+    /// Why a step with this `config` would not keep to its `timeoutMs`; `None`: it keeps to it.
+    pub untimed: fn(&Map<String, Value>) -> Option<&'static str>,
 }
 
 /// How the planner treats a step.

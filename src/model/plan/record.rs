@@ -76,6 +76,8 @@ pub struct StepRecord {
     pub due_at_ms: Option<i64>,
     /// What later steps see; the fallback of a step that failed without failing the run.
     pub output: Option<Arc<Value>>,
+    /// What it wrote beside its output.
+    pub logs: Option<Arc<Value>>,
     /// Why the last attempt failed.
     pub error: Option<Box<StepError>>,
     /// The way a branch took.
@@ -114,6 +116,7 @@ impl StepRecord {
         finished_at_ms: None,
         due_at_ms: None,
         output: None,
+        logs: None,
         error: None,
         way: None,
         waits_for: None,

@@ -57,9 +57,12 @@ pub(super) fn fold(
         Event::StepCompleted { .. } if is_going(record) => {
             return Err(misplaced(event, "steps inside it are left"));
         }
-        Event::StepCompleted { output, way, .. } => {
+        Event::StepCompleted {
+            output, way, logs, ..
+        } => {
             count_attempt(record, under_way);
             record.output = Some(output.clone());
+            record.logs.clone_from(logs);
             record.way = *way;
             record.error = None;
             settle(record, StepStatus::Completed, at_ms);

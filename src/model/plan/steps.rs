@@ -200,13 +200,7 @@ impl<'a> Compiler<'a> {
         let retry = fields::retry(step, request, &place, &mut self.found);
         let fallback = fields::fallback(step, &place, &mut self.found);
         let on_unknown = fields::on_unknown(step, &place, &mut self.found);
-        let timeout_ms = fields::whole(
-            step,
-            "timeoutMs",
-            1..=fields::MAX_TIMEOUT_MS,
-            &place,
-            &mut self.found,
-        );
+        let timeout_ms = self.timeout(step, rule, config, &place);
         if retry.max_attempts > 1 && rule.is_some_and(|rule| rule.kind.is_composite()) {
             let message = "a loop or parallel step is not tried again as a whole; give the steps inside it a `retryConfig`";
             self.add(format!("{place}.retryConfig"), message);
@@ -225,6 +219,22 @@ impl<'a> Compiler<'a> {
             composite,
             wiring: None,
         })
+    }
+
+    /// `timeoutMs`, of a step that keeps to it.
+    fn timeout(
+        &mut self,
+        step: &Map<String, Value>,
+        rule: Option<StepRule>,
+        config: &Map<String, Value>,
+        place: &str,
+    ) -> Option<u64> {
+        let range = 1..=fields::MAX_TIMEOUT_MS;
+        let timeout_ms = fields::whole(step, "timeoutMs", range, place, &mut self.found)?;
+        if let Some(reason) = rule.and_then(|rule| (rule.untimed)(config)) {
+            self.add(format!("{place}.timeoutMs"), reason);
+        }
+        Some(timeout_ms)
     }
 
     fn name(&mut self, step: &Map<String, Value>, place: &str) -> Option<String> {
@@ -276,7 +286,7 @@ impl<'a> Compiler<'a> {
                 Some(Value::String(name)) => format!(
                     "step `{id}` has the unknown {field} `{}`{}; there are: {list}",
                     problem::short(name),
-                    problem::hint(name, known.iter().copied())
+                    self.name_hint(name, &known)
                 ),
                 Some(other) => format!(
                     "step `{id}`: the {field} is {}; there are: {list}",
@@ -286,6 +296,26 @@ impl<'a> Compiler<'a> {
             self.add(format!("{place}.{field}"), message);
         }
         rule.copied()
+    }
+
+    /// What was probably meant by an unknown type or action.
+    fn name_hint(&self, name: &str, known: &[&'static str]) -> String {
+        let near = problem::hint(name, known.iter().copied());
+        let Some((service, _)) = name.split_once('.').filter(|_| near.is_empty()) else {
+            return near;
+        };
+        let mut names = self.rules.iter().map(|rule| rule.name);
+        let of_service = |name: &&str| {
+            name.split_once('.')
+                .is_some_and(|(known, _)| known == service)
+        };
+        if let Some(action) = known.iter().find(|name| of_service(name)) {
+            format!(" (did you mean `{action}`?)")
+        } else if names.any(|name| name == service) {
+            format!(" (`{service}` is a type of its own: write `\"type\": \"{service}\"`)")
+        } else {
+            " (other services are called by the action `api.request`)".to_owned()
+        }
     }
 
     /// The step that was probably meant. Many wrong names are no near misses of anything, so only the first are compared.

@@ -15,6 +15,7 @@ fn rules() -> [StepRule; 4] {
         kind,
         raw: &["code"],
         check,
+        untimed: |_| None,
     };
     fn nothing(_: &Map<String, Value>, _: &mut Problems<'_>) {}
     fn url(config: &Map<String, Value>, problems: &mut Problems<'_>) {
@@ -104,7 +105,7 @@ steps[6].config.v[0]: the template names step `ennd`, which does not exist (did 
 steps[6].config.v[1]: the template names step `z`, which comes later; its output is not there yet
 steps[6].errorHandling.fallback.a[0]: a fallback is taken as it is and holds no templates; compute the value in a \
 `transform` step after this one
-steps[6].errorHandling.strategy: it is \"ignore\"; it must be `fail` or `continue`
+steps[6].errorHandling.strategy: it is \"ignore\" (did you mean `continue`?); it must be `fail` or `continue`
 steps[6].name: it is 7; it must be a text
 steps[7].type: step `z` has no type; there are: action, condition, transform, wait
 steps[7].onUnknown: it is \"maybe\"; it must be `retry`, `fail` or `ask`

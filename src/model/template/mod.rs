@@ -7,7 +7,7 @@
 //! - a path: `input.items.0.name`, `steps.fetch-data.status`, `a[0]["odd key"]`. Names may hold hyphens, so a subtraction
 //!   has spaces around its minus. `steps.x.output.y` is `steps.x.y`: the first `output` after a step's id is always the
 //!   alias, a field of that name is `steps.x.output.output`. `trigger.input` is `input`, and so is `trigger.body` where the
-//!   trigger brought no body; `secrets.X` is for steps that call outside; `approvals.<id>.url` is the link of an approval;
+//!   trigger brought no body; `trigger.rawBody` is a webhook's body as it was received; `secrets.X` is for steps that call outside; `approvals.<id>.url` is the link of an approval;
 //!   a first word that is no root is the item or index of a loop around the step, the innermost first, else a variable;
 //! - a path with the filters `length` and `json`;
 //! - an expression with operators, literals, `a if b else c` and the filters in `filters`. Functions and `{% %}`
@@ -70,6 +70,8 @@ pub struct Scope<'a> {
     pub loops: &'a [LoopScope<'a>],
     /// `{{secrets.<name>}}`: only where the step calls outside.
     pub secret: &'a dyn Fn(&str) -> Option<String>,
+    /// `{{trigger.rawBody}}`: the body of the webhook that has started the run, as it was received.
+    pub raw_body: &'a dyn Fn() -> Option<Value>,
     /// `{{approvals.<step id>.url}}`: the link through which the approval is answered.
     pub approval_url: &'a dyn Fn(&str) -> Option<String>,
     /// `{{steps.<id>…}}`: the output of a finished step.

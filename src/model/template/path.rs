@@ -18,6 +18,7 @@ enum Root {
     Input,
     Trigger,
     TriggerBody,
+    TriggerRawBody,
     Step(String),
     Secret(String),
     ApprovalUrl(String),
@@ -98,6 +99,7 @@ impl Path {
             ["input", ..] => (Root::Input, 1),
             ["trigger", "input", ..] => (Root::Input, 2),
             ["trigger", "body", ..] => (Root::TriggerBody, 2),
+            ["trigger", "rawBody", ..] => (Root::TriggerRawBody, 2),
             ["trigger", ..] => (Root::Trigger, 1),
             ["steps", id, "output", ..] => (Root::Step((*id).to_owned()), 3),
             ["steps", id, ..] => (Root::Step((*id).to_owned()), 2),
@@ -152,6 +154,10 @@ impl Path {
             Root::Input => scope.input,
             Root::Trigger => scope.trigger,
             Root::TriggerBody => scope.trigger.get("body").unwrap_or(scope.input),
+            Root::TriggerRawBody => {
+                let body = (scope.raw_body)()?;
+                return below(&body, &self.rest).cloned().map(Cow::Owned);
+            }
             Root::Variables => scope.variables,
             Root::Step(id) => (scope.step_output)(id)?,
             Root::LoopItem => innermost?.item?,

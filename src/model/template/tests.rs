@@ -60,6 +60,7 @@ fn render_but(
         trigger: &json!({"headers": {"x-kind": "new"}}),
         loops: &loops,
         secret: &|name| (name == "KEY").then(|| "s3cret".to_owned()),
+        raw_body: &|| Some(json!("{\"n\": 1.0}")),
         approval_url: &|step| (step == "pay").then(|| "http://h/approvals/t".to_owned()),
         step_output: &|id| steps.get(id),
         variables: &variables,
@@ -127,6 +128,9 @@ fn paths_keep_their_types_and_unknown_ones_are_empty() {
         ("{{env.HOME}}", json!(null)),
         ("{{trigger.body.name}}", json!("Ada")),
         ("{{trigger.input.name}}", json!("Ada")),
+        ("{{trigger.rawBody}}", json!("{\"n\": 1.0}")),
+        ("{{trigger.rawBody | length}}", json!(10)),
+        ("{{trigger.rawBody.base64}}", json!(null)),
         ("{{trigger.type}}", json!(null)),
     ] {
         assert_eq!(render(source), Ok(expected), "{source}");

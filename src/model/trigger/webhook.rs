@@ -8,7 +8,7 @@ mod read;
 mod reader;
 mod verify;
 
-pub use content::{Content, EventNames};
+pub use content::{Content, EventNames, RawBody};
 pub use provider::{Algorithm, Encoding, PROVIDERS, Provider, TimestampFormat};
 pub use verify::{Believed, Disbelief, Piece, Received, SignatureRule};
 

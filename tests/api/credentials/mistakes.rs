@@ -9,6 +9,9 @@ const MISTAKES: &str = r#"
 {"name": ""} ⇒ name ⇒ 1 to 255
 {"provider": "two words"} ⇒ provider ⇒ one word
 {"provider": "conn_1"} ⇒ provider ⇒ one word
+{"type": "api_key"} ⇒ type ⇒ did you mean `api-key`?
+{"type": "apiKey"} ⇒ type ⇒ did you mean `api-key`?
+{"type": "oauth2"} ⇒ type ⇒ one of api-key, bearer, basic, smtp
 {"credentials": {}} ⇒ credentials.token ⇒ missing
 {"credentials": {"token": ""}} ⇒ credentials.token ⇒ empty
 {"credentials": {"token": "abc"}} ⇒ credentials.token ⇒ fewer than 4

@@ -250,3 +250,70 @@ async fn what_cannot_be_started_fails_the_step_with_the_reason() {
     );
     assert_eq!(runs_of(&server, &itself).await.len(), 3);
 }
+
+#[tokio::test]
+async fn a_failed_run_that_a_key_names_is_not_found_again_and_again() {
+    let (server, upstream) = server_with_upstream().await;
+    upstream.answer("/x", |_, _| Reply::json(404, &json!({})));
+    let inner = server
+        .workflow("inner", json!([call("c", &upstream.url("/x"))]))
+        .await;
+    let sub = child(
+        &inner,
+        json!({"idempotencyKey": "k", "inputMapping": {"n": "{{input.n}}"}}),
+    );
+    let sub = with(
+        sub,
+        json!({"retryConfig": {"maxAttempts": 5, "initialDelayMs": 0}}),
+    );
+    let outer = server.workflow("outer", json!([sub])).await;
+    // The one that started it, and one that finds it; neither tries again.
+    for _ in 0..2 {
+        let run = server.admin().run(&outer, json!({"n": 1})).await;
+        assert_eq!(run["status"], "failed", "{run}");
+        let said = run["error"]["message"].as_str().unwrap();
+        assert!(said.contains("names this run for 24 hours"), "{said}");
+        let logs = super::logs_of(&server, run["runId"].as_str().unwrap()).await;
+        assert_eq!(logs[0]["attempts"], 1);
+    }
+    assert_eq!(runs_of(&server, &inner).await.len(), 1);
+    // The same key with another input is another request.
+    let run = server.admin().run(&outer, json!({"n": 2})).await;
+    let said = run["error"]["message"].as_str().unwrap();
+    assert!(said.contains("was used with another request"), "{said}");
+    assert_eq!(runs_of(&server, &inner).await.len(), 1);
+    assert_eq!(upstream.calls("/x").len(), 1);
+}
+
+#[tokio::test]
+async fn a_child_names_its_parent_and_goes_on_without_one_that_does_not_wait() {
+    let (server, upstream) = server_with_upstream().await;
+    let gates = [upstream.hold("/x"), upstream.hold("/x")];
+    let steps = json!([
+        call("c", &upstream.url("/x")),
+        set("end", json!("{{trigger.parentRunId}}"))
+    ]);
+    let inner = server.workflow("inner", steps).await;
+    for (waits, status) in [(true, "cancelled"), (false, "completed")] {
+        let sub = child(&inner, json!({"waitForCompletion": waits}));
+        let rest = json!({"id": "rest", "type": "approval", "config": {}});
+        let outer = server.workflow("outer", json!([sub, rest])).await;
+        let parent = start(&server, &outer, json!({})).await;
+        until(&server, &parent, "step.child", "sub").await;
+        let calls = if waits { 1 } else { 2 };
+        upstream.until_called("/x", calls).await;
+        let id = runs_of(&server, &inner).await[0]["id"].clone();
+        let id = id.as_str().unwrap();
+        assert_eq!(run_of(&server, id).await["parentRunId"], json!(parent));
+        let path = format!("/api/v1/runs/{parent}/cancel");
+        let cancelled = server.admin().post(&path, Value::Null).await;
+        assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);
+        assert_eq!(cancelled.data()["parentRunId"], Value::Null);
+        gates.iter().for_each(crate::upstream::Gate::open);
+        let child = ended(&server, id).await;
+        assert_eq!(child["status"], status);
+        if !waits {
+            assert_eq!(child["output"], json!(parent));
+        }
+    }
+}

@@ -150,7 +150,13 @@ async fn what_cannot_be_looped_over_is_an_error_that_says_so() {
             "asks for 3 iterations; `maxIterations` is 2",
         ),
         (
-            json!({"iterations": 20_000}),
+            json!({"iterations": "{{input.n}}"}),
+            json!({"n": 101}),
+            "LOOP_TOO_LONG",
+            "asks for 101 iterations; `maxIterations` is 100",
+        ),
+        (
+            json!({"iterations": 20_000, "maxIterations": 20_000}),
             json!({}),
             "LOOP_TOO_LONG",
             "at most 10000 are allowed (setting `max_iterations`)",

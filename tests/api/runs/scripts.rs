@@ -196,6 +196,30 @@ async fn a_loop_ends_at_its_time_also_one_inside_a_built_in_function() {
 }
 
 #[tokio::test]
+async fn the_console_of_a_script_stands_in_the_log_of_its_step() {
+    let server = TestServer::start().await;
+    let script = |id: &str, script: &str| json!({ "id": id, "type": "transform", "config": { "script": script, "input": "{{input}}" } });
+    let steps = json!([
+        script(
+            "says",
+            "console.log('got', input.n); console.warn('odd'); return input.n"
+        ),
+        script("silent", "return 1"),
+        code("code", "console.log('x'); return 2", json!({})),
+    ]);
+    let workflow = server.workflow("w", steps).await;
+    let done = server.admin().run(&workflow, json!({ "n": 5 })).await;
+    let logs = super::logs_of(&server, done["runId"].as_str().expect("an id")).await;
+    assert_eq!(logs[0]["output"], 5, "the output is what it returned");
+    let lines =
+        json!([{ "level": "info", "message": "got 5" }, { "level": "warn", "message": "odd" }]);
+    assert_eq!(logs[0]["logs"], lines);
+    assert_eq!([&logs[1]["logs"], &logs[2]["logs"]], [&Value::Null; 2]);
+    assert_eq!(logs[2]["output"]["logs"][0]["message"], "x");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn results_and_consoles_are_bounded() {
     let server = server(|config| config.max_output_bytes = 4_096).await;
     for (text, config, part) in [

@@ -3,8 +3,10 @@
 mod belief;
 mod bounds;
 mod events;
+mod raw_bodies;
 mod readme;
 mod replays;
+mod sharing;
 
 use crate::support::{Answer, TestServer};
 use flowlatch::clock::Clock;

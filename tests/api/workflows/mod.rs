@@ -1,6 +1,7 @@
-//! Workflows over HTTP: made, listed, edited, versioned, moved along their life cycle, and seen by bound keys.
+//! Workflows over HTTP: made, listed, edited, versioned, moved along their life cycle, and seen and saved by bound keys.
 
 mod bound;
+mod bound_definitions;
 mod editing;
 mod life_cycle;
 mod listing;

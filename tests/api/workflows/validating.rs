@@ -187,3 +187,64 @@ async fn an_input_that_would_take_too_long_to_check_is_a_400() {
         assert_eq!(answer.status, status, "{}", answer.text);
     }
 }
+
+/// What other servers take, and nothing here would come of: a step, the place, and a part of what is said.
+const WITHOUT_EFFECT: &str = r#"
+{"type": "approval", "config": {"requireAll": true}} ⇒ config.requireAll ⇒ one `approval` step for each person
+{"type": "approval", "config": {"requireAll": "{{input.all}}"}} ⇒ config.requireAll ⇒ one answer decides
+{"type": "subworkflow", "config": {"workflowId": "w", "queueConcurrencyLimit": 2}} ⇒ config.queueConcurrencyLimit ⇒ `settings.maxConcurrentRuns`
+{"type": "subworkflow", "config": {"workflowId": "w", "waitForCompletion": false, "timeoutMinutes": 2}} ⇒ config.timeoutMinutes ⇒ `settings.timeoutMs`
+{"type": "subworkflow", "config": {"workflowId": "w", "waitForCompletion": "false", "maxDurationSeconds": 2}} ⇒ config.maxDurationSeconds ⇒ `settings.timeoutMs`
+{"type": "agent", "config": {"prompt": "p", "connections": ["conn_1"]}} ⇒ config.connections ⇒ named in `connection`
+{"type": "loop", "config": {"iterations": 150, "steps": ["end"]}} ⇒ config.iterations ⇒ `maxIterations` is 100
+{"type": "loop", "config": {"iterations": 3, "maxIterations": "2", "steps": ["end"]}} ⇒ config.iterations ⇒ `maxIterations` is 2
+{"type": "action", "action": "slack.sendDirectMessage"} ⇒ action ⇒ (did you mean `slack.send_message`?)
+{"type": "action", "action": "email.send_template"} ⇒ action ⇒ (did you mean `email.send`?)
+{"type": "action", "action": "condition.evaluate"} ⇒ action ⇒ write `"type": "condition"`
+{"type": "action", "action": "stripe.createInvoice"} ⇒ action ⇒ called by the action `api.request`
+{"type": "code", "config": {"code": "return 1"}, "errorHandling": {"strategy": "stop"}} ⇒ errorHandling.strategy ⇒ (did you mean `fail`?)
+{"type": "code", "config": {"code": "return 1"}, "errorHandling": {"strategy": "retry"}} ⇒ errorHandling.strategy ⇒ (did you mean `retryConfig` of the step?)
+{"type": "code", "config": {"code": "return 1"}, "errorHandling": {"strategy": "Continue"}} ⇒ errorHandling.strategy ⇒ (did you mean `continue`?)
+"#;
+
+#[tokio::test]
+async fn what_would_have_no_effect_is_refused_with_what_does() {
+    let server = empty_server().await;
+    let end = json!({ "id": "end", "type": "transform", "config": { "sourceData": 1 } });
+    for line in WITHOUT_EFFECT.trim().lines() {
+        let columns: Vec<&str> = line.split(" ⇒ ").collect();
+        let mut step: Value = serde_json::from_str(columns[0]).expect(line);
+        step["id"] = json!("s");
+        let mut body = definition("no effect");
+        body["steps"] = json!([step, end]);
+        let told = server.admin().post(VALIDATE, body).await.data();
+        let problems = told["problems"].as_array().expect("a list");
+        assert_eq!(problems.len(), 1, "{line}: {told}");
+        assert_eq!(
+            text(&problems[0]["place"]),
+            format!("steps[0].{}", columns[1]),
+            "{line}"
+        );
+        let message = text(&problems[0]["message"]);
+        assert!(message.contains(columns[2]), "{line}: {message}");
+    }
+}
+
+/// What other servers take and what only describes is kept as it was written.
+#[tokio::test]
+async fn what_only_describes_is_kept() {
+    let server = empty_server().await;
+    let steps = json!([
+        { "id": "a", "type": "approval", "config": {
+            "requireAll": false, "notifyChannels": { "slack": "#x" }, "escalateTo": "boss@x.example" } },
+        { "id": "b", "type": "subworkflow", "config": { "workflowId": "other", "queueName": "q", "machine": "small-1x" } },
+        { "id": "c", "type": "agent", "config": { "prompt": "p", "connections": [], "maxToolIterations": 3 } },
+        { "id": "d", "type": "loop", "config": { "iterations": 150, "maxIterations": 150, "steps": ["e"] } },
+        { "id": "e", "type": "transform", "config": { "sourceData": 1 } },
+    ]);
+    let mut body = definition("describes");
+    body["steps"] = steps.clone();
+    let made = server.admin().post(WORKFLOWS, body).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    assert_eq!(made.data()["steps"], steps);
+}

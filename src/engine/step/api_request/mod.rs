@@ -13,7 +13,7 @@ mod answer;
 mod request;
 
 use super::field::{self, Fields};
-use super::{Behaviour, Effects, StepType};
+use super::{Behaviour, Effects, StepType, outside};
 use crate::engine::outbound::{self, status::status_error};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
@@ -49,8 +49,10 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Effect,
         raw: &[],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Effect(run),
+    names: outside::connection,
 };
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {

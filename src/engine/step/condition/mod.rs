@@ -8,7 +8,7 @@
 pub(in crate::engine) mod operator;
 
 use super::field::{self, Fields};
-use super::{Behaviour, Done, StepType};
+use super::{Behaviour, Done, StepType, outside};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
 use operator::Operator;
@@ -28,8 +28,10 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Branch,
         raw: &[],
         check,
+        untimed: field::done_at_once,
     },
     behaviour: Behaviour::Pure(run),
+    names: outside::nothing,
 };
 
 /// A condition as it was read.

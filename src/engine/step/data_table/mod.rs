@@ -8,6 +8,7 @@ mod operation;
 mod tests;
 
 use super::field::{self, Fields};
+use super::outside::{self, Named, Thing};
 use super::{Behaviour, Effects, StepType};
 use crate::engine::tables::{Filter, TableError};
 use crate::model::plan::{Kind, Problems, StepRule};
@@ -54,9 +55,17 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Effect,
         raw: &[],
         check,
+        untimed: field::timed,
     },
     behaviour: Behaviour::Effect(run),
+    names,
 };
+
+/// Every operation is at the tables, whether it names one or lists them.
+fn names(config: &Fields) -> Vec<Named> {
+    let fields = ["tableId", "name", "folderId", "folderName", "operation"];
+    outside::named(config, &fields, Thing::Table)
+}
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
     field::check_names(config, &KNOWN, problems);

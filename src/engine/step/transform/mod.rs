@@ -2,7 +2,8 @@
 //! May not know where values come from (templates are rendered before). Promise: without code the result depends on the
 //! configuration alone, is there at once, and its size is bounded.
 //!
-//! With `script` the output is what the JavaScript returns, with `code` it is `{result, logs}`; both see `input`, and nothing
+//! With `script` the output is what the JavaScript returns, and its console stands in the step's log; with `code` the output
+//! is `{result, logs}`; both see `input`, and nothing
 //! else of the configuration is used.
 //!
 //! Else the value is `sourceData`, in this order:
@@ -23,8 +24,9 @@ mod validation;
 
 use super::code;
 use super::field::{self, Fields};
-use super::{Behaviour, Effects, StepType};
+use super::{Behaviour, Effects, Given, StepType, outside};
 use crate::engine::schema::Schema;
+use crate::engine::script::Evaluation;
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
 use futures_util::FutureExt as _;
@@ -54,9 +56,23 @@ pub(super) const STEP_TYPE: StepType = StepType {
         kind: Kind::Pure,
         raw: &CODE,
         check,
+        untimed,
     },
     behaviour: Behaviour::Compute(start),
+    names: outside::nothing,
 };
+
+/// With JavaScript it takes its time.
+fn untimed(config: &Fields) -> Option<&'static str> {
+    let has_code = CODE
+        .iter()
+        .any(|name| field::present(config, name).is_some());
+    if has_code {
+        None
+    } else {
+        field::done_at_once(config)
+    }
+}
 
 fn check(config: &Fields, problems: &mut Problems<'_>) {
     let mut code_fields = CODE
@@ -145,23 +161,26 @@ fn rules<'a>(config: &'a Fields, name: &str) -> Result<&'a [Value], String> {
 }
 
 /// Without code it is done at once: the future is ready when it is made.
-fn start(effects: &Effects, config: Value) -> BoxFuture<'_, Result<Value, StepError>> {
+fn start(effects: &Effects, config: Value) -> BoxFuture<'_, Result<Given, StepError>> {
     let is_set = |name: &&str| {
         let fields = config.as_object();
         fields.is_some_and(|fields| field::present(fields, name).is_some())
     };
     match CODE.into_iter().find(is_set) {
         Some("script") => async move {
-            let evaluation = code::evaluate(effects, config, "script").await?;
-            Ok(evaluation.value)
+            let Evaluation { value, logs } = code::evaluate(effects, config, "script").await?;
+            Ok(Given {
+                output: value,
+                logs: (!logs.is_empty()).then(|| json!(logs)),
+            })
         }
         .boxed(),
         Some(name) => async move {
-            let evaluation = code::evaluate(effects, config, name).await?;
-            Ok(json!({ "result": evaluation.value, "logs": evaluation.logs }))
+            let Evaluation { value, logs } = code::evaluate(effects, config, name).await?;
+            Ok(json!({ "result": value, "logs": logs }).into())
         }
         .boxed(),
-        None => ready(run(&config)).boxed(),
+        None => ready(run(&config).map(Given::from)).boxed(),
     }
 }
 

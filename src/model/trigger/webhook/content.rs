@@ -21,6 +21,19 @@ pub struct Content {
     pub input: Box<RawValue>,
     /// The same, parsed.
     pub value: Value,
+    /// The body as it was received.
+    pub raw: RawBody,
+}
+
+/// A body as it was received, beside the run's input: what can be read off the input is not kept twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RawBody {
+    /// It is the JSON text of the input, every digit and space of it.
+    InputText,
+    /// It is the input: a text, or `{"base64": …}`.
+    Input,
+    /// It is this text.
+    Text(String),
 }
 
 /// Where a request names its event.
@@ -39,6 +52,20 @@ pub struct EventNames {
 impl Content {
     /// Reads a body. The error is a sentence for the sender.
     pub fn read(
+        provider: &Provider,
+        content_type: Option<&str>,
+        body: &[u8],
+    ) -> Result<Content, String> {
+        let mut content = Content::understood(provider, content_type, body)?;
+        content.raw = match std::str::from_utf8(body) {
+            Ok(text) if text == content.input.get() => RawBody::InputText,
+            Ok(text) if content.value.as_str() != Some(text) => RawBody::Text(text.to_owned()),
+            _ => RawBody::Input,
+        };
+        Ok(content)
+    }
+
+    fn understood(
         provider: &Provider,
         content_type: Option<&str>,
         body: &[u8],
@@ -78,7 +105,12 @@ impl Content {
 
     fn of(value: Value) -> Result<Content, String> {
         let input = RawValue::from_string(value.to_string()).map_err(|error| error.to_string())?;
-        Ok(Content { input, value })
+        Ok(Content::with(input, value))
+    }
+
+    fn with(input: Box<RawValue>, value: Value) -> Content {
+        let raw = RawBody::Input;
+        Content { input, value, raw }
     }
 
     fn json(text: &str) -> Result<Content, String> {
@@ -96,7 +128,7 @@ impl Content {
         };
         let value = serde_json::from_str(text).map_err(wrong)?;
         let input = RawValue::from_string(text.trim().to_owned()).map_err(wrong)?;
-        Ok(Content { input, value })
+        Ok(Content::with(input, value))
     }
 
     /// A form as an object; a name that comes again makes an array.

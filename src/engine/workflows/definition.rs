@@ -1,5 +1,4 @@
-//! A definition, compiled: its plan, and the schemas of what goes in and comes out.
-//! May not know workflows or where definitions are kept. Promise: every mistake is told at once, each place once.
+//! A definition, ready to run. May not know which workflow it is of. Promise: what compiles has schemas that compile.
 
 use crate::engine::schema::{self, Misfit, Schema};
 use crate::engine::step;
@@ -14,11 +13,21 @@ pub struct CompiledDefinition {
     pub sequence: i64,
     /// The plan.
     pub plan: Plan,
-    pub(super) input_schema: Option<Schema>,
-    pub(super) output_schema: Option<Schema>,
+    input_schema: Option<Schema>,
+    output_schema: Option<Schema>,
 }
 
 impl CompiledDefinition {
+    /// How much memory the regular expressions of its schemas take.
+    pub(super) fn schema_bytes(&self) -> usize {
+        let schemas = [&self.input_schema, &self.output_schema];
+        schemas
+            .into_iter()
+            .flatten()
+            .map(Schema::memory_bytes)
+            .sum()
+    }
+
     /// Whether `input` fits the `inputSchema`; otherwise every problem with its place.
     pub fn check_input(&self, input: &Value) -> Result<(), Vec<DefinitionProblem>> {
         check(self.input_schema.as_ref(), "input", input)
@@ -30,7 +39,7 @@ impl CompiledDefinition {
     }
 }
 
-/// Compiles a definition with its schemas; every mistake otherwise.
+/// Compiles a definition; otherwise every problem with its place.
 pub(super) fn compile_within(
     definition: &Definition,
     sequence: i64,
