@@ -2,6 +2,7 @@
 //! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
 
 mod definition;
+mod hook;
 mod outside;
 
 pub use definition::CompiledDefinition;
@@ -12,11 +13,12 @@ use crate::id::WorkflowId;
 use crate::model::graph::{GraphLimits, Lint, lint};
 use crate::model::json::json_bytes;
 use crate::model::plan::{DefinitionLimits, DefinitionProblem};
-use crate::model::trigger::{HookTrigger, Trigger};
+use crate::model::trigger::Trigger;
 use crate::model::workflow::{Definition, Reach, Workflow, WorkflowStatus};
 use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
 use bytes::Bytes;
 use definition::compile_within;
+use hook::require_free;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -164,6 +166,11 @@ impl Workflows {
         Ok(checked.err().unwrap_or_default())
     }
 
+    /// Whether a definition could be run, whoever may save it.
+    pub fn compiles(&self, definition: &Definition) -> bool {
+        self.compile(definition, 0).is_ok()
+    }
+
     /// Every mistake of a graph (an object with `nodes` and `edges`), and what looks like one.
     pub fn lint(&self, graph: &Value) -> Lint {
         lint(graph, &self.0.limits.graph)
@@ -182,7 +189,7 @@ impl Workflows {
             // Of two with one webhook id, the second sees the first.
             Trigger::Hook(hook) => {
                 let turn = self.0.edits.lock().await;
-                require_free_hook(&self.0.store, &id, hook)?;
+                require_free(&self.0.store, &id, hook)?;
                 Some(turn)
             }
             _ => None,
@@ -222,7 +229,7 @@ impl Workflows {
             .map_err(WorkflowProblem::Store)?
             .map_err(WorkflowProblem::Invalid)?;
         if let Trigger::Hook(hook) = &compiled.plan.trigger {
-            require_free_hook(&self.0.store, id, hook)?;
+            require_free(&self.0.store, id, hook)?;
         }
         let status = edit.draft.status.unwrap_or(before.workflow.status);
         if status == WorkflowStatus::Active {
@@ -383,21 +390,6 @@ impl Cache {
         if let Some(gone) = self.by_id.remove(id) {
             self.bytes -= gone.weight_bytes;
         }
-    }
-}
-
-/// A webhook id leads to one workflow.
-fn require_free_hook(
-    store: &Store,
-    id: &WorkflowId,
-    hook: &HookTrigger,
-) -> Result<(), WorkflowProblem> {
-    match store.graph_behind_webhook(&hook.id)? {
-        Some((other, _)) if other != *id => Err(WorkflowProblem::Conflict(format!(
-            "the webhook id `{}` is another workflow's; choose another, or leave it out",
-            hook.id
-        ))),
-        _ => Ok(()),
     }
 }
 

@@ -178,12 +178,10 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         ingestion: Ingestion::default(),
     };
     endpoints.push(open("/api/health", Response::default));
-    let table = Table::new(endpoints);
-    let hosts = Hosts::default();
     Front::new(
         Arc::new(api),
-        table,
-        hosts,
+        Table::new(endpoints),
+        Hosts::default(),
         Vec::new(),
         String::new(),
         Vec::new(),

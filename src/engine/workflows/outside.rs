@@ -5,12 +5,12 @@
 //! What somebody else has put into the workflow stays: a step that stands in it exactly so, and in which no template
 //! decides what it names, may be kept, moved or removed, not changed.
 
+mod graph;
+
 use super::Workflows;
 use crate::engine::step::{self, outside::Named, outside::Thing};
 use crate::id::WorkflowId;
-use crate::model::graph::catalogue::Role;
-use crate::model::graph::{Graph, GraphNode};
-use crate::model::plan::{DefinitionProblem, Kind, MAX_PROBLEMS};
+use crate::model::plan::{DefinitionProblem, MAX_PROBLEMS};
 use crate::model::workflow::{Definition, DefinitionFormat, Reach};
 use crate::store::StoreError;
 use serde_json::{Map, Value};
@@ -27,7 +27,7 @@ pub(super) fn problems(
         return Ok(found);
     }
     if definition.format == DefinitionFormat::Graph {
-        return of_graph(workflows, definition, before, reach);
+        return graph::problems(workflows, &definition.body, before, reach);
     }
     let known = before.map_or(&[][..], steps);
     for (index, step) in steps(definition).iter().enumerate() {
@@ -48,49 +48,6 @@ pub(super) fn problems(
         }
     }
     Ok(found)
-}
-
-/// A node that runs another workflow names it by its id. Models and backends are the configuration's, and open to everybody
-/// who may run a graph.
-fn of_graph(
-    workflows: &Workflows,
-    definition: &Definition,
-    before: Option<&Definition>,
-    reach: &Reach,
-) -> Result<Vec<DefinitionProblem>, StoreError> {
-    let mut found = Vec::new();
-    let known = before.map(|before| Graph::of(&before.body));
-    let graph = Graph::of(&definition.body);
-    for node in graph.nodes.iter().filter(|node| runs_another(node)) {
-        let named = workflow_of(node);
-        let id = node.id.unwrap_or_default();
-        let kept = known.as_ref().and_then(|known| known.node(id));
-        let is_kept = kept.is_some_and(|kept| runs_another(kept) && workflow_of(kept) == named);
-        if is_kept || covers(workflows, named.unwrap_or_default(), reach)? {
-            continue;
-        }
-        let shown: String = named.unwrap_or_default().chars().take(80).collect();
-        found.push(DefinitionProblem {
-            place: format!("nodes.{id}"),
-            message: format!("there is no workflow `{shown}` that this key reaches"),
-        });
-        if found.len() >= MAX_PROBLEMS {
-            break;
-        }
-    }
-    Ok(found)
-}
-
-fn runs_another(node: &GraphNode<'_>) -> bool {
-    node.known
-        .is_some_and(|known| known.role == Role::Step(Kind::Child))
-}
-
-fn workflow_of<'a>(node: &GraphNode<'a>) -> Option<&'a str> {
-    let named = ["workflowId", "blueprintId"].into_iter();
-    named
-        .filter_map(|name| node.param(name))
-        .find_map(Value::as_str)
 }
 
 fn steps(definition: &Definition) -> &[Value] {

@@ -62,7 +62,7 @@ enum Scope {
     /// A word: `all`.
     Word(All),
     /// Those with these ids.
-    Ids(HashSet<String>),
+    Ids(Vec<String>),
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -94,14 +94,14 @@ async fn lay_out(ctx: Ctx, asked: LayoutBody) -> Answer {
         x: gap("gapX", asked.gap_x, DEFAULT_GAPS.x)?,
         y: gap("gapY", asked.gap_y, DEFAULT_GAPS.y)?,
     };
-    let scope = match &asked.scope {
-        Some(Scope::Ids(ids)) => Some(ids),
+    let scope: Option<HashSet<String>> = match asked.scope {
+        Some(Scope::Ids(ids)) => Some(ids.into_iter().collect()),
         Some(Scope::Word(All::All)) | None => None,
     };
     let mut done = (Layout::default(), 0);
     let draft = |now: &Workflow| -> Result<WorkflowDraft, Problem> {
         let body = &now.definition.body;
-        let layout = arrange(body, gaps, scope);
+        let layout = arrange(body, gaps, scope.as_ref());
         let record = kept(&ctx, now)?;
         let mut draft = WorkflowDraft::of(now);
         draft.definition.body = moved(body, &layout.positions);

@@ -215,7 +215,8 @@ impl<'a> GraphNode<'a> {
 
 /// Whether a field of `data` is a parameter of the node. A `model` that is an object says what the node is.
 fn is_parameter(name: &str, value: &Value) -> bool {
-    !NO_PARAMETERS.contains(&name) && !(name == "model" && value.is_object())
+    let is_model = name == "model" && value.is_object();
+    !is_model && !NO_PARAMETERS.contains(&name)
 }
 
 impl<'a> GraphEdge<'a> {

@@ -3,6 +3,7 @@
 
 use super::bodies::{a_connection, a_graph, an_agent, effective_body, pure_step};
 use super::forged::{made_up, with_another_checksum, with_another_secret};
+use super::words::{forbidden, native_word, unauthorized};
 use crate::support::{Answer, Client, TestServer};
 use crate::upstream::{Reply, Upstream};
 use flowlatch::clock::Clock;
@@ -248,14 +249,6 @@ fn every_scope_but(needed: Permission) -> Vec<&'static str> {
         .collect()
 }
 
-/// By which word a 403 of the native door asks for a permission.
-fn native_word(permission: Permission) -> &'static str {
-    match permission {
-        Permission::KeysCreate | Permission::KeysUpdate | Permission::KeysDelete => "keys:write",
-        permission => permission.word(),
-    }
-}
-
 async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strangers: &Strangers) {
     let what = format!("{} {}", endpoint.method, endpoint.pattern);
     for (client, reason) in &strangers.known {
@@ -291,36 +284,6 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
             _ => assert_eq!(answer.error_code(), "NOT_FOUND"),
         }
     }
-}
-
-/// The body of a 401, to the letter.
-fn unauthorized(door: Door, reason: &str) -> Value {
-    if door == Door::Wireflow {
-        let error = match reason {
-            "expired" => "API key has expired",
-            "revoked" => "API key has been revoked",
-            "disabled" => "API key is disabled",
-            _ => "Invalid API key format. Expected: Bearer sk-...",
-        };
-        return json!({ "error": error, "code": reason });
-    }
-    let error = json!({
-        "code": "UNAUTHORIZED", "message": "Invalid or missing API key", "reason": reason,
-    });
-    json!({ "success": false, "error": error })
-}
-
-/// The body of a 403, to the letter.
-fn forbidden(door: Door, permission: Permission) -> Value {
-    if door == Door::Wireflow {
-        return json!({ "error": "Forbidden", "required": [permission.word()] });
-    }
-    let error = json!({
-        "code": "FORBIDDEN",
-        "message": "Insufficient permissions for this operation",
-        "required": [native_word(permission)],
-    });
-    json!({ "success": false, "error": error })
 }
 
 /// The right key, with nothing but what is needed, on fixtures of its own.

@@ -5,6 +5,7 @@ mod bodies;
 pub(crate) mod forged;
 mod matrix;
 mod spellings;
+mod words;
 
 use flowlatch::http::{Access, Door, Endpoint, table};
 

@@ -84,33 +84,11 @@ async fn refused(client: &Client, made: &Value, body: &Value) -> (Vec<String>, V
     (lines(&linted["violations"]), lines(&linted["warnings"]))
 }
 
-#[tokio::test]
-async fn each_mistake_is_told_with_its_place_and_what_mends_it() {
-    let server = TestServer::start().await;
-    let client = editor(&server).await;
-    let made = created(&client, greeting()).await;
-    let many = |count: usize| {
-        (0..count)
-            .map(|n| text(&format!("n{n}")))
-            .collect::<Vec<_>>()
-    };
-    let fan = || {
-        let mut nodes = many(26);
-        nodes.extend((0..21).map(|n| node(&format!("p{n}"), "output:preview", json!({}))));
-        let edges = (0..501).map(|n| {
-            let mut one = edge(
-                &format!("n{}", n / 20),
-                "out-text",
-                &format!("p{}", n % 20),
-                "in-value",
-            );
-            one["id"] = json!(format!("e{n}"));
-            one
-        });
-        graph(nodes, edges.collect())
-    };
-    let mut wrong = Vec::new();
-    for (body, expected) in [
+/// A graph, and the one violation that it has.
+type Row = (Value, &'static str);
+
+fn wrong_edges() -> Vec<Row> {
+    vec![
         (
             graph(
                 vec![join("a"), join("b")],
@@ -140,6 +118,30 @@ async fn each_mistake_is_told_with_its_place_and_what_mends_it() {
             "bad-target-handle | b | a-b | `in-promt1` is no handle of `b` (utility:prompt_concat) | did you mean `in-prompt1`?",
         ),
         (
+            graph(
+                vec![
+                    node(
+                        "a",
+                        "input:image",
+                        json!({ "image": "https://x.example/a.png" }),
+                    ),
+                    join("b"),
+                ],
+                vec![edge("a", "out-image", "b", "in-prompt1")],
+            ),
+            "incompatible-ports | b | a-b | `out-image` of `a` gives IMAGE, `in-prompt1` of `b` takes TEXT | connect handles of the same type",
+        ),
+    ]
+}
+
+fn wrong_nodes() -> Vec<Row> {
+    let many = |count: usize| {
+        (0..count)
+            .map(|n| text(&format!("n{n}")))
+            .collect::<Vec<_>>()
+    };
+    vec![
+        (
             graph(vec![text("a"), text("a")], vec![]),
             "duplicate-node-id | a | - | nodes[1] has the id `a`, which nodes[0] has too | give each node an id of its own",
         ),
@@ -148,7 +150,7 @@ async fn each_mistake_is_told_with_its_place_and_what_mends_it() {
             "too-many-nodes | - | - | the graph has 101 nodes; at most 100 are allowed | remove 1 nodes, or split the graph with `blueprint:invoke`",
         ),
         (
-            fan(),
+            fan(many(26)),
             "too-many-edges | - | - | the graph has 501 edges; at most 500 are allowed | remove 1 edges, or split the graph with `blueprint:invoke`",
         ),
         (
@@ -163,21 +165,28 @@ async fn each_mistake_is_told_with_its_place_and_what_mends_it() {
             graph(vec![node("a", "input:text", json!("Hi"))], vec![]),
             "bad-config | a | - | `data.config` of node `a` is \"Hi\" | it must be an object",
         ),
-        (
-            graph(
-                vec![
-                    node(
-                        "a",
-                        "input:image",
-                        json!({ "image": "https://x.example/a.png" }),
-                    ),
-                    join("b"),
-                ],
-                vec![edge("a", "out-image", "b", "in-prompt1")],
-            ),
-            "incompatible-ports | b | a-b | `out-image` of `a` gives IMAGE, `in-prompt1` of `b` takes TEXT | connect handles of the same type",
-        ),
-    ] {
+    ]
+}
+
+/// From these nodes 501 edges.
+fn fan(mut nodes: Vec<Value>) -> Value {
+    nodes.extend((0..21).map(|n| node(&format!("p{n}"), "output:preview", json!({}))));
+    let edges = (0..501).map(|n| {
+        let (from, to) = (format!("n{}", n / 20), format!("p{}", n % 20));
+        let mut one = edge(&from, "out-text", &to, "in-value");
+        one["id"] = json!(format!("e{n}"));
+        one
+    });
+    graph(nodes, edges.collect())
+}
+
+#[tokio::test]
+async fn each_mistake_is_told_with_its_place_and_what_mends_it() {
+    let server = TestServer::start().await;
+    let client = editor(&server).await;
+    let made = created(&client, greeting()).await;
+    let mut wrong = Vec::new();
+    for (body, expected) in wrong_edges().into_iter().chain(wrong_nodes()) {
         let (violations, _) = refused(&client, &made, &body).await;
         if violations != [expected] {
             wrong.push(format!("{expected}\nbut\n{}", violations.join("\n")));

@@ -128,3 +128,59 @@ async fn a_bound_key_sees_and_changes_its_own_only() {
     }
     assert_eq!(names(&client, "").await, ["mine: 1", "other"]);
 }
+
+#[tokio::test]
+async fn a_bound_key_cannot_save_a_graph_that_runs_what_it_does_not_reach() {
+    let server = TestServer::start().await;
+    let client = editor(&server).await;
+    let (mine, other) = (
+        created(&client, greeting_with(json!({ "name": "mine" }))).await,
+        created(&client, greeting_with(json!({ "name": "other" }))).await,
+    );
+    let body = json!({ "name": "bound", "format": "sk", "scopes": ["workflows:read", "workflows:write"], "workflowPrefix": "mine" });
+    let bound = server.with_key(body).await.1.bearer();
+    let calling = |config: Value, edges: Value| {
+        let mut body = greeting_with(json!({ "name": "mine", "edges": edges }));
+        let invoke =
+            json!({ "id": "call", "data": { "nodeType": "blueprint:invoke", "config": config } });
+        body["nodes"].as_array_mut().expect("nodes").push(invoke);
+        body
+    };
+    let wired = json!([{ "id": "w", "source": "name", "target": "call", "sourceHandle": "out-text", "targetHandle": "in-workflowId" }]);
+    let to_other = json!({ "workflowId": other["id"] });
+    for (config, edges) in [
+        (to_other.clone(), json!([])),
+        (json!({ "slug": "somewhere" }), json!([])),
+        (json!({ "workflowId": "{{input.name}}" }), json!([])),
+        (json!({}), wired),
+    ] {
+        let body = calling(config, edges);
+        for answer in [
+            bound.post(WORKFLOWS, body.clone()).await,
+            put(&bound, &mine, body.clone()).await,
+        ] {
+            assert_eq!(answer.status.as_u16(), 400, "{body}: {}", answer.text);
+            let place = answer.json()["details"][0]["place"].take();
+            assert!(
+                place
+                    .as_str()
+                    .is_some_and(|place| place.starts_with("nodes.call.config.")),
+                "{place}"
+            );
+        }
+    }
+    let mine_too = calling(json!({ "workflowId": mine["id"] }), json!([]));
+    assert!(put(&bound, &mine, mine_too).await.status.is_success());
+    // What somebody else has put there stays.
+    let theirs = calling(to_other, json!([]));
+    assert!(
+        put(&client, &mine, theirs.clone())
+            .await
+            .status
+            .is_success()
+    );
+    let mut renamed = theirs;
+    renamed["description"] = json!("changed");
+    assert!(put(&bound, &mine, renamed).await.status.is_success());
+    assert_eq!(names(&bound, "").await, ["mine"]);
+}

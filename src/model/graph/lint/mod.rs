@@ -8,6 +8,8 @@
 
 mod nodes;
 mod ports;
+#[cfg(test)]
+mod tests;
 
 use super::structure::structure;
 use super::{Graph, GraphLimits, GraphNode};

@@ -3,7 +3,7 @@
 //! never found fault with.
 
 use super::Findings;
-use crate::model::graph::catalogue::{Port, PortType, Role};
+use crate::model::graph::catalogue::{NodeType, Port, PortType, Role};
 use crate::model::graph::structure::Structure;
 use crate::model::graph::{Graph, GraphEdge, GraphNode};
 use crate::model::plan::problem::short;
@@ -69,6 +69,50 @@ enum End {
     Target,
 }
 
+impl End {
+    fn prefix(self) -> &'static str {
+        match self {
+            End::Source => "out-",
+            End::Target => "in-",
+        }
+    }
+
+    fn field(self) -> &'static str {
+        match self {
+            End::Source => "sourceHandle",
+            End::Target => "targetHandle",
+        }
+    }
+
+    fn rule(self) -> &'static str {
+        match self {
+            End::Source => "bad-source-handle",
+            End::Target => "bad-target-handle",
+        }
+    }
+
+    fn ports(self, known: &NodeType) -> &'static [Port] {
+        match self {
+            End::Source => known.outputs,
+            End::Target => known.inputs,
+        }
+    }
+
+    fn port(self, known: &NodeType, id: &str) -> Option<Port> {
+        match self {
+            End::Source => known.output(id),
+            End::Target => known.input(id),
+        }
+    }
+
+    fn is_dynamic(self, known: &NodeType) -> bool {
+        match self {
+            End::Source => known.has_dynamic_outputs,
+            End::Target => known.has_dynamic_inputs,
+        }
+    }
+}
+
 /// A port that an edge names.
 struct Named {
     id: String,
@@ -85,102 +129,93 @@ fn end(
     found: &mut Findings,
 ) -> Option<Named> {
     let known = node.known?;
-    let (prefix, rule, handle, ports, is_dynamic) = match end {
-        End::Source => (
-            "out-",
-            "bad-source-handle",
-            edge.source_handle,
-            known.outputs,
-            known.has_dynamic_outputs,
-        ),
-        End::Target => (
-            "in-",
-            "bad-target-handle",
-            edge.target_handle,
-            known.inputs,
-            known.has_dynamic_inputs,
-        ),
-    };
-    let id = short(node.id.unwrap_or_default());
-    let field = if end == End::Source {
-        "sourceHandle"
-    } else {
-        "targetHandle"
-    };
-    let named = |port: Port, id: &str| Named {
-        id: id.to_owned(),
-        handle: format!("{prefix}{id}"),
-        port_type: imported(node, port.port_type),
-        is_list: port.is_list,
+    let handle = match end {
+        End::Source => edge.source_handle,
+        End::Target => edge.target_handle,
     };
     let Some(handle) = handle else {
-        if let ([port], _) | ([port, ..], true) = (ports, is_dynamic) {
-            let message = format!(
-                "the edge does not say which handle of `{id}` it means; `{prefix}{}` is taken",
-                port.id
-            );
-            let fix = format!("set `{field}` to `{prefix}{}`", port.id);
-            found
-                .warning("missing-handle", message)
-                .edge(edge.id)
-                .node(&id)
-                .fix(fix);
-            return Some(named(*port, port.id));
-        }
-        if !is_dynamic {
-            let message = format!("the edge does not say which handle of `{id}` it means");
-            found
-                .violation(rule, message)
-                .edge(edge.id)
-                .node(&id)
-                .fix(choice(field, prefix, ports));
-        }
-        return None;
+        return unnamed(end, node, known, edge, found);
     };
-    let port_id = handle.strip_prefix(prefix);
-    let port = port_id.and_then(|id| {
-        if end == End::Source {
-            known.output(id)
-        } else {
-            known.input(id)
-        }
-    });
+    let port_id = handle.strip_prefix(end.prefix());
+    let port = port_id.and_then(|id| end.port(known, id));
     match (port, port_id) {
-        (Some(port), Some(id)) => Some(named(port, id)),
-        (None, Some(id)) if is_dynamic => declared(node, end, id, prefix),
-        _ if is_dynamic => None,
-        _ => {
-            let word = port_id.unwrap_or(handle);
-            let exact = ports.iter().map(|port| port.id).find(|id| *id == word);
-            let meant = exact.or_else(|| found.meant(word, ports.iter().map(|port| port.id)));
-            let message = format!(
-                "`{}` is no handle of `{id}` ({})",
-                short(handle),
-                known.node_type
-            );
-            let fix = meant.map_or_else(
-                || choice(field, prefix, ports),
-                |meant| format!("did you mean `{prefix}{meant}`?"),
-            );
-            found
-                .violation(rule, message)
-                .edge(edge.id)
-                .node(&id)
-                .fix(fix);
-            None
-        }
+        (Some(port), Some(id)) => return Some(named(end, node, port, id)),
+        (None, Some(id)) if end.is_dynamic(known) => return declared(node, end, id),
+        _ if end.is_dynamic(known) => return None,
+        _ => {}
+    }
+    let word = port_id.unwrap_or(handle);
+    let ids = || end.ports(known).iter().map(|port| port.id);
+    let meant = ids().find(|id| *id == word);
+    let meant = meant.or_else(|| found.meant(word, ids()));
+    let id = short(node.id.unwrap_or_default());
+    let message = format!(
+        "`{}` is no handle of `{id}` ({})",
+        short(handle),
+        known.node_type
+    );
+    let fix = meant.map_or_else(
+        || choice(end, known),
+        |meant| format!("did you mean `{}{meant}`?", end.prefix()),
+    );
+    found
+        .violation(end.rule(), message)
+        .edge(edge.id)
+        .node(&id)
+        .fix(fix);
+    None
+}
+
+/// The port of an edge that names none: the only one, or the first of a node that makes up others.
+fn unnamed(
+    end: End,
+    node: &GraphNode<'_>,
+    known: &NodeType,
+    edge: &GraphEdge<'_>,
+    found: &mut Findings,
+) -> Option<Named> {
+    let id = short(node.id.unwrap_or_default());
+    let message = format!("the edge does not say which handle of `{id}` it means");
+    if let ([port], _) | ([port, ..], true) = (end.ports(known), end.is_dynamic(known)) {
+        let handle = format!("{}{}", end.prefix(), port.id);
+        let message = format!("{message}; `{handle}` is taken");
+        let fix = format!("set `{}` to `{handle}`", end.field());
+        found
+            .warning("missing-handle", message)
+            .edge(edge.id)
+            .node(&id)
+            .fix(fix);
+        return Some(named(end, node, *port, port.id));
+    }
+    if !end.is_dynamic(known) {
+        found
+            .violation(end.rule(), message)
+            .edge(edge.id)
+            .node(&id)
+            .fix(choice(end, known));
+    }
+    None
+}
+
+fn named(end: End, node: &GraphNode<'_>, port: Port, id: &str) -> Named {
+    Named {
+        id: id.to_owned(),
+        handle: format!("{}{id}", end.prefix()),
+        port_type: imported(node, port.port_type),
+        is_list: port.is_list,
     }
 }
 
-fn choice(field: &str, prefix: &str, ports: &[Port]) -> String {
+fn choice(end: End, known: &NodeType) -> String {
+    let ports = end.ports(known);
     if ports.is_empty() {
         return "remove the edge; the node has no such handles".to_owned();
     }
-    let all: Vec<String> = ports
+    let handles = ports
         .iter()
-        .map(|port| format!("`{prefix}{}`", port.id))
-        .collect();
-    format!("set `{field}` to one of {}", all.join(", "))
+        .map(|port| format!("`{}{}`", end.prefix(), port.id));
+    let all: Vec<String> = handles.collect();
+    format!("set `{}` to one of {}", end.field(), all.join(", "))
 }
 
 /// An import node gives what it is set to.
@@ -196,7 +231,7 @@ fn imported(node: &GraphNode<'_>, port_type: PortType) -> PortType {
 }
 
 /// A port that the node itself lists in `data.inputs` or `data.outputs`.
-fn declared(node: &GraphNode<'_>, end: End, id: &str, prefix: &str) -> Option<Named> {
+fn declared(node: &GraphNode<'_>, end: End, id: &str) -> Option<Named> {
     let place = if end == End::Source {
         "outputs"
     } else {
@@ -216,7 +251,7 @@ fn declared(node: &GraphNode<'_>, end: End, id: &str, prefix: &str) -> Option<Na
     };
     Some(Named {
         id: id.to_owned(),
-        handle: format!("{prefix}{id}"),
+        handle: format!("{}{id}", end.prefix()),
         port_type,
         is_list: true,
     })

@@ -12,7 +12,7 @@ mod circles;
 mod iterations;
 
 use super::lint::{Findings, short};
-use super::{Graph, GraphLimits, GraphNode};
+use super::{Graph, GraphEdge, GraphLimits, GraphNode};
 use circles::{circles, order};
 use iterations::{around, crossings};
 use std::collections::{HashMap, HashSet};
@@ -154,8 +154,7 @@ fn node_ids<'a>(graph: &Graph<'a>, found: &mut Findings) -> HashMap<&'a str, usi
 
 fn links(graph: &Graph<'_>, ids: &HashMap<&str, usize>, found: &mut Findings) -> Vec<Link> {
     let mut links = Vec::new();
-    let mut seen_ids = HashSet::new();
-    let mut seen = HashSet::new();
+    let (mut seen_ids, mut seen) = (HashSet::new(), HashSet::new());
     for (index, edge) in graph.edges.iter().enumerate() {
         let name = edge.id.map_or_else(
             || format!("edges[{index}]"),
@@ -163,80 +162,89 @@ fn links(graph: &Graph<'_>, ids: &HashMap<&str, usize>, found: &mut Findings) ->
         );
         if edge.id.is_some_and(|id| !seen_ids.insert(id)) {
             let message = format!("{name} stands there more than once");
+            let fix = "give each edge an id of its own";
             found
                 .violation("duplicate-edge-id", message)
                 .edge(edge.id)
-                .fix("give each edge an id of its own");
-        }
-        let mut ends = [None; 2];
-        for (end, (field, id)) in ends
-            .iter_mut()
-            .zip([("source", edge.source), ("target", edge.target)])
-        {
-            *end = id.and_then(|id| ids.get(id).copied());
-            if end.is_some() {
-                continue;
-            }
-            let (message, meant) = match id {
-                None => (format!("{name} has no {field}"), None),
-                Some(id) => (
-                    format!("the {field} of {name} is `{}`, which is no node", short(id)),
-                    found.meant(id, ids.keys().copied()),
-                ),
-            };
-            let fix = meant.map_or_else(
-                || format!("set `{field}` to the id of a node, or remove the edge"),
-                |meant| format!("did you mean `{meant}`?"),
-            );
-            found
-                .violation("dangling-edge", message)
-                .edge(edge.id)
                 .fix(fix);
         }
-        let [Some(from), Some(to)] = ends else {
+        // Both ends, so that both are told.
+        let from = end("source", edge.source, edge, &name, ids, found);
+        let to = end("target", edge.target, edge, &name, ids, found);
+        let (Some(from), Some(to)) = (from, to) else {
             continue;
         };
-        if from == to {
-            let message = format!(
-                "{name} leads from `{}` to itself",
-                edge.source.unwrap_or_default()
-            );
-            found
-                .violation("self-edge", message)
-                .edge(edge.id)
-                .node_of(&graph.nodes, from)
-                .fix("remove the edge");
-            continue;
-        }
-        if !seen.insert((from, to, edge.source_port(), edge.target_port())) {
-            let message = format!("{name} connects the same handles as an edge before it");
-            found
-                .violation("duplicate-edge", message)
-                .edge(edge.id)
-                .fix("remove one of them");
-            continue;
-        }
-        let mut notes = [from, to]
-            .into_iter()
-            .filter(|end| graph.nodes.get(*end).is_some_and(GraphNode::is_note));
-        match notes.next() {
-            None => links.push(Link {
-                from,
-                to,
-                edge: index,
-            }),
-            Some(note) => {
-                let message =
-                    format!("{name} leads to or from a note or a group, which has no handles");
-                found
-                    .violation("edge-of-note", message)
-                    .edge(edge.id)
-                    .node_of(&graph.nodes, note)
-                    .fix("remove the edge");
+        let is_new = seen.insert((from, to, edge.source_port(), edge.target_port()));
+        let is_note = |end: &usize| graph.nodes.get(*end).is_some_and(GraphNode::is_note);
+        let note = [from, to].into_iter().find(is_note);
+        let (rule, node, what, fix) = match note {
+            _ if from == to => (
+                "self-edge",
+                Some(from),
+                "leads from a node to itself",
+                "remove the edge",
+            ),
+            _ if !is_new => (
+                "duplicate-edge",
+                None,
+                "connects the same handles as an edge before it",
+                "remove one of them",
+            ),
+            Some(note) => (
+                "edge-of-note",
+                Some(note),
+                "leads to or from a note or a group, which has no handles",
+                "remove the edge",
+            ),
+            None => {
+                links.push(Link {
+                    from,
+                    to,
+                    edge: index,
+                });
+                continue;
             }
+        };
+        let violation = found
+            .violation(rule, format!("{name} {what}"))
+            .edge(edge.id);
+        match node {
+            Some(node) => violation.node_of(&graph.nodes, node).fix(fix),
+            None => violation.fix(fix),
         }
     }
     links
+}
+
+/// The node at one end of an edge.
+fn end(
+    field: &str,
+    id: Option<&str>,
+    edge: &GraphEdge<'_>,
+    name: &str,
+    ids: &HashMap<&str, usize>,
+    found: &mut Findings,
+) -> Option<usize> {
+    let node = id.and_then(|id| ids.get(id).copied());
+    if node.is_some() {
+        return node;
+    }
+    let (message, meant) = match id {
+        None => (format!("{name} has no {field}"), None),
+        Some(id) => (
+            format!("the {field} of {name} is `{}`, which is no node", short(id)),
+            found.meant(id, ids.keys().copied()),
+        ),
+    };
+    let fix = meant.map_or_else(
+        || format!("set `{field}` to the id of a node, or remove the edge"),
+        |meant| format!("did you mean `{meant}`?"),
+    );
+    found
+        .violation("dangling-edge", message)
+        .edge(edge.id)
+        .fix(fix);
+    None
 }
 
 impl Structure {
