@@ -3,6 +3,7 @@
 //! its guard, and every answer leaves through one exit.
 
 mod address_limits;
+mod apps;
 mod body;
 mod connection;
 mod cors;

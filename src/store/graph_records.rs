@@ -61,7 +61,7 @@ impl Store {
 
 macro_rules! record_columns {
     () => {
-        "g.tags, g.media_id, g.team_id, g.link_permission, g.execution_count, g.last_executed_at_ms"
+        "g.tags, g.media_id, g.team_id, g.link_permission, g.app_slug, g.execution_count, g.last_executed_at_ms"
     };
 }
 
@@ -145,8 +145,9 @@ fn record(row: &Row<'_>, index: usize) -> Result<GraphRecord, StoreError> {
             team_id: row.get(index + 2)?,
         },
         link_permission: column::word(row, index + 3, LinkPermission::parse)?,
-        execution_count: row.get(index + 4)?,
-        last_executed_at_ms: row.get(index + 5)?,
+        app_slug: row.get(index + 4)?,
+        execution_count: row.get(index + 5)?,
+        last_executed_at_ms: row.get(index + 6)?,
     })
 }
 
@@ -158,7 +159,7 @@ fn hook(trigger: &Value) -> Option<HookTrigger> {
 }
 
 /// Brings the record of a workflow, where it is a graph, to what the workflow is now: the webhook id of its trigger, and no
-/// outputs of nodes that are gone.
+/// outputs of nodes that are gone. What is archived is no app any more.
 pub(super) fn follow(connection: &Connection, workflow: &Workflow) -> Result<(), StoreError> {
     if workflow.definition.format != DefinitionFormat::Graph {
         return Ok(());
@@ -170,12 +171,14 @@ pub(super) fn follow(connection: &Connection, workflow: &Workflow) -> Result<(),
             "INSERT INTO graph_record (workflow, tags, webhook_id, is_webhook_open, link_permission)
              VALUES (?1, '[]', ?2, ?3, 'PRIVATE')
              ON CONFLICT (workflow) DO UPDATE
-             SET webhook_id = excluded.webhook_id, is_webhook_open = excluded.is_webhook_open",
+             SET webhook_id = excluded.webhook_id, is_webhook_open = excluded.is_webhook_open,
+                app_slug = CASE WHEN ?4 THEN NULL ELSE app_slug END",
         )?
         .execute((
             workflow.sequence,
             hook.as_ref().map(|hook| &hook.id),
             hook.as_ref().is_some_and(|hook| hook.is_open),
+            workflow.status == WorkflowStatus::Archived,
         ))?;
     node_outputs::forget_gone(connection, workflow)
 }

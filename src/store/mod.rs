@@ -6,6 +6,7 @@
 
 mod agents;
 mod answers;
+mod apps;
 mod audit;
 #[cfg(test)]
 mod audit_tests;

@@ -4,6 +4,7 @@
 mod agent_view;
 mod agents;
 mod approvals;
+mod apps;
 mod audit;
 mod blocks;
 mod canvas;
@@ -51,6 +52,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     [
         agents::endpoints(),
         approvals::endpoints(),
+        apps::endpoints(),
         audit::endpoints(),
         connections::endpoints(),
         blocks::endpoints(),

@@ -4,6 +4,7 @@
 //! Some of Wireflow's answers stand bare, some in `data`; what each has is what its clients read. Fields that are not
 //! known are let be, since clients send back what they were given.
 
+mod apps;
 mod copies;
 mod execute;
 mod execution_view;
@@ -55,6 +56,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         executions::endpoints(),
         triggers::endpoints(),
         usage::endpoints(),
+        apps::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -218,6 +218,7 @@ fn sentence(problem: &Problem, visit: &Visit) -> String {
         Problem::InsufficientCredits(shortfall) => return shortfall.to_string(),
         Problem::NotFound("workflow") => "Workflow not found",
         Problem::NotFound("node") => "Node not found",
+        Problem::NotFound("app") => "App not found",
         Problem::NotFound("run") => "Execution not found",
         Problem::NotFound("path") => "Not found",
         Problem::NotFound(what) => return format!("There is no such {what}."),

@@ -16,7 +16,7 @@ use crate::id::WorkflowId;
 use crate::model::graph::inputs::{self, RunInput};
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
-use crate::model::workflow::WorkflowStatus;
+use crate::model::workflow::{Workflow, WorkflowStatus};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
@@ -56,19 +56,25 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "GraphRun")]
-struct RunBody {
+pub(super) struct RunBody {
     /// By a node's id or label.
     inputs: Option<Map<String, Value>>,
+}
+
+impl RunBody {
+    pub(super) fn into_inputs(self) -> Map<String, Value> {
+        self.inputs.unwrap_or_default()
+    }
 }
 
 /// The inputs, and where to send them.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "DescribedRun")]
-struct DescribedRun<'a> {
+pub(super) struct DescribedRun<'a> {
     workflow_id: &'a WorkflowId,
     workflow_name: &'a str,
-    inputs: &'a [RunInput],
+    inputs: Vec<RunInput>,
     /// The path to send them to.
     endpoint: String,
     /// `POST`.
@@ -77,26 +83,32 @@ struct DescribedRun<'a> {
     example: Value,
 }
 
+impl DescribedRun<'_> {
+    /// Of this graph, which is started there.
+    pub(super) fn of(workflow: &Workflow, endpoint: String) -> DescribedRun<'_> {
+        let inputs = inputs::describe(&workflow.definition.body);
+        DescribedRun {
+            workflow_id: &workflow.id,
+            workflow_name: &workflow.name,
+            endpoint,
+            method: "POST",
+            example: inputs::example(&inputs),
+            inputs,
+        }
+    }
+}
+
 async fn describe(ctx: Ctx) -> Answer {
     let compiled = graph(&ctx)?;
     let workflow = &compiled.workflow;
-    let inputs = inputs::describe(&workflow.definition.body);
     let base_path = &ctx.api().options.base_path;
-    let description = DescribedRun {
-        workflow_id: &workflow.id,
-        workflow_name: &workflow.name,
-        endpoint: format!("{base_path}/api/v1/workflows/{}/run", workflow.id),
-        method: "POST",
-        example: inputs::example(&inputs),
-        inputs: &inputs,
-    };
-    data(StatusCode::OK, &description)
+    let endpoint = format!("{base_path}/api/v1/workflows/{}/run", workflow.id);
+    data(StatusCode::OK, &DescribedRun::of(workflow, endpoint))
 }
 
 async fn run(ctx: Ctx, body: RunBody) -> Answer {
     let workflow = graph(&ctx)?;
-    let accepted = start_saved(&ctx, workflow, body.inputs.unwrap_or_default()).await?;
-    accepted_answer(&accepted)
+    accepted_answer(&start_saved(&ctx, workflow, body.into_inputs()).await?)
 }
 
 /// 202 with the execution.

@@ -35,8 +35,10 @@ pub(super) struct SummaryView<'a> {
     is_webhook_open: bool,
     /// Whether it can be run.
     is_active: bool,
-    /// Whether its link is for others than its owner.
+    /// Whether its link is for others than its owner, or it is an app.
     is_published: bool,
+    /// The name under which it is published as an app.
+    app_slug: Option<&'a str>,
     /// Who may follow its link; the server itself serves no page there.
     link_permission: LinkPermission,
     /// The project that the client counts it to.
@@ -179,7 +181,9 @@ pub(super) fn summary<'a>(workflow: &'a GraphSummary, base_url: &str) -> Summary
         webhook_url: hook.map(|hook| format!("{base_url}/api/v1/workflow/{}/trigger", hook.id)),
         is_webhook_open: hook.is_some_and(|hook| hook.is_open),
         is_active: workflow.status == WorkflowStatus::Active,
-        is_published: record.link_permission != LinkPermission::Private,
+        is_published: record.link_permission != LinkPermission::Private
+            || record.app_slug.is_some(),
+        app_slug: record.app_slug.as_deref(),
         link_permission: record.link_permission,
         media_id: record.details.media_id.as_deref(),
         team_id: record.details.team_id.as_deref(),

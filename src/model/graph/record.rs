@@ -69,6 +69,8 @@ pub struct GraphRecord {
     pub details: GraphDetails,
     /// Who may follow its link.
     pub link_permission: LinkPermission,
+    /// The name under which it is published as an app.
+    pub app_slug: Option<String>,
     /// How many executions have ended.
     pub execution_count: i64,
     /// When the last of them ended, in milliseconds since the Unix epoch.

@@ -3,8 +3,8 @@
 
 use super::super::tables::sql as tables;
 use super::super::{
-    agents, audit, connections, graph_records, journal, keys, node_outputs, retention, run_list,
-    runs, schedules, secrets, start, usage, webhook_events, webhook_list, webhook_routes,
+    agents, apps, audit, connections, graph_records, journal, keys, node_outputs, retention,
+    run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list, webhook_routes,
     workflow_edit, workflow_list, workflows,
 };
 
@@ -229,6 +229,10 @@ const GRAPH_QUERIES: &[(&str, &str)] = &[
     (
         graph_records::BEHIND,
         "SEARCH g USING INDEX sqlite_autoindex_graph_record_1 (webhook_id=?)",
+    ),
+    (
+        apps::BEHIND,
+        "SEARCH g USING INDEX sqlite_autoindex_graph_record_2 (app_slug=?)",
     ),
     (
         node_outputs::OF_WORKFLOW,

@@ -65,6 +65,8 @@ CREATE TABLE graph_record (
     webhook_id          TEXT UNIQUE,
     is_webhook_open     INTEGER NOT NULL CHECK (is_webhook_open IN (0, 1)),
     link_permission     TEXT NOT NULL CHECK (link_permission IN ('PRIVATE', 'VIEW', 'EDIT')),
+    -- The name under which it is published as an app; NULL once it is archived.
+    app_slug            TEXT UNIQUE,
     execution_count     INTEGER NOT NULL DEFAULT 0 CHECK (execution_count >= 0),
     last_executed_at_ms INTEGER,
     CHECK (webhook_id IS NOT NULL OR is_webhook_open = 0)
