@@ -5,6 +5,7 @@
 
 mod built;
 mod decisions;
+mod graphs;
 #[path = "../outbound/server.rs"]
 mod other_side;
 mod programs;

@@ -29,7 +29,7 @@ struct BuiltIn(
     &'static str,
 );
 
-const BUILT_IN: [BuiltIn; 11] = [
+const BUILT_IN: [BuiltIn; 13] = [
     BuiltIn(
         "hello",
         "basics",
@@ -95,6 +95,18 @@ const BUILT_IN: [BuiltIn; 11] = [
         "operations",
         &["http", "retries", "tables"],
         include_str!("../../../examples/workflows/flaky-api.json"),
+    ),
+    BuiltIn(
+        "name-tags",
+        "graphs",
+        &["graph", "iterator"],
+        include_str!("../../../examples/workflows/name-tags.json"),
+    ),
+    BuiltIn(
+        "product-copy",
+        "graphs",
+        &["graph", "llm"],
+        include_str!("../../../examples/workflows/product-copy.json"),
     ),
 ];
 
@@ -219,14 +231,30 @@ struct TemplateView {
     trigger: Value,
     /// The same.
     trigger_config: Value,
-    /// Its steps.
+    /// Its steps; `null` of a graph.
     steps: Value,
+    /// Of a graph: its nodes.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    nodes: Value,
+    /// Of a graph: what leads from node to node.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    edges: Value,
     /// JSON Schema of the input.
     input_schema: Value,
     /// JSON Schema of the output.
     output_schema: Value,
     #[serde(skip)]
     definition: Map<String, Value>,
+}
+
+impl TemplateView {
+    fn format(&self) -> DefinitionFormat {
+        if self.nodes.is_null() {
+            DefinitionFormat::Steps
+        } else {
+            DefinitionFormat::Graph
+        }
+    }
 }
 
 /// Something that can be set.
@@ -294,7 +322,7 @@ async fn instantiate(ctx: Ctx, body: InstantiateBody) -> Answer {
     }
     require_name_within_reach(&ctx, &name)?;
     let definition = Definition {
-        format: DefinitionFormat::Steps,
+        format: template.format(),
         body: Value::Object(definition),
     };
     let draft = WorkflowDraft::new(name, Some(template.description.clone()), definition);
@@ -343,6 +371,8 @@ fn template(&BuiltIn(slug, category, tags, file): &BuiltIn) -> Option<TemplateVi
         trigger: field("trigger"),
         trigger_config: field("trigger"),
         steps: field("steps"),
+        nodes: field("nodes"),
+        edges: field("edges"),
         input_schema: field("inputSchema"),
         output_schema: field("outputSchema"),
         definition: body,

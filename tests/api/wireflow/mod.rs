@@ -13,6 +13,7 @@ mod native;
 mod nodes;
 mod refusals;
 mod saving;
+mod shell;
 mod stale;
 mod triggers;
 
