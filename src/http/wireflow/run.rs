@@ -66,8 +66,11 @@ struct RunBody {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "DescribedRun")]
 struct DescribedRun<'a> {
+    /// The workflow.
     workflow_id: &'a WorkflowId,
+    /// For people.
     workflow_name: &'a str,
+    /// The nodes whose values a run may be given.
     inputs: &'a [RunInput],
     /// The path to send them to.
     endpoint: String,

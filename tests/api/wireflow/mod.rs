@@ -1,5 +1,6 @@
 //! Wireflow's door, as its clients meet it.
 
+mod cancelling;
 mod catalogue;
 mod copies;
 mod credits;
