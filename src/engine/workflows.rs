@@ -1,6 +1,7 @@
 //! Workflows as the engine runs them: checked, compiled, cached; and every change of a workflow.
 //! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
 
+mod cache;
 mod definition;
 mod hook;
 mod outside;
@@ -17,16 +18,12 @@ use crate::model::trigger::Trigger;
 use crate::model::workflow::{Definition, Reach, Workflow, WorkflowStatus};
 use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
 use bytes::Bytes;
+use cache::Cache;
 use definition::compile_within;
 use hook::require_free;
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
-
-/// How many bytes of definitions the cache keeps, counted by their JSON and the
-/// regular expressions of their schemas.
-const CACHE_BYTES: usize = 16 << 20;
 
 /// A workflow with its current definition, ready to run.
 #[derive(Debug)]
@@ -80,15 +77,6 @@ struct Shared {
     edits: tokio::sync::Mutex<()>,
     /// Told after every change.
     changed: Notify,
-}
-
-#[derive(Default)]
-struct Cache {
-    by_id: HashMap<WorkflowId, Arc<CompiledWorkflow>>,
-    order: VecDeque<WorkflowId>,
-    bytes: usize,
-    /// Rises with every change, so that what was read before one is not kept after it.
-    generation: u64,
 }
 
 impl Workflows {
@@ -361,35 +349,6 @@ impl Workflows {
             }]);
         }
         compile_within(definition, sequence, &self.0.limits)
-    }
-}
-
-impl Cache {
-    fn keep(&mut self, generation: u64, compiled: &Arc<CompiledWorkflow>) {
-        let id = compiled.workflow.id.clone();
-        if generation != self.generation || self.by_id.contains_key(&id) {
-            return;
-        }
-        self.bytes += compiled.weight_bytes;
-        self.order.push_back(id.clone());
-        self.by_id.insert(id, compiled.clone());
-        while self.bytes > CACHE_BYTES
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.forget(&oldest);
-        }
-    }
-
-    fn drop_one(&mut self, id: &WorkflowId) {
-        self.generation += 1;
-        self.forget(id);
-        self.order.retain(|kept| kept != id);
-    }
-
-    fn forget(&mut self, id: &WorkflowId) {
-        if let Some(gone) = self.by_id.remove(id) {
-            self.bytes -= gone.weight_bytes;
-        }
     }
 }
 

@@ -46,7 +46,8 @@ pub(crate) struct Reply {
     gate: Option<watch::Receiver<bool>>,
 }
 
-/// Holds a reply back until it is opened. Dropping it never opens it.
+/// Holds replies back until it is opened. Dropping it never opens it.
+#[derive(Clone, Default)]
 pub(crate) struct Gate(watch::Sender<bool>);
 
 type Answers = Box<dyn Fn(&Call, usize) -> Reply + Send + Sync>;
@@ -99,10 +100,15 @@ impl Reply {
     }
 
     /// Holds the reply back.
-    pub(crate) fn gated(mut self) -> (Reply, Gate) {
-        let gate = watch::Sender::new(false);
-        self.gate = Some(gate.subscribe());
-        (self, Gate(gate))
+    pub(crate) fn gated(self) -> (Reply, Gate) {
+        let gate = Gate::default();
+        (self.behind(&gate), gate)
+    }
+
+    /// The same, held back by this gate.
+    pub(crate) fn behind(mut self, gate: &Gate) -> Reply {
+        self.gate = Some(gate.0.subscribe());
+        self
     }
 }
 

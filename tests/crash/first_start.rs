@@ -24,9 +24,10 @@ async fn found(data: &Path) -> (usize, usize, bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_start_is_whole_or_nothing() {
-    let mut met = 0;
+    let mut makers = 0;
     for commit in 1.. {
         let mut stopped = false;
+        let mut counts = Vec::new();
         for point in [BeforeCommit, AfterCommit] {
             let folder = tempfile::tempdir().expect("a folder");
             let data = folder.path().join("data");
@@ -38,7 +39,7 @@ async fn a_first_start_is_whole_or_nothing() {
                 "{point:?} {commit}"
             );
             assert!(keys <= 1);
-            met += usize::from(stopped && keys == 1);
+            counts.push(keys);
             let mut key = String::new();
             let server = Server::start(&data, &mut key, Setting::default()).await;
             // Who has not seen the key is given none twice: there is one, or there is one now.
@@ -51,9 +52,11 @@ async fn a_first_start_is_whole_or_nothing() {
             server.kill();
             assert_eq!(found(&data).await, (1, 1, true), "{point:?} {commit}");
         }
+        // What is written behind the start's back may come before the start is over; it makes nothing of this.
+        makers += usize::from(stopped && counts == [0, 1]);
         if !stopped {
             break;
         }
     }
-    assert_eq!(met, 1, "all of it is made by one commit, the last one");
+    assert_eq!(makers, 1, "all of it is made by one commit");
 }

@@ -118,16 +118,19 @@ fn served(is_meant: impl Fn(Door) -> bool) -> BTreeSet<Vec<String>> {
         .iter()
         .filter(|endpoint| is_meant(endpoint.door))
         .map(|endpoint| {
+            let word = |permission| match (endpoint.door, permission) {
+                (Door::Wireflow, Permission::RunsRead) => "executions:read",
+                (_, permission) => native_word(permission),
+            };
             let (needs, category) = match endpoint.access {
                 Access::Open => ("–".to_owned(), "–"),
                 Access::AnyKey(category) => ("any key".to_owned(), category.as_str()),
                 Access::Needs(permission, category) => {
-                    (format!("`{}`", native_word(permission)), category.as_str())
+                    (format!("`{}`", word(permission)), category.as_str())
                 }
-                Access::NeedsUnlessOpen(permission, category) => (
-                    format!("`{}` or open", native_word(permission)),
-                    category.as_str(),
-                ),
+                Access::NeedsUnlessOpen(permission, category) => {
+                    (format!("`{}` or open", word(permission)), category.as_str())
+                }
             };
             vec![
                 endpoint.method.to_string(),

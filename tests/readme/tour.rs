@@ -8,7 +8,11 @@ use super::shown::Known;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// An execution that goes on.
+const RUNNING: &str = r#""status":"RUNNING""#;
 
 /// A fenced block, and the block with the answer that follows it.
 struct Step {
@@ -118,7 +122,7 @@ impl Tour {
                 None
             }
             "target/release/flowlatch" => Some(self.flowlatch(rest)),
-            "curl" => Some(self.curl(rest).await),
+            "curl" => Some(self.ask(rest).await),
             other => panic!("the tour cannot play `{other}`"),
         }
     }
@@ -155,6 +159,18 @@ impl Tour {
         let complaints = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {complaints}");
         String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Asks; about an execution, as its reader would, until it has ended.
+    async fn ask(&self, arguments: &[String]) -> String {
+        for _ in 0..2_000 {
+            let answer = self.curl(arguments).await;
+            if !arguments.iter().any(|one| one.ends_with("/poll")) || !answer.contains(RUNNING) {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("what {arguments:?} asks about does not end");
     }
 
     /// Plays `curl` with the options that the tour uses.

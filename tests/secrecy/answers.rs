@@ -8,11 +8,12 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// By which field a list names its items, where that is not `id`.
-const NAMES: [(&str, &str); 4] = [
+const NAMES: [(&str, &str); 5] = [
     (":version", "version"),
     (":type", "type"),
     (":stepId", "step"),
     (":slug", "slug"),
+    (":webhookId", "webhookId"),
 ];
 
 /// Every answer to a GET that the admin can get.
@@ -24,13 +25,17 @@ pub(crate) async fn every_answer(admin: &Client) -> Vec<Answer> {
         if endpoint.method != Method::GET || endpoint.door == Door::Page {
             continue;
         }
-        let paths = concrete(admin, endpoint.pattern).await;
-        patterns.insert(endpoint.pattern, paths.len());
+        let (client, pattern) = match endpoint.door {
+            Door::Wireflow => (admin.bearer(), format!("/wireflow{}", endpoint.pattern)),
+            _ => (admin.clone(), endpoint.pattern.to_owned()),
+        };
+        let paths = concrete(&client, &pattern).await;
+        patterns.insert(pattern, paths.len());
         for path in paths {
-            answers.extend(pages(admin, &path).await);
+            answers.extend(pages(&client, &path).await);
         }
     }
-    let unseen: Vec<&&str> = patterns
+    let unseen: Vec<&String> = patterns
         .iter()
         .filter(|(_, paths)| **paths == 0)
         .map(|(pattern, _)| pattern)
@@ -75,8 +80,29 @@ async fn pages(admin: &Client, path: &str) -> Vec<Answer> {
     }
 }
 
+/// What the list at the path of Wireflow's door has.
+async fn graph_items(client: &Client, path: &str) -> Vec<Value> {
+    const WORKFLOWS: &str = "/wireflow/api/v1/workflows";
+    let workflows = client.get(WORKFLOWS).await.json();
+    let workflows = workflows.as_array().expect("a list").clone();
+    if !path.ends_with("/executions") {
+        return workflows;
+    }
+    let mut executions = Vec::new();
+    for workflow in workflows {
+        let id = workflow["id"].as_str().expect("an id");
+        let history = format!("{WORKFLOWS}/{id}/executions");
+        let history = client.get(&history).await.json();
+        executions.extend(history["executions"].as_array().expect("a list").clone());
+    }
+    executions
+}
+
 /// What the list at the path has.
 async fn items(admin: &Client, path: &str) -> Vec<Value> {
+    if path.starts_with("/wireflow/") {
+        return graph_items(admin, path).await;
+    }
     // What is found by a name of its own is listed with the others.
     let list = path.strip_suffix("/by-slug").unwrap_or(path);
     let mut items = Vec::new();

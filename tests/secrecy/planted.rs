@@ -48,6 +48,17 @@ pub(crate) async fn something_of_everything(server: &TestServer) {
         .post(&format!("{asked}/ask"), json!({ "approved": true }))
         .await;
     assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
+    let text =
+        json!({ "id": "text", "data": { "nodeType": "input:text", "config": { "prompt": "a" } } });
+    let graph =
+        json!({ "name": "graph", "nodes": [text], "edges": [], "webhookId": "whk_planted" });
+    let client = admin.bearer();
+    let drawn = client.post("/wireflow/api/v1/workflows", graph).await;
+    assert_eq!(drawn.status, StatusCode::CREATED, "{}", drawn.text);
+    let graph = drawn.json()["id"].as_str().expect("an id").to_owned();
+    let run = format!("/wireflow/api/v1/workflows/{graph}/run");
+    let started = client.post(&run, json!({})).await;
+    assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
 }
 
 /// Connections of each kind and a secret, used in calls that fail and give back all that they were sent, tested, changed

@@ -60,6 +60,7 @@ fn example(schema: &Value, schemas: &Value, depth: usize) -> Value {
         Some("string") => json!("text"),
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
         Some("boolean") => json!(true),
+        Some("array") if schema["maxItems"] == 0 => json!([]),
         Some("array") => json!([example(&schema["items"], schemas, depth + 1)]),
         Some("object") => object(schema, schemas, depth),
         // Any JSON: an object with nothing in it is some.

@@ -84,7 +84,7 @@ async fn run(ctx: Ctx, body: ExecuteBody) -> Answer {
     {
         start_saved(&ctx, workflow, body.inputs.unwrap_or_default()).await?
     } else {
-        let graph = sent_graph(body.nodes, body.edges)?;
+        let graph = sent_graph(body.nodes.as_deref(), body.edges.as_deref())?;
         require_own_or_write(&ctx, &workflow, &graph)?;
         let sent = match &body.target_node_id {
             Some(target) => {
@@ -114,7 +114,7 @@ async fn run(ctx: Ctx, body: ExecuteBody) -> Answer {
 }
 
 /// The graph that was sent, if it is one.
-fn sent_graph(nodes: Option<Vec<Value>>, edges: Option<Vec<Value>>) -> Result<Value, Problem> {
+fn sent_graph(nodes: Option<&[Value]>, edges: Option<&[Value]>) -> Result<Value, Problem> {
     let graph = value!({ "nodes": nodes, "edges": edges });
     refusal::of_executed(&graph).map_err(Problem::NoGraph)?;
     let found = lint(&graph, &GraphLimits::DEFAULT);

@@ -99,6 +99,7 @@ pub(super) struct ExecutionView<'a> {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct NodeResults<'a> {
+    /// One of each node that has begun.
     node_runs: Vec<NodeRun<'a>>,
 }
 
@@ -218,16 +219,25 @@ pub(super) struct BatchView<'a> {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "BatchExecution")]
 struct BatchRunView<'a> {
+    /// The execution.
     id: &'a RunId,
+    /// When it began.
     #[schemars(extend("format" = "date-time"))]
     start_time: String,
+    /// When it ended.
     #[schemars(extend("format" = "date-time"))]
     end_time: Option<String>,
+    /// Where it stands.
     status: ExecutionStatus,
+    /// Why it failed.
     error: Option<&'a str>,
+    /// The nodes with their outputs.
     node_runs: Vec<NodeRun<'a>>,
+    /// The batch.
     batch_id: &'a str,
+    /// Always 0: a batch has one execution.
     run_index_in_batch: u32,
+    /// Always 0: a batch has one set of inputs.
     input_index: u32,
 }
 

@@ -81,8 +81,11 @@ struct ShortfallView<'a> {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "NodeCost")]
 struct NodeCostView<'a> {
+    /// The node.
     node_id: &'a str,
+    /// For people.
     node_label: &'a str,
+    /// What it costs.
     credits: u64,
 }
 

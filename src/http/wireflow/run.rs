@@ -72,8 +72,11 @@ impl RunBody {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "DescribedRun")]
 pub(super) struct DescribedRun<'a> {
+    /// The workflow.
     workflow_id: &'a WorkflowId,
+    /// For people.
     workflow_name: &'a str,
+    /// The nodes whose values a run may be given.
     inputs: Vec<RunInput>,
     /// The path to send them to.
     endpoint: String,

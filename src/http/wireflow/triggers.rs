@@ -58,9 +58,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Trigger")]
 struct HookView<'a> {
+    /// The workflow.
     workflow_id: &'a WorkflowId,
+    /// For people.
     name: &'a str,
+    /// Whether it is started.
     is_active: bool,
+    /// How it is started.
     message: &'static str,
 }
 
@@ -69,9 +73,11 @@ struct HookView<'a> {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Triggered")]
 struct TriggeredView<'a> {
+    /// The execution.
     execution_id: &'a RunId,
     /// Always `queued`.
     status: &'static str,
+    /// That it is queued.
     message: &'static str,
 }
 

@@ -78,15 +78,21 @@ struct EstimateView<'a> {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "NodeEstimate")]
 struct NodeEstimateView<'a> {
+    /// The node.
     node_id: &'a str,
+    /// For people.
     node_label: &'a str,
     /// The model that its parameters name.
     model: Option<&'a str>,
+    /// What it costs.
     credits: u64,
+    /// The same: a node is charged once.
     unit_credits: u64,
+    /// Always 1: a node is charged once.
     iterations: u32,
     /// Whether an iterator runs it for each item.
     unknown_iterations: bool,
+    /// Always `none`: a node is charged once.
     fan_out_uncertainty: &'static str,
 }
 

@@ -5,7 +5,7 @@ use super::bodies::{a_connection, a_graph, an_agent, effective_body, pure_step};
 use super::forged::{made_up, with_another_checksum, with_another_secret};
 use super::words::{forbidden, native_word, unauthorized};
 use crate::support::{Answer, Client, TestServer};
-use crate::upstream::{Reply, Upstream};
+use crate::upstream::{Gate, Reply, Upstream};
 use flowlatch::clock::Clock;
 use flowlatch::http::{Access, Door, Endpoint, table};
 use flowlatch::model::limit::Limit;
@@ -16,6 +16,8 @@ use std::collections::HashMap;
 
 /// Where agents' models are asked.
 const MODEL: &str = "/v1/chat/completions";
+/// Where nodes are drawn; nobody answers before the end.
+const DRAWING: &str = "/draw";
 
 /// What the paths' parameters name.
 struct Fixtures {
@@ -23,6 +25,7 @@ struct Fixtures {
     agent: String,
     workflow: String,
     graph: String,
+    execution: String,
     run: String,
     key: String,
     table: String,
@@ -40,8 +43,9 @@ struct Strangers {
 
 struct Bench {
     server: TestServer,
-    /// What agents ask.
+    /// What agents and nodes ask.
     models: Upstream,
+    drawing: Gate,
     /// What stands between the server's URL and `/v1`.
     prefix: &'static str,
 }
@@ -52,8 +56,14 @@ impl Bench {
         let models = Upstream::start().await;
         let says_yes = json!({ "choices": [{ "message": { "content": "Yes." } }] });
         models.answer(MODEL, move |_, _| Reply::json(200, &says_yes));
+        let gate = Gate::default();
+        let drawing = gate.clone();
+        models.answer(DRAWING, move |_, _| {
+            Reply::json(200, &json!({})).behind(&gate)
+        });
         let server = TestServer::start_with(clock, |config| {
             config.llm_base_url = Some(models.url("/v1"));
+            config.node_backends = vec![("generate:*".to_owned(), models.url(DRAWING))];
             config.base_path = base_path.to_owned();
             config.limit_write = Limit::Unlimited;
         })
@@ -61,8 +71,14 @@ impl Bench {
         Bench {
             server,
             models,
+            drawing,
             prefix,
         }
+    }
+
+    async fn stop(self) {
+        self.drawing.open();
+        self.server.stop().await;
     }
 
     /// A workflow, a run of it that rests, and a key.
@@ -92,13 +108,10 @@ impl Bench {
         let rows = format!("/api/v1/tables/{table}/rows");
         let row = admin.post(&rows, json!({ "data": { "a": 1 } })).await;
         let agent = admin.post("/api/v1/agents", an_agent()).await.data();
-        let drawn = admin
-            .bearer()
-            .post("/wireflow/api/v1/workflows", a_graph())
-            .await;
-        assert_eq!(drawn.status, StatusCode::CREATED, "{}", drawn.text);
+        let (graph, execution) = self.execution(&workflow).await;
         Fixtures {
-            graph: text(&drawn.json()["id"]),
+            graph,
+            execution,
             agent: text(&agent["id"]),
             event: self.event().await,
             connection: text(&made.data()["id"]),
@@ -108,6 +121,24 @@ impl Bench {
             run: text(&started.data()["runId"]),
             key: text(&key["id"]),
         }
+    }
+
+    /// A graph with a webhook id, and an execution of it that goes on.
+    async fn execution(&self, webhook: &str) -> (String, String) {
+        let client = self.server.admin().bearer();
+        let mut graph = a_graph();
+        graph["webhookId"] = json!(webhook);
+        graph["nodes"] = json!([
+            graph["nodes"][0],
+            { "id": "draw", "data": { "nodeType": "generate:any", "config": {} } },
+        ]);
+        let drawn = client.post("/wireflow/api/v1/workflows", graph).await;
+        assert_eq!(drawn.status, StatusCode::CREATED, "{}", drawn.text);
+        let graph = text(&drawn.json()["id"]);
+        let run = format!("/wireflow/api/v1/workflows/{graph}/run");
+        let started = client.post(&run, json!({})).await;
+        assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
+        (graph, text(&started.json()["data"]["executionId"]))
     }
 
     /// An event that a webhook has brought; it can be replayed.
@@ -179,6 +210,8 @@ impl Bench {
         };
         for (place, id) in [
             ("/workflows/:id", workflow),
+            ("/workflows/executions/:id", &fixtures.execution),
+            ("/workflow/:webhookId", &fixtures.workflow),
             ("/runs/:id", &fixtures.run),
             ("/events/:id", &fixtures.event),
             ("/api-keys/:id", &fixtures.key),
@@ -256,7 +289,11 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}, {reason}");
         assert_eq!(answer.json(), unauthorized(endpoint.door, reason), "{what}");
         assert!(answer.header("www-authenticate").is_some(), "{what}");
-        assert_eq!(answer.header("x-ratelimit-limit"), None, "{what}");
+        // Strangers obey the limits of their address, where they may be let in.
+        let is_counted =
+            *reason == "missing" && matches!(endpoint.access, Access::NeedsUnlessOpen(..));
+        let limit = answer.header("x-ratelimit-limit");
+        assert_eq!(limit.is_some(), is_counted, "{what}");
     }
     if let Access::Needs(permission, _) = endpoint.access {
         let wrong_scope = &strangers.lacking[permission.word()];
@@ -280,6 +317,9 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
             answer.text
         );
         match endpoint.door {
+            Door::Wireflow if endpoint.pattern.contains("/executions/:id") => {
+                assert_eq!(answer.json(), json!({ "error": "Execution not found" }));
+            }
             Door::Wireflow => assert_eq!(answer.json(), json!({ "error": "Workflow not found" })),
             _ => assert_eq!(answer.error_code(), "NOT_FOUND"),
         }
@@ -347,7 +387,7 @@ async fn walk(door: Door, base_path: &str, prefix: &'static str) {
     for endpoint in &guarded {
         let_in(&bench, endpoint).await;
     }
-    bench.server.stop().await;
+    bench.stop().await;
 }
 
 #[tokio::test]

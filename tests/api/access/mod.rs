@@ -143,16 +143,27 @@ fn the_table_from_runs_on() {
 #[test]
 fn the_table_of_wireflows_door() {
     insta::assert_snapshot!(lines_of(|one| one.door == Door::Wireflow), @r"
+    GET    /api/v1/developer/usage -> usage:read, read
     GET    /api/v1/nodes -> workflows:read, read
+    POST   /api/v1/workflow/:webhookId/trigger -> workflows:execute, execute, or open
+    GET    /api/v1/workflow/:webhookId/trigger -> workflows:execute, read, or open
     GET    /api/v1/workflows -> workflows:read, read
     POST   /api/v1/workflows -> workflows:write, write
     GET    /api/v1/workflows/:id -> workflows:read, read
     DELETE /api/v1/workflows/:id -> workflows:write, write
     PUT    /api/v1/workflows/:id -> workflows:write, write
     POST   /api/v1/workflows/:id/duplicate -> workflows:write, write
+    POST   /api/v1/workflows/:id/estimate -> workflows:read, read
+    POST   /api/v1/workflows/:id/execute -> workflows:execute, execute
+    GET    /api/v1/workflows/:id/executions -> runs:read, read
     POST   /api/v1/workflows/:id/layout -> workflows:write, write
     PATCH  /api/v1/workflows/:id/nodes/:nodeId -> workflows:write, write
+    POST   /api/v1/workflows/:id/run -> workflows:execute, execute
+    GET    /api/v1/workflows/:id/run -> workflows:read, read
     POST   /api/v1/workflows/:id/visibility -> workflows:write, write
+    GET    /api/v1/workflows/executions/:id -> runs:read, read
+    POST   /api/v1/workflows/executions/:id/cancel -> workflows:execute, execute
+    GET    /api/v1/workflows/executions/:id/poll -> runs:read, read
     POST   /api/v1/workflows/lint -> workflows:read, read
     ");
 }

@@ -13,6 +13,7 @@ fn filled(pattern: &str) -> String {
         .replace(":name", "NAME")
         .replace(":type", "wait")
         .replace(":slug", "hello")
+        .replace(":webhookId", "whk_any")
         .replace(":stepId", "step")
         .replace(":nodeId", "node")
         .replace(":id", "0198c0de-0000-7000-8000-000000000001")

@@ -32,7 +32,11 @@ pub(super) fn unauthorized(door: Door, reason: &str) -> Value {
 /// The body of a 403, to the letter.
 pub(super) fn forbidden(door: Door, permission: Permission) -> Value {
     if door == Door::Wireflow {
-        return json!({ "error": "Forbidden", "required": [permission.word()] });
+        let word = match permission {
+            Permission::RunsRead => "executions:read",
+            permission => permission.word(),
+        };
+        return json!({ "error": "Forbidden", "required": [word] });
     }
     let error = json!({
         "code": "FORBIDDEN",

@@ -14,6 +14,7 @@ fn filled(pattern: &str) -> String {
     pattern
         .replace(":version", "1")
         .replace(":rowId", "row_0198c0de-0000-7000-8000-000000000001")
+        .replace(":webhookId", "whk_any")
         .replace(":stepId", "step")
         .replace(":nodeId", "node")
         .replace(":name", "NAME")

@@ -7,8 +7,8 @@ use flowlatch::model::credit::Prices;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-#[tokio::test]
-async fn an_execution_is_charged_and_refused_when_too_little_is_left() {
+/// A server on which showing something costs 2 of 5 credits, and a graph that shows something.
+async fn priced() -> (TestServer, Wireflow, String) {
     let server = TestServer::start_with(Clock::system(), |config| {
         let prices = vec!["output:*=2".parse().expect("a price")];
         config.node_prices = Prices::new(prices).expect("prices");
@@ -24,6 +24,12 @@ async fn an_execution_is_charged_and_refused_when_too_little_is_left() {
         &["text.text>show.value"],
     );
     let workflow = client.create("priced", &graph).await;
+    (server, client, workflow)
+}
+
+#[tokio::test]
+async fn what_an_execution_will_cost_is_told_before() {
+    let (_server, client, workflow) = priced().await;
     let estimate = client
         .post(&format!("/workflows/{workflow}/estimate"), json!({}))
         .await;
@@ -39,6 +45,11 @@ async fn an_execution_is_charged_and_refused_when_too_little_is_left() {
         assert_eq!(estimate[field], value, "{field}");
     }
     assert_eq!(estimate["breakdown"][0]["nodeId"], "show");
+}
+
+#[tokio::test]
+async fn an_execution_is_charged_and_refused_when_too_little_is_left() {
+    let (server, client, workflow) = priced().await;
     let run = format!("/workflows/{workflow}/run");
     for _ in 0..2 {
         let started = client.post(&run, json!({})).await;

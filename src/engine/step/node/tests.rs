@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! What each node type gives for what it is given.
+// JSON literals are handed over whole.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::needless_pass_by_value
+)]
 
 use super::*;
 use crate::engine::step::Done;
