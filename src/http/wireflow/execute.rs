@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::graph::target::{self, StaleDependency};
-use crate::model::graph::{GraphLimits, difference, lint, outputs, refusal};
+use crate::model::graph::{GraphLimits, difference, items, lint, outputs, refusal};
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use crate::model::workflow::{Definition, DefinitionFormat};
@@ -63,29 +63,46 @@ struct ExecuteBody {
     trigger_data: Option<Map<String, Value>>,
     /// Values for input nodes, by id or label.
     inputs: Option<Map<String, Value>>,
-    /// Must be empty: iterators go over what comes in at their `list`.
-    iterator_configs: Option<Vec<Value>>,
+    /// Lists that iterators go over, in place of what comes in at their `list`.
+    iterator_configs: Option<Vec<IteratorItems>>,
 }
 
-async fn run(ctx: Ctx, body: ExecuteBody) -> Answer {
-    let workflow = graph(&ctx)?;
-    if body
-        .iterator_configs
-        .is_some_and(|configs| !configs.is_empty())
-    {
-        return Err(Problem::invalid(
-            "`iteratorConfigs` is not taken here; an `iterator:list` node goes over what comes in at its `list`.",
-        ));
+/// What an iterator goes over.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct IteratorItems {
+    /// A node of the type `iterator:list`.
+    node_id: String,
+    /// The items.
+    items: Vec<Value>,
+}
+
+impl ExecuteBody {
+    /// Whether the saved graph is meant, as it is.
+    fn is_of_saved(&self) -> bool {
+        self.is_without_graph() && self.target_node_id.is_none() && !self.has_items()
     }
-    let mut given = body.trigger_data.unwrap_or_default();
+
+    fn is_without_graph(&self) -> bool {
+        self.nodes.is_none() && self.edges.is_none()
+    }
+
+    fn has_items(&self) -> bool {
+        self.iterator_configs
+            .as_ref()
+            .is_some_and(|configs| !configs.is_empty())
+    }
+}
+
+async fn run(ctx: Ctx, mut body: ExecuteBody) -> Answer {
+    let workflow = graph(&ctx)?;
+    let mut given = body.trigger_data.clone().unwrap_or_default();
     given.extend(body.inputs.clone().unwrap_or_default());
     let mut stale = Vec::new();
-    let accepted = if body.nodes.is_none() && body.edges.is_none() && body.target_node_id.is_none()
-    {
+    let accepted = if body.is_of_saved() {
         start_saved(&ctx, workflow, body.inputs.unwrap_or_default()).await?
     } else {
-        let graph = sent_graph(body.nodes.as_deref(), body.edges.as_deref())?;
-        require_own_or_write(&ctx, &workflow, &graph)?;
+        let graph = meant_graph(&ctx, &workflow, &mut body)?;
         let sent = match &body.target_node_id {
             Some(target) => {
                 let selected = selected(&ctx, &workflow, graph, target, body.force)?;
@@ -111,6 +128,32 @@ async fn run(ctx: Ctx, body: ExecuteBody) -> Answer {
         response.headers_mut().insert(header::LOCATION, place);
     }
     Ok(response)
+}
+
+/// The graph that was sent, or else the saved one, with the lists that its iterators are given. The lists are values, as
+/// inputs are: they make no other graph of it.
+fn meant_graph(
+    ctx: &Ctx,
+    workflow: &CompiledWorkflow,
+    body: &mut ExecuteBody,
+) -> Result<Value, Problem> {
+    let mut graph = if body.is_without_graph() && body.has_items() {
+        let saved = &workflow.workflow.definition.body;
+        value!({ "nodes": saved["nodes"], "edges": saved["edges"] })
+    } else {
+        let graph = sent_graph(body.nodes.take(), body.edges.take())?;
+        require_own_or_write(ctx, workflow, &graph)?;
+        graph
+    };
+    for given in body.iterator_configs.take().unwrap_or_default() {
+        if !items::give(&mut graph, &given.node_id, given.items) {
+            let shown: String = given.node_id.chars().take(80).collect();
+            return Err(Problem::invalid(format!(
+                "The graph has no `iterator:list` node `{shown}` for `iteratorConfigs`."
+            )));
+        }
+    }
+    Ok(graph)
 }
 
 /// The graph that was sent, if it is one.

@@ -18,6 +18,7 @@ pub mod catalogue;
 pub mod difference;
 pub mod hydrate;
 pub mod inputs;
+pub mod items;
 pub mod layout;
 pub mod lint;
 pub mod outputs;

@@ -8,6 +8,7 @@ mod credits;
 mod executing;
 mod executions;
 mod graphs;
+mod iterators;
 mod keys;
 mod listing;
 mod native;
