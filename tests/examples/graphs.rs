@@ -50,7 +50,7 @@ async fn product_copy_asks_for_both_texts_and_joins_them() {
         config.llm_base_url = Some(model.url("/v1"));
     })
     .await;
-    model.answer("/v1/chat/completions", |_, call| {
+    model.answer("/v1/chat/completions", |call, _| {
         let asked = call.json()["messages"].to_string();
         assert!(asked.contains("A lamp that folds flat"), "{asked}");
         let text = if asked.contains("headline") {
