@@ -14,6 +14,7 @@ mod parent;
 mod rekey;
 mod runs;
 mod serve;
+mod usage;
 mod workflows;
 
 use crate::app;
@@ -124,6 +125,12 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Runs(command) => {
             let client = Client::connect(&global, false).await?;
             let done = runs::run(command, &client, &output).await;
+            client.close().await;
+            Ok(done?)
+        }
+        Command::Usage(asked) => {
+            let client = Client::connect(&global, false).await?;
+            let done = usage::run(asked, &client, &output).await;
             client.close().await;
             Ok(done?)
         }

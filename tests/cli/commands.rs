@@ -27,7 +27,15 @@ fn every_command_shows_an_example() {
     let all = subcommands(&help(&[]));
     assert_eq!(
         all,
-        ["serve", "keys", "workflows", "runs", "rekey", "doctor"]
+        [
+            "serve",
+            "keys",
+            "workflows",
+            "runs",
+            "usage",
+            "rekey",
+            "doctor"
+        ]
     );
     let mut leaves = Vec::new();
     for group in &all {
@@ -37,7 +45,7 @@ fn every_command_shows_an_example() {
         }
         leaves.extend(inner.into_iter().map(|name| vec![group.clone(), name]));
     }
-    assert_eq!(leaves.len(), 19, "{leaves:?}");
+    assert_eq!(leaves.len(), 20, "{leaves:?}");
     for words in leaves {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let text = help(&words);

@@ -16,4 +16,5 @@ mod scripts;
 mod serve;
 mod stopping;
 mod support;
+mod usage;
 mod workflows;

@@ -3,8 +3,10 @@
 //! shows an example in its help.
 
 mod keys;
+mod usage;
 
 pub(in crate::cli) use keys::{CreateKey, Format, Keys};
+pub(in crate::cli) use usage::Usage;
 
 use super::flags::SettingFlags;
 use crate::id::is_id;
@@ -61,6 +63,8 @@ pub(in crate::cli) enum Command {
     /// Look at runs, cancel and retry them
     #[command(subcommand)]
     Runs(Runs),
+    /// Say what keys have used, and the balance of credits
+    Usage(Usage),
     /// Encrypt all secrets with another master key, while no server runs
     #[command(
         after_help = "Without --new-key-stdin a random key is made and put into the data folder.\n\n\

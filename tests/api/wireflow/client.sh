@@ -58,6 +58,7 @@ required() {
 
 # Whether a graph is sound: 0, 1 where it is not, 2 where nobody knows.
 lint() {
+  [ -r "$1" ] || return 2
   checked POST /workflows/lint "$(cat "$1")"
   [ "$status" = 200 ] || return 2
   case $(jq -r 'if .data.ok == null then .ok else .data.ok end | tostring' <<<"$body") in
