@@ -15,6 +15,7 @@ fn wireflow_body(endpoint: &Endpoint) -> Value {
     match (endpoint.method.as_str(), endpoint.pattern) {
         ("POST", "/api/v1/workflows" | "/api/v1/workflows/lint")
         | ("PUT", "/api/v1/workflows/:id") => a_graph(),
+        ("POST", "/api/v1/workflows/:id/publish") => json!({ "slug": "made" }),
         ("POST", "/api/v1/workflows/:id/visibility") => json!({ "visibility": "view" }),
         ("PATCH", _) => json!({ "label": "changed" }),
         ("POST", _) => json!({}),
@@ -47,6 +48,7 @@ fn native_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/connections") => a_connection(),
         ("POST", "/api/v1/agents") => an_agent(),
         ("POST", "/api/v1/agents/:id/execute") => json!({ "userMessage": "Well?" }),
+        ("POST", "/api/v1/workflows/:id/publish") => json!({ "slug": "made" }),
         ("POST", "/api/v1/workflows/:id/secrets") => json!({ "key": "MADE", "value": "a-value" }),
         ("PUT", "/api/v1/workflows/:id/secrets/:name") => json!({ "value": "another" }),
         ("PATCH", "/api/v1/workflows/:id/canvas") => json!({ "canvasState": { "blocks": {} } }),

@@ -1,7 +1,8 @@
 //! Every endpoint × every kind of key. Every request is one that would have an effect if it were let in: the right key
 //! shows that it does, everybody else that it does not.
 
-use super::bodies::{a_connection, a_graph, an_agent, effective_body, pure_step};
+use super::bodies::{effective_body, pure_step};
+use super::fixtures::{Fixtures, text};
 use super::forged::{made_up, with_another_checksum, with_another_secret};
 use super::words::{forbidden, native_word, unauthorized};
 use crate::support::{Answer, Client, TestServer};
@@ -18,20 +19,6 @@ use std::collections::HashMap;
 const MODEL: &str = "/v1/chat/completions";
 /// Where nodes are drawn; nobody answers before the end.
 const DRAWING: &str = "/draw";
-
-/// What the paths' parameters name.
-struct Fixtures {
-    event: String,
-    agent: String,
-    workflow: String,
-    graph: String,
-    execution: String,
-    run: String,
-    key: String,
-    table: String,
-    row: String,
-    connection: String,
-}
 
 /// Keys that let nobody in, each with the reason that is told.
 struct Strangers {
@@ -79,77 +66,6 @@ impl Bench {
     async fn stop(self) {
         self.drawing.open();
         self.server.stop().await;
-    }
-
-    /// A workflow, a run of it that rests, and a key.
-    async fn fixtures(&self) -> Fixtures {
-        let steps = json!([
-            { "id": "rest", "type": "wait", "config": { "duration": 10, "unit": "days" } },
-            { "id": "ask", "type": "approval", "config": { "approvers": [] } },
-        ]);
-        let workflow = self.server.workflow("subject", steps).await;
-        let started = self
-            .server
-            .admin()
-            .post(&format!("/api/v1/workflows/{workflow}/run"), json!({}))
-            .await;
-        assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
-        let body = json!({ "name": "victim", "scopes": ["workflows:read"] });
-        let (key, _) = self.server.with_key(body).await;
-        let admin = self.server.admin();
-        let made = admin.post("/api/v1/connections", a_connection()).await;
-        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
-        let secret = json!({ "key": "KEPT", "value": "a-value" });
-        let secrets = format!("/api/v1/workflows/{workflow}/secrets");
-        let kept = admin.post(&secrets, secret).await;
-        assert_eq!(kept.status, StatusCode::CREATED, "{}", kept.text);
-        let table = json!({ "name": format!("of {workflow}") });
-        let table = text(&admin.post("/api/v1/tables", table).await.data()["id"]);
-        let rows = format!("/api/v1/tables/{table}/rows");
-        let row = admin.post(&rows, json!({ "data": { "a": 1 } })).await;
-        let agent = admin.post("/api/v1/agents", an_agent()).await.data();
-        let (graph, execution) = self.execution(&workflow).await;
-        Fixtures {
-            graph,
-            execution,
-            agent: text(&agent["id"]),
-            event: self.event().await,
-            connection: text(&made.data()["id"]),
-            table,
-            row: text(&row.data()["id"]),
-            workflow,
-            run: text(&started.data()["runId"]),
-            key: text(&key["id"]),
-        }
-    }
-
-    /// A graph with a webhook id, and an execution of it that goes on.
-    async fn execution(&self, webhook: &str) -> (String, String) {
-        let client = self.server.admin().bearer();
-        let mut graph = a_graph();
-        graph["webhookId"] = json!(webhook);
-        graph["nodes"] = json!([
-            graph["nodes"][0],
-            { "id": "draw", "data": { "nodeType": "generate:any", "config": {} } },
-        ]);
-        let drawn = client.post("/wireflow/api/v1/workflows", graph).await;
-        assert_eq!(drawn.status, StatusCode::CREATED, "{}", drawn.text);
-        let graph = text(&drawn.json()["id"]);
-        let run = format!("/wireflow/api/v1/workflows/{graph}/run");
-        let started = client.post(&run, json!({})).await;
-        assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
-        (graph, text(&started.json()["data"]["executionId"]))
-    }
-
-    /// An event that a webhook has brought; it can be replayed.
-    async fn event(&self) -> String {
-        let hooked =
-            json!({ "name": "hooked", "trigger": { "type": "webhook" }, "steps": pure_step() });
-        let workflow = self.server.workflow_with(hooked).await;
-        let path = format!("/webhooks/custom/{workflow}");
-        let received = self.server.anonymous().post(&path, json!({})).await;
-        assert_eq!(received.status, StatusCode::OK, "{}", received.text);
-        text(&received.json()["eventId"])
     }
 
     async fn strangers(&self) -> Strangers {
@@ -206,12 +122,15 @@ impl Bench {
         let mut path = endpoint.pattern.replacen("/api", self.prefix, 1);
         let (client, workflow) = match endpoint.door {
             Door::Wireflow => (&client.bearer(), &fixtures.graph),
+            // Only graphs can be published.
+            _ if endpoint.pattern.ends_with("/publish") => (client, &fixtures.graph),
             _ => (client, &fixtures.workflow),
         };
         for (place, id) in [
             ("/workflows/:id", workflow),
             ("/workflows/executions/:id", &fixtures.execution),
             ("/workflow/:webhookId", &fixtures.workflow),
+            ("/apps/:slug", &fixtures.app),
             ("/runs/:id", &fixtures.run),
             ("/events/:id", &fixtures.event),
             ("/api-keys/:id", &fixtures.key),
@@ -271,10 +190,6 @@ impl Bench {
     }
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().expect("a string").to_owned()
-}
-
 /// Every scope word that does not give this permission.
 fn every_scope_but(needed: Permission) -> Vec<&'static str> {
     all_words()
@@ -329,16 +244,19 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
 /// The right key, with nothing but what is needed, on fixtures of its own.
 async fn let_in(bench: &Bench, endpoint: &Endpoint) {
     let what = format!("{} {}", endpoint.method, endpoint.pattern);
-    let fixtures = bench.fixtures().await;
-    // Only a run that is over can be retried, and only one that is not can be cancelled or answered.
+    let fixtures = Fixtures::make(&bench.server).await;
+    // Only a run that is over can be retried or removed, and only one that is not can be cancelled or answered.
     let needs_open_run = [
         "/api/v1/runs/:id/cancel",
         "/api/v1/runs/:id/approvals/:stepId",
+        "/api/v1/workflows/executions/:id/cancel",
     ];
     if !needs_open_run.contains(&endpoint.pattern) {
-        let cancel = format!("/api/v1/runs/{}/cancel", fixtures.run);
-        let cancelled = bench.server.admin().post(&cancel, Value::Null).await;
-        assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);
+        for run in [&fixtures.run, &fixtures.execution] {
+            let cancel = format!("/api/v1/runs/{run}/cancel");
+            let cancelled = bench.server.admin().post(&cancel, Value::Null).await;
+            assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);
+        }
     }
     let key = match endpoint.access {
         Access::Needs(permission, _) if endpoint.pattern.contains("/api-keys") => {
@@ -364,7 +282,7 @@ async fn let_in(bench: &Bench, endpoint: &Endpoint) {
 
 async fn walk(door: Door, base_path: &str, prefix: &'static str) {
     let bench = Bench::start(base_path, prefix).await;
-    let (fixtures, strangers) = (bench.fixtures().await, bench.strangers().await);
+    let (fixtures, strangers) = (Fixtures::make(&bench.server).await, bench.strangers().await);
     let table = table();
     let guarded: Vec<&Endpoint> = table
         .endpoints()

@@ -2,6 +2,7 @@
 //! its place here fails a snapshot, so that its access is looked at.
 
 mod bodies;
+mod fixtures;
 pub(crate) mod forged;
 mod matrix;
 mod spellings;
@@ -123,6 +124,8 @@ fn the_table_from_runs_on() {
     PATCH  /api/v1/workflows/:id/canvas -> workflows:write, write
     GET    /api/v1/workflows/:id/firings -> runs:read, read
     POST   /api/v1/workflows/:id/pause -> workflows:write, write
+    DELETE /api/v1/workflows/:id/publish -> workflows:write, write
+    POST   /api/v1/workflows/:id/publish -> workflows:write, write
     POST   /api/v1/workflows/:id/run -> workflows:execute, execute
     GET    /api/v1/workflows/:id/secrets -> secrets:write, read
     POST   /api/v1/workflows/:id/secrets -> secrets:write, write
@@ -143,6 +146,8 @@ fn the_table_from_runs_on() {
 #[test]
 fn the_table_of_wireflows_door() {
     insta::assert_snapshot!(lines_of(|one| one.door == Door::Wireflow), @r"
+    GET    /api/v1/apps/:slug -> apps:execute, read
+    POST   /api/v1/apps/:slug/execute -> apps:execute, execute
     GET    /api/v1/developer/usage -> usage:read, read
     GET    /api/v1/nodes -> workflows:read, read
     POST   /api/v1/workflow/:webhookId/trigger -> workflows:execute, execute, or open
@@ -158,6 +163,8 @@ fn the_table_of_wireflows_door() {
     GET    /api/v1/workflows/:id/executions -> runs:read, read
     POST   /api/v1/workflows/:id/layout -> workflows:write, write
     PATCH  /api/v1/workflows/:id/nodes/:nodeId -> workflows:write, write
+    DELETE /api/v1/workflows/:id/publish -> workflows:write, write
+    POST   /api/v1/workflows/:id/publish -> workflows:write, write
     POST   /api/v1/workflows/:id/run -> workflows:execute, execute
     GET    /api/v1/workflows/:id/run -> workflows:read, read
     POST   /api/v1/workflows/:id/visibility -> workflows:write, write
