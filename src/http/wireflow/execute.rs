@@ -141,7 +141,7 @@ fn meant_graph(
         let saved = &workflow.workflow.definition.body;
         value!({ "nodes": saved["nodes"], "edges": saved["edges"] })
     } else {
-        let graph = sent_graph(body.nodes.take(), body.edges.take())?;
+        let graph = sent_graph(body.nodes.as_deref(), body.edges.as_deref())?;
         require_own_or_write(ctx, workflow, &graph)?;
         graph
     };
