@@ -36,6 +36,13 @@ NOT_FOR_SCHEMAS = {
     "PUT /api/v1/connections/{id}": ["credentials", "hosts"],
     # Those of the template.
     "POST /api/v1/templates/{id}/instantiate": ["variables"],
+    # Days that follow one another, of the last 400.
+    "GET /api/v1/usage": ["from", "to"],
+    "GET /wireflow/api/v1/developer/usage": ["from", "to"],
+    # What the graph has.
+    "POST /wireflow/api/v1/apps/{slug}/execute": ["inputs", "iteratorConfigs"],
+    "POST /wireflow/api/v1/workflows/{id}/run": ["inputs", "iteratorConfigs"],
+    "POST /wireflow/api/v1/workflows/{id}/execute": ["inputs", "nodes", "edges", "targetNodeId", "iteratorConfigs"],
     # An iteration of the step in the path.
     "POST /api/v1/runs/{id}/approvals/{stepId}": ["step"],
 }
@@ -88,13 +95,17 @@ def whole(value):
     return value
 
 
+def ends(case):
+    """Whether a request could end or change what it is about."""
+    return case.method in ("PUT", "PATCH", "DELETE") or case.path.endswith(ENDS)
+
+
 def subject(case, given):
     """An id that exists, in place of one that never did."""
     made, lasting = MADE.get(collection(case), []), LASTING.get(collection(case), [])
-    ends = case.method in ("PUT", "PATCH", "DELETE") or case.path.endswith(ENDS)
-    if given in made or (given in lasting and not ends):
+    if given in made or (given in lasting and not ends(case)):
         return given
-    known = made if ends else lasting or made
+    known = made if ends(case) else lasting or made
     return known[-1] if known else "of-nobody"
 
 
@@ -114,6 +125,8 @@ def before_call(context, case, kwargs):
             parameters["id"] = subject(case, parameters["id"])
         if case.method != "DELETE":
             parameters.update(PARTS.get(case.path, {}))
+    elif ends(case) and parameters.get("id") in LASTING.get(collection(case), []):
+        parameters["id"] = "of-nobody"
     if parameters.get("id") == OWN_KEY and case.method != "GET":
         parameters["id"] = "key_of_nobody"
 
