@@ -193,19 +193,21 @@ fn flight<T: Into<Given> + Send + 'static>(
     config: Value,
 ) -> Flight {
     let redactor = effects.redactor.clone();
-    let work = async move { call(&effects, config).await };
+    let work = async move {
+        let Given { output, logs } = call(&effects, config).await?.into();
+        let secrets = &effects.redactor;
+        Ok(Given {
+            output: secrets.value(output).await,
+            logs: match logs {
+                Some(logs) => Some(secrets.value(logs).await),
+                None => None,
+            },
+        })
+    };
     let work = AssertUnwindSafe(work).catch_unwind();
     Box::pin(async move {
-        match work.await.unwrap_or_else(|_| Err(panicked())) {
-            Ok(given) => {
-                let Given { output, logs } = given.into();
-                Ok(Given {
-                    output: redactor.value(output),
-                    logs: logs.map(|logs| redactor.value(logs)),
-                })
-            }
-            Err(error) => Err(redactor.error(error)),
-        }
+        let given = work.await.unwrap_or_else(|_| Err(panicked()));
+        given.map_err(|error| redactor.error(error))
     })
 }
 

@@ -1,0 +1,75 @@
+//! One secret, and where it stands in a text: as its letters may be written, and as a part of anything in base64.
+//! May not know where texts come from.
+
+use super::needle::{Alphabet, Needle};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use std::ops::Range;
+use zeroize::Zeroizing;
+
+/// Shorter pieces of base64 say too little to be taken for a secret; the shortest secret that is looked for has no shorter one.
+const MIN_BASE64_PIECE: usize = 4;
+
+/// One secret, prepared for being looked for.
+pub(super) struct Secret {
+    plain: Needle,
+    /// What stands in every base64 text that has the secret in it, for the three ways in which it can lie there.
+    base64: Vec<Needle>,
+}
+
+impl Secret {
+    pub(super) fn new(secret: &str) -> Secret {
+        let pieces = (0..3).map(|shift| base64_piece(secret.as_bytes(), shift));
+        Secret {
+            plain: Needle::new(Zeroizing::new(secret.into()), Alphabet::Text),
+            base64: pieces
+                .filter(|piece| piece.len() >= MIN_BASE64_PIECE)
+                .map(|piece| Needle::new(piece, Alphabet::Base64))
+                .collect(),
+        }
+    }
+
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.plain.bytes() == text.as_bytes()
+    }
+
+    /// Adds the places where the secret stands.
+    pub(super) fn find(&self, text: &[u8], places: &mut Vec<Range<usize>>) {
+        let mut end = text.len();
+        while let Some(place) = self.plain.last_before(text, end) {
+            end = place.start;
+            places.push(place);
+        }
+        for piece in &self.base64 {
+            let mut end = text.len();
+            while let Some(place) = piece.last_before(text, end) {
+                let whole = base64_around(text, place);
+                end = whole.start;
+                places.push(whole);
+            }
+        }
+    }
+}
+
+/// The part of the base64 of anything that has `secret` in it, `shift` bytes after a border of three, which depends on
+/// nothing else.
+fn base64_piece(secret: &[u8], shift: usize) -> Zeroizing<Vec<u8>> {
+    let mut padded = Zeroizing::new(vec![0; shift]);
+    padded.extend_from_slice(secret);
+    let whole_letters = padded.len() * 8 / 6;
+    let text = Zeroizing::new(STANDARD_NO_PAD.encode(&padded));
+    // The first letters hold bits of what stands before.
+    let foreign = (shift * 8).div_ceil(6);
+    let piece = text.as_bytes().get(foreign..whole_letters);
+    Zeroizing::new(piece.unwrap_or_default().to_vec())
+}
+
+/// The base64 text that a piece of it lies in.
+fn base64_around(text: &[u8], piece: Range<usize>) -> Range<usize> {
+    let is_letter = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(*byte);
+    let before = text.get(..piece.start).unwrap_or_default();
+    let after = text.get(piece.end..).unwrap_or_default();
+    let start = piece.start - before.iter().rev().take_while(is_letter).count();
+    let end = piece.end + after.iter().take_while(is_letter).count();
+    start..end
+}
