@@ -1,10 +1,12 @@
 //! How a letter may be written down. May not know secrets.
 //!
 //! Beside itself a letter may stand percent-encoded (`+` for a space), escaped as in JSON (`\"`, `\u00e4`) or as in HTML
-//! (`&amp;`, `&#38;`).
+//! (`&amp;`, `&#38;`), and what is written so may be written so once more: `%2541`, `\\\"`, `%26amp%3B`.
 
-/// How many bytes one letter may take: `&#x0010ffff;`, or a pair of `\uXXXX`.
-pub(super) const MAX_LETTER_BYTES: usize = 12;
+/// How many bytes one letter may take: twelve, each of which takes six. A longer one is not understood.
+pub(super) const MAX_LETTER_BYTES: usize = 72;
+/// The longest escape that is not encoded once more: `&#x0010ffff;`, or a pair of `\uXXXX`.
+const MAX_ESCAPE_BYTES: usize = 12;
 
 /// Whether an escape may begin with this byte.
 pub(super) fn begins_escape(byte: u8) -> bool {
@@ -14,10 +16,28 @@ pub(super) fn begins_escape(byte: u8) -> bool {
 /// Tells what the beginning of `text` may stand for beside itself: the bytes of one letter, or one of its bytes, and how many
 /// bytes of `text` it takes.
 pub(super) fn each_escape(text: &[u8], mut found: impl FnMut(&[u8], usize)) {
-    if text.first() == Some(&b'+') {
-        found(b" ", 1);
-    } else if let Some((letter, length)) = escape(text) {
+    let mut tell = |letter: Letter, length: usize| {
         found(letter.bytes(), length);
+        // In a form.
+        if letter.bytes() == b"+" {
+            found(b" ", length);
+        }
+    };
+    let once = match text.first() {
+        Some(b'+') => return found(b" ", 1),
+        Some(first) if begins_escape(*first) => escape(text),
+        _ => return,
+    };
+    if let Some((letter, length)) = once {
+        tell(letter, length);
+    }
+    // As encoders write twice: the first byte is written otherwise, or it is a `\` before a byte that is.
+    let may_be_twice = match once {
+        Some((letter, _)) => begins_escape(letter.utf8[0]),
+        None => matches!(text, [b'\\', second, ..] if begins_escape(*second)),
+    };
+    if may_be_twice && let Some((letter, length)) = Undone::of(text).escape() {
+        tell(letter, length);
     }
 }
 
@@ -48,6 +68,48 @@ impl From<char> for Letter {
         let mut utf8 = [0; 4];
         let length = letter.encode_utf8(&mut utf8).len();
         Letter { utf8, length }
+    }
+}
+
+/// The beginning of a text with its escapes undone, as far as the longest escape reaches.
+#[derive(Default)]
+struct Undone {
+    bytes: [u8; MAX_ESCAPE_BYTES],
+    /// Where in the text each of the bytes ends.
+    ends: [usize; MAX_ESCAPE_BYTES],
+    length: usize,
+}
+
+impl Undone {
+    fn of(text: &[u8]) -> Undone {
+        let mut undone = Undone::default();
+        let mut at = 0;
+        while let Some(rest @ [first, ..]) = text.get(at..)
+            && undone.length < MAX_ESCAPE_BYTES
+        {
+            let (letter, length) = escape(rest).unwrap_or((Letter::from(*first), 1));
+            at += length;
+            for byte in letter.bytes() {
+                undone.push(*byte, at);
+            }
+        }
+        undone
+    }
+
+    fn push(&mut self, byte: u8, end: usize) {
+        if let (Some(free), Some(ends)) = (
+            self.bytes.get_mut(self.length),
+            self.ends.get_mut(self.length),
+        ) {
+            (*free, *ends) = (byte, end);
+            self.length += 1;
+        }
+    }
+
+    /// The escape at its beginning, and its length in the text.
+    fn escape(&self) -> Option<(Letter, usize)> {
+        let (letter, length) = escape(self.bytes.get(..self.length)?)?;
+        Some((letter, *self.ends.get(length.checked_sub(1)?)?))
     }
 }
 
@@ -88,7 +150,7 @@ fn unicode_escape(text: &[u8]) -> Option<(Letter, usize)> {
 }
 
 fn html_escape(text: &[u8]) -> Option<(Letter, usize)> {
-    let mut letters = text.iter().take(MAX_LETTER_BYTES);
+    let mut letters = text.iter().take(MAX_ESCAPE_BYTES);
     let end = letters.position(|byte| *byte == b';')?;
     let letter = match text.get(1..end)? {
         b"amp" => '&',

@@ -24,7 +24,7 @@ const REMEMBERED_PLACES: usize = MAX_LETTER_BYTES + 1;
 pub(super) enum Alphabet {
     /// As they are.
     Text,
-    /// As base64: both alphabets are one.
+    /// As base64: both alphabets are one, and lines may be broken.
     Base64,
 }
 
@@ -34,6 +34,7 @@ impl Alphabet {
         match (self, byte) {
             (Alphabet::Base64, b'-') => Some(b'+'),
             (Alphabet::Base64, b'_') => Some(b'/'),
+            (Alphabet::Base64, b'\r' | b'\n') => None,
             _ => Some(byte),
         }
     }

@@ -1,6 +1,7 @@
 //! One secret, and where it stands in a text: as its letters may be written, and as a part of anything in base64.
 //! May not know where texts come from.
 
+use super::letters::{begins_escape, each_escape};
 use super::needle::{Alphabet, Needle};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -64,12 +65,49 @@ fn base64_piece(secret: &[u8], shift: usize) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(piece.unwrap_or_default().to_vec())
 }
 
-/// The base64 text that a piece of it lies in.
+/// The line of base64 text that a piece of it lies in.
 fn base64_around(text: &[u8], piece: Range<usize>) -> Range<usize> {
-    let is_letter = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(*byte);
-    let before = text.get(..piece.start).unwrap_or_default();
-    let after = text.get(piece.end..).unwrap_or_default();
-    let start = piece.start - before.iter().rev().take_while(is_letter).count();
-    let end = piece.end + after.iter().take_while(is_letter).count();
+    let mut start = piece.start;
+    while let Some(before) = start.checked_sub(1) {
+        match letter_at(text, before) {
+            LetterAt::Base64(_) => start = before,
+            // Its last bytes may have been taken for letters: the `n` of `\n`.
+            LetterAt::Other(end) => {
+                start = end.clamp(start, piece.start);
+                break;
+            }
+        }
+    }
+    let mut end = piece.end;
+    while let LetterAt::Base64(after) = letter_at(text, end) {
+        end = after;
+    }
     start..end
+}
+
+/// A letter, and where it ends.
+enum LetterAt {
+    Base64(usize),
+    Other(usize),
+}
+
+fn letter_at(text: &[u8], at: usize) -> LetterAt {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
+    match text.get(at) {
+        Some(byte) if is_base64(*byte) => LetterAt::Base64(at + 1),
+        Some(byte) if begins_escape(*byte) => {
+            let mut letter = LetterAt::Other(at + 1);
+            each_escape(text.get(at..).unwrap_or_default(), |read, length| {
+                if let ([byte], LetterAt::Other(_)) = (read, &letter) {
+                    letter = if is_base64(*byte) {
+                        LetterAt::Base64(at + length)
+                    } else {
+                        LetterAt::Other(at + length)
+                    };
+                }
+            });
+            letter
+        }
+        _ => LetterAt::Other(at + 1),
+    }
 }

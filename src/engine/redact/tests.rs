@@ -4,7 +4,7 @@
 use super::needle::{Alphabet, Needle};
 use super::*;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -37,6 +37,13 @@ fn a_secret_is_found_however_it_is_written() {
         "p&#34;4&#xDF;&#38;/w ö&#x3c;\\x",
         "p&#034;4&#223;&#038;/w ö&#60;\\x",
         "%70%224%C3%9F%26%2Fw%20%C3%B6%3C%5C%78",
+        "p%25224%25C3%259F%2526%252Fw%2520%25C3%25B6%253C%255Cx",
+        "p%25224%25c3%259f%2526%252fw%2b%25c3%25b6%253c%255cx",
+        "p\\\\\\\"4ß&/w ö<\\\\\\\\x",
+        "p\\\\\"4\\\\u00df&\\\\/w ö<\\\\x",
+        "p&amp;quot;4ß&amp;amp;/w ö&amp;lt;\\x",
+        "p\\&quot;4ß&amp;/w ö&lt;\\\\x",
+        "p%5C%224%C3%9F%26%2Fw%20%C3%B6%3C%5C%5Cx",
     ] {
         for (before, after) in [
             ("before ", " after"),
@@ -66,6 +73,67 @@ fn a_secret_is_found_however_it_is_written() {
     }
 }
 
+/// Secrets that look like what they may be written as.
+#[test]
+fn a_secret_that_looks_like_an_escape_is_found_as_itself_and_escaped() {
+    for secret in [
+        "a%41b\\n+",
+        "%25%25",
+        "\\\\\\\\",
+        "&amp;&",
+        "\\u0041\\u",
+        "100%",
+        "%%%%",
+    ] {
+        let redactor = redactor(&[secret]);
+        let percent: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let json = json!(secret).to_string();
+        for written in [
+            secret.to_owned(),
+            percent.replace('%', "%25"),
+            percent,
+            json.trim_matches('"').to_owned(),
+            secret.replace('&', "&amp;"),
+        ] {
+            let text = format!("<{written}>");
+            assert_eq!(
+                redacted(&redactor, &text),
+                "<[redacted]>",
+                "{secret}: {text}"
+            );
+        }
+    }
+}
+
+/// Base64 as it comes in lines, in URLs and in escaped text.
+fn base64_forms(plain: &[u8]) -> Vec<String> {
+    let standard = STANDARD.encode(plain);
+    let lines = |length: usize, end: &str| {
+        let lines = standard.as_bytes().chunks(length);
+        let lines: Vec<_> = lines
+            .map(|line| std::str::from_utf8(line).unwrap())
+            .collect();
+        lines.join(end)
+    };
+    let in_url: String = url::form_urlencoded::byte_serialize(standard.as_bytes()).collect();
+    vec![
+        URL_SAFE.encode(plain),
+        STANDARD_NO_PAD.encode(plain),
+        lines(76, "\r\n"),
+        lines(64, "\n"),
+        lines(76, "\\r\\n"),
+        lines(76, "\\n"),
+        lines(4, "\n"),
+        standard.replace('/', "\\/"),
+        standard.replace('+', "\\u002b").replace('=', "\\u003d"),
+        standard.replace('+', "&#43;"),
+        in_url.replace('%', "%25"),
+        in_url.replace("%2B", "%2b").replace("%2F", "%2f"),
+        in_url,
+        standard,
+    ]
+}
+
 #[test]
 fn a_secret_is_found_inside_base64() {
     let redactor = redactor(&["open-sesame"]);
@@ -80,6 +148,45 @@ fn a_secret_is_found_inside_base64() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn base64_is_found_over_lines_and_with_its_letters_escaped() {
+    // Its base64 holds `+` and `/`.
+    let secret =
+        "abc>>>???tok~~~~>>>>zz?>?>?-and-so-on-for-more-than-one-line-of-seventy-six-letters";
+    let redactor = redactor(&[secret]);
+    for around in ["", "?", "??", "user:"] {
+        let plain = format!("{around}{secret}{around}");
+        for form in base64_forms(plain.as_bytes()) {
+            let left = redacted(&redactor, &format!("{{\"a\": \"{form}\"}}"));
+            assert!(left.contains("[redacted]"), "{form} is left: {left}");
+            // At most what stands around the secret.
+            let rest = left.replace("[redacted]", "");
+            assert!(rest.len() <= "{\"a\": \"\"}".len() + 16, "{form}: {left}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_beside_base64_stays() {
+    let redactor = redactor(&["open-sesame"]);
+    let encoded = STANDARD.encode("open-sesame");
+    for (before, after) in [
+        ("a%20", "%20b"),
+        ("a\\n", "\\nb"),
+        ("a\nword\n", "\nword\nb"),
+        ("k&#61;\"", "&amp;b"),
+        ("say \\\"", "\\\""),
+        ("50%", "%"),
+    ] {
+        let text = format!("{before}{encoded}{after}");
+        let expected = format!("{before}[redacted]{after}");
+        assert_eq!(redacted(&redactor, &text), expected);
+    }
+    for chance in ["b3Bl bi1zZXNhbWU", "B3BLBI1ZZXNHBWU=", "b3Blbi1zZXNh"] {
+        assert_eq!(redacted(&redactor, chance), chance);
     }
 }
 
@@ -213,10 +320,15 @@ fn written() -> impl Strategy<Value = (String, String)> {
                 .replace('"', "%22")
         },
     ];
-    (letters, select(encoders.to_vec())).prop_map(|(secret, one)| {
-        let written = one(&secret);
-        (secret, written)
-    })
+    (
+        letters,
+        select(encoders.to_vec()),
+        select(encoders.to_vec()),
+    )
+        .prop_map(|(secret, one, two)| {
+            let written = two(&one(&secret));
+            (secret, written)
+        })
 }
 
 proptest! {
@@ -228,6 +340,18 @@ proptest! {
         let text = format!("{before}|{written}|{after}");
         let left = redacted(&redactor(&[&secret]), &text);
         prop_assert_eq!(left, format!("{}|[redacted]|{}", before, after), "{}", text);
+    }
+
+    #[test]
+    fn a_secret_is_found_in_every_base64(
+        secret in "\\PC{4,90}", before in "[ -~]{0,9}", after in "[ -~]{0,9}"
+    ) {
+        let redactor = redactor(&[&secret]);
+        for form in base64_forms(format!("{before}{secret}{after}").as_bytes()) {
+            let left = redacted(&redactor, &format!("|{form}|"));
+            prop_assert!(left.contains("[redacted]"), "{}", form);
+            prop_assert!(left.starts_with('|') && left.ends_with('|'), "{}", left);
+        }
     }
 
     #[test]
