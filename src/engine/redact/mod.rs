@@ -16,7 +16,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-use super::outbound::OutboundResponse;
+use super::outbound::{OutboundResponse, url};
 use crate::model::run::StepError;
 use bytes::Bytes;
 use secret::Secret;
@@ -39,14 +39,23 @@ const MAX_BYTES_ON_WORKER: usize = 64 * 1024;
 pub struct Redactor(Arc<Mutex<Vec<Arc<Secret>>>>);
 
 impl Redactor {
-    /// From now on this is looked for.
+    /// From now on this is looked for, with and without the space around it; of a URL also what it becomes when it is called.
     pub fn learn(&self, secret: &str) {
-        if secret.chars().count() < MIN_SECRET_CHARACTERS {
+        let trimmed = secret.trim();
+        self.look_for(secret);
+        self.look_for(trimmed);
+        for part in url::telling_parts(trimmed) {
+            self.look_for(&part);
+        }
+    }
+
+    fn look_for(&self, text: &str) {
+        if text.chars().count() < MIN_SECRET_CHARACTERS {
             return;
         }
         let mut secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !secrets.iter().any(|known| known.is(secret)) {
-            secrets.push(Arc::new(Secret::new(secret)));
+        if !secrets.iter().any(|known| known.is(text)) {
+            secrets.push(Arc::new(Secret::new(text)));
         }
     }
 

@@ -115,7 +115,7 @@ fn base64_forms(plain: &[u8]) -> Vec<String> {
             .collect();
         lines.join(end)
     };
-    let in_url: String = url::form_urlencoded::byte_serialize(standard.as_bytes()).collect();
+    let in_url: String = ::url::form_urlencoded::byte_serialize(standard.as_bytes()).collect();
     vec![
         URL_SAFE.encode(plain),
         STANDARD_NO_PAD.encode(plain),
@@ -295,7 +295,7 @@ fn written() -> impl Strategy<Value = (String, String)> {
     let letters = "[a-c%+&/\"'<>\\\\ =nu0-2äß😀\\PC]{4,40}";
     let encoders: [fn(&str) -> String; 8] = [
         |text| text.to_owned(),
-        |text| url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
+        |text| ::url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
         |text| text.bytes().map(|byte| format!("%{byte:02x}")).collect(),
         |text| json!(text).to_string()[1..json!(text).to_string().len() - 1].to_owned(),
         |text| {
