@@ -21,6 +21,8 @@ pub(crate) struct Script {
     pub(crate) extensions: Vec<&'static str>,
     /// By the beginning of a command: what is answered in place of the usual. `.` is the end of a message, `` the greeting.
     pub(crate) answers: HashMap<&'static str, String>,
+    /// Whether messages are refused, each with its own last line as people read it.
+    pub(crate) refuses_with_message: bool,
     /// Before such a command is answered, the connection is dropped.
     pub(crate) drops_at: Option<&'static str>,
     /// Such a command is never answered.
@@ -152,6 +154,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let mut message: Option<String> = None;
     loop {
+        let mut refusal = None;
         let mut line = String::new();
         if stream.read_line(&mut line).await? == 0 {
             return Ok(None);
@@ -162,6 +165,11 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 continue;
             }
             let text = message.take().expect("a message");
+            if script.refuses_with_message {
+                let read = unbroken(&text);
+                let last = read.lines().rfind(|line| !line.is_empty());
+                refusal = last.map(|line| format!("550 {line}\r\n"));
+            }
             record.lock().expect("no test panicked").messages.push(text);
         } else {
             let tls = if is_tls { "tls " } else { "" };
@@ -185,7 +193,8 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             .iter()
             .find(|(word, _)| !word.is_empty() && line.starts_with(**word));
         let usual = usual(&line, script, is_tls);
-        let answer = scripted.map_or(usual, |(_, answer)| answer.clone());
+        let answer =
+            refusal.unwrap_or_else(|| scripted.map_or(usual, |(_, answer)| answer.clone()));
         let begins_tls = line.starts_with("STARTTLS") && answer.starts_with('2');
         if line.starts_with("DATA") && answer.starts_with('3') {
             message = Some(String::new());
@@ -201,6 +210,11 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             return Ok(None);
         }
     }
+}
+
+/// A message without the breaks of long lines.
+pub(crate) fn unbroken(message: &str) -> String {
+    message.replace("=\r\n", "")
 }
 
 fn usual(line: &str, script: &Script, is_tls: bool) -> String {

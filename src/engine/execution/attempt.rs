@@ -11,7 +11,7 @@ use crate::engine::webhook::raw_body;
 use crate::model::json::json_bytes;
 use crate::model::plan::{Activation, FrameId};
 use crate::model::run::{Event, RunStatus, StepError};
-use crate::model::template::{LoopScope, Scope, Template};
+use crate::model::template::{LoopScope, Scope, SecretName, Template};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -135,18 +135,12 @@ impl Execution {
         }
     }
 
-    /// The step's configuration with its templates replaced.
+    /// The step's configuration with its templates replaced; secrets are empty.
     pub(super) fn config_of(&self, step: Activation, now_ms: i64) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
         let loops = self.state.loops_around(plan, step.frame);
-        let none = |_: &str| None;
-        self.render(
-            &plan.nodes[step.node].config,
-            step.frame,
-            &loops,
-            &none,
-            now_ms,
-        )
+        let config = &plan.nodes[step.node].config;
+        self.render(config, step.frame, &loops, &|_| None, now_ms)
     }
 
     /// A template as the steps of a frame see it.
@@ -155,7 +149,7 @@ impl Execution {
         template: &Template,
         frame: FrameId,
         loops: &[LoopScope<'_>],
-        secret: &dyn Fn(&str) -> Option<String>,
+        secret: &dyn Fn(&SecretName) -> Option<String>,
         now_ms: i64,
     ) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
@@ -166,11 +160,6 @@ impl Execution {
             step_output: &|id| self.state.output_of(plan, frame, id),
             secret,
             raw_body: &|| raw_body::of(&self.run),
-            approval_url: &|id| {
-                let node = plan.index_of(id)?;
-                let name = self.state.name_of(plan, Activation { frame, node });
-                Some(self.shared.links.url(&self.run.summary.id, &name))
-            },
             variables: &plan.variables,
             env: &self.shared.options.environment,
             now_ms,

@@ -42,14 +42,15 @@ impl Redactor {
     /// From now on this is looked for, with and without the space around it; of a URL also what it becomes when it is called.
     pub fn learn(&self, secret: &str) {
         let trimmed = secret.trim();
-        self.look_for(secret);
-        self.look_for(trimmed);
+        self.learn_exactly(secret);
+        self.learn_exactly(trimmed);
         for part in url::telling_parts(trimmed) {
-            self.look_for(&part);
+            self.learn_exactly(&part);
         }
     }
 
-    fn look_for(&self, text: &str) {
+    /// From now on this is looked for, and no part of it.
+    pub fn learn_exactly(&self, text: &str) {
         if text.chars().count() < MIN_SECRET_CHARACTERS {
             return;
         }

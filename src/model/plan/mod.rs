@@ -40,7 +40,7 @@ pub use state::{JournalError, RunState};
 pub use steps::{DefinitionLimits, compile};
 
 use crate::model::run::RunError;
-use crate::model::template::Template;
+use crate::model::template::{SecretName, Template};
 use crate::model::trigger::Trigger;
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
@@ -203,7 +203,10 @@ impl Plan {
             .iter()
             .flat_map(|node| node.config.secret_references());
         references
-            .map(|reference| reference.name.as_str())
+            .filter_map(|reference| match &reference.secret {
+                SecretName::OfWorkflow(name) => Some(name.as_str()),
+                SecretName::ApprovalLink(_) => None,
+            })
             .collect()
     }
 
