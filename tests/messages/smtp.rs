@@ -165,11 +165,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 continue;
             }
             let text = message.take().expect("a message");
-            if script.refuses_with_message {
-                let read = unbroken(&text);
-                let last = read.lines().rfind(|line| !line.is_empty());
-                refusal = last.map(|line| format!("550 {line}\r\n"));
-            }
+            refusal = refusal_of(&text).filter(|_| script.refuses_with_message);
             record.lock().expect("no test panicked").messages.push(text);
         } else {
             let tls = if is_tls { "tls " } else { "" };
@@ -210,6 +206,13 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             return Ok(None);
         }
     }
+}
+
+/// The answer that refuses a message with its own last line.
+fn refusal_of(message: &str) -> Option<String> {
+    let read = unbroken(message);
+    let last = read.lines().rfind(|line| !line.is_empty())?;
+    Some(format!("550 {last}\r\n"))
 }
 
 /// A message without the breaks of long lines.

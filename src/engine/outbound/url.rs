@@ -11,7 +11,7 @@ pub(super) use reqwest::Url;
 
 /// Shorter parts of a secret URL are words that stand in many texts, such as `/api` and `true`.
 const MIN_TELLING_BYTES: usize = 8;
-/// Shorter pieces of its path are words such as `services`, not what makes it a secret.
+/// Shorter pieces of its path and its host are words such as `services`, not what makes it a secret.
 const MIN_TOKEN_BYTES: usize = 16;
 
 /// Reads an absolute http or https URL. The error is a sentence that says what to do.
@@ -124,8 +124,8 @@ pub fn header_text(text: &str) -> String {
 }
 
 /// What gives the URL `secret` away, which is secret as a whole: itself as it is called, what is shown of it, and decoded its
-/// path, the values of its query and its password, where those have [`MIN_TELLING_BYTES`], and each piece of its path of
-/// [`MIN_TOKEN_BYTES`]. Nothing where it is no URL.
+/// path, the values of its query, its user name and its password, where those have [`MIN_TELLING_BYTES`], and each piece of its
+/// path and of its host of [`MIN_TOKEN_BYTES`]. Nothing where it is no URL.
 pub fn telling_parts(secret: &str) -> Vec<Zeroizing<String>> {
     let Ok(mut url) = Url::parse(secret) else {
         return Vec::new();
@@ -141,9 +141,11 @@ pub fn telling_parts(secret: &str) -> Vec<Zeroizing<String>> {
         let told = if value.is_empty() { name } else { value };
         parts.push(told.into_owned());
     }
+    parts.push(decoded(url.username()));
     parts.extend(url.password().map(decoded));
     parts.retain(|part| part.len() >= MIN_TELLING_BYTES);
-    let pieces = url.path().split('/').map(decoded);
+    let labels = url.host_str().unwrap_or_default().split('.');
+    let pieces = url.path().split('/').chain(labels).map(decoded);
     parts.extend(pieces.filter(|piece| piece.len() >= MIN_TOKEN_BYTES));
     if url.path().len() > 1 {
         parts.push(shown_url(&url));
@@ -243,6 +245,14 @@ mod tests {
                     "AbCdEfGhIjKlMnOpQrStUvWx",
                     "https://hooks.example/services/T01/AbCdEfGhIjKlMnOpQrStUvWx",
                     "https://hooks.example/services/T01/AbCdEfGhIjKlMnOpQrStUvWx",
+                ],
+            ),
+            (
+                "https://0123456789abcdef@EO8xAbCdEfGhIjKl.hooks.example/?v=1",
+                vec![
+                    "0123456789abcdef",
+                    "eo8xabcdefghijkl",
+                    "https://0123456789abcdef@eo8xabcdefghijkl.hooks.example/?v=1",
                 ],
             ),
             ("https://a.example", vec!["https://a.example/"]),

@@ -15,6 +15,8 @@ mod needle;
 mod secret;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod work_tests;
 
 use super::outbound::{OutboundResponse, url};
 use crate::model::run::StepError;
@@ -33,6 +35,16 @@ pub const REDACTED: &str = "[redacted]";
 pub const MIN_SECRET_CHARACTERS: usize = 4;
 /// How many bytes are searched for one secret, or fewer for several, on an async worker: half a millisecond as a rule.
 const MAX_BYTES_ON_WORKER: usize = 64 * 1024;
+/// What stands where a text is not shown to its end.
+const CUT: char = '…';
+
+/// The first `most` characters of `text`, with a mark where something was cut off, before which [`Redactor::error`] looks.
+pub fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}{CUT}", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
 
 /// The secrets of one attempt; clones share them.
 #[derive(Clone, Default)]
@@ -81,12 +93,12 @@ impl Redactor {
         known.search(bytes, value, Known::value).await
     }
 
-    /// An error without secrets.
+    /// An error without secrets, and without the beginning of one where what is shown was cut off with `…`.
     pub fn error(&self, error: StepError) -> StepError {
         let known = self.known();
         StepError {
             code: known.text(error.code),
-            message: known.text(error.message),
+            message: known.cut_text(known.text(error.message)),
             ..error
         }
     }
@@ -142,6 +154,31 @@ impl Known {
         }
     }
 
+    /// A text without what stands of a secret before a mark of a cut.
+    fn cut_text(&self, text: String) -> String {
+        if self.0.is_empty() || !text.contains(CUT) {
+            return text;
+        }
+        let mut pieces = text.split(CUT).peekable();
+        let mut redacted = String::with_capacity(text.len());
+        while let Some(piece) = pieces.next() {
+            if pieces.peek().is_none() {
+                redacted.push_str(piece);
+                break;
+            }
+            let begun = self.0.iter().map(|secret| secret.begun_at_end(piece)).max();
+            match begun.filter(|length| *length > 0) {
+                Some(length) => {
+                    redacted.push_str(piece.get(..piece.len() - length).unwrap_or_default());
+                    redacted.push_str(REDACTED);
+                }
+                None => redacted.push_str(piece),
+            }
+            redacted.push(CUT);
+        }
+        redacted
+    }
+
     fn bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let places = self.places(bytes);
         if places.is_empty() {
@@ -166,9 +203,8 @@ impl Known {
             Value::String(text) => Value::String(self.text(text)),
             // Digits in a longer number are chance.
             Value::Number(number) => {
-                let digits = number.to_string();
-                let is_secret = self.0.iter().any(|known| known.is(&digits));
-                if is_secret {
+                let is_secret = |known: &Arc<Secret>| known.is_number(&number);
+                if self.0.iter().any(is_secret) {
                     REDACTED.into()
                 } else {
                     number.into()
@@ -214,18 +250,18 @@ impl Known {
     }
 }
 
-/// How many bytes the texts in a value have.
+/// About how many bytes of JSON a value is, so that many small ones count as one large one does.
 fn bytes_in(value: &Value) -> usize {
     match value {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(bytes_in).sum(),
+        Value::String(text) => 2 + text.len(),
+        Value::Array(items) => items.iter().map(|item| 1 + bytes_in(item)).sum(),
         Value::Object(fields) => {
             let fields = fields.iter();
             fields
-                .map(|(name, value)| name.len() + bytes_in(value))
+                .map(|(name, value)| 4 + name.len() + bytes_in(value))
                 .sum()
         }
-        _ => 0,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
     }
 }
 

@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 const MAX_READINGS: usize = 8;
 /// The same where it is known that the needle is there, and only asked how far it reaches.
 const MAX_OPEN_READINGS: usize = 64;
+/// How long it is asked what of the letters before a needle belongs to it, for each of its bytes.
+const WIDENING_STEPS_A_BYTE: usize = 64;
 /// More than a letter's bytes, so that no place is forgotten that a letter may reach.
 const REMEMBERED_PLACES: usize = MAX_LETTER_BYTES + 1;
 
@@ -95,7 +97,7 @@ impl Needle {
             };
             let found = self.found_at(text, at, &places, on_step);
             if found.has(self.bytes.len()) {
-                return Some(self.widest(text, at));
+                return Some(self.widest(text, at, on_step));
             }
             places.remember(at, found);
         }
@@ -144,11 +146,20 @@ impl Needle {
 
     /// The needle that begins at `start`, with what belongs to its first letters if they are read in another way: the first of
     /// two `\\`.
-    fn widest(&self, text: &[u8], start: usize) -> Range<usize> {
-        let mut widest = start..self.end_of(text, start).unwrap_or(start);
+    fn widest(&self, text: &[u8], start: usize, on_step: &mut impl FnMut()) -> Range<usize> {
+        let mut widest = start..self.end_of(text, start, on_step).unwrap_or(start);
+        // Nearest first: of secrets that are escapes all through, what is further away may stay.
+        let mut steps_left = WIDENING_STEPS_A_BYTE * (self.bytes.len() + 16);
         for earlier in (start.saturating_sub(MAX_LETTER_BYTES)..start).rev() {
+            if steps_left == 0 {
+                break;
+            }
+            let mut counted = || {
+                steps_left = steps_left.saturating_sub(1);
+                on_step();
+            };
             if text.get(earlier).is_some_and(|byte| begins_escape(*byte))
-                && let Some(end) = self.end_of(text, earlier)
+                && let Some(end) = self.end_of(text, earlier, &mut counted)
                 && end >= widest.end
             {
                 widest = earlier..end;
@@ -158,11 +169,16 @@ impl Needle {
     }
 
     /// Where the needle ends if it begins at `start`: as late as it can be read.
-    fn end_of(&self, text: &[u8], start: usize) -> Option<usize> {
+    fn end_of(&self, text: &[u8], start: usize, on_step: &mut impl FnMut()) -> Option<usize> {
         let mut end = None;
         let mut open = BTreeSet::from([(start, 0)]);
         while let Some((at, fitting)) = open.pop_first() {
+            on_step();
             let rest = text.get(at..).unwrap_or_default();
+            // A needle that is not whole by the end of the text is none.
+            if rest.is_empty() {
+                continue;
+            }
             let mut read = |letter: &[u8], length: usize| match self.fitting(letter, fitting) {
                 Some(all) if all == self.bytes.len() => end = end.max(Some(at + length)),
                 Some(more) if open.len() < MAX_OPEN_READINGS => {

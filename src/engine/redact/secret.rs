@@ -5,15 +5,23 @@ use super::letters::{begins_escape, each_escape};
 use super::needle::{Alphabet, Needle};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde_json::Number;
 use std::ops::Range;
 use zeroize::Zeroizing;
 
 /// Shorter pieces of base64 say too little to be taken for a secret; the shortest secret that is looked for has no shorter one.
 const MIN_BASE64_PIECE: usize = 4;
 
+/// Fewer bytes of a secret's beginning say too little.
+const MIN_CUT_BYTES: usize = 4;
+/// No error shows more of a text that it cuts.
+const MAX_CUT_BYTES: usize = 1_000;
+
 /// One secret, prepared for being looked for.
 pub(super) struct Secret {
     plain: Needle,
+    /// What it is as a number, where it is one.
+    number: Option<f64>,
     /// What stands in every base64 text that has the secret in it, for the three ways in which it can lie there.
     base64: Vec<Needle>,
 }
@@ -22,6 +30,7 @@ impl Secret {
     pub(super) fn new(secret: &str) -> Secret {
         let pieces = (0..3).map(|shift| base64_piece(secret.as_bytes(), shift));
         Secret {
+            number: number_of(secret),
             plain: Needle::new(Zeroizing::new(secret.into()), Alphabet::Text),
             base64: pieces
                 .filter(|piece| piece.len() >= MIN_BASE64_PIECE)
@@ -32,6 +41,31 @@ impl Secret {
 
     pub(super) fn is(&self, text: &str) -> bool {
         self.plain.bytes() == text.as_bytes()
+    }
+
+    /// Whether it is this number, however many of its digits a number can keep.
+    pub(super) fn is_number(&self, number: &Number) -> bool {
+        self.number.is_some() && self.number == number.as_f64()
+    }
+
+    /// How many bytes at the end of `text` begin the secret, as it is or escaped as in JSON; 0 for fewer than
+    /// [`MIN_CUT_BYTES`].
+    pub(super) fn begun_at_end(&self, text: &str) -> usize {
+        let whole = self.plain.bytes();
+        let escaped = serde_json::to_string(&String::from_utf8_lossy(whole)).unwrap_or_default();
+        let escaped = Zeroizing::new(escaped);
+        let escaped = escaped.as_bytes().get(1..).unwrap_or_default();
+        let begun = |secret: &[u8]| {
+            let most = secret.len().min(text.len()).min(MAX_CUT_BYTES);
+            let mut lengths = (MIN_CUT_BYTES..=most).rev();
+            lengths.find(|length| {
+                let is_end = text
+                    .as_bytes()
+                    .ends_with(secret.get(..*length).unwrap_or(secret));
+                is_end && text.is_char_boundary(text.len() - length)
+            })
+        };
+        begun(whole).max(begun(escaped)).unwrap_or_default()
     }
 
     /// Adds the places where the secret stands.
@@ -50,6 +84,14 @@ impl Secret {
             }
         }
     }
+}
+
+/// What JSON makes of a secret that is a number of four digits or more.
+fn number_of(secret: &str) -> Option<f64> {
+    let is_digits = secret.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = secret.trim_start_matches('0');
+    let number: Option<f64> = serde_json::from_str(digits).ok();
+    number.filter(|number| is_digits && *number >= 1_000.0)
 }
 
 /// The part of the base64 of anything that has `secret` in it, `shift` bytes after a border of three, which depends on
