@@ -3,9 +3,11 @@
 
 #![allow(missing_docs, clippy::expect_used)]
 
+use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use flowlatch::auth::{Keyring, KeyringOptions, NewKey};
 use flowlatch::clock::Clock;
+use flowlatch::engine::redact::Redactor;
 use flowlatch::engine::step;
 use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::key::KeyFormat;
@@ -106,5 +108,31 @@ fn three_steps(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, key_check, three_steps);
+/// A body searched for a secret: as bodies are, and as bad as they can be for the search. Both grow with the body alone.
+fn redaction(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let row = r#"{"id": 17, "name": "Ada", "url": "https:\/\/a.example\/x?y=%20z", "note": "one\ntwo"}, "#;
+    for (name, secret, part) in [
+        ("rows of JSON", "s3cr3t-token-of-a-service".to_owned(), row),
+        (
+            "one letter, half a secret of 16 KB",
+            "b".to_owned() + &"a".repeat(16_000),
+            "a",
+        ),
+        (
+            "one letter, percent-encoded",
+            "b".to_owned() + &"a".repeat(16_000),
+            "%61",
+        ),
+    ] {
+        let redactor = Redactor::default();
+        redactor.learn(&secret);
+        let body = Bytes::from(part.repeat((1 << 20) / part.len()));
+        criterion.bench_function(&format!("redaction: 1 MiB, {name}"), |bencher| {
+            bencher.iter(|| assert!(!runtime.block_on(redactor.finds(body.clone()))));
+        });
+    }
+}
+
+criterion_group!(benches, key_check, three_steps, redaction);
 criterion_main!(benches);

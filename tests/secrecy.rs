@@ -1,11 +1,13 @@
 //! The text of a key stands in the answer that made it and nowhere else: in no file, no log line and no other answer. The
-//! credentials of connections and the secrets of workflows stand nowhere at all.
+//! credentials of connections, the secrets of workflows and the links of approvals that were sent stand nowhere at all.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 #[path = "secrecy/answers.rs"]
 mod answers;
 #[path = "secrecy/forms.rs"]
 mod forms;
+#[path = "secrecy/links.rs"]
+mod links;
 #[path = "secrecy/planted.rs"]
 mod planted;
 #[path = "secrecy/services.rs"]
@@ -276,6 +278,7 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
     planted::something_of_everything(&server).await;
     planted::credentials_used(&server, &upstream).await;
     services::used(&server, &upstream).await;
+    let links = links::sent_and_answered(&server, &upstream).await;
     let workflows = workflows(&server, &upstream).await;
     let secrets = keys_made_and_used(&server, &workflows).await;
     assert_eq!(secrets.len(), 7);
@@ -299,6 +302,6 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
     assert!(lines.contains("hyper"), "the log was kept");
     found_nowhere(&secrets, "the log", lines.as_bytes());
     no_file_has_any(&secrets, &server);
-    planted::nothing_has_what_was_planted(&server, &lines).await;
+    planted::nothing_has_what_was_planted(&server, &lines, &links).await;
     server.begin_stop();
 }

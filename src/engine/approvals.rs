@@ -42,7 +42,7 @@ impl Links {
     }
 
     /// The signature of one approval of one run: that of the run, and that of the step.
-    fn token(&self, run: &RunId, step: &str) -> String {
+    pub(super) fn token(&self, run: &RunId, step: &str) -> String {
         let mut signed = self.signed::<STEP_BYTES>(&[run.as_str(), step]);
         signed.insert_str(0, &self.of_run(run));
         signed

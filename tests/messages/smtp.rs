@@ -21,6 +21,8 @@ pub(crate) struct Script {
     pub(crate) extensions: Vec<&'static str>,
     /// By the beginning of a command: what is answered in place of the usual. `.` is the end of a message, `` the greeting.
     pub(crate) answers: HashMap<&'static str, String>,
+    /// Whether messages are refused, each with its own last line as people read it.
+    pub(crate) refuses_with_message: bool,
     /// Before such a command is answered, the connection is dropped.
     pub(crate) drops_at: Option<&'static str>,
     /// Such a command is never answered.
@@ -152,6 +154,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let mut message: Option<String> = None;
     loop {
+        let mut refusal = None;
         let mut line = String::new();
         if stream.read_line(&mut line).await? == 0 {
             return Ok(None);
@@ -162,6 +165,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 continue;
             }
             let text = message.take().expect("a message");
+            refusal = refusal_of(&text).filter(|_| script.refuses_with_message);
             record.lock().expect("no test panicked").messages.push(text);
         } else {
             let tls = if is_tls { "tls " } else { "" };
@@ -185,7 +189,8 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             .iter()
             .find(|(word, _)| !word.is_empty() && line.starts_with(**word));
         let usual = usual(&line, script, is_tls);
-        let answer = scripted.map_or(usual, |(_, answer)| answer.clone());
+        let answer =
+            refusal.unwrap_or_else(|| scripted.map_or(usual, |(_, answer)| answer.clone()));
         let begins_tls = line.starts_with("STARTTLS") && answer.starts_with('2');
         if line.starts_with("DATA") && answer.starts_with('3') {
             message = Some(String::new());
@@ -201,6 +206,18 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             return Ok(None);
         }
     }
+}
+
+/// The answer that refuses a message with its own last line.
+fn refusal_of(message: &str) -> Option<String> {
+    let read = unbroken(message);
+    let last = read.lines().rfind(|line| !line.is_empty())?;
+    Some(format!("550 {last}\r\n"))
+}
+
+/// A message without the breaks of long lines.
+pub(crate) fn unbroken(message: &str) -> String {
+    message.replace("=\r\n", "")
 }
 
 fn usual(line: &str, script: &Script, is_tls: bool) -> String {

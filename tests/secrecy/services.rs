@@ -23,7 +23,12 @@ pub(crate) async fn used(server: &TestServer, upstream: &Upstream) {
     webhook(server, upstream).await;
 }
 
-async fn connection(admin: &Client, name: &str, kind: &str, credentials: Value) -> String {
+pub(crate) async fn connection(
+    admin: &Client,
+    name: &str,
+    kind: &str,
+    credentials: Value,
+) -> String {
     let body = json!({ "name": name, "provider": name, "type": kind, "credentials": credentials,
         "hosts": ["127.0.0.1"] });
     let made = admin.post("/api/v1/connections", body).await;
@@ -42,7 +47,8 @@ async fn run(server: &TestServer, mut step: Value, secret: Option<&str>, status:
     assert_eq!(run["status"], status, "{run}");
 }
 
-async fn keep(server: &TestServer, workflow: &str, secret: &str) {
+/// Keeps a secret `S` of a workflow.
+pub(crate) async fn keep(server: &TestServer, workflow: &str, secret: &str) {
     let path = format!("/api/v1/workflows/{workflow}/secrets");
     let body = json!({ "key": "S", "value": secret });
     let kept = server.admin().post(&path, body).await;

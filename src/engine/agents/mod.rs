@@ -206,7 +206,7 @@ impl Agents {
             .ask(&question, reference, &connections, &redactor)
             .await
         {
-            Ok(answer) => Ok(answer.redacted(&redactor)),
+            Ok(answer) => Ok(answer.redacted(&redactor).await),
             Err(error) => Err(redactor.error(error)),
         }
     }

@@ -20,7 +20,7 @@ pub use test::TestResult;
 
 use super::mail::Mailer;
 use super::outbound::Outbound;
-use super::redact::Redactor;
+use super::redact::{Redactor, cut};
 use crate::clock::Clock;
 use crate::id::ConnectionId;
 use crate::model::connection::Connection;
@@ -135,7 +135,7 @@ impl Connections {
             Err(_) => None,
         };
         found.ok_or_else(|| {
-            let shown: String = reference.chars().take(80).collect();
+            let shown = cut(reference, 80);
             StepError::fatal(CONNECTION, format!("there is no connection `{shown}`"))
         })
     }
@@ -154,7 +154,7 @@ impl Connections {
         let active = self.shared.store.active_connections(provider);
         let active = active.map_err(|error| unreadable(&error))?;
         let is_alone = active.len() == 1;
-        let shown: String = provider.chars().take(80).collect();
+        let shown = cut(provider, 80);
         match active.into_iter().next() {
             None => Err(StepError::fatal(
                 CONNECTION,

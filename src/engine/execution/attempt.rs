@@ -11,7 +11,7 @@ use crate::engine::webhook::raw_body;
 use crate::model::json::json_bytes;
 use crate::model::plan::{Activation, FrameId, wired_config};
 use crate::model::run::{Event, RunStatus, StepError};
-use crate::model::template::{LoopScope, Scope, Template};
+use crate::model::template::{LoopScope, Scope, SecretName, Template};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -136,21 +136,15 @@ impl Execution {
         }
     }
 
-    /// The step's configuration with its templates replaced; of a graph's node with its inputs.
+    /// The step's configuration with its templates replaced, secrets empty; of a graph's node with its inputs.
     pub(super) fn config_of(&self, step: Activation, now_ms: i64) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
         if let Some(config) = wired_config(plan, &self.state, step, &self.input) {
             return Ok(config);
         }
         let loops = self.state.loops_around(plan, step.frame);
-        let none = |_: &str| None;
-        self.render(
-            &plan.nodes[step.node].config,
-            step.frame,
-            &loops,
-            &none,
-            now_ms,
-        )
+        let config = &plan.nodes[step.node].config;
+        self.render(config, step.frame, &loops, &|_| None, now_ms)
     }
 
     /// A template as the steps of a frame see it.
@@ -159,7 +153,7 @@ impl Execution {
         template: &Template,
         frame: FrameId,
         loops: &[LoopScope<'_>],
-        secret: &dyn Fn(&str) -> Option<String>,
+        secret: &dyn Fn(&SecretName) -> Option<String>,
         now_ms: i64,
     ) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
@@ -170,11 +164,6 @@ impl Execution {
             step_output: &|id| self.state.output_of(plan, frame, id),
             secret,
             raw_body: &|| raw_body::of(&self.run),
-            approval_url: &|id| {
-                let node = plan.index_of(id)?;
-                let name = self.state.name_of(plan, Activation { frame, node });
-                Some(self.shared.links.url(&self.run.summary.id, &name))
-            },
             variables: &plan.variables,
             env: &self.shared.options.environment,
             now_ms,
@@ -197,19 +186,21 @@ fn flight<T: Into<Given> + Send + 'static>(
     config: Value,
 ) -> Flight {
     let redactor = effects.redactor.clone();
-    let work = async move { call(&effects, config).await };
+    let work = async move {
+        let Given { output, logs } = call(&effects, config).await?.into();
+        let secrets = &effects.redactor;
+        Ok(Given {
+            output: secrets.value(output).await,
+            logs: match logs {
+                Some(logs) => Some(secrets.value(logs).await),
+                None => None,
+            },
+        })
+    };
     let work = AssertUnwindSafe(work).catch_unwind();
     Box::pin(async move {
-        match work.await.unwrap_or_else(|_| Err(panicked())) {
-            Ok(given) => {
-                let Given { output, logs } = given.into();
-                Ok(Given {
-                    output: redactor.value(output),
-                    logs: logs.map(|logs| redactor.value(logs)),
-                })
-            }
-            Err(error) => Err(redactor.error(error)),
-        }
+        let given = work.await.unwrap_or_else(|_| Err(panicked()));
+        given.map_err(|error| redactor.error(error))
     })
 }
 

@@ -74,11 +74,11 @@ pub struct Answer {
 
 impl Answer {
     /// Without the secrets of the attempt, which a server may have echoed.
-    pub fn redacted(self, redactor: &Redactor) -> Answer {
+    pub async fn redacted(self, redactor: &Redactor) -> Answer {
         Answer {
-            result: redactor.value(self.result),
-            text: redactor.text(&self.text).unwrap_or(self.text),
-            model: redactor.text(&self.model).unwrap_or(self.model),
+            result: redactor.value(self.result).await,
+            text: redactor.text(self.text).await,
+            model: redactor.text(self.model).await,
             ..self
         }
     }
@@ -162,7 +162,9 @@ impl Llm {
             }
         }
         let what = format!("POST {}", url::shown(&request.url));
-        let response = redactor.response(self.0.outbound.send(request).await?);
+        let response = redactor
+            .response(self.0.outbound.send(request).await?)
+            .await;
         if !(200..300).contains(&response.status) {
             return Err(status_error(&what, &response, true, question.now_ms));
         }

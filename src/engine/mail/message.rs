@@ -3,6 +3,7 @@
 //! wherever they would stand in a header, and line ends of bodies are written anew.
 
 use crate::engine::outbound::url;
+use crate::engine::redact::cut;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use std::time::{Duration, UNIX_EPOCH};
@@ -112,7 +113,7 @@ fn split_list(text: &str) -> impl Iterator<Item = &str> {
 
 fn address(text: &str) -> Result<Address, String> {
     let wrong = |why: &str| {
-        let shown: String = text.chars().take(80).collect();
+        let shown = cut(text, 80);
         format!(
             "`{shown}` is not an address such as `ada@example.com` or `Ada <ada@example.com>`{why}"
         )

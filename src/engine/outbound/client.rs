@@ -139,7 +139,10 @@ impl Client {
             let response = self.request(&hop, redirects == 0).await?;
             let location = response.headers().get(LOCATION).map(HeaderValue::as_bytes);
             match redirect::next(&hop, response.status(), location)? {
-                Some(next) => hop = next,
+                Some(next) => {
+                    redirect::confine(&hop, &next).await?;
+                    hop = next;
+                }
                 None => return answer(response, &hop.url, max_bytes).await,
             }
         }

@@ -75,13 +75,12 @@ pub(super) fn next(
             }
         }
     }
-    confine(hop, &next)?;
     Ok(Some(next))
 }
 
-/// Headers stay with their origin. A secret in the query is in the other side's hand: it may send it along in `location`, or
-/// keep it in a body that follows.
-fn confine(hop: &Hop, next: &Hop) -> Result<(), StepError> {
+/// Refuses to go on to `next` with a secret that is not for its host. Headers stay with their origin; a secret in the query is
+/// in the other side's hand: it may send it along in `location`, or keep it in a body that follows.
+pub(super) async fn confine(hop: &Hop, next: &Hop) -> Result<(), StepError> {
     let Some(confined) = &next.confined else {
         return Ok(());
     };
@@ -90,9 +89,12 @@ fn confine(hop: &Hop, next: &Hop) -> Result<(), StepError> {
         next.url.port_or_known_default().unwrap_or_default(),
     );
     let may_see = confined.hosts.iter().any(|bound| bound.covers(host, port));
-    let body = next.body.as_deref().unwrap_or_default();
-    let secrets = &confined.secrets;
-    if may_see || !(secrets.finds(next.url.as_str().as_bytes()) || secrets.finds(body)) {
+    if may_see {
+        return Ok(());
+    }
+    let url = Bytes::copy_from_slice(next.url.as_str().as_bytes());
+    let body = next.body.clone().unwrap_or_default();
+    if !(confined.secrets.finds(url).await || confined.secrets.finds(body).await) {
         return Ok(());
     }
     Err(StepError::fatal(

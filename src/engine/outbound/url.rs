@@ -4,10 +4,14 @@
 
 use super::{CONFIG, MAX_URL_BYTES};
 use crate::model::run::StepError;
+use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
 
 pub(super) use reqwest::Url;
 
-/// Shorter pieces of a secret URL are words such as `services`, not what makes it a secret.
+/// Shorter parts of a secret URL are words that stand in many texts, such as `/api` and `true`.
+const MIN_TELLING_BYTES: usize = 8;
+/// Shorter pieces of its path and its host are words such as `services`, not what makes it a secret.
 const MIN_TOKEN_BYTES: usize = 16;
 
 /// Reads an absolute http or https URL. The error is a sentence that says what to do.
@@ -119,21 +123,35 @@ pub fn header_text(text: &str) -> String {
         .collect()
 }
 
-/// What of a URL that is a secret as a whole must not be shown, also where only a part of it is given back: what stands
-/// behind the host, and each long piece of that. Empty for what is no URL.
-pub fn secret_parts(secret: &str) -> Vec<String> {
-    let Ok(url) = Url::parse(secret) else {
+/// What gives the URL `secret` away, which is secret as a whole: itself as it is called, what is shown of it, and decoded its
+/// path, the values of its query, its user name and its password, where those have [`MIN_TELLING_BYTES`], and each piece of its
+/// path and of its host of [`MIN_TOKEN_BYTES`]. Nothing where it is no URL.
+pub fn telling_parts(secret: &str) -> Vec<Zeroizing<String>> {
+    let Ok(mut url) = Url::parse(secret) else {
         return Vec::new();
     };
-    let path = url.path().to_owned();
-    let query = url.query().unwrap_or_default();
-    let pieces = path.split('/').chain(query.split(['&', '=']));
-    let mut parts: Vec<String> = pieces
-        .filter(|piece| piece.len() >= MIN_TOKEN_BYTES)
-        .map(str::to_owned)
-        .collect();
-    parts.push(path);
-    parts
+    if !url.has_host() {
+        return Vec::new();
+    }
+    // It is never sent.
+    url.set_fragment(None);
+    let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    let mut parts = vec![decoded(url.path())];
+    for (name, value) in url.query_pairs() {
+        let told = if value.is_empty() { name } else { value };
+        parts.push(told.into_owned());
+    }
+    parts.push(decoded(url.username()));
+    parts.extend(url.password().map(decoded));
+    parts.retain(|part| part.len() >= MIN_TELLING_BYTES);
+    let labels = url.host_str().unwrap_or_default().split('.');
+    let pieces = url.path().split('/').chain(labels).map(decoded);
+    parts.extend(pieces.filter(|piece| piece.len() >= MIN_TOKEN_BYTES));
+    if url.path().len() > 1 {
+        parts.push(shown_url(&url));
+    }
+    parts.push(url.into());
+    parts.into_iter().map(Zeroizing::new).collect()
 }
 
 /// What may be shown of `text`: scheme, host, port and path.
@@ -193,14 +211,60 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_url_is_secret_in_its_parts_too() {
-        let token = "AbCdEfGhIjKlMnOpQrStUvWx";
-        let parts = secret_parts(&format!(
-            "https://hooks.example/services/T01/{token}?key={token}"
-        ));
-        assert_eq!(parts, [token, token, &format!("/services/T01/{token}")]);
-        assert_eq!(secret_parts("https://hooks.example"), ["/"]);
-        assert_eq!(secret_parts("hooks"), [""; 0]);
+    fn what_gives_a_secret_url_away() {
+        for (secret, expected) in [
+            (
+                "HTTP://Host.example:80/a/../hooks/T%C3%B6ken?wait=true&sig=a%20long+one#frag",
+                vec![
+                    "/hooks/Töken",
+                    "a long one",
+                    "http://host.example/hooks/T%C3%B6ken",
+                    "http://host.example/hooks/T%C3%B6ken?wait=true&sig=a%20long+one",
+                ],
+            ),
+            (
+                "http://127.1:8080/x?0123456789",
+                vec![
+                    "0123456789",
+                    "http://127.0.0.1:8080/x",
+                    "http://127.0.0.1:8080/x?0123456789",
+                ],
+            ),
+            (
+                "postgres://user:p%40ssword@db.example/app",
+                vec![
+                    "p@ssword",
+                    "postgres://db.example/app",
+                    "postgres://user:p%40ssword@db.example/app",
+                ],
+            ),
+            (
+                "https://hooks.example/services/T01/AbCdEfGhIjKlMnOpQrStUvWx",
+                vec![
+                    "/services/T01/AbCdEfGhIjKlMnOpQrStUvWx",
+                    "AbCdEfGhIjKlMnOpQrStUvWx",
+                    "https://hooks.example/services/T01/AbCdEfGhIjKlMnOpQrStUvWx",
+                    "https://hooks.example/services/T01/AbCdEfGhIjKlMnOpQrStUvWx",
+                ],
+            ),
+            (
+                "https://0123456789abcdef@EO8xAbCdEfGhIjKl.hooks.example/?v=1",
+                vec![
+                    "0123456789abcdef",
+                    "eo8xabcdefghijkl",
+                    "https://0123456789abcdef@eo8xabcdefghijkl.hooks.example/?v=1",
+                ],
+            ),
+            ("https://a.example", vec!["https://a.example/"]),
+            ("https://a.example/?v=1", vec!["https://a.example/?v=1"]),
+            ("sk:live:0123456789abcdef", vec![]),
+            ("a token of words", vec![]),
+            ("/hooks/0123456789", vec![]),
+        ] {
+            let parts = telling_parts(secret);
+            let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
+            assert_eq!(parts, expected, "{secret}");
+        }
     }
 
     #[test]

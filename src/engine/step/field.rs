@@ -2,6 +2,7 @@
 //! May not know any step type. Promise: before templates are rendered whatever holds one passes; a field that is surely
 //! a slip of the pen is pointed out with the name that was meant.
 
+pub(super) use crate::engine::redact::cut;
 use crate::model::plan::Problems;
 use crate::model::run::StepError;
 use serde_json::{Map, Value};
@@ -184,14 +185,6 @@ fn number_in(value: &Value, range: &RangeInclusive<f64>) -> Result<f64, String> 
 /// `value` as it is named in a message: its JSON text, cut at 60 characters.
 pub(super) fn shown(value: &Value) -> String {
     cut(&value.to_string(), 60)
-}
-
-/// The first `most` characters of `text`, with a mark where something was cut off.
-pub(super) fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }
 
 /// `value` as text: strings as they are, other scalars in their JSON form; arrays, objects and null have none.

@@ -206,7 +206,7 @@ impl Effects {
     /// Makes a call. The answer and the error have no secret of this attempt in them.
     pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, StepError> {
         match self.outbound.send(request).await {
-            Ok(response) => Ok(self.redactor.response(response)),
+            Ok(response) => Ok(self.redactor.response(response).await),
             Err(error) => Err(self.redactor.error(error)),
         }
     }

@@ -131,10 +131,8 @@ fn run(effects: &Effects, config: Value) -> BoxFuture<'_, Result<Value, StepErro
 async fn post(effects: &Effects, config: Value) -> Result<Value, StepError> {
     let config = field::fields(&config)?;
     let address = address(config, effects)?;
-    // Whoever is called sees its path alone, and gives that back.
-    for part in url::secret_parts(&address) {
-        effects.redactor.learn(&part);
-    }
+    // A whole URL is the secret, wherever it was taken from.
+    effects.redactor.learn(&address);
     let timeout_ms = field::whole_number(config, "timeout", 1.0..=DAY_MS)?;
     let request = OutboundRequest {
         method: "POST".into(),

@@ -46,7 +46,7 @@ pub use steps::DefinitionLimits;
 pub use wiring::{Source, Wire, Wiring, wired_config};
 
 use crate::model::run::RunError;
-use crate::model::template::Template;
+use crate::model::template::{SecretName, Template};
 use crate::model::trigger::Trigger;
 use crate::model::workflow::{Definition, DefinitionFormat};
 use serde_json::{Map, Value};
@@ -256,7 +256,10 @@ impl Plan {
             .iter()
             .flat_map(|node| node.config.secret_references());
         references
-            .map(|reference| reference.name.as_str())
+            .filter_map(|reference| match &reference.secret {
+                SecretName::OfWorkflow(name) => Some(name.as_str()),
+                SecretName::ApprovalLink(_) => None,
+            })
             .collect()
     }
 

@@ -1,6 +1,6 @@
 //! The templates of a step's configuration, and what they refer to.
 //! May not know what a step does with its configuration. Promise: what a template names is there when it is rendered: a step
-//! that has ended by then in the same block or in one around it; a secret only where the step calls outside.
+//! that has ended by then in the same block or in one around it; a secret and an approval's link only where the step calls outside.
 
 use super::problem;
 use super::steps::Compiler;
@@ -138,12 +138,12 @@ impl Compiler<'_> {
             .map_or("", |(id, _)| *id)
     }
 
-    /// A secret in a step that calls nothing outside would end up in an output.
+    /// A secret or a link in a step that calls nothing outside would end up in an output.
     fn refuse_secrets(&mut self, template: &Template, place: &str) {
         for reference in template.secret_references() {
             let message = format!(
-                "`{{{{secrets.{}}}}}` is only for steps that call outside; use it in the step that makes the call",
-                reference.name
+                "`{{{{{}}}}}` is only for steps that call outside; use it in the step that makes the call",
+                reference.secret
             );
             self.add(problem::below(place, &reference.pointer), message);
         }

@@ -7,7 +7,8 @@
 //! - a path: `input.items.0.name`, `steps.fetch-data.status`, `a[0]["odd key"]`. Names may hold hyphens, so a subtraction
 //!   has spaces around its minus. `steps.x.output.y` is `steps.x.y`: the first `output` after a step's id is always the
 //!   alias, a field of that name is `steps.x.output.output`. `trigger.input` is `input`, and so is `trigger.body` where the
-//!   trigger brought no body; `trigger.rawBody` is a webhook's body as it was received; `secrets.X` is for steps that call outside; `approvals.<id>.url` is the link of an approval;
+//!   trigger brought no body; `trigger.rawBody` is a webhook's body as it was received; `secrets.X`, and
+//!   `approvals.<id>.url`, the link through which an approval is answered, are for steps that call outside;
 //!   a first word that is no root is the item or index of a loop around the step, the innermost first, else a variable;
 //! - a path with the filters `length` and `json`;
 //! - an expression with operators, literals, `a if b else c` and the filters in `filters`. Functions and `{% %}`
@@ -19,6 +20,7 @@
 mod expression;
 mod filters;
 mod path;
+mod reference;
 mod render;
 mod scan;
 #[cfg(test)]
@@ -31,6 +33,8 @@ use crate::model::template::render::Budget;
 use crate::model::template::scan::Piece;
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+pub use reference::{SecretName, SecretReference, StepReference};
 
 /// What one rendered configuration may measure, in bytes of text and 16 bytes a value.
 pub const MAX_RENDERED_BYTES: usize = 5 * 1024 * 1024;
@@ -68,12 +72,10 @@ pub struct Scope<'a> {
     pub trigger: &'a Value,
     /// The loops that the step stands in, the outermost first.
     pub loops: &'a [LoopScope<'a>],
-    /// `{{secrets.<name>}}`: only where the step calls outside.
-    pub secret: &'a dyn Fn(&str) -> Option<String>,
+    /// `{{secrets.<name>}}` and `{{approvals.<step id>.url}}`: only where the step calls outside.
+    pub secret: &'a dyn Fn(&SecretName) -> Option<String>,
     /// `{{trigger.rawBody}}`: the body of the webhook that has started the run, as it was received.
     pub raw_body: &'a dyn Fn() -> Option<Value>,
-    /// `{{approvals.<step id>.url}}`: the link through which the approval is answered.
-    pub approval_url: &'a dyn Fn(&str) -> Option<String>,
     /// `{{steps.<id>…}}`: the output of a finished step.
     pub step_output: &'a dyn Fn(&str) -> Option<&'a Value>,
     /// `{{variables.<name>}}`, also as a bare `{{name}}`.
@@ -101,24 +103,6 @@ pub struct LoopScope<'a> {
     pub index: u32,
     /// The output of the iteration before.
     pub previous: Option<&'a Value>,
-}
-
-/// A step that a template names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepReference {
-    /// Where: a JSON pointer inside the template's source.
-    pub pointer: String,
-    /// The step's id.
-    pub step: String,
-}
-
-/// A secret of the workflow that a template names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretReference {
-    /// Where: a JSON pointer inside the template's source.
-    pub pointer: String,
-    /// The secret's name.
-    pub name: String,
 }
 
 /// A JSON value whose strings may hold templates, ready to be rendered.
@@ -341,10 +325,10 @@ impl Compiler {
                     step: step.to_owned(),
                 });
             }
-            if let Some(name) = path.secret() {
+            if let Some(secret) = path.secret() {
                 self.secrets.push(SecretReference {
                     pointer: pointer(),
-                    name: name.to_owned(),
+                    secret: secret.clone(),
                 });
             }
         }

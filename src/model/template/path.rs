@@ -1,7 +1,7 @@
 //! Paths: `input.items.0.name`, `steps.fetch-data.output.rows`, `variables["odd key"]`.
 //! May not know filters or operators. Promise: a path that leads nowhere is no error, it is empty; resolving one borrows.
 
-use super::{Scope, TemplateError};
+use super::{Scope, SecretName, TemplateError};
 use crate::clock::iso_utc;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -20,8 +20,7 @@ enum Root {
     TriggerBody,
     TriggerRawBody,
     Step(String),
-    Secret(String),
-    ApprovalUrl(String),
+    Secret(SecretName),
     LoopItem,
     LoopIndex,
     LoopPrevious,
@@ -114,14 +113,16 @@ impl Path {
             ["run", "id", ..] => (Root::RunId, 2),
             ["run", "startedAt", ..] => (Root::RunStartedAt, 2),
             ["env" | "run", ..] => (Root::Nothing, 1),
-            ["secrets", name] => (Root::Secret((*name).to_owned()), 2),
+            ["secrets", name] => (Root::Secret(SecretName::OfWorkflow((*name).to_owned())), 2),
             ["secrets", ..] => {
                 return Err(TemplateError::new(format!(
                     "`{{{{{}}}}}`: name one secret, as in `{{{{secrets.API_KEY}}}}`; a secret is a text and has no fields",
                     words.join(".")
                 )));
             }
-            ["approvals", id, "url"] => (Root::ApprovalUrl((*id).to_owned()), 3),
+            ["approvals", id, "url"] => {
+                (Root::Secret(SecretName::ApprovalLink((*id).to_owned())), 3)
+            }
             ["loop", "item", ..] => (Root::LoopItem, 2),
             ["loop", "index"] => (Root::LoopIndex, 2),
             ["loop", "previous", ..] => (Root::LoopPrevious, 2),
@@ -140,9 +141,9 @@ impl Path {
     }
 
     /// The secret that the path names.
-    pub(super) fn secret(&self) -> Option<&str> {
+    pub(super) fn secret(&self) -> Option<&SecretName> {
         match &self.root {
-            Root::Secret(name) => Some(name),
+            Root::Secret(secret) => Some(secret),
             _ => None,
         }
     }
@@ -164,8 +165,7 @@ impl Path {
             Root::LoopPrevious => innermost?.previous?,
             Root::LoopIndex => return Some(Cow::Owned(Value::from(innermost?.index))),
             Root::Name => return self.resolve_name(scope),
-            Root::Secret(name) => return self.text((scope.secret)(name)?),
-            Root::ApprovalUrl(step) => return self.text((scope.approval_url)(step)?),
+            Root::Secret(secret) => return self.text((scope.secret)(secret)?),
             Root::Env(name) => return self.text(scope.env.get(name)?.clone()),
             Root::Now => return self.text(iso_utc(scope.now_ms)),
             Root::RunId => return self.text(scope.run_id.to_owned()),

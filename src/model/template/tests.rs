@@ -59,9 +59,13 @@ fn render_but(
         input,
         trigger: &json!({"headers": {"x-kind": "new"}}),
         loops: &loops,
-        secret: &|name| (name == "KEY").then(|| "s3cret".to_owned()),
+        secret: &|secret| match secret {
+            SecretName::OfWorkflow(name) => (name == "KEY").then(|| "s3cret".to_owned()),
+            SecretName::ApprovalLink(step) => {
+                (step == "pay").then(|| "http://h/approvals/t".to_owned())
+            }
+        },
         raw_body: &|| Some(json!("{\"n\": 1.0}")),
-        approval_url: &|step| (step == "pay").then(|| "http://h/approvals/t".to_owned()),
         step_output: &|id| steps.get(id),
         variables: &variables,
         env: &env,

@@ -137,34 +137,53 @@ async fn a_step_that_calls_outside_sees_it_and_a_run_without_it_does_not_start()
 async fn a_step_that_calls_nothing_may_not_name_one() {
     let server = TestServer::start().await;
     const OUTSIDE: &str = "only for steps that call outside";
-    for (kind, config, reason) in [
+    for (kind, config, place, reason) in [
         (
             "transform",
-            json!({ "sourceData": "{{secrets.X}}" }),
+            json!({ "sourceData": "{{X}}" }),
+            "sourceData",
             OUTSIDE,
         ),
         (
             "code",
-            json!({ "code": "return input", "input": "{{secrets.X}}" }),
+            json!({ "code": "return input", "input": "a {{X}}" }),
+            "input",
             OUTSIDE,
         ),
         (
             "subworkflow",
-            json!({ "workflowId": "w", "inputMapping": { "a": "{{secrets.X}}" } }),
+            json!({ "workflowId": "w", "inputMapping": { "a": "{{ X | json }}" } }),
+            "inputMapping.a",
+            OUTSIDE,
+        ),
+        (
+            "approval",
+            json!({ "approvers": [], "reason": "{{ X ~ 1 }}" }),
+            "reason",
             OUTSIDE,
         ),
         (
             "data_table",
-            json!({ "operation": "insert", "tableId": "t", "data": { "a": "{{secrets.X}}" } }),
+            json!({ "operation": "insert", "tableId": "t", "data": { "a": "{{X}}" } }),
+            "data.a",
             "tables are kept in clear",
         ),
     ] {
-        let steps = json!([{ "id": "s", "type": kind, "config": config }]);
-        let body = json!({ "name": "w", "trigger": { "type": "api" }, "steps": steps });
-        let refused = server.admin().post("/api/v1/workflows", body).await;
-        let text = &refused.text;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{kind}: {text}");
-        assert!(text.contains(reason), "{kind}: {text}");
+        for secret in ["secrets.X", "approvals.ok.url"] {
+            let config = config.to_string().replace('X', secret);
+            let config: Value = serde_json::from_str(&config).expect("JSON");
+            let steps = json!([
+                { "id": "s", "type": kind, "config": config },
+                { "id": "ok", "type": "approval", "config": { "approvers": [] } },
+            ]);
+            let body = json!({ "name": "w", "trigger": { "type": "api" }, "steps": steps });
+            let refused = server.admin().post("/api/v1/workflows", body).await;
+            let text = &refused.text;
+            assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{kind}: {text}");
+            for told in [reason, secret, &format!("steps[0].config.{place}\"")] {
+                assert!(text.contains(told), "{kind}: {told} is not in {text}");
+            }
+        }
     }
 }
 

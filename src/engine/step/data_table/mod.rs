@@ -130,7 +130,7 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
     }
 }
 
-/// A secret that is written into a table would lie there in clear.
+/// A secret or a link that is written into a table would lie there in clear.
 fn check_secrets(config: &Fields, problems: &mut Problems<'_>) {
     let Ok(template) = Template::compile(&Value::Object(config.clone()), &[]) else {
         // The compiler of definitions tells what is wrong with its templates.
@@ -138,8 +138,8 @@ fn check_secrets(config: &Fields, problems: &mut Problems<'_>) {
     };
     for reference in template.secret_references() {
         let message = format!(
-            "`{{{{secrets.{}}}}}` cannot be used here: tables are kept in clear",
-            reference.name
+            "`{{{{{}}}}}` cannot be used here: tables are kept in clear",
+            reference.secret
         );
         let place = reference.pointer.trim_start_matches('/').replace('/', ".");
         problems.add(&place, message);
