@@ -42,6 +42,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed: field::timed,
         raw: &[],
+        lists: &[],
     },
     behaviour: Behaviour::Effect(run),
     names,

@@ -45,6 +45,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Waits until somebody approves or rejects; the question survives restarts.",
         kind: Kind::Ask,
         raw: &[],
+        lists: &[],
         check,
         untimed: field::timed,
     },

@@ -24,6 +24,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Runs JavaScript and hands on what it returns, with its console.",
         kind: Kind::Pure,
         raw: &["code"],
+        lists: &[],
         check,
         untimed: field::timed,
     },

@@ -33,6 +33,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Runs branches side by side, or steps once for each item, several at once.",
         kind: Kind::Parallel,
         raw: &[],
+        lists: &[],
         check,
         untimed: field::timed,
     },

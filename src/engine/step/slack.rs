@@ -43,6 +43,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed: field::timed,
         raw: &[],
+        lists: &[],
     },
     behaviour: Behaviour::Effect(run),
     names: outside::connection_or_provider,

@@ -38,6 +38,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Starts a run of another workflow and waits for its end.",
         kind: Kind::Child,
         raw: &[],
+        lists: &[],
         check,
         untimed,
     },

@@ -27,6 +27,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Waits for a while; the time is kept over restarts.",
         kind: Kind::Wait,
         raw: &[],
+        lists: &[],
         check,
         untimed,
     },

@@ -59,6 +59,7 @@ mod tests {
             description: "",
             kind,
             raw: &[],
+            lists: &[],
             untimed: |_| None,
             check: nothing,
         };

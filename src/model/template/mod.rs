@@ -18,6 +18,7 @@
 
 mod expression;
 mod filters;
+pub mod list;
 mod path;
 mod render;
 mod scan;

@@ -48,6 +48,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Calls an HTTP API and hands on its answer.",
         kind: Kind::Effect,
         raw: &[],
+        lists: &[],
         check,
         untimed: field::timed,
     },

@@ -54,6 +54,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Reads and changes rows of data tables; a change is made once.",
         kind: Kind::Effect,
         raw: &[],
+        lists: &[],
         check,
         untimed: field::timed,
     },

@@ -55,6 +55,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Makes a new value out of others, by mapping rules or JavaScript.",
         kind: Kind::Pure,
         raw: &CODE,
+        lists: &[],
         check,
         untimed,
     },
