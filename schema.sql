@@ -129,6 +129,8 @@ CREATE TABLE run (
     -- The run whose step started it, and how many runs stand above it.
     parent           INTEGER,
     depth            INTEGER NOT NULL DEFAULT 0 CHECK (depth BETWEEN 0 AND 100),
+    -- The uppermost of those, also where nobody waits for this one.
+    top              INTEGER,
     error            TEXT,
     -- What the trigger handed over beside the input, as `{{trigger}}` shows it; JSON.
     trigger_data     TEXT,
@@ -152,6 +154,9 @@ CREATE INDEX run_failed_by_workflow ON run (workflow, status) WHERE status = 'fa
 
 -- Serves: cancelling the unfinished children of a run.
 CREATE INDEX run_unfinished_by_parent ON run (parent) WHERE parent IS NOT NULL AND (status = 'pending' OR status = 'running');
+
+-- Serves: how many unfinished runs stand below one run.
+CREATE INDEX run_unfinished_by_top ON run (top) WHERE top IS NOT NULL AND (status = 'pending' OR status = 'running');
 
 CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
 WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.status

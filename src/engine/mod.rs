@@ -95,6 +95,8 @@ pub struct EngineOptions {
     pub max_iterations: u32,
     /// How many runs may stand above a run: sub-workflows of sub-workflows.
     pub max_depth: u32,
+    /// How many unfinished runs may stand below a run: those that its steps have started, and theirs.
+    pub max_runs_below: u32,
     /// What the links of approvals are signed with.
     pub link_key: [u8; 32],
     /// What `{{env.NAME}}` may see.
@@ -137,6 +139,11 @@ pub enum EngineError {
     /// The workflow was edited or removed between the look at it and the start.
     #[error("the workflow was edited or removed meanwhile; try again")]
     WorkflowChanged,
+    /// As many unfinished runs as there may be stand below the run at the top.
+    #[error(
+        "the run at the top of this one has {0} unfinished runs below it, as many as it may have (setting `max_runs_below`)"
+    )]
+    TooManyBelow(u32),
     /// The run is not in a state that allows it.
     #[error("{0}")]
     Conflict(String),
@@ -348,6 +355,10 @@ impl Shared {
     fn look_again_later(&self, run_sequence: i64) {
         let again_ms = self.clock.now_ms().saturating_add(RESUME_RETRY_MS);
         self.timers.park(run_sequence, again_ms);
+    }
+
+    fn too_many_below(&self) -> EngineError {
+        EngineError::TooManyBelow(self.options.max_runs_below)
     }
 
     fn is_stopping(&self) -> bool {

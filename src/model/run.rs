@@ -159,6 +159,8 @@ pub struct Run {
     pub parent_sequence: Option<i64>,
     /// How many runs stand above it.
     pub depth: u32,
+    /// Row number of the uppermost of those, also where nobody waits for this one.
+    pub top_sequence: Option<i64>,
     /// What the trigger handed over beside the input, as `{{trigger}}` shows it.
     pub trigger_data: Option<Box<RawValue>>,
     /// The input, as it was sent.

@@ -30,6 +30,10 @@ pub struct NewRun {
     pub parent_sequence: Option<i64>,
     /// How many runs stand above it.
     pub depth: u32,
+    /// Row number of the uppermost of those, also where nobody waits for this one.
+    pub top_sequence: Option<i64>,
+    /// How many unfinished runs there may be below that one.
+    pub max_below_top: u32,
     /// What the trigger hands over beside the input.
     pub trigger_data: Option<Box<RawValue>>,
     /// Its input.
@@ -68,6 +72,8 @@ pub enum Started {
     VersionChanged,
     /// The run whose step starts it has ended: nothing was written.
     ParentEnded,
+    /// As many unfinished runs as there may be stand below the uppermost run above it: nothing was written.
+    TooManyBelowTop,
     /// The schedule does not fire at this time (any more), or has done so: nothing was written.
     NotDue,
 }
@@ -253,7 +259,7 @@ macro_rules! run_sql {
         concat!(
             "SELECT ",
             summary_columns!(),
-            ", w.name, r.definition, r.root_id, r.started_by, r.parent, r.depth, r.trigger_data, r.input, r.output
+            ", w.name, r.definition, r.root_id, r.started_by, r.parent, r.depth, r.top, r.trigger_data, r.input, r.output
              FROM run r JOIN workflow w ON w.sequence = r.workflow WHERE ",
             $condition
         )
@@ -324,8 +330,9 @@ fn whole(row: &Row<'_>) -> Result<Run, StoreError> {
         started_by: row.get(14)?,
         parent_sequence: row.get(15)?,
         depth: row.get(16)?,
-        trigger_data: column::optional_json(row, 17)?,
-        input: column::json(row, 18)?,
-        output: column::optional_json(row, 19)?,
+        top_sequence: row.get(17)?,
+        trigger_data: column::optional_json(row, 18)?,
+        input: column::json(row, 19)?,
+        output: column::optional_json(row, 20)?,
     })
 }

@@ -3,6 +3,7 @@
 
 mod approval_links;
 mod approvals;
+mod below;
 mod cancel;
 mod children;
 mod concurrency;

@@ -116,6 +116,7 @@ impl Execution {
             Ok(Started::OtherRequest) => Err(EngineError::OtherRequest),
             Ok(Started::VersionChanged | Started::NotDue) => Err(EngineError::WorkflowChanged),
             Ok(Started::ParentEnded) => Err(EngineError::parent_ended()),
+            Ok(Started::TooManyBelowTop) => Err(self.shared.too_many_below()),
             Err(error) => Err(error.into()),
         };
         self.telling.accepted(answer);

@@ -110,6 +110,7 @@ fn run_queries() -> Vec<(&'static str, &'static str)> {
             journal::UNFINISHED_CHILDREN,
             "run_unfinished_by_parent (parent=?)",
         ),
+        (start::UNFINISHED_BELOW_TOP, "run_unfinished_by_top (top=?)"),
         (
             journal::CHUNKS,
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",

@@ -24,6 +24,8 @@ CREATE TABLE run (
     -- The run whose step started it, and how many runs stand above it.
     parent           INTEGER,
     depth            INTEGER NOT NULL DEFAULT 0 CHECK (depth BETWEEN 0 AND 100),
+    -- The uppermost of those, also where nobody waits for this one.
+    top              INTEGER,
     error            TEXT,
     -- What the trigger handed over beside the input, as `{{trigger}}` shows it; JSON.
     trigger_data     TEXT,
@@ -55,6 +57,8 @@ CREATE INDEX run_failed ON run (status) WHERE status = 'failed' OR status = 'can
 CREATE INDEX run_failed_by_workflow ON run (workflow, status) WHERE status = 'failed' OR status = 'cancelled';
 
 CREATE INDEX run_unfinished_by_parent ON run (parent) WHERE parent IS NOT NULL AND (status = 'pending' OR status = 'running');
+
+CREATE INDEX run_unfinished_by_top ON run (top) WHERE top IS NOT NULL AND (status = 'pending' OR status = 'running');
 
 CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
 WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.status
