@@ -5,6 +5,7 @@
 mod admission;
 pub mod agents;
 mod approvals;
+mod asked;
 mod changed_by;
 mod children;
 pub mod connections;
@@ -33,6 +34,7 @@ mod webhook;
 pub mod workflows;
 
 pub use approvals::{MAX_COMMENT_CHARS, Pending, Reply};
+pub use asked::Asked;
 pub use changed_by::ChangedBy;
 pub use connections::Connections;
 pub use logs::{RunLogs, StepLog, Told};

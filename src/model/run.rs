@@ -3,6 +3,7 @@
 //! Promise: a journal records decisions and what happened, never what comes next, and names steps by id, never by index.
 
 use crate::id::{RunId, WorkflowId};
+use crate::model::page::Cursor;
 use crate::model::workflow::Reach;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
@@ -140,6 +141,16 @@ pub struct RunSummary {
     pub started_at_ms: Option<i64>,
     /// When it ended.
     pub finished_at_ms: Option<i64>,
+}
+
+impl RunSummary {
+    /// Where a page goes on that ends with this run.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            ts: self.created_at_ms,
+            id: self.id.as_str().to_owned(),
+        }
+    }
 }
 
 /// A run as a whole, without its journal.

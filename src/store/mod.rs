@@ -9,6 +9,7 @@ mod answers;
 mod audit;
 #[cfg(test)]
 mod audit_tests;
+mod awaiting;
 mod column;
 mod connections;
 mod cursor;
@@ -57,6 +58,7 @@ mod writer_tests;
 
 pub use agents::MAX_AGENTS;
 pub use answers::Answer;
+pub use awaiting::AwaitingRun;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use first_start::FirstStart;

@@ -102,7 +102,7 @@ pub struct RunRow {
     pub started_at_ms: Option<i64>,
     /// Until when nothing has to be done for it; `None` when it is under way or has ended.
     pub due_at_ms: Option<i64>,
-    /// Whether it waits for an answer or the end of another run too.
+    /// Whether one of its steps waits for an answer or the end of another run.
     pub awaits_others: bool,
     /// When it ended: there is a moment exactly when the status is final.
     pub finished_at_ms: Option<i64>,
@@ -140,7 +140,7 @@ pub struct OpenRun {
     pub has_begun: bool,
     /// Until when nothing has to be done for it.
     pub due_at_ms: Option<i64>,
-    /// Whether it waits for an answer or the end of another run too.
+    /// Whether one of its steps waits for an answer or the end of another run.
     pub awaits_others: bool,
 }
 

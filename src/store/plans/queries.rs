@@ -3,8 +3,9 @@
 
 use super::super::tables::sql as tables;
 use super::super::{
-    agents, audit, connections, journal, keys, retention, run_list, runs, schedules, secrets,
-    start, webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list, workflows,
+    agents, audit, awaiting, connections, journal, keys, retention, run_list, runs, schedules,
+    secrets, start, webhook_events, webhook_list, webhook_routes, workflow_edit, workflow_list,
+    workflows,
 };
 
 /// Queries with what their plan has to hold.
@@ -109,6 +110,15 @@ fn run_queries() -> Vec<(&'static str, &'static str)> {
         (
             journal::UNFINISHED_CHILDREN,
             "run_unfinished_by_parent (parent=?)",
+        ),
+        (awaiting::ALL, "run_awaiting (awaits_others=? AND rowid<?)"),
+        (
+            awaiting::OF_WORKFLOW,
+            "run_awaiting (awaits_others=? AND rowid<?)",
+        ),
+        (
+            awaiting::OF_PREFIX,
+            "run_awaiting (awaits_others=? AND rowid<?)",
         ),
         (start::UNFINISHED_BELOW_TOP, "run_unfinished_by_top (top=?)"),
         (

@@ -15,7 +15,7 @@ CREATE TABLE run (
     created_at_ms    INTEGER NOT NULL,
     started_at_ms    INTEGER,
     due_at_ms        INTEGER,
-    -- Whether it waits for an answer or the end of another run too.
+    -- Whether one of its steps waits for an answer or the end of another run.
     awaits_others    INTEGER NOT NULL DEFAULT 0 CHECK (awaits_others IN (0, 1)),
     finished_at_ms   INTEGER,
     started_by       TEXT,
@@ -59,6 +59,8 @@ CREATE INDEX run_failed_by_workflow ON run (workflow, status) WHERE status = 'fa
 CREATE INDEX run_unfinished_by_parent ON run (parent) WHERE parent IS NOT NULL AND (status = 'pending' OR status = 'running');
 
 CREATE INDEX run_unfinished_by_top ON run (top) WHERE top IS NOT NULL AND (status = 'pending' OR status = 'running');
+
+CREATE INDEX run_awaiting ON run (awaits_others) WHERE awaits_others = 1;
 
 CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
 WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.status

@@ -55,6 +55,7 @@ fn the_table_up_to_runs() {
     DELETE /api/v1/agents/:id -> workflows:write, write
     PUT    /api/v1/agents/:id -> workflows:write, write
     POST   /api/v1/agents/:id/execute -> workflows:execute, execute
+    GET    /api/v1/approvals -> workflows:execute, read
     GET    /api/v1/audit -> audit:read, read
     POST   /api/v1/auth/api-keys -> apikeys:create, write
     GET    /api/v1/auth/api-keys -> keys:read, read
