@@ -22,6 +22,7 @@ mod run_view;
 mod runs;
 mod secrets;
 mod table_body;
+mod table_folders;
 mod tables;
 mod templates;
 mod versions;
@@ -61,6 +62,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         rows::endpoints(),
         runs::endpoints(),
         secrets::endpoints(),
+        table_folders::endpoints(),
         tables::endpoints(),
         templates::endpoints(),
         versions::endpoints(),

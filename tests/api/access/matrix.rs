@@ -19,6 +19,7 @@ const MODEL: &str = "/v1/chat/completions";
 /// What the paths' parameters name.
 struct Fixtures {
     event: String,
+    folder: String,
     agent: String,
     workflow: String,
     run: String,
@@ -93,6 +94,7 @@ impl Bench {
         Fixtures {
             agent: text(&agent["id"]),
             event: self.event().await,
+            folder: self.folder(&workflow).await,
             connection: text(&made.data()["id"]),
             table,
             row: text(&row.data()["id"]),
@@ -100,6 +102,16 @@ impl Bench {
             run: text(&started.data()["runId"]),
             key: text(&key["id"]),
         }
+    }
+
+    /// A folder in which no table lies any more.
+    async fn folder(&self, name: &str) -> String {
+        let admin = self.server.admin();
+        let table = json!({ "name": format!("once in {name}"), "folderName": name });
+        let table = admin.post("/api/v1/tables", table).await.data();
+        let path = format!("/api/v1/tables/{}", text(&table["id"]));
+        admin.send(Method::DELETE, &path, Value::Null).await;
+        text(&table["folderId"])
     }
 
     /// An event that a webhook has brought; it can be replayed.
@@ -171,6 +183,7 @@ impl Bench {
             ("/events/:id", &fixtures.event),
             ("/api-keys/:id", &fixtures.key),
             ("/tables/:id", &fixtures.table),
+            ("/table-folders/:id", &fixtures.folder),
             ("/rows/:rowId", &fixtures.row),
             ("/connections/:id", &fixtures.connection),
             ("/agents/:id", &fixtures.agent),
@@ -206,6 +219,7 @@ impl Bench {
             "/api/v1/agents",
             "/api/v1/auth/api-keys",
             "/api/v1/tables",
+            "/api/v1/table-folders",
             "/api/v1/audit?action=key.created",
             "/api/v1/audit?action=connection.tested",
             "/api/v1/audit?action=secret.created",

@@ -88,6 +88,8 @@ fn the_table_from_runs_on() {
     GET    /api/v1/runs/:id/events -> runs:read, read
     GET    /api/v1/runs/:id/logs -> runs:read, read
     POST   /api/v1/runs/:id/retry -> workflows:execute, execute
+    GET    /api/v1/table-folders -> tables:read, read
+    DELETE /api/v1/table-folders/:id -> tables:write, write
     GET    /api/v1/tables -> tables:read, read
     POST   /api/v1/tables -> tables:write, write
     GET    /api/v1/tables/:id -> tables:read, read
