@@ -44,6 +44,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         raw: &[],
         lists: &[],
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Effect(run),
     names,
 };

@@ -49,6 +49,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed: field::timed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Ask(question),
     names: outside::nothing,
 };

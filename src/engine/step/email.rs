@@ -40,6 +40,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         raw: &[],
         lists: &ADDRESS_FIELDS,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Effect(run),
     names: outside::connection_or_provider,
 };

@@ -43,6 +43,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed: field::timed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Iterate(round),
     names: outside::nothing,
 };

@@ -45,6 +45,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         raw: &[],
         lists: &[],
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Effect(run),
     names: outside::connection_or_provider,
 };

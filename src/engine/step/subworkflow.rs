@@ -42,6 +42,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Child(request),
     names,
 };

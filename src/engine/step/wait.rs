@@ -31,6 +31,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Wait(duration_ms),
     names: outside::nothing,
 };

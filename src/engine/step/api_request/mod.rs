@@ -52,6 +52,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed: field::timed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Effect(run),
     names: outside::connection,
 };

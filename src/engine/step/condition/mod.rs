@@ -31,6 +31,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed: field::done_at_once,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Pure(run),
     names: outside::nothing,
 };

@@ -59,6 +59,7 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed,
     },
+    known: &[&KNOWN, &KNOWN_WITH_CODE],
     behaviour: Behaviour::Compute(start),
     names: outside::nothing,
 };
