@@ -108,7 +108,8 @@ END;
 -- Runs. What a list shows stands before what may be long. A run pins its definition; the version that it names has the same
 -- one, is `used`, and so keeps it (checked when the run is recorded; a foreign key would want an index of its own).
 -- `account` is whom its usage is counted for, as in `usage` (NULL is nobody), and `step_count` how many attempts at its steps
--- have ended. `has_own_definition`: the definition is no version's, but was sent for this run (and its retries) alone.
+-- have ended. `has_own_definition`: the definition is no version's, but was sent for this run (and its retries) alone. `top`: the uppermost
+-- run above it, also where nobody waits for it.
 CREATE TABLE run (
     sequence         INTEGER PRIMARY KEY AUTOINCREMENT,
     id               TEXT NOT NULL UNIQUE,
@@ -135,7 +136,7 @@ CREATE TABLE run (
     -- What the trigger handed over beside the input, as `{{trigger}}` shows it; JSON.
     trigger_data     TEXT,
     input            TEXT NOT NULL,
-    output           TEXT, account TEXT, step_count INTEGER NOT NULL DEFAULT 0 CHECK (step_count >= 0), has_own_definition INTEGER NOT NULL DEFAULT 0 CHECK (has_own_definition IN (0, 1)),
+    output           TEXT, account TEXT, step_count INTEGER NOT NULL DEFAULT 0 CHECK (step_count >= 0), has_own_definition INTEGER NOT NULL DEFAULT 0 CHECK (has_own_definition IN (0, 1)), top INTEGER,
     CHECK ((finished_at_ms IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled'))),
     FOREIGN KEY (workflow, workflow_version) REFERENCES workflow_version (workflow, version)
 ) STRICT;
@@ -157,6 +158,12 @@ CREATE INDEX run_unfinished_by_parent ON run (parent) WHERE parent IS NOT NULL A
 
 -- Serves: whether a definition that was sent for one run is still wanted by another.
 CREATE INDEX run_by_own_definition ON run (definition) WHERE has_own_definition = 1;
+
+-- Serves: how many unfinished runs stand below one run.
+CREATE INDEX run_unfinished_by_top ON run (top) WHERE top IS NOT NULL AND (status = 'pending' OR status = 'running');
+
+-- Serves: the list of what all runs ask.
+CREATE INDEX run_awaiting ON run (awaits_others) WHERE awaits_others = 1;
 
 CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
 WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.status

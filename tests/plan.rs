@@ -35,6 +35,7 @@ fn rules() -> [StepRule; 4] {
         description: "",
         kind,
         raw: &[],
+        lists: &[],
         check: |_, _| {},
         untimed: |_| None,
     };

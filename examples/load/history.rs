@@ -62,6 +62,8 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
         retry_of: None,
         parent_sequence: None,
         depth: 0,
+        top_sequence: None,
+        max_below_top: u32::MAX,
         trigger_data: None,
         fire: None,
         charge: None,

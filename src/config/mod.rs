@@ -131,6 +131,8 @@ pub struct Config {
     pub max_iterations: u32,
     /// Runs that may stand above a run.
     pub max_depth: u32,
+    /// Unfinished runs that may stand below a run: those that its steps have started, and theirs.
+    pub max_runs_below: u32,
     /// Read connections to the database.
     pub read_connections: u32,
     /// Data tables, and as many folders of them.
@@ -230,6 +232,7 @@ impl Config {
             credit_balance: None,
             max_iterations: 10_000,
             max_depth: 10,
+            max_runs_below: 1_000,
             read_connections: 4,
             max_tables: 1_000,
             max_table_columns: 100,

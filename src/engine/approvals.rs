@@ -97,6 +97,8 @@ pub struct Pending {
     pub attempt: u32,
     /// What is asked.
     pub request: Value,
+    /// When its first attempt began, in milliseconds since the Unix epoch.
+    pub since_ms: Option<i64>,
     /// When it has taken too long, in milliseconds since the Unix epoch.
     pub until_ms: Option<i64>,
     /// The link that answers it without a key; only of approvals.
@@ -131,13 +133,14 @@ impl Engine {
         let plan = &definition.plan;
         let waiting = state.waiting();
         Ok(waiting
-            .filter_map(|step| self.pending(run, plan, &state, step))
+            .filter_map(|step| self.pending(&run.summary.id, plan, &state, step))
             .collect())
     }
 
-    fn pending(
+    /// What a step asks; `None`: it waits for nobody.
+    pub(super) fn pending(
         &self,
-        run: &Run,
+        run: &RunId,
         plan: &Plan,
         state: &RunState,
         step: Activation,
@@ -161,8 +164,9 @@ impl Engine {
                     record.attempts
                 ) }),
             },
+            since_ms: record.started_at_ms,
             until_ms: record.due_at_ms,
-            url: is_approval.then(|| self.0.links.url(&run.summary.id, &name)),
+            url: is_approval.then(|| self.0.links.url(run, &name)),
             step: name,
         })
     }
@@ -180,7 +184,7 @@ impl Engine {
         let plan = &definition.plan;
         let waiting: Vec<Pending> = state
             .waiting()
-            .filter_map(|waiting| self.pending(run, plan, &state, waiting))
+            .filter_map(|waiting| self.pending(&run.summary.id, plan, &state, waiting))
             .filter(|pending| pending.step == step || pending.step_id == step)
             .collect();
         let pending = match waiting.as_slice() {
@@ -215,7 +219,7 @@ impl Engine {
         let is_its = |step: &str| self.0.links.is_of(token, &run.summary.id, step);
         let waiting = state
             .waiting()
-            .filter_map(|step| self.pending(run, plan, &state, step))
+            .filter_map(|step| self.pending(&run.summary.id, plan, &state, step))
             .find(|pending| pending.is_approval && is_its(&pending.step));
         if let Some(pending) = waiting {
             return Ok(pending);
@@ -266,6 +270,7 @@ impl Engine {
             is_approval: true,
             attempt: 0,
             request: Value::Null,
+            since_ms: None,
             until_ms: None,
             url: None,
         })

@@ -109,6 +109,7 @@ impl Engine {
                 return Err(EngineError::WorkflowChanged);
             }
             Started::ParentEnded => return Err(EngineError::parent_ended()),
+            Started::TooManyBelowTop => return Err(self.0.too_many_below()),
         };
         Ok(Accepted { run, replayed })
     }

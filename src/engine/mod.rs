@@ -5,6 +5,7 @@
 mod admission;
 pub mod agents;
 mod approvals;
+mod asked;
 mod changed_by;
 mod children;
 pub mod connections;
@@ -35,6 +36,7 @@ mod webhook;
 pub mod workflows;
 
 pub use approvals::{MAX_COMMENT_CHARS, Pending, Reply};
+pub use asked::Asked;
 pub use changed_by::ChangedBy;
 pub use connections::Connections;
 pub use credits::CreditOptions;
@@ -103,6 +105,8 @@ pub struct EngineOptions {
     pub max_iterations: u32,
     /// How many runs may stand above a run: sub-workflows of sub-workflows.
     pub max_depth: u32,
+    /// How many unfinished runs may stand below a run: those that its steps have started, and theirs.
+    pub max_runs_below: u32,
     /// What the links of approvals are signed with.
     pub link_key: [u8; 32],
     /// What `{{env.NAME}}` may see.
@@ -150,6 +154,11 @@ pub enum EngineError {
     /// The balance is not enough.
     #[error(transparent)]
     InsufficientCredits(Shortfall),
+    /// As many unfinished runs as there may be stand below the run at the top.
+    #[error(
+        "the run at the top of this one has {0} unfinished runs below it, as many as it may have (setting `max_runs_below`)"
+    )]
+    TooManyBelow(u32),
     /// The run is not in a state that allows it.
     #[error("{0}")]
     Conflict(String),
@@ -364,6 +373,10 @@ impl Shared {
     fn look_again_later(&self, run_sequence: i64) {
         let again_ms = self.clock.now_ms().saturating_add(RESUME_RETRY_MS);
         self.timers.park(run_sequence, again_ms);
+    }
+
+    fn too_many_below(&self) -> EngineError {
+        EngineError::TooManyBelow(self.options.max_runs_below)
     }
 
     fn is_stopping(&self) -> bool {

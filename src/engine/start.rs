@@ -59,6 +59,8 @@ pub(super) struct ChildRun {
     pub(super) parent_sequence: i64,
     pub(super) parent_id: RunId,
     pub(super) depth: u32,
+    /// The run at the top.
+    pub(super) top_sequence: i64,
     /// Who started the parent.
     pub(super) by: StartedBy,
 }
@@ -293,9 +295,11 @@ impl Engine {
         run.root_id = child.root_id;
         run.parent_sequence = request.waits.then_some(child.parent_sequence);
         run.depth = child.depth;
+        run.top_sequence = Some(child.top_sequence);
         let mut new_run = new_run(&run, workflow.workflow.sequence);
         new_run.idempotency = idempotency(&asked, &request.input, now_ms);
         new_run.charge = self.0.charge(&workflow.definition.plan)?;
+        new_run.max_below_top = self.0.options.max_runs_below;
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &workflow)?,
             definition: workflow.definition.clone(),

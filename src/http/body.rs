@@ -124,11 +124,11 @@ pub(super) async fn form<T: DeserializeOwned>(visit: &Visit) -> Result<T, Proble
         .map_err(|error| Problem::invalid(format!("The form does not fit: {error}.")))
 }
 
-/// The whole body, at most so many bytes; `hold` is asked before each piece of it is taken into memory.
+/// The whole body, at most so many bytes; `hold` is shown each piece of it before that is taken into memory.
 pub(super) async fn read(
     visit: &Visit,
     max_bytes: usize,
-    hold: impl FnMut(usize) -> Result<(), Problem>,
+    hold: impl FnMut(&[u8]) -> Result<(), Problem>,
 ) -> Result<Bytes, Problem> {
     let Some(mut body) = visit.take_body() else {
         return Ok(Bytes::new());
@@ -158,7 +158,7 @@ pub(super) async fn read(
 async fn collect(
     body: &mut RequestBody,
     max_bytes: usize,
-    mut hold: impl FnMut(usize) -> Result<(), Problem>,
+    mut hold: impl FnMut(&[u8]) -> Result<(), Problem>,
 ) -> Result<Bytes, Problem> {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -170,7 +170,7 @@ async fn collect(
         if all.len() + data.len() > max_bytes {
             return Err(Problem::TooLarge(max_bytes));
         }
-        hold(data.len())?;
+        hold(&data)?;
         all.extend_from_slice(&data);
     }
     Ok(all.freeze())

@@ -123,8 +123,7 @@ impl Registry {
     /// Tells every connection, also those that come later, that the server stops.
     pub(super) fn drain(&self) {
         self.0.draining.store(true, Ordering::SeqCst);
-        let open = self.0.open();
-        for connection in open.values().filter_map(std::sync::Weak::upgrade) {
+        for connection in self.connections() {
             connection.told.notify_one();
         }
     }
@@ -137,7 +136,7 @@ impl Registry {
         loop {
             ticks.tick().await;
             let now = self.0.tick.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-            for connection in self.connections(|_| true) {
+            for connection in self.connections() {
                 let late = |since: &AtomicU32, allowed: u32| {
                     now.wrapping_sub(since.load(Ordering::Relaxed)) > allowed
                 };
@@ -161,26 +160,27 @@ impl Registry {
         };
         // Of those of one tick, the one that came first.
         let age = |connection: &Arc<Progress>| (ticks(connection), Reverse(connection.number));
-        let idle = self.connections(|connection| connection.is_in(IDLE));
-        let longest_idle = idle.into_iter().max_by_key(age);
-        let longest = longest_idle.or_else(|| {
-            let heads = self.connections(|connection| connection.is_in(HEAD));
-            heads
-                .into_iter()
-                .filter(|connection| ticks(connection) >= UNTOUCHABLE_TICKS)
-                .max_by_key(age)
-        });
+        let connections = self.connections();
+        let of = |phase| {
+            let connections = connections.iter();
+            connections.filter(move |connection| connection.is_in(phase))
+        };
+        let longest = of(IDLE)
+            .max_by_key(|connection| age(connection))
+            .or_else(|| {
+                of(HEAD)
+                    .filter(|connection| ticks(connection) >= UNTOUCHABLE_TICKS)
+                    .max_by_key(|connection| age(connection))
+            });
         if let Some(connection) = longest {
             connection.told.notify_one();
         }
     }
 
-    fn connections(&self, wanted: impl Fn(&Progress) -> bool) -> Vec<Arc<Progress>> {
+    /// All of them. None is let go while the list is locked: whoever has the last hold of one takes it off the list.
+    fn connections(&self) -> Vec<Arc<Progress>> {
         let open = self.0.open();
-        open.values()
-            .filter_map(std::sync::Weak::upgrade)
-            .filter(|connection| wanted(connection))
-            .collect()
+        open.values().filter_map(std::sync::Weak::upgrade).collect()
     }
 }
 
@@ -345,3 +345,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,6 +170,7 @@ impl From<EngineError> for Problem {
             EngineError::NotActive(_)
             | EngineError::MissingSecrets(_)
             | EngineError::OtherRequest
+            | EngineError::TooManyBelow(_)
             | EngineError::Conflict(_) => Problem::Conflict(error.to_string()),
             EngineError::BadInput(problems) => Problem::Invalid(
                 format!("The input does not fit: {}", in_words(&problems)),

@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::visit::Visit;
 use crate::engine::{WebhookAnswer, WebhookError, WebhookRequest};
 use crate::id::{EventId, RunId};
+use crate::model::json::ParsedSize;
 use crate::model::trigger::webhook::{Disbelief, Provider};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -25,6 +26,8 @@ use warp::reply::Response;
 
 /// How many bodies of the largest size may be in memory at once.
 const BODIES_AT_ONCE: usize = 16;
+/// The values of all bodies take at most so many times the largest size: a body of small values takes a multiple of its length.
+const VALUES_AT_ONCE: usize = 48;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -79,9 +82,11 @@ fn description(summary: &'static str) -> Description {
 pub struct Ingestion {
     /// Bytes of bodies that are being read or recorded.
     held_bytes: AtomicUsize,
+    /// What the values in them take that are being parsed or recorded.
+    value_bytes: AtomicUsize,
 }
 
-/// The bytes of one body, given back when it is dropped.
+/// The bytes of one body, or of its values, given back when it is dropped.
 struct Held<'a> {
     all: &'a AtomicUsize,
     bytes: usize,
@@ -164,7 +169,13 @@ async fn receive(visit: Arc<Visit>, path_at: usize) -> Result<Response, Problem>
         bytes: 0,
         most: most.saturating_mul(BODIES_AT_ONCE),
     };
-    let body = body::read(&visit, most, |bytes| held.more(bytes)).await?;
+    let mut size = ParsedSize::default();
+    let hold = |piece: &[u8]| {
+        size.add(piece);
+        held.more(piece.len())
+    };
+    let body = body::read(&visit, most, hold).await?;
+    let values = hold_values(&visit, size.bytes())?;
     let headers = visit.headers.iter();
     let request = WebhookRequest {
         provider,
@@ -177,7 +188,7 @@ async fn receive(visit: Arc<Visit>, path_at: usize) -> Result<Response, Problem>
         body,
     };
     let answer = engine.receive(request).await;
-    drop(held);
+    drop((held, values));
     if let Err(WebhookError::Disbelieved(reason)) = &answer {
         let reason = match reason {
             Disbelief::Unsigned => "webhook_unsigned",
@@ -190,6 +201,25 @@ async fn receive(visit: Arc<Visit>, path_at: usize) -> Result<Response, Problem>
             .note_refusal(reason, None, visit.peer.address);
     }
     respond(&answer?)
+}
+
+/// Room for the values of a body, before it is parsed.
+fn hold_values(visit: &Visit, bytes: usize) -> Result<Held<'_>, Problem> {
+    let most = visit.api.options.max_webhook_bytes;
+    let mut held = Held {
+        all: &visit.api.ingestion.value_bytes,
+        bytes: 0,
+        most: most.saturating_mul(VALUES_AT_ONCE),
+    };
+    if bytes > held.most {
+        return Err(Problem::invalid(format!(
+            "The body holds too many values: they would take {bytes} bytes of memory, more than {}. Send it in parts, or \
+             raise the setting `max_webhook_bytes`.",
+            held.most
+        )));
+    }
+    held.more(bytes)?;
+    Ok(held)
 }
 
 /// The URL as the sender knows it: some sign it.

@@ -26,6 +26,60 @@ pub fn depth(text: &str) -> usize {
     deepest
 }
 
+/// What the values of a text take in memory once it is parsed, measured piece by piece as the text comes in; nothing where it
+/// does not begin as a list or an object. Rather too much than too little: lists grow by doubling, and the smallest object
+/// takes as much as one of eleven fields.
+#[derive(Debug, Default)]
+pub struct ParsedSize {
+    bytes: usize,
+    /// Unknown before its first letter.
+    is_nested: Option<bool>,
+    in_string: bool,
+    is_escaped: bool,
+}
+
+impl ParsedSize {
+    const ITEM_BYTES: usize = 2 * size_of::<Value>();
+    const LIST_BYTES: usize = 4 * size_of::<Value>();
+    const OBJECT_BYTES: usize = 12 * size_of::<(String, Value)>();
+    /// A short text takes as much as the smallest piece that an allocator gives.
+    const QUOTE_BYTES: usize = 32;
+
+    /// So much for all pieces so far.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Measures the next piece.
+    pub fn add(&mut self, piece: &[u8]) {
+        if self.is_nested.is_none() {
+            let first = piece.iter().find(|byte| !byte.is_ascii_whitespace());
+            self.is_nested = first.map(|byte| matches!(byte, b'[' | b'{'));
+        }
+        if self.is_nested == Some(true) {
+            let bytes: usize = piece.iter().map(|byte| self.value_bytes(*byte)).sum();
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+    }
+
+    fn value_bytes(&mut self, byte: u8) -> usize {
+        match byte {
+            _ if self.is_escaped => self.is_escaped = false,
+            b'\\' if self.in_string => self.is_escaped = true,
+            b'"' => {
+                self.in_string = !self.in_string;
+                return Self::QUOTE_BYTES;
+            }
+            _ if self.in_string => return 1,
+            b',' => return Self::ITEM_BYTES,
+            b'[' => return Self::LIST_BYTES,
+            b'{' => return Self::OBJECT_BYTES,
+            _ => {}
+        }
+        0
+    }
+}
+
 /// Whether arrays and objects are nested deeper than so many levels. Looks no further than that.
 pub fn is_deeper(value: &Value, levels: usize) -> bool {
     let Some(below) = levels.checked_sub(1) else {
@@ -66,6 +120,54 @@ mod tests {
         assert_eq!(depth(r#"{"a":[1,{"b":"[[[[\"[["}]}"#), 3);
         assert_eq!(depth("1"), 0);
         assert_eq!(depth(&"[".repeat(70)), 70);
+    }
+
+    /// What a parsed value takes at least.
+    fn held_bytes(value: &Value) -> usize {
+        size_of::<Value>()
+            + match value {
+                Value::String(text) => text.len(),
+                Value::Array(items) => items.iter().map(held_bytes).sum(),
+                Value::Object(fields) => {
+                    let node = if fields.is_empty() {
+                        0
+                    } else {
+                        11 * size_of::<(String, Value)>()
+                    };
+                    let fields = fields.iter();
+                    let inside = fields.map(|(name, field)| name.len() + held_bytes(field));
+                    node + inside.sum::<usize>()
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            }
+    }
+
+    #[test]
+    fn a_parsed_size_is_no_less_than_what_is_held() {
+        for text in [
+            format!("[{}0]", "0,".repeat(500)),
+            format!("[{}[]]", "[],".repeat(500)),
+            format!("[{}[0]]", "[0],".repeat(500)),
+            format!("[{}{{}}]", "{\"\":0},".repeat(500)),
+            format!(" {{{}\"z\":\",[{{\\\",\"}}", "\"é\":\"x\",".repeat(20)),
+            json!(["[,[,[".repeat(500)]).to_string(),
+        ] {
+            let mut whole = ParsedSize::default();
+            whole.add(text.as_bytes());
+            let value: Value = serde_json::from_str(&text).expect("JSON");
+            let least = held_bytes(&value);
+            assert!(whole.bytes() >= least, "{whole:?} < {least}: {text:.40}");
+            let mut pieces = ParsedSize::default();
+            text.as_bytes()
+                .chunks(3)
+                .for_each(|piece| pieces.add(piece));
+            assert_eq!(pieces.bytes(), whole.bytes(), "in pieces: {text:.40}");
+        }
+        for text in ["a,[,{", "\"[,{[,{\"", " ", ""] {
+            let mut size = ParsedSize::default();
+            size.add(text.as_bytes());
+            assert_eq!(size.bytes(), 0, "{text}");
+        }
     }
 
     #[test]

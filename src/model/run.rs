@@ -3,6 +3,7 @@
 //! Promise: a journal records decisions and what happened, never what comes next, and names steps by id, never by index.
 
 use crate::id::{RunId, WorkflowId};
+use crate::model::page::Cursor;
 use crate::model::workflow::Reach;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
@@ -142,6 +143,16 @@ pub struct RunSummary {
     pub finished_at_ms: Option<i64>,
 }
 
+impl RunSummary {
+    /// Where a page goes on that ends with this run.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            ts: self.created_at_ms,
+            id: self.id.as_str().to_owned(),
+        }
+    }
+}
+
 /// A run as a whole, without its journal.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -163,6 +174,8 @@ pub struct Run {
     pub parent_sequence: Option<i64>,
     /// How many runs stand above it.
     pub depth: u32,
+    /// Row number of the uppermost of those, also where nobody waits for this one.
+    pub top_sequence: Option<i64>,
     /// What the trigger handed over beside the input, as `{{trigger}}` shows it.
     pub trigger_data: Option<Box<RawValue>>,
     /// The input, as it was sent.

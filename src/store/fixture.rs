@@ -118,6 +118,8 @@ pub(super) fn new_run(workflow: &Workflow, created_at_ms: i64) -> NewRun {
         retry_of: None,
         parent_sequence: None,
         depth: 0,
+        top_sequence: None,
+        max_below_top: u32::MAX,
         trigger_data: None,
         input: raw_json(r#"{"a": 1}"#),
         created_at_ms,

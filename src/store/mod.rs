@@ -10,6 +10,7 @@ mod apps;
 mod audit;
 #[cfg(test)]
 mod audit_tests;
+mod awaiting;
 mod column;
 mod connections;
 mod cursor;
@@ -65,6 +66,7 @@ mod writer_tests;
 
 pub use agents::MAX_AGENTS;
 pub use answers::Answer;
+pub use awaiting::AwaitingRun;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use first_start::FirstStart;

@@ -5,7 +5,7 @@ use super::runs::{summary, summary_columns};
 use super::workflow_list::end_of_prefix;
 use super::{Store, StoreError, cursor};
 use crate::id::WorkflowId;
-use crate::model::page::{Cursor, Page, PageRequest};
+use crate::model::page::{Page, PageRequest};
 use crate::model::run::{RunFilter, RunStatus, RunSummary};
 use crate::model::workflow::Reach;
 use rusqlite::{Connection, OptionalExtension};
@@ -23,7 +23,7 @@ impl Store {
 }
 
 /// Whose runs are wanted.
-enum Scope {
+pub(super) enum Scope {
     All,
     /// Of the workflow with this row number.
     Workflow(i64),
@@ -32,7 +32,10 @@ enum Scope {
 }
 
 /// The scope that a filter comes to; `None` when it leaves nothing.
-fn scope(connection: &Connection, filter: &RunFilter) -> Result<Option<Scope>, StoreError> {
+pub(super) fn scope(
+    connection: &Connection,
+    filter: &RunFilter,
+) -> Result<Option<Scope>, StoreError> {
     let id = match (&filter.workflow_id, &filter.reach) {
         (None, Reach::All) => return Ok(Some(Scope::All)),
         (None, Reach::Prefix(prefix)) => return Ok(Some(Scope::Prefix(prefix.clone()))),
@@ -180,19 +183,22 @@ fn list(
             statement.query_and_then((before, rows, prefix, end_of_prefix(prefix)), summary)?
         }
     };
-    let mut items = found.collect::<Result<Vec<RunSummary>, StoreError>>()?;
-    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let items = found.collect::<Result<Vec<RunSummary>, StoreError>>()?;
+    Ok(cut(items, page.limit, |run| run))
+}
+
+/// The page out of its rows and one more, which tells whether there is another page.
+pub(super) fn cut<T>(mut items: Vec<T>, limit: u32, run: impl Fn(&T) -> &RunSummary) -> Page<T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = items.len() > limit;
     items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| Cursor {
-        ts: last.created_at_ms,
-        id: last.id.as_str().to_owned(),
-    });
-    Ok(Page { items, next })
+    let last = items.last().filter(|_| more).map(run);
+    let next = last.map(RunSummary::cursor);
+    Page { items, next }
 }
 
 /// Of what was made in the same millisecond, ids tell the order.
 pub(super) const OLDER: &str = "SELECT max(sequence) FROM run
      WHERE created_at_ms < ?1 OR created_at_ms = ?1 AND id < ?2";
 
-const KNOWN: &str = "SELECT sequence FROM run WHERE id = ?1";
+pub(super) const KNOWN: &str = "SELECT sequence FROM run WHERE id = ?1";

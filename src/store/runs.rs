@@ -39,6 +39,10 @@ pub struct NewRun {
     pub parent_sequence: Option<i64>,
     /// How many runs stand above it.
     pub depth: u32,
+    /// Row number of the uppermost of those, also where nobody waits for this one.
+    pub top_sequence: Option<i64>,
+    /// How many unfinished runs there may be below that one.
+    pub max_below_top: u32,
     /// What the trigger hands over beside the input.
     pub trigger_data: Option<Box<RawValue>>,
     /// Its input.
@@ -79,6 +83,8 @@ pub enum Started {
     VersionChanged,
     /// The run whose step starts it has ended: nothing was written.
     ParentEnded,
+    /// As many unfinished runs as there may be stand below the uppermost run above it: nothing was written.
+    TooManyBelowTop,
     /// The schedule does not fire at this time (any more), or has done so: nothing was written.
     NotDue,
     /// The balance is not enough for its charge: nothing was written.
@@ -113,7 +119,7 @@ pub struct RunRow {
     pub started_at_ms: Option<i64>,
     /// Until when nothing has to be done for it; `None` when it is under way or has ended.
     pub due_at_ms: Option<i64>,
-    /// Whether it waits for an answer or the end of another run too.
+    /// Whether one of its steps waits for an answer or the end of another run.
     pub awaits_others: bool,
     /// When it ended: there is a moment exactly when the status is final.
     pub finished_at_ms: Option<i64>,
@@ -151,7 +157,7 @@ pub struct OpenRun {
     pub has_begun: bool,
     /// Until when nothing has to be done for it.
     pub due_at_ms: Option<i64>,
-    /// Whether it waits for an answer or the end of another run too.
+    /// Whether one of its steps waits for an answer or the end of another run.
     pub awaits_others: bool,
 }
 
@@ -270,7 +276,7 @@ macro_rules! run_sql {
         concat!(
             "SELECT ",
             summary_columns!(),
-            ", w.name, r.definition, r.root_id, r.started_by, r.parent, r.depth, r.trigger_data, r.input, r.output,
+            ", w.name, r.definition, r.root_id, r.started_by, r.parent, r.depth, r.top, r.trigger_data, r.input, r.output,
                 r.account, r.has_own_definition
              FROM run r JOIN workflow w ON w.sequence = r.workflow WHERE ",
             $condition
@@ -342,10 +348,11 @@ fn whole(row: &Row<'_>) -> Result<Run, StoreError> {
         started_by: row.get(14)?,
         parent_sequence: row.get(15)?,
         depth: row.get(16)?,
-        trigger_data: column::optional_json(row, 17)?,
-        input: column::json(row, 18)?,
-        output: column::optional_json(row, 19)?,
-        account: row.get(20)?,
-        has_own_definition: row.get(21)?,
+        top_sequence: row.get(17)?,
+        trigger_data: column::optional_json(row, 18)?,
+        input: column::json(row, 19)?,
+        output: column::optional_json(row, 20)?,
+        account: row.get(21)?,
+        has_own_definition: row.get(22)?,
     })
 }

@@ -263,6 +263,36 @@ async fn no_run_begins_for_one_that_has_ended() {
 }
 
 #[tokio::test]
+async fn only_unfinished_runs_below_the_same_run_count() {
+    let fixture = Fixture::new();
+    let workflow = fixture.workflow("w").await;
+    let (top, top_id) = fixture.run(&workflow, 2_000).await;
+    let (other, _) = fixture.run(&workflow, 2_000).await;
+    let start = async |top_sequence| {
+        let run = NewRun {
+            top_sequence: Some(top_sequence),
+            max_below_top: 2,
+            ..new_run(&workflow, 2_000)
+        };
+        fixture.store.start_run(run).await.unwrap()
+    };
+    let Started::New(first) = start(top).await else {
+        panic!("refused");
+    };
+    assert!(matches!(start(top).await, Started::New(_)));
+    assert!(matches!(start(top).await, Started::TooManyBelowTop));
+    assert!(matches!(start(other).await, Started::New(_)));
+    assert_eq!(fixture.count("run"), 5);
+    let end = chunk(0, 1, Failed);
+    fixture.store.append(first, end).await.unwrap();
+    assert!(matches!(start(top).await, Started::New(_)));
+    // Also below a run that has ended itself.
+    let cancelled = fixture.store.cancel_run(top_id, "key_7".into(), 3_000);
+    assert!(matches!(cancelled.await, Ok(Edit::Done(_))));
+    assert!(matches!(start(top).await, Started::TooManyBelowTop));
+}
+
+#[tokio::test]
 async fn one_idempotency_key_is_one_run_while_it_holds() {
     let fixture = Fixture::new();
     let (one, other) = (

@@ -1,6 +1,6 @@
 //! Starting a run: one job that looks at the idempotency key, pins the version and records the run with its first events.
-//! May not know what the events mean. Promises: one idempotency key, one run; no run is
-//! started for one that has ended.
+//! May not know what the events mean. Promises: one idempotency key, one run; no run is started for one that has ended, nor
+//! below one that has as many unfinished runs below it as it may.
 
 use super::{
     Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, node_outputs, runs,
@@ -52,6 +52,11 @@ pub(super) fn start(connection: &Connection, run: &NewRun) -> Result<Started, St
         && let Some(shortfall) = usage::shortfall(connection, charge)?
     {
         return Ok(Started::InsufficientCredits(shortfall));
+    }
+    if let Some(top) = run.top_sequence
+        && has_unfinished_below(connection, top, run.max_below_top)?
+    {
+        return Ok(Started::TooManyBelowTop);
     }
     if !pin_version(connection, run)? {
         return Ok(Started::VersionChanged);
@@ -134,6 +139,20 @@ fn is_unfinished(connection: &Connection, sequence: i64) -> Result<bool, StoreEr
     Ok(statement.exists([sequence])?)
 }
 
+/// Whether there is one more where so many are passed over: a walk over no more entries of the index than that.
+pub(super) const UNFINISHED_BELOW_TOP: &str = "
+    SELECT 1 FROM run WHERE top = ?1 AND (status = 'pending' OR status = 'running') LIMIT 1 OFFSET ?2";
+
+/// Whether so many unfinished runs stand below this one.
+fn has_unfinished_below(
+    connection: &Connection,
+    top_sequence: i64,
+    count: u32,
+) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(UNFINISHED_BELOW_TOP)?;
+    Ok(statement.exists((top_sequence, count.saturating_sub(1)))?)
+}
+
 /// Whether the version that the run wants to pin still has the run's definition.
 pub(super) fn may_start(connection: &Connection, run: &NewRun) -> Result<bool, StoreError> {
     Ok(version_used(connection, run)?.is_some())
@@ -189,9 +208,9 @@ fn insert(connection: &Connection, run: &NewRun, definition: i64) -> Result<i64,
     };
     let mut statement = connection.prepare_cached(
         "INSERT INTO run (id, workflow, workflow_version, definition, status, event_count, trigger_type,
-            created_at_ms, started_at_ms, due_at_ms, awaits_others, finished_at_ms, started_by, root_id, retry_of, parent, depth,
+            created_at_ms, started_at_ms, due_at_ms, awaits_others, finished_at_ms, started_by, root_id, retry_of, parent, depth, top,
             error, trigger_data, input, output, account, step_count, has_own_definition)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
     )?;
     statement.execute(rusqlite::params![
         run.id.as_str(),
@@ -211,6 +230,7 @@ fn insert(connection: &Connection, run: &NewRun, definition: i64) -> Result<i64,
         run.retry_of.as_ref().map(|id| id.as_str()),
         run.parent_sequence,
         run.depth,
+        run.top_sequence,
         row.error.as_ref().map(column::to_json).transpose()?,
         run.trigger_data.as_ref().map(|data| data.get()),
         run.input.get(),

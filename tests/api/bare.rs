@@ -84,6 +84,7 @@ pub(crate) fn engine_options() -> EngineOptions {
         max_run_output_bytes: 1024,
         max_iterations: 100,
         max_depth: 10,
+        max_runs_below: 1_000,
         link_key: [7; 32],
         max_input_bytes: 1024,
         environment: BTreeMap::new(),

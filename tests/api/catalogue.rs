@@ -58,6 +58,13 @@ async fn blocks_are_the_step_types_and_the_triggers() {
     let request = reader.get("/api/v1/blocks/api_request").await.data();
     assert_eq!(request["actions"], json!(["api.request"]));
     assert_eq!(request["actionDefinitions"][0]["inputs"], request["inputs"]);
+    // A mail goes over a connection and no other way.
+    let needs = all.as_array().expect("a list").iter();
+    let needs: Vec<&str> = needs
+        .filter(|block| block["connectionRequired"] == true)
+        .filter_map(|block| block["type"].as_str())
+        .collect();
+    assert_eq!(needs, ["email", "email_send"]);
     for (path, status) in [
         ("/api/v1/blocks/nothing", 404),
         ("/api/v1/blocks/Wait", 404),

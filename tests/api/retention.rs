@@ -241,6 +241,8 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
         retry_of: None,
         parent_sequence: None,
         depth: 0,
+        top_sequence: None,
+        max_below_top: u32::MAX,
         trigger_data: None,
         input: raw(r#"{"amount":42}"#),
         created_at_ms: at_ms,

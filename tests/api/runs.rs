@@ -3,6 +3,8 @@
 
 mod approval_links;
 mod approvals;
+mod asked;
+mod below;
 mod cancel;
 mod children;
 mod concurrency;

@@ -156,6 +156,52 @@ async fn nothing_from_outside_adds_a_header_or_a_recipient() {
 }
 
 #[tokio::test]
+async fn a_template_gives_one_address_and_a_written_comma_more() {
+    let smtp = SmtpServer::start(Script::default()).await;
+    let server = TestServer::start().await;
+    let port = smtp.port().to_string();
+    let credentials = json!({"host": "127.0.0.1", "port": port, "security": "none"});
+    connection(&server, credentials).await;
+    for field in ["to", "cc", "bcc", "replyTo"] {
+        for written in [
+            json!("{{input.x}}"),
+            json!(["{{input.x}}"]),
+            json!("{{input.x}}, desk@example.com"),
+            json!("Ada <{{input.x}}>"),
+        ] {
+            let step = mail(json!({ field: written }));
+            let workflow = server.workflow("subject", json!([step])).await;
+            for attack in [
+                json!("ada@example.com, eve@example.com"),
+                json!("ada@example.com,eve@example.com"),
+                json!("ada@example.com;eve@example.com"),
+                json!("ada@example.com eve@example.com"),
+                json!("ada@example.com>, Eve <eve@example.com"),
+                json!(["ada@example.com", "eve@example.com"]),
+                json!("\", eve@example.com, \"x@example.com"),
+            ] {
+                let run = server.admin().run(&workflow, json!({ "x": attack })).await;
+                let seen = format!("{field} {written} {attack}: {run}");
+                assert_eq!(run["status"], "failed", "{seen}");
+                let message = run["error"]["message"].as_str().expect("a message");
+                assert!(message.contains(&format!("failed: `{field}`")), "{seen}");
+            }
+        }
+    }
+    assert!(smtp.record().commands.is_empty(), "{:?}", smtp.record());
+
+    let step = mail(json!({
+        "to": "{{input.a}}, {{input.missing}}, \"Byron, {{input.name}}\" <{{input.b}}>",
+        "cc": ["{{input.c}}, desk@example.com"],
+    }));
+    let input =
+        json!({"a": "a@example.com", "b": "b@example.com", "c": "c@example.com", "name": "Ada"});
+    let log = run_step(&server, step, input).await;
+    let everybody = ["a", "b", "c", "desk"].map(|name| format!("{name}@example.com"));
+    assert_eq!(log["output"]["accepted"], json!(everybody), "{log}");
+}
+
+#[tokio::test]
 async fn tls_is_spoken_as_the_connection_says() {
     let certificate = Certificate::new();
     let folder = tempfile::tempdir().expect("a folder");

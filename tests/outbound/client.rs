@@ -160,6 +160,25 @@ async fn large_answers_are_cut_off_with_and_without_a_length() {
 }
 
 #[tokio::test]
+async fn an_answer_with_an_endless_head_or_too_many_headers_is_given_up() {
+    let endless = b"HTTP/1.1 200 OK\r\nx: ".to_vec();
+    let many: String = (0..101).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let many = format!("HTTP/1.1 200 OK\r\n{many}content-length: 0\r\n\r\n");
+    let long = [endless, vec![b'x'; 1 << 20]].concat();
+    for head in [long, many.into_bytes()] {
+        let server = Server::saying(Reply::Stall(head)).await;
+        let error = outbound(&["127.0.0.1"]).send(get(&server.url("/"))).await;
+        assert_eq!(error.expect_err("given up").code, "CONNECTION_LOST");
+    }
+    // As many as there may be.
+    let most: String = (0..99).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let most = format!("HTTP/1.1 200 OK\r\n{most}content-length: 0\r\n\r\n");
+    let server = Server::saying(Reply::Bytes(most.into_bytes())).await;
+    let response = outbound(&["127.0.0.1"]).send(get(&server.url("/"))).await;
+    assert_eq!(response.expect("an answer").headers.len(), 100);
+}
+
+#[tokio::test]
 async fn slow_answers_end_in_time_whatever_part_is_slow() {
     for part in [
         "",

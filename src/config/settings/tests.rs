@@ -58,6 +58,7 @@ fn all_different() -> Config {
         credit_balance: Some(1),
         max_iterations: 1,
         max_depth: 1,
+        max_runs_below: 1,
         read_connections: 1,
         max_tables: 1,
         max_table_columns: 1,

@@ -116,6 +116,7 @@ impl Execution {
             parent_sequence: self.run.summary.sequence,
             parent_id: self.run.summary.id.clone(),
             depth: self.run.depth + 1,
+            top_sequence: self.run.top_sequence.unwrap_or(self.run.summary.sequence),
             by: StartedBy::starter_of(&self.run),
         };
         let engine = Engine(self.shared.clone());
@@ -131,6 +132,12 @@ impl Execution {
         let message = format!("the run cannot be started: {error}");
         match error {
             EngineError::Stopping => Err(Halt::Stopping),
+            // There is room again when some of them have ended.
+            EngineError::TooManyBelow(_) => self.failed(
+                step,
+                attempt,
+                StepError::transient("TOO_MANY_RUNS", message),
+            ),
             EngineError::Store(_) => {
                 self.failed(step, attempt, StepError::transient("NOT_STARTED", message))
             }

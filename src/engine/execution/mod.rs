@@ -293,7 +293,7 @@ impl Execution {
 
     /// The server stops: what is being done outside is waited for, nothing else is begun.
     async fn wind_up(&mut self) -> Result<(), Halt> {
-        self.commit(self.row(RunStatus::Running)).await?;
+        self.commit_open().await?;
         if self.flights.is_empty() {
             return Err(Halt::Stopping);
         }

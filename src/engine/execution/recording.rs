@@ -38,11 +38,16 @@ impl Execution {
             status,
             started_at_ms: self.run.summary.started_at_ms,
             due_at_ms: None,
-            awaits_others: false,
+            awaits_others: status == RunStatus::Running && self.awaits_others(),
             finished_at_ms: None,
             output: None,
             error: None,
         }
+    }
+
+    /// Whether a step waits for an answer or the end of another run.
+    pub(super) fn awaits_others(&self) -> bool {
+        self.state.waiting().next().is_some()
     }
 
     /// Adds an event, and before the first one that the run has begun. An event that does not fit ends the execution.
@@ -108,6 +113,14 @@ impl Execution {
         Ok(())
     }
 
+    /// Records what has happened since the last commit, if anything has.
+    pub(super) async fn commit_open(&mut self) -> Result<(), Halt> {
+        if self.chunk.count == 0 && self.unrecorded.is_none() {
+            return Ok(());
+        }
+        self.commit(self.row(RunStatus::Running)).await
+    }
+
     async fn commit_first(&mut self, mut new_run: NewRun, row: RunRow) -> Result<(), Halt> {
         self.show(&row);
         new_run.first = (self.chunk.count > 0).then(|| self.chunk.close(row));
@@ -131,6 +144,7 @@ impl Execution {
             }
             Ok(Started::VersionChanged | Started::NotDue) => Err(EngineError::WorkflowChanged),
             Ok(Started::ParentEnded) => Err(EngineError::parent_ended()),
+            Ok(Started::TooManyBelowTop) => Err(self.shared.too_many_below()),
             Err(error) => Err(error.into()),
         };
         self.telling.accepted(answer);

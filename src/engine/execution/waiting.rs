@@ -19,7 +19,7 @@ impl Execution {
         {
             return self.land(landed);
         }
-        self.commit(self.row(RunStatus::Running)).await?;
+        self.commit_open().await?;
         let Some(claim) = self.claim.as_mut() else {
             return Err(Halt::Over);
         };
@@ -43,7 +43,6 @@ impl Execution {
     async fn park(&mut self, due_ms: Option<i64>) -> Result<(), Halt> {
         let mut row = self.row(RunStatus::Running);
         row.due_at_ms = due_ms;
-        row.awaits_others = self.state.waiting().next().is_some();
         if due_ms.is_none() && !row.awaits_others {
             let id = &self.run.summary.id;
             log::error!("run {id} has nothing to do and nothing to wait for");

@@ -4,6 +4,7 @@
 
 use crate::engine::outbound::url;
 use crate::engine::redact::cut;
+use crate::model::template::list;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use std::time::{Duration, UNIX_EPOCH};
@@ -65,18 +66,27 @@ pub struct Mail {
 /// Reads a list of addresses as people write it: `ada@example.com, Bob <bob@example.com>`. The error is a sentence.
 pub fn addresses(text: &str) -> Result<Vec<Address>, String> {
     check_header_text(text)?;
+    let parts = list::items(text).into_iter().map(str::trim);
     let mut found = Vec::new();
-    for part in split_list(text) {
-        let part = part.trim();
-        if part.is_empty() {
-            continue;
-        }
+    for part in parts.filter(|part| !part.is_empty()) {
         if found.len() == MAX_RECIPIENTS {
             return Err(format!("there are more than {MAX_RECIPIENTS} addresses"));
         }
-        found.push(address(part)?);
+        found.push(mailbox(part)?);
     }
     Ok(found)
+}
+
+/// Reads one address. A list is an error, however it is made: where one address is meant, nobody gets in beside it.
+pub fn address(text: &str) -> Result<Address, String> {
+    check_header_text(text)?;
+    if list::items(text).len() > 1 {
+        return Err(format!(
+            "`{}` is more than one address; a comma splits the list only where it is written, outside of templates",
+            cut(text, 80)
+        ));
+    }
+    mailbox(text.trim())
 }
 
 /// Whether `text` may stand in a header: one line, of a size that servers take.
@@ -96,22 +106,7 @@ pub fn check_header_text(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The parts between the commas that stand outside quotes.
-fn split_list(text: &str) -> impl Iterator<Item = &str> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    text.split(move |letter: char| {
-        let splits = letter == ',' && !is_quoted;
-        match letter {
-            _ if is_escaped => is_escaped = false,
-            '\\' if is_quoted => is_escaped = true,
-            '"' => is_quoted = !is_quoted,
-            _ => {}
-        }
-        splits
-    })
-}
-
-fn address(text: &str) -> Result<Address, String> {
+fn mailbox(text: &str) -> Result<Address, String> {
     let wrong = |why: &str| {
         let shown = cut(text, 80);
         format!(

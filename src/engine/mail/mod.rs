@@ -10,7 +10,7 @@ mod dialogue;
 mod message;
 mod stream;
 
-pub use message::{Address, Draft, MAX_RECIPIENTS, Mail, addresses, check_header_text};
+pub use message::{Address, Draft, MAX_RECIPIENTS, Mail, address, addresses, check_header_text};
 
 use crate::engine::outbound::Outbound;
 use crate::model::run::StepError;

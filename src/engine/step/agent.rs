@@ -42,7 +42,9 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed: field::timed,
         raw: &[],
+        lists: &[],
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Effect(run),
     names,
 };

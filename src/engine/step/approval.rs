@@ -45,9 +45,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Waits until somebody approves or rejects; the question survives restarts.",
         kind: Kind::Ask,
         raw: &[],
+        lists: &[],
         check,
         untimed: field::timed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Ask(question),
     names: outside::nothing,
 };

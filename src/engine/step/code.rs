@@ -24,9 +24,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Runs JavaScript and hands on what it returns, with its console.",
         kind: Kind::Pure,
         raw: &["code"],
+        lists: &[],
         check,
         untimed: field::timed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Compute(run),
     names: outside::nothing,
 };

@@ -1,12 +1,13 @@
 //! `email`: sends a message over the mail server of a connection.
-//! May not know the protocol (`mail` does). Promise: every field that becomes a part of the head is one line, checked before
-//! the run where it holds no template and before the call in any case.
+//! May not know the protocol (`mail` does). Promises: every field that becomes a part of the head is one line, checked before
+//! the run where it holds no template and before the call in any case; a template gives one address at most.
 
 use super::field::{self, Fields};
 use super::{Behaviour, Effects, StepType, outside};
 use crate::engine::mail::{self, Address, Draft, Mail};
 use crate::model::plan::{Kind, Problems, StepRule};
 use crate::model::run::StepError;
+use crate::model::template::list;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -37,7 +38,9 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed: field::timed,
         raw: &[],
+        lists: &ADDRESS_FIELDS,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Effect(run),
     names: outside::connection_or_provider,
 };
@@ -65,7 +68,7 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
         );
     }
     for name in ADDRESS_FIELDS {
-        if let Err(message) = addresses(config, name) {
+        if let Err(message) = check_addresses(config, name) {
             problems.add(name, message);
         }
     }
@@ -136,11 +139,7 @@ async fn send(effects: &Effects, config: Value) -> Result<Value, StepError> {
 }
 
 fn draft(config: &Fields, sender: Option<&str>, effects: &Effects) -> Result<Draft, StepError> {
-    let read = |name: &str| {
-        addresses(config, name)
-            .map_err(|message| field::config_error(format!("`{name}`: {message}")))
-    };
-    let from = match (read("from")?, sender) {
+    let from = match (addresses(config, "from")?, sender) {
         (found, Some(sender)) if found.is_empty() => {
             mail::addresses(sender).map_err(|message| {
                 field::config_error(format!("`from` of the connection: {message}"))
@@ -163,10 +162,10 @@ fn draft(config: &Fields, sender: Option<&str>, effects: &Effects) -> Result<Dra
     let subject = field::present(config, "subject").map_or(Some(String::new()), field::scalar_text);
     Ok(Draft {
         from,
-        reply_to: read("replyTo")?,
-        to: read("to")?,
-        cc: read("cc")?,
-        bcc: read("bcc")?,
+        reply_to: addresses(config, "replyTo")?,
+        to: addresses(config, "to")?,
+        cc: addresses(config, "cc")?,
+        bcc: addresses(config, "bcc")?,
         subject: subject.ok_or_else(|| field::config_error("`subject` is not a text"))?,
         text: body("text")?,
         html: body("html")?,
@@ -175,25 +174,42 @@ fn draft(config: &Fields, sender: Option<&str>, effects: &Effects) -> Result<Dra
     })
 }
 
-/// The addresses of a field: a text with commas between them, or an array of such texts. What holds a template is passed over.
-fn addresses(config: &Fields, name: &str) -> Result<Vec<Address>, String> {
-    let texts = match field::present(config, name) {
-        None => return Ok(Vec::new()),
-        Some(Value::Array(texts)) => texts.as_slice(),
-        Some(one) => std::slice::from_ref(one),
+/// Checks the addresses of a field as they were written: a text with commas between them, or an array of such texts. What
+/// holds a template is passed over.
+fn check_addresses(config: &Fields, name: &str) -> Result<(), String> {
+    let mut written = config.get(name).cloned().unwrap_or_default();
+    list::split(&mut written);
+    if let Value::Array(items) = &mut written {
+        items.retain(|item| !field::has_template(item));
+    }
+    addresses_in(&written).map(drop)
+}
+
+/// The addresses of a rendered field, which was split before: every item is one address, or none where it is empty.
+fn addresses(config: &Fields, name: &str) -> Result<Vec<Address>, StepError> {
+    let found = addresses_in(config.get(name).unwrap_or(&Value::Null));
+    found.map_err(|message| field::config_error(format!("`{name}`: {message}")))
+}
+
+fn addresses_in(list: &Value) -> Result<Vec<Address>, String> {
+    let wrong = |value: &Value| format!("{} is not an address", field::shown(value));
+    let items = match list {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(items) => items,
+        other => return Err(wrong(other)),
     };
-    let mut found = Vec::new();
-    for text in texts.iter().filter(|text| !field::has_template(text)) {
-        let Value::String(text) = text else {
-            return Err(format!("{} is not an address", field::shown(text)));
-        };
-        found.extend(mail::addresses(text)?);
-        if found.len() > mail::MAX_RECIPIENTS {
-            return Err(format!(
-                "there are more than {} addresses",
-                mail::MAX_RECIPIENTS
-            ));
+    let mut found = Vec::with_capacity(items.len());
+    for item in items {
+        match item {
+            Value::Null => {}
+            Value::String(text) if text.trim().is_empty() => {}
+            Value::String(text) => found.push(mail::address(text)?),
+            other => return Err(wrong(other)),
         }
+    }
+    if found.len() > mail::MAX_RECIPIENTS {
+        let most = mail::MAX_RECIPIENTS;
+        return Err(format!("there are more than {most} addresses"));
     }
     Ok(found)
 }

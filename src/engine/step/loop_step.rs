@@ -39,9 +39,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Runs steps once for each item, a number of times, or while a condition holds.",
         kind: Kind::Loop,
         raw: &["whileCondition", "breakCondition"],
+        lists: &[],
         check,
         untimed: field::timed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Iterate(round),
     names: outside::nothing,
 };

@@ -89,6 +89,8 @@ pub fn rules() -> &'static [StepRule] {
 pub struct StepType {
     /// Its shape.
     pub rule: StepRule,
+    /// The fields of its configuration, in one or several lists.
+    pub known: &'static [&'static [&'static str]],
     /// What it does.
     pub behaviour: Behaviour,
     /// What its configuration names outside of its workflow.

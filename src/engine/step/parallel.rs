@@ -33,9 +33,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Runs branches side by side, or steps once for each item, several at once.",
         kind: Kind::Parallel,
         raw: &[],
+        lists: &[],
         check,
         untimed: field::timed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Iterate(round),
     names: outside::nothing,
 };

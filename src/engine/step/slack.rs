@@ -43,7 +43,9 @@ pub(super) const STEP_TYPE: StepType = StepType {
         check,
         untimed: field::timed,
         raw: &[],
+        lists: &[],
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Effect(run),
     names: outside::connection_or_provider,
 };

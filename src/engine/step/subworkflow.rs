@@ -38,9 +38,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Starts a run of another workflow and waits for its end.",
         kind: Kind::Child,
         raw: &[],
+        lists: &[],
         check,
         untimed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Child(request),
     names,
 };

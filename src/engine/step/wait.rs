@@ -27,9 +27,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Waits for a while; the time is kept over restarts.",
         kind: Kind::Wait,
         raw: &[],
+        lists: &[],
         check,
         untimed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Wait(duration_ms),
     names: outside::nothing,
 };

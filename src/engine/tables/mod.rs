@@ -97,6 +97,11 @@ impl Tables {
         Ok(self.0.store.data_folders().await?)
     }
 
+    /// Removes a folder in which no table lies.
+    pub async fn remove_folder(&self, folder: &str) -> Result<(), TableError> {
+        Ok(self.0.store.remove_data_folder(folder.to_owned()).await??)
+    }
+
     /// A row, if there is one with this id.
     pub fn row(&self, table: &str, id: &str) -> Result<Option<Row>, TableError> {
         Ok(self.0.store.data_row(&self.table(table)?, id)?)

@@ -206,7 +206,7 @@ fn block(
         description,
         kind,
         category: form.category,
-        connection_required: false,
+        connection_required: form.needs_connection(),
         actions: action.iter().map(|action| action.name).collect(),
         action_definitions: action.into_iter().collect(),
         inputs: inputs(),

@@ -23,6 +23,7 @@ mod run_view;
 mod runs;
 mod secrets;
 mod table_body;
+mod table_folders;
 mod tables;
 mod templates;
 mod usage;
@@ -64,6 +65,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         rows::endpoints(),
         runs::endpoints(),
         secrets::endpoints(),
+        table_folders::endpoints(),
         tables::endpoints(),
         templates::endpoints(),
         usage::endpoints(),

@@ -61,6 +61,7 @@ mod tests {
             description: "",
             kind,
             raw: &[],
+            lists: &[],
             untimed: |_| None,
             check: nothing,
         };

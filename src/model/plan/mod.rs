@@ -67,6 +67,9 @@ pub struct StepRule {
     pub kind: Kind,
     /// Fields of its configuration that are taken as they are: braces in them are no templates.
     pub raw: &'static [&'static str],
+    /// Fields of it that are lists, also as one text with commas. The text is split as it was written, before its templates
+    /// are rendered: what a template renders to never becomes two items.
+    pub lists: &'static [&'static str],
     /// Checks the step's `config` (templates unresolved) and adds every problem that it finds.
     pub check: fn(&Map<String, Value>, &mut Problems<'_>),
     /// Why a step with this `config` would not keep to its `timeoutMs`; `None`: it keeps to it.

@@ -5,7 +5,7 @@
 use super::problem;
 use super::steps::Compiler;
 use super::{Kind, NodeIndex, StepRule};
-use crate::model::template::Template;
+use crate::model::template::{Template, list};
 use serde_json::{Map, Value};
 
 /// How many templates of a definition may be more than paths; each takes some kilobytes.
@@ -22,14 +22,29 @@ impl Compiler<'_> {
     ) -> Option<Template> {
         let place = format!("{place}.config");
         let raw = rule.map_or(&[][..], |rule| rule.raw);
-        let source = Value::Object(config.clone());
-        let template = self.compiled(&source, raw, &place, |pointer| pointer.to_owned())?;
+        let lists = rule.map_or(&[][..], |rule| rule.lists);
+        let mut source = config.clone();
+        for field in lists {
+            if let Some(written) = source.get_mut(*field) {
+                list::split(written);
+            }
+        }
+        // The items of a list are not where they were written; their field is.
+        let named = |pointer: &str| {
+            let field = pointer.split('/').nth(1).unwrap_or_default();
+            if lists.contains(&field) {
+                format!("/{field}")
+            } else {
+                pointer.to_owned()
+            }
+        };
+        let template = self.compiled(&Value::Object(source), raw, &place, named)?;
         for reference in template.step_references() {
             if problem::enough(&self.found) {
                 break;
             }
             if let Err(message) = self.visible(index, &reference.step) {
-                self.add(problem::below(&place, &reference.pointer), message);
+                self.add(problem::below(&place, &named(&reference.pointer)), message);
             }
         }
         if !rule.is_some_and(|rule| rule.kind == Kind::Effect) {

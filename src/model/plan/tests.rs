@@ -14,6 +14,7 @@ fn rules() -> [StepRule; 4] {
         description: "",
         kind,
         raw: &["code"],
+        lists: &[],
         check,
         untimed: |_| None,
     };

@@ -19,6 +19,7 @@
 
 mod expression;
 mod filters;
+pub mod list;
 mod path;
 mod reference;
 mod render;

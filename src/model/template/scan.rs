@@ -46,7 +46,7 @@ pub(super) fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
 }
 
 /// Where the closing braces stand: outside quotes, and not closing a brace that was opened inside.
-fn end_of_formula(text: &str) -> Option<usize> {
+pub(super) fn end_of_formula(text: &str) -> Option<usize> {
     let mut quote = None;
     let mut escaped = false;
     let mut open = 0_usize;

@@ -3,9 +3,9 @@
 
 use super::super::tables::sql as tables;
 use super::super::{
-    agents, apps, audit, connections, graph_records, journal, keys, node_outputs, retention,
-    run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list, webhook_routes,
-    workflow_edit, workflow_list, workflows,
+    agents, apps, audit, awaiting, connections, graph_records, journal, keys, node_outputs,
+    retention, run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list,
+    webhook_routes, workflow_edit, workflow_list, workflows,
 };
 
 /// Queries with what their plan has to hold.
@@ -113,6 +113,16 @@ fn run_queries() -> Vec<(&'static str, &'static str)> {
             journal::UNFINISHED_CHILDREN,
             "run_unfinished_by_parent (parent=?)",
         ),
+        (awaiting::ALL, "run_awaiting (awaits_others=? AND rowid<?)"),
+        (
+            awaiting::OF_WORKFLOW,
+            "run_awaiting (awaits_others=? AND rowid<?)",
+        ),
+        (
+            awaiting::OF_PREFIX,
+            "run_awaiting (awaits_others=? AND rowid<?)",
+        ),
+        (start::UNFINISHED_BELOW_TOP, "run_unfinished_by_top (top=?)"),
         (
             journal::CHUNKS,
             "SEARCH journal USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",

@@ -1,6 +1,6 @@
 //! Folders of tables.
 
-use super::Stop;
+use super::{Stop, told};
 use crate::id::FolderId;
 use crate::model::table::{Folder, FolderChoice, TableLimits, TableProblem};
 use crate::store::{Store, StoreError, column};
@@ -17,6 +17,34 @@ impl Store {
         })
         .await
     }
+
+    /// Removes a folder. `Conflict`: tables lie in it.
+    pub async fn remove_data_folder(
+        &self,
+        id: String,
+    ) -> Result<Result<(), TableProblem>, StoreError> {
+        self.write(move |connection| told(remove(connection, &id)))
+            .await
+    }
+}
+
+fn remove(connection: &Connection, id: &str) -> Result<(), Stop> {
+    let found = one(connection, BY_ID, id)?;
+    let (sequence, folder) = found.ok_or_else(|| TableProblem::not_found("folder", id))?;
+    let tables: i64 = connection
+        .prepare_cached("SELECT count(*) FROM data_table WHERE folder = ?1 AND name IS NOT NULL")?
+        .query_row([sequence], |row| row.get(0))?;
+    if tables > 0 {
+        let message = format!(
+            "the folder `{}` holds tables ({tables}); remove them, or put them elsewhere, before it",
+            folder.name
+        );
+        return Err(TableProblem::Conflict(message).into());
+    }
+    connection
+        .prepare_cached("DELETE FROM data_folder WHERE sequence = ?1")?
+        .execute([sequence])?;
+    Ok(())
 }
 
 pub(in crate::store) const LIST: &str =

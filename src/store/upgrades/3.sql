@@ -6,6 +6,21 @@ ALTER TABLE run ADD COLUMN step_count INTEGER NOT NULL DEFAULT 0 CHECK (step_cou
 
 ALTER TABLE run ADD COLUMN has_own_definition INTEGER NOT NULL DEFAULT 0 CHECK (has_own_definition IN (0, 1));
 
+ALTER TABLE run ADD COLUMN top INTEGER;
+
+-- A run above another was made before it.
+WITH RECURSIVE above (run, at) AS (
+    SELECT sequence, parent FROM run WHERE parent IS NOT NULL AND (status = 'pending' OR status = 'running')
+    UNION ALL
+    SELECT above.run, run.parent FROM above JOIN run ON run.sequence = above.at WHERE run.parent IS NOT NULL
+)
+UPDATE run SET top = (SELECT min(at) FROM above WHERE above.run = run.sequence)
+WHERE parent IS NOT NULL AND (status = 'pending' OR status = 'running');
+
+CREATE INDEX run_unfinished_by_top ON run (top) WHERE top IS NOT NULL AND (status = 'pending' OR status = 'running');
+
+CREATE INDEX run_awaiting ON run (awaits_others) WHERE awaits_others = 1;
+
 CREATE INDEX run_by_own_definition ON run (definition) WHERE has_own_definition = 1;
 
 -- Usage is counted when a run ends, so unfinished runs need to know for whom, and what they have done so far. A run names the

@@ -2,12 +2,13 @@
 
 use super::bodies::{a_connection, a_graph, an_agent, pure_step};
 use crate::support::TestServer;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// What the paths' parameters name.
 pub(super) struct Fixtures {
     pub(super) event: String,
+    pub(super) folder: String,
     pub(super) agent: String,
     pub(super) workflow: String,
     pub(super) graph: String,
@@ -54,6 +55,7 @@ impl Fixtures {
             execution,
             agent: text(&agent["id"]),
             event: event(server).await,
+            folder: folder(server, &workflow).await,
             connection: text(&made.data()["id"]),
             table,
             row: text(&row.data()["id"]),
@@ -84,6 +86,16 @@ async fn executed(server: &TestServer, webhook: &str, app: &str) -> (String, Str
     let started = client.post(&format!("{one}/run"), json!({})).await;
     assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
     (graph, text(&started.json()["data"]["executionId"]))
+}
+
+/// A folder in which no table lies any more.
+async fn folder(server: &TestServer, name: &str) -> String {
+    let admin = server.admin();
+    let table = json!({ "name": format!("once in {name}"), "folderName": name });
+    let table = admin.post("/api/v1/tables", table).await.data();
+    let path = format!("/api/v1/tables/{}", text(&table["id"]));
+    admin.send(Method::DELETE, &path, Value::Null).await;
+    text(&table["folderId"])
 }
 
 /// An event that a webhook has brought; it can be replayed.

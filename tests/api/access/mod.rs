@@ -63,6 +63,7 @@ fn the_table_up_to_runs() {
     DELETE /api/v1/agents/:id -> workflows:write, write
     PUT    /api/v1/agents/:id -> workflows:write, write
     POST   /api/v1/agents/:id/execute -> workflows:execute, execute
+    GET    /api/v1/approvals -> workflows:execute, read
     GET    /api/v1/audit -> audit:read, read
     POST   /api/v1/auth/api-keys -> apikeys:create, write
     GET    /api/v1/auth/api-keys -> keys:read, read
@@ -95,6 +96,8 @@ fn the_table_from_runs_on() {
     GET    /api/v1/runs/:id/events -> runs:read, read
     GET    /api/v1/runs/:id/logs -> runs:read, read
     POST   /api/v1/runs/:id/retry -> workflows:execute, execute
+    GET    /api/v1/table-folders -> tables:read, read
+    DELETE /api/v1/table-folders/:id -> tables:write, write
     GET    /api/v1/tables -> tables:read, read
     POST   /api/v1/tables -> tables:write, write
     GET    /api/v1/tables/:id -> tables:read, read

@@ -6,6 +6,36 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 #[tokio::test]
+async fn a_folder_is_listed_and_removed_when_it_is_empty() {
+    const FOLDERS: &str = "/api/v1/table-folders";
+    let server = TestServer::start().await;
+    let admin = server.admin();
+    assert_eq!(admin.get(FOLDERS).await.data(), json!([]));
+    let mut body = people();
+    body["folderName"] = "crm".into();
+    let id = table(&admin, body).await;
+    let folders = admin.get(FOLDERS).await.data();
+    let folder = folders[0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(folders, json!([{ "id": folder, "name": "crm" }]));
+    let one = format!("{FOLDERS}/{folder}");
+    let remove = async |path: &str| admin.send(Method::DELETE, path, Value::Null).await;
+    let refused = remove(&one).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    insta::assert_snapshot!(refused.text, @r#"{"success":false,"error":{"code":"CONFLICT","message":"the folder `crm` holds tables (1); remove them, or put them elsewhere, before it"}}"#);
+    let removed = remove(&format!("/api/v1/tables/{id}")).await;
+    assert_eq!(removed.status, StatusCode::OK);
+    let reader = server.with(&["tables:read"]).await;
+    let refused = reader.send(Method::DELETE, &one, Value::Null).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let removed = remove(&one).await;
+    assert_eq!(removed.data(), json!({ "id": folder, "deleted": true }));
+    assert_eq!(remove(&one).await.status, StatusCode::NOT_FOUND);
+    let foreign = format!("{FOLDERS}/tbl_none");
+    assert_eq!(remove(&foreign).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(admin.get(FOLDERS).await.data(), json!([]));
+}
+
+#[tokio::test]
 async fn a_table_is_made_read_edited_and_removed() {
     let server = TestServer::start_with_manual_clock().await;
     let admin = server.admin();

@@ -98,6 +98,54 @@ async fn all_bodies_together_have_a_bound() {
 }
 
 #[tokio::test]
+async fn the_values_of_all_bodies_together_have_a_bound() {
+    let server = TestServer::start_with(Clock::system(), |config| {
+        config.max_webhook_bytes = 256 << 10;
+    })
+    .await;
+    let workflow = hooked(&server, open("heavy")).await;
+    let path = "/webhooks/custom/heavy";
+    let zeros = format!("[{}0]", "0,".repeat(110_000));
+    let long = format!("\"{}\"", "[0,".repeat(40_000));
+    let read = format!("/api/v1/workflows/{workflow}");
+    // Two of these have no room at once; whether two meet is up to the machine.
+    let (mut taken, mut refused) = (0, 0);
+    while refused == 0 {
+        let posts = (0..16).map(|_| send(&server, path, &[], zeros.as_bytes()));
+        let (answers, long, small, read) = tokio::join!(
+            futures_util::future::join_all(posts),
+            // Nothing else is harmed: what is long and has no values, what is small, and what others do.
+            send(&server, path, &[], long.as_bytes()),
+            send(&server, path, &[], b"{\"a\":[1,2]}"),
+            async { server.admin().get(&read).await },
+        );
+        for answer in answers {
+            match answer.status {
+                StatusCode::OK => taken += 1,
+                StatusCode::SERVICE_UNAVAILABLE => {
+                    assert!(answer.header("retry-after").is_some());
+                    refused += 1;
+                }
+                other => panic!("{other}: {}", answer.text),
+            }
+        }
+        assert_eq!(
+            [long.status, small.status, read.status],
+            [StatusCode::OK; 3]
+        );
+        assert!(taken > 0, "whoever is first has room");
+    }
+    // All is given back; and what would never have room is refused for good.
+    let answer = send(&server, path, &[], zeros.as_bytes()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let objects = format!("[{}0]", "{\"\":0},".repeat(37_000));
+    let answer = send(&server, path, &[], objects.as_bytes()).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    insta::assert_snapshot!(answer.text, @r#"{"received":false,"error":"The body holds too many values: they would take 29600128 bytes of memory, more than 12582912. Send it in parts, or raise the setting `max_webhook_bytes`.","code":"VALIDATION_ERROR"}"#);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_address_has_its_limit() {
     let server = TestServer::start_with(Clock::manual(crate::support::MONDAY_MS), |config| {
         config.limit_webhook = Limit::PerMinute(3);

@@ -5,9 +5,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn one(text: &str) -> Address {
-    let mut found = addresses(text).expect("an address");
-    assert_eq!(found.len(), 1);
-    found.remove(0)
+    address(text).expect("an address")
 }
 
 fn draft() -> Draft {
@@ -28,6 +26,26 @@ fn draft() -> Draft {
 fn wire(draft: Draft) -> String {
     let mail = Mail::new(draft).expect("a message");
     String::from_utf8(mail.bytes).expect("only ASCII goes out")
+}
+
+#[test]
+fn one_address_is_one_whatever_is_put_into_it() {
+    for text in [
+        "ada@example.com, eve@example.com",
+        "ada@example.com,",
+        "ada@example.com eve@example.com",
+        "ada@example.com;eve@example.com",
+        "ada@example.com\neve@example.com",
+        "eve@example.com, Ada <ada@example.com>",
+        "\"Ada\" <ada@example.com>, \"\" <eve@example.com>",
+        "",
+    ] {
+        assert!(address(text).is_err(), "{text:?}");
+    }
+    assert_eq!(
+        one(" \"Lovelace, Ada\" <ada@example.com> ").email(),
+        "ada@example.com"
+    );
 }
 
 #[test]

@@ -48,9 +48,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Calls an HTTP API and hands on its answer.",
         kind: Kind::Effect,
         raw: &[],
+        lists: &[],
         check,
         untimed: field::timed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Effect(run),
     names: outside::connection,
 };

@@ -27,9 +27,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Compares values and takes the way `then` or `else`.",
         kind: Kind::Branch,
         raw: &[],
+        lists: &[],
         check,
         untimed: field::done_at_once,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Pure(run),
     names: outside::nothing,
 };

@@ -54,9 +54,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Reads and changes rows of data tables; a change is made once.",
         kind: Kind::Effect,
         raw: &[],
+        lists: &[],
         check,
         untimed: field::timed,
     },
+    known: &[&KNOWN],
     behaviour: Behaviour::Effect(run),
     names,
 };

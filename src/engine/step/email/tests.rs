@@ -20,6 +20,7 @@ fn good_configurations_pass() {
 const MISTAKES: &str = r#"
 {"subject": "s", "text": "t", "connection": "c"} ⇒ to ⇒ missing
 {"to": "nobody", "subject": "s", "text": "t", "connection": "c"} ⇒ to ⇒ `nobody`
+{"to": "{{input.to}}, nobody", "subject": "s", "text": "t", "connection": "c"} ⇒ to ⇒ `nobody`
 {"to": [1], "subject": "s", "text": "t", "connection": "c"} ⇒ to ⇒ not an address
 {"to": "a@example.com\r\nBcc: x@example.com", "subject": "s", "text": "t", "connection": "c"} ⇒ to ⇒ one line
 {"to": "a@example.com", "from": "a@example.com\nX: y", "subject": "s", "text": "t", "connection": "c"} ⇒ from ⇒ one line

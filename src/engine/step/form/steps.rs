@@ -20,6 +20,11 @@ pub(super) static STEPS: [Form; 15] = [
                 &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"],
                 "Default GET.",
             ),
+            field(
+                "connection",
+                Text,
+                "The connection whose credential the call has, by id or provider.",
+            ),
             field("headers", Json, "An object, or rows of `Key` and `Value`."),
             field("params", Json, "Query parameters, in the same forms."),
             field("body", Json, "What is sent: JSON or a text."),
@@ -246,11 +251,25 @@ pub(super) static STEPS: [Form; 15] = [
                 &["transform", "map", "normalize", "validate", "enrich"],
                 "What for; default `transform`.",
             ),
-            required("sourceData", Json, "What is transformed."),
+            field(
+                "sourceData",
+                Json,
+                "What is transformed; needed where there is no `script`.",
+            ),
+            field(
+                "normalizations",
+                Json,
+                "Rows of `{field, transform, default}`: what is done to the source first.",
+            ),
             field(
                 "mappingRules",
                 Json,
                 "Rows of `{source, target, transform, default}`; without rules the output is the source.",
+            ),
+            field(
+                "validationRules",
+                Json,
+                "Rows of `{field, rule, value, message}` that the source must fit.",
             ),
             field(
                 "targetSchema",
@@ -261,6 +280,22 @@ pub(super) static STEPS: [Form; 15] = [
                 "strict",
                 Flag,
                 "Whether a rule that does not work is an error; default false.",
+            ),
+            field(
+                "script",
+                Text,
+                "In place of all that, JavaScript that returns the output. Never a template.",
+            ),
+            field("input", Json, "What the script knows as `input`."),
+            field(
+                "timeout",
+                Number,
+                "For one run of the script, in milliseconds.",
+            ),
+            field(
+                "sandbox",
+                Json,
+                "`{timeoutMs, maxOutputSize}`: the script's limits, in milliseconds and bytes.",
             ),
         ],
         outputs: &[],

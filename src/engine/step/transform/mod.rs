@@ -54,9 +54,11 @@ pub(super) const STEP_TYPE: StepType = StepType {
         description: "Makes a new value out of others, by mapping rules or JavaScript.",
         kind: Kind::Pure,
         raw: &CODE,
+        lists: &[],
         check,
         untimed,
     },
+    known: &[&KNOWN, &KNOWN_WITH_CODE],
     behaviour: Behaviour::Compute(start),
     names: outside::nothing,
 };

@@ -72,6 +72,10 @@ fn what_is_no_cron_expression_or_no_interval_is_refused() {
           trigger.interval.unit: it is \"minute\" (did you mean `minutes`?); it must be `minutes`, `hours`, `days` or `weeks`",
         ),
         (
+            json!({ "interval": { "value": 525_600, "unit": "weeks" } }),
+            "trigger.interval: it is 525600 weeks, more than 3650 days, the longest interval",
+        ),
+        (
             json!({ "interval": { "value": 525_601 } }),
             "trigger.interval.value: it is 525601; it must be a whole number from 1 to 525600\n\
           trigger.interval.unit: it is null; it must be `minutes`, `hours`, `days` or `weeks`",

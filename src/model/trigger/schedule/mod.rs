@@ -26,6 +26,8 @@ use serde_json::{Map, Value};
 const MAX_CRON_BYTES: usize = 200;
 /// An interval has at most so many units.
 const MAX_INTERVAL: u64 = 525_600;
+/// The longest interval: ten years. The next moment stays a date that everybody can read.
+const MAX_INTERVAL_MS: i64 = 3_650 * 24 * 60 * MINUTE_MS;
 const MINUTE_MS: i64 = 60_000;
 const UNITS: [(&str, i64); 4] = [
     ("minutes", MINUTE_MS),
@@ -297,5 +299,15 @@ fn read_interval(value: &Value, found: &mut Vec<DefinitionProblem>) -> Option<i6
         );
         problem::add(found, "trigger.interval.unit", message);
     }
-    count?.checked_mul(unit?)
+    let interval_ms = count?.saturating_mul(unit?);
+    if interval_ms > MAX_INTERVAL_MS {
+        let message = format!(
+            "it is {} {}, more than 3650 days, the longest interval",
+            problem::shown(number),
+            word.as_str().unwrap_or_default()
+        );
+        problem::add(found, "trigger.interval", message);
+        return None;
+    }
+    Some(interval_ms)
 }
