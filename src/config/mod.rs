@@ -151,6 +151,12 @@ pub struct Config {
     pub webhook_events_count: u64,
     /// How many bytes the bodies of the kept webhook events have together.
     pub webhook_events_bytes: u64,
+    /// The largest uploaded file, in bytes.
+    pub max_media_bytes: u64,
+    /// All uploaded files together, in bytes.
+    pub max_media_total_bytes: u64,
+    /// How long the link of an uploaded file opens it, in hours.
+    pub media_link_hours: u32,
     /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
     /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
     pub master_key: Option<MasterKey>,
@@ -240,6 +246,9 @@ impl Config {
             webhook_events_days: 30,
             webhook_events_count: 10_000,
             webhook_events_bytes: 1 << 30,
+            max_media_bytes: 20 << 20,
+            max_media_total_bytes: 1 << 30,
+            media_link_hours: 7 * 24,
             master_key: None,
             script_program: None,
             script_timeout_ms: 10_000,

@@ -1,8 +1,8 @@
 //! What the paths' parameters name, made anew for every endpoint.
 
 use super::bodies::{a_connection, a_graph, an_agent, pure_step};
-use crate::support::TestServer;
-use reqwest::StatusCode;
+use crate::support::{Answer, TestServer};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// What the paths' parameters name.
@@ -19,6 +19,7 @@ pub(super) struct Fixtures {
     pub(super) table: String,
     pub(super) row: String,
     pub(super) connection: String,
+    pub(super) media: String,
 }
 
 impl Fixtures {
@@ -49,6 +50,7 @@ impl Fixtures {
         let app = format!("app-{workflow}");
         let (graph, execution) = executed(server, &workflow, &app).await;
         Fixtures {
+            media: uploaded(server).await,
             graph,
             app,
             execution,
@@ -84,6 +86,19 @@ async fn executed(server: &TestServer, webhook: &str, app: &str) -> (String, Str
     let started = client.post(&format!("{one}/run"), json!({})).await;
     assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
     (graph, text(&started.json()["data"]["executionId"]))
+}
+
+/// An uploaded file.
+async fn uploaded(server: &TestServer) -> String {
+    let form = "--b\r\nContent-Disposition: form-data; name=file\r\n\r\nx\r\n--b--\r\n";
+    let request = server.admin().bearer();
+    let request = request
+        .request(Method::POST, "/wireflow/api/v1/media/upload")
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(form);
+    let answer = Answer::read(request.send().await.expect("an answer")).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    text(&answer.data()["id"])
 }
 
 /// An event that a webhook has brought; it can be replayed.
