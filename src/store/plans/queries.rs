@@ -233,7 +233,7 @@ const GRAPH_QUERIES: &[(&str, &str)] = &[
     ),
     (
         apps::BEHIND,
-        "SEARCH g USING INDEX sqlite_autoindex_graph_record_2 (app_slug=?)",
+        "SEARCH g USING COVERING INDEX sqlite_autoindex_graph_record_2 (app_slug=?)",
     ),
     (
         node_outputs::OF_WORKFLOW,
