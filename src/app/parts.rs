@@ -101,9 +101,9 @@ pub(super) async fn media(
     const HOUR_MS: i64 = 60 * 60 * 1_000;
     let options = MediaOptions {
         folder: folder.media()?,
-        max_file_bytes: config.max_media_bytes,
-        max_total_bytes: config.max_media_total_bytes,
-        link_lifetime_ms: i64::from(config.media_link_hours) * HOUR_MS,
+        max_file_bytes: config.media.max_file_bytes,
+        max_total_bytes: config.media.max_total_bytes,
+        link_lifetime_ms: i64::from(config.media.link_hours) * HOUR_MS,
         link_key,
     };
     Media::open(store.clone(), clock.clone(), outbound.clone(), options)

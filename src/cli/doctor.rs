@@ -105,20 +105,26 @@ fn examine(folder: &Path, given_key: Option<&MasterKey>) -> Result<Vec<Check>> {
         ok: finding.ok,
         message: finding.sentence,
     }));
-    let failed = |error: Error| Some((false, error.chain()));
-    for (name, found) in [
-        ("master key", master_key(folder, &database, given_key)),
-        ("uploaded files", uploaded_files(folder, &database)),
-    ] {
-        if let Some((ok, message)) = found.unwrap_or_else(failed) {
-            checks.push(Check {
-                name: name.to_owned(),
-                ok,
-                message,
-            });
-        }
-    }
+    checks.extend(beside_database(folder, &database, given_key));
     Ok(checks)
+}
+
+/// Whether what lies beside the database belongs to it.
+fn beside_database(
+    folder: &Path,
+    database: &Path,
+    given_key: Option<&MasterKey>,
+) -> impl Iterator<Item = Check> {
+    let failed = |error: Error| Some((false, error.chain()));
+    let checks = [
+        ("master key", master_key(folder, database, given_key)),
+        ("uploaded files", uploaded_files(folder, database)),
+    ];
+    checks.into_iter().filter_map(move |(name, found)| {
+        let (ok, message) = found.unwrap_or_else(failed)?;
+        let name = name.to_owned();
+        Some(Check { name, ok, message })
+    })
 }
 
 /// Whether the bytes of every uploaded file are there, all of them; `None` where the database is of another version.

@@ -12,7 +12,7 @@ const HOUR_MS: u64 = 60 * 60 * 1_000;
 #[tokio::test]
 async fn a_link_opens_its_file_until_it_expires_and_the_list_has_a_new_one() {
     let server = TestServer::start_with(Clock::manual(crate::support::MONDAY_MS), |config| {
-        config.media_link_hours = 2;
+        config.media.link_hours = 2;
     })
     .await;
     let client = editor(&server).await;

@@ -25,7 +25,7 @@ fn unannounced(bytes: Vec<u8>) -> Body {
 
 #[tokio::test]
 async fn a_file_is_so_large_and_no_larger() {
-    let (server, client) = server(|config| config.max_media_bytes = 100_000).await;
+    let (server, client) = server(|config| config.media.max_file_bytes = 100_000).await;
     let whole = |bytes: usize| form(&[file("a", "text/plain", &vec![b'x'; bytes])]);
     for bytes in [100_001, 170_000, 1_000_000] {
         for is_announced in [true, false] {
@@ -56,7 +56,7 @@ async fn a_file_is_so_large_and_no_larger() {
 #[tokio::test]
 async fn all_files_together_never_have_more_than_they_may() {
     const TOTAL: u64 = 100_000;
-    let (server, client) = server(|config| config.max_media_total_bytes = TOTAL).await;
+    let (server, client) = server(|config| config.media.max_total_bytes = TOTAL).await;
     let whole = || form(&[file("a", "text/plain", &[b'x'; 30_000])]);
     let uploads = (0..12).map(|_| send_form(&client, unannounced(whole())));
     let answers = future::join_all(uploads).await;
@@ -92,7 +92,7 @@ async fn all_files_together_never_have_more_than_they_may() {
 #[tokio::test]
 async fn a_restart_knows_what_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
-    let total = |config: &mut Config| config.max_media_total_bytes = 50_000;
+    let total = |config: &mut Config| config.media.max_total_bytes = 50_000;
     let server = TestServer::open(folder.path(), Clock::system(), total).await;
     let client = editor(&server).await;
     uploaded(&client, "a", "text/plain", &[b'x'; 30_000]).await;

@@ -25,7 +25,7 @@ async fn a_url_is_fetched_where_outgoing_calls_may_go_and_nowhere_else() {
 
     let server = TestServer::start_with(Clock::system(), |config| {
         config.outbound_allow = vec!["127.0.0.1".to_owned()];
-        config.max_media_bytes = 1024;
+        config.media.max_file_bytes = 1024;
         config.max_response_bytes = 4096;
     })
     .await;
