@@ -107,6 +107,10 @@ id!(
     /// A folder of data tables: `fld_` and a UUID.
     FolderId, "fld_"
 );
+id!(
+    /// A file that a client has uploaded: `media_` and a UUID.
+    MediaId, "media_"
+);
 
 impl RunId {
     /// The same id for the same text: that of a run which stands for another one.

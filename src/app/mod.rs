@@ -21,7 +21,7 @@ use crate::engine::outbound::{Lookup, Outbound, OutboundOptions};
 use crate::error::{Error, Result};
 use crate::http::{self, AddressLimits, Api, Front, Ingestion, Listen, Peer, ServeOptions, Tls};
 use crate::store::{CommitHook, Store, StoreOptions};
-use parts::{api_options, engine, front, link_key};
+use parts::{api_options, engine, front, link_key, media};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::AtomicU64;
@@ -127,10 +127,12 @@ impl App {
         let engine = engine(
             &config, &store, &clock, &outbound, key, link_key, messengers,
         );
+        let media = media(&config, &folder, &store, &clock, &outbound, link_key).await?;
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
             engine: engine.clone(),
+            media,
             store: store.clone(),
             clock: clock.clone(),
             options: api_options(&config, store.instance_id()),

@@ -3,6 +3,8 @@
 
 use crate::clock::Clock;
 use crate::config::{Config, DefaultDoor};
+use crate::data_folder::DataFolder;
+use crate::engine::media::{Media, MediaOptions};
 use crate::engine::outbound::Outbound;
 use crate::engine::script::ScriptOptions;
 use crate::engine::{CreditOptions, Engine, EngineOptions, Messengers, Retention, Workflows};
@@ -86,6 +88,28 @@ pub(super) fn engine(
             table_limits: config.table_limits(),
         },
     )
+}
+
+/// The uploaded files, in the folder's own folder for them.
+pub(super) async fn media(
+    config: &Config,
+    folder: &DataFolder,
+    store: &Store,
+    clock: &Clock,
+    outbound: &Outbound,
+    link_key: [u8; 32],
+) -> Result<Media> {
+    const HOUR_MS: i64 = 60 * 60 * 1_000;
+    let options = MediaOptions {
+        folder: folder.media()?,
+        max_file_bytes: config.media.max_file_bytes,
+        max_total_bytes: config.media.max_total_bytes,
+        link_lifetime_ms: i64::from(config.media.link_hours) * HOUR_MS,
+        link_key,
+    };
+    Media::open(store.clone(), clock.clone(), outbound.clone(), options)
+        .await
+        .map_err(|error| Error::caused_by("cannot open the uploaded files", error))
 }
 
 /// Zero is no limit.

@@ -4,11 +4,13 @@
 use super::Failure;
 use super::output::Output;
 use crate::config::Config;
-use crate::data_folder::{self, DATABASE, KeyFiles, ServerFile};
+use crate::data_folder::{self, DATABASE, KeyFiles, MEDIA, ServerFile};
 use crate::error::{Error, Result};
+use crate::id::MediaId;
 use crate::secret::MasterKey;
-use crate::store::{inspect, inspect_key, undecryptable};
+use crate::store::{inspect, inspect_key, inspect_media, undecryptable};
 use serde_json::{Value, json};
+use std::fs;
 use std::path::Path;
 
 /// One check and what it found.
@@ -75,9 +77,9 @@ fn examine(folder: &Path, given_key: Option<&MasterKey>) -> Result<Vec<Check>> {
         );
     }
     for (path, mode) in open {
-        let right = if path == folder { "700" } else { "600" };
+        let right = data_folder::private_mode(&path);
         let message = format!(
-            "{} has mode {mode:o}: others can open it; chmod {right} closes it",
+            "{} has mode {mode:o}: others can open it; chmod {right:o} closes it",
             path.display()
         );
         found("modes", false, message);
@@ -103,16 +105,52 @@ fn examine(folder: &Path, given_key: Option<&MasterKey>) -> Result<Vec<Check>> {
         ok: finding.ok,
         message: finding.sentence,
     }));
-    let key = master_key(folder, &database, given_key);
-    let failed = |error: Error| Some((false, error.chain()));
-    if let Some((ok, message)) = key.unwrap_or_else(failed) {
-        checks.push(Check {
-            name: "master key".to_owned(),
-            ok,
-            message,
-        });
-    }
+    checks.extend(beside_database(folder, &database, given_key));
     Ok(checks)
+}
+
+/// Whether what lies beside the database belongs to it.
+fn beside_database(
+    folder: &Path,
+    database: &Path,
+    given_key: Option<&MasterKey>,
+) -> impl Iterator<Item = Check> {
+    let failed = |error: Error| Some((false, error.chain()));
+    let checks = [
+        ("master key", master_key(folder, database, given_key)),
+        ("uploaded files", uploaded_files(folder, database)),
+    ];
+    checks.into_iter().filter_map(move |(name, found)| {
+        let (ok, message) = found.unwrap_or_else(failed)?;
+        let name = name.to_owned();
+        Some(Check { name, ok, message })
+    })
+}
+
+/// Whether the bytes of every uploaded file are there, all of them; `None` where the database is of another version.
+fn uploaded_files(folder: &Path, database: &Path) -> Result<Option<(bool, String)>> {
+    let cannot = |error| Error::caused_by("the uploaded files cannot be read", error);
+    let Some(files) = inspect_media(database).map_err(cannot)? else {
+        return Ok(None);
+    };
+    let media = folder.join(MEDIA);
+    let is_whole = |id: &MediaId, size_bytes: u64| {
+        fs::metadata(media.join(id.as_str())).is_ok_and(|found| found.len() == size_bytes)
+    };
+    let wrong = files.iter().filter(|(id, size)| !is_whole(id, *size));
+    let wrong: Vec<&str> = wrong.map(|(id, _)| id.as_str()).collect();
+    let count = files.len();
+    Ok(Some(match wrong.as_slice() {
+        [] => (true, format!("{count}, all of them whole")),
+        [first, ..] => {
+            let message = format!(
+                "{} of {count} are gone or not whole, as {first} in {}; put them back from a backup, or remove them",
+                wrong.len(),
+                media.display()
+            );
+            (false, message)
+        }
+    }))
 }
 
 /// Whether the key that a server would start with fits; `None` where the database is of another version.

@@ -153,6 +153,8 @@ pub struct Config {
     pub webhook_events_count: u64,
     /// How many bytes the bodies of the kept webhook events have together.
     pub webhook_events_bytes: u64,
+    /// Uploaded files.
+    pub media: MediaLimits,
     /// The key that secrets are encrypted with; without it the data folder's own. Only from the variable
     /// [`MASTER_KEY_VARIABLE`]: a flag would show it to every process, and a file has a place of its own.
     pub master_key: Option<MasterKey>,
@@ -164,6 +166,25 @@ pub struct Config {
     pub script_memory_bytes: usize,
     /// Scripts under way at once; further ones wait in order.
     pub max_running_scripts: usize,
+}
+
+/// What uploaded files may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaLimits {
+    /// The largest one, in bytes.
+    pub max_file_bytes: u64,
+    /// All of them together, in bytes.
+    pub max_total_bytes: u64,
+    /// How long a link opens one, in hours.
+    pub link_hours: u32,
+}
+
+impl MediaLimits {
+    const DEFAULT: MediaLimits = MediaLimits {
+        max_file_bytes: 20 << 20,
+        max_total_bytes: 1 << 30,
+        link_hours: 7 * 24,
+    };
 }
 
 const KIB: usize = 1024;
@@ -243,6 +264,7 @@ impl Config {
             webhook_events_days: 30,
             webhook_events_count: 10_000,
             webhook_events_bytes: 1 << 30,
+            media: MediaLimits::DEFAULT,
             master_key: None,
             script_program: None,
             script_timeout_ms: 10_000,

@@ -288,6 +288,15 @@ pub const SETTINGS: &[Setting] = &[
     setting("webhook_events_bytes", "1073741824", number(0, 1 << 40, "bytes"),
         "How large the bodies of the kept webhook events are together.",
         |config, given| given.number().map(|value| config.webhook_events_bytes = value)),
+    setting("max_media_bytes", "20971520", number(1024, 1 << 40, "bytes"),
+        "Largest uploaded file.",
+        |config, given| given.number().map(|value| config.media.max_file_bytes = value)),
+    setting("max_media_total_bytes", "1073741824", number(0, 1 << 50, "bytes"),
+        "All uploaded files together.",
+        |config, given| given.number().map(|value| config.media.max_total_bytes = value)),
+    setting("media_link_hours", "168", number(1, 87_600, "hours"),
+        "How long a link to an uploaded file opens it.",
+        |config, given| given.number().map(|value| config.media.link_hours = value)),
 ];
 
 /// The README's table of settings.

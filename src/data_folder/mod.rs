@@ -6,7 +6,7 @@ mod master_key;
 mod modes;
 
 pub use master_key::KeyFiles;
-pub use modes::too_open;
+pub use modes::{private_mode, too_open};
 
 use crate::error::{Error, Result};
 use modes::{create_private_folder, private_options, tighten};
@@ -24,6 +24,8 @@ const SERVER_FILE: &str = "server.json";
 const CONTROL_SOCKET: &str = "control.sock";
 const CURRENT_KEY: &str = "master.key";
 const NEXT_KEY: &str = "master.key.next";
+/// Files that clients have uploaded.
+pub const MEDIA: &str = "media";
 
 /// The longest path of a socket that every platform takes, in bytes.
 const LONGEST_SOCKET_PATH: usize = 103;
@@ -147,6 +149,15 @@ impl DataFolder {
     pub fn control_socket(&self) -> Option<PathBuf> {
         let path = self.path.join(CONTROL_SOCKET);
         (cfg!(unix) && path.as_os_str().len() <= LONGEST_SOCKET_PATH).then_some(path)
+    }
+
+    /// The folder of uploaded files, made where needed.
+    pub fn media(&self) -> Result<PathBuf> {
+        let path = self.path.join(MEDIA);
+        create_private_folder(&path).map_err(|error| {
+            Error::caused_by(format!("cannot create {}", path.display()), error)
+        })?;
+        Ok(path)
     }
 
     /// Writes `server.json`, whole or not at all.

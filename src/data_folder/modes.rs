@@ -1,7 +1,7 @@
 //! File modes of the data folder: what others may open, and how that is prevented. Without effect on platforms without
 //! modes. May not know who holds the folder.
 
-use super::{CONTROL_SOCKET, CURRENT_KEY, DATABASE, LOCK, NEXT_KEY, SERVER_FILE};
+use super::{CONTROL_SOCKET, CURRENT_KEY, DATABASE, LOCK, MEDIA, NEXT_KEY, SERVER_FILE};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,10 @@ pub fn too_open(folder: &Path) -> io::Result<Vec<(PathBuf, u32)>> {
         let wal = format!("{DATABASE}-wal");
         let shm = format!("{DATABASE}-shm");
         let keys = [CURRENT_KEY, NEXT_KEY];
-        let others = ["", DATABASE, &wal, &shm, LOCK, SERVER_FILE, CONTROL_SOCKET];
-        for name in others.into_iter().chain(keys) {
+        // Into a folder that nobody else may enter, nobody else looks, whatever its files allow.
+        let folders = ["", MEDIA];
+        let others = [DATABASE, &wal, &shm, LOCK, SERVER_FILE, CONTROL_SOCKET];
+        for name in folders.into_iter().chain(others).chain(keys) {
             let path = if name.is_empty() {
                 folder.to_owned()
             } else {
@@ -65,7 +67,7 @@ pub(super) fn tighten(folder: &Path) -> io::Result<()> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let private = if is_folder { 0o700 } else { 0o600 };
+            let private = private_mode(&path);
             fs::set_permissions(&path, fs::Permissions::from_mode(private))?;
             log::warn!(
                 "{} had mode {mode:o}; it is {private:o} now",
@@ -76,11 +78,23 @@ pub(super) fn tighten(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The mode under which only the owner can open what lies at `path`.
+pub fn private_mode(path: &Path) -> u32 {
+    if path.is_dir() { 0o700 } else { 0o600 }
+}
+
 fn is_ours_alone(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
-        let known = [LOCK, SERVER_FILE, CONTROL_SOCKET, CURRENT_KEY, NEXT_KEY];
+        let known = [
+            LOCK,
+            SERVER_FILE,
+            CONTROL_SOCKET,
+            CURRENT_KEY,
+            NEXT_KEY,
+            MEDIA,
+        ];
         let is_ours = name.starts_with("flowlatch.") || known.contains(&&*name);
         if !is_ours {
             return Ok(false);

@@ -16,6 +16,7 @@ mod launch;
 pub mod llm;
 mod logs;
 pub mod mail;
+pub mod media;
 pub mod outbound;
 pub mod redact;
 mod requested;

@@ -133,11 +133,7 @@ pub(super) async fn read(
     let Some(mut body) = visit.take_body() else {
         return Ok(Bytes::new());
     };
-    let announced = visit
-        .headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let too_large = announced.is_some_and(|length| length > max_bytes as u64);
+    let too_large = announced_bytes(&visit.headers).is_some_and(|length| length > max_bytes as u64);
     if too_large && visit.headers.contains_key(header::EXPECT) {
         // It was not told to go on, and will not send anything.
         return Err(Problem::TooLarge(max_bytes));
@@ -153,6 +149,12 @@ pub(super) async fn read(
         drop_unread(body).await;
     }
     result
+}
+
+/// How long the body is, if its head says so.
+pub(super) fn announced_bytes(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
 }
 
 async fn collect(

@@ -36,6 +36,8 @@ pub struct Description {
     pub(super) body: Option<BodyDescription>,
     /// The type of a form's fields.
     pub(super) form: Option<SchemaOf>,
+    /// The type of the fields of a form with files, which is taken in place of JSON.
+    pub(super) multipart: Option<SchemaOf>,
     /// What a body that is no JSON of the server's own is.
     pub(super) foreign_body: Option<&'static str>,
     pub(super) answers: Vec<AnswerDescription>,
@@ -95,6 +97,8 @@ pub(super) enum Shape {
     Events,
     /// Text of this media type.
     Text(&'static str),
+    /// Bytes of any media type, and what they are.
+    Bytes(&'static str),
     /// No body.
     Nothing(&'static str),
 }
@@ -120,6 +124,7 @@ pub(super) fn about(tag: &'static str, summary: &'static str) -> Description {
         request_headers: Vec::new(),
         body: None,
         form: None,
+        multipart: None,
         foreign_body: None,
         answers: Vec::new(),
         answer_headers: Vec::new(),
@@ -178,6 +183,12 @@ impl Description {
         self
     }
 
+    /// The type of the fields of a form with files, which may be sent in place of JSON.
+    pub(super) fn or_multipart<T: JsonSchema>(mut self) -> Description {
+        self.multipart = Some(named::<T>);
+        self
+    }
+
     /// A body of any media type, and what it is.
     pub(super) fn takes(mut self, what: &'static str) -> Description {
         self.foreign_body = Some(what);
@@ -217,6 +228,11 @@ impl Description {
     /// Text of this media type, with this status.
     pub(super) fn gives_text(self, status: u16, media_type: &'static str) -> Description {
         self.answers(status, Shape::Text(media_type))
+    }
+
+    /// 200 with bytes of any media type, and what they are.
+    pub(super) fn gives_bytes(self, what: &'static str) -> Description {
+        self.answers(200, Shape::Bytes(what))
     }
 
     /// A status without a body, and what it means.

@@ -13,7 +13,7 @@ pub enum Door {
     Wireflow,
     /// Webhooks of other services: no key, bare answers.
     Webhook,
-    /// Pages for people: no key, HTML.
+    /// What people open through links: no key, HTML, and files.
     Page,
 }
 
@@ -25,6 +25,9 @@ const WEBHOOKS: &str = "/webhooks/";
 
 /// Where the links of approvals begin.
 const APPROVALS: &str = "/approvals/";
+
+/// Where the links of uploaded files begin.
+const MEDIA: &str = "/media/";
 
 /// A path without its base path and door prefix.
 pub(super) struct Place<'a> {
@@ -59,7 +62,7 @@ impl Door {
         }
         if path.starts_with(WEBHOOKS) {
             alone(Door::Webhook, path)
-        } else if path.starts_with(APPROVALS) {
+        } else if path.starts_with(APPROVALS) || path.starts_with(MEDIA) {
             alone(Door::Page, path)
         } else {
             alone(default, path)

@@ -98,7 +98,10 @@ fn explain(visit: &Visit, problem: &Problem, headers: &mut warp::http::HeaderMap
                 headers.insert(header::ALLOW, allow);
             }
         }
-        Problem::TooLarge(_) | Problem::BodyTimeout => {
+        Problem::TooLarge(_)
+        | Problem::FileTooLarge(_)
+        | Problem::NoRoom(_)
+        | Problem::BodyTimeout => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         _ => {}

@@ -16,6 +16,8 @@ mod front;
 mod guard;
 mod health;
 mod host;
+mod media_links;
+mod multipart;
 mod native;
 mod openapi;
 mod pages;
@@ -44,6 +46,7 @@ pub use webhooks::Ingestion;
 use crate::auth::Keyring;
 use crate::clock::Clock;
 use crate::engine::Engine;
+use crate::engine::media::Media;
 use crate::store::Store;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
@@ -60,6 +63,8 @@ pub struct Api {
     pub keyring: Keyring,
     /// Runs and workflows.
     pub engine: Engine,
+    /// Uploaded files.
+    pub media: Media,
     /// Reads.
     pub store: Store,
     /// The time.
@@ -112,6 +117,7 @@ pub fn table() -> Table {
             .chain(health::endpoints())
             .chain(webhooks::endpoints())
             .chain(pages::endpoints())
+            .chain(media_links::endpoints())
             .chain(openapi::endpoints())
             .collect(),
     )

@@ -5,6 +5,7 @@
 use crate::auth::{KeyError, Refusal};
 use crate::engine::agents::AgentProblem;
 use crate::engine::connections::ConnectionError;
+use crate::engine::media::MediaError;
 use crate::engine::secrets::SecretError;
 use crate::engine::{EngineError, WebhookError, WorkflowProblem};
 use crate::model::credit::Shortfall;
@@ -12,6 +13,7 @@ use crate::model::graph::{Lint, refusal::Refusal as NoGraph};
 use crate::model::limit::LimitState;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::store::StoreError;
+use std::io::ErrorKind;
 
 /// Why a request was refused or failed.
 #[derive(Debug, Clone)]
@@ -54,6 +56,12 @@ pub enum Problem {
     InvalidGraph(Box<Lint>),
     /// 413: the body is larger than so many bytes.
     TooLarge(usize),
+    /// 413: an uploaded file is larger than so many bytes.
+    FileTooLarge(u64),
+    /// 507: there is no room for what was to be kept; why, in a sentence.
+    NoRoom(String),
+    /// 410: it was there once; what it was, in a sentence.
+    Gone(&'static str),
     /// 415: the body is not JSON.
     UnsupportedMediaType,
     /// 408: the body took too long.
@@ -184,6 +192,25 @@ impl From<EngineError> for Problem {
             }
             EngineError::Store(error) => error.into(),
             EngineError::Internal(cause) => Problem::internal(&cause),
+        }
+    }
+}
+
+impl From<MediaError> for Problem {
+    fn from(error: MediaError) -> Problem {
+        match error {
+            MediaError::TooLarge(max_bytes) => Problem::FileTooLarge(max_bytes),
+            MediaError::NoRoom(message) => Problem::NoRoom(message),
+            MediaError::Invalid(message) => Problem::invalid(message),
+            MediaError::Upstream(message) => Problem::Upstream(message),
+            MediaError::NotFound => Problem::NotFound("file"),
+            MediaError::Expired => Problem::Gone("This link has expired; ask for a new one."),
+            MediaError::Folder(error) if error.kind() == ErrorKind::StorageFull => {
+                log::warn!("{error}");
+                Problem::Unavailable("Nothing was written: the disk is full.".to_owned())
+            }
+            MediaError::Folder(error) => Problem::internal(&error),
+            MediaError::Store(error) => error.into(),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod graph;
 pub mod json;
 pub mod key;
 pub mod limit;
+pub mod media;
 pub mod page;
 pub mod plan;
 pub mod run;

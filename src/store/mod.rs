@@ -25,6 +25,7 @@ mod journal;
 mod keys;
 #[cfg(test)]
 mod keys_tests;
+mod media;
 mod node_outputs;
 #[cfg(test)]
 mod pages_tests;
@@ -70,6 +71,7 @@ pub use awaiting::AwaitingRun;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use first_start::FirstStart;
+pub use media::{MediaUse, inspect_media};
 pub use node_outputs::MAX_KEPT_OUTPUT_BYTES;
 pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};

@@ -5,6 +5,7 @@ use flowlatch::clock::Clock;
 use flowlatch::config::Config;
 use flowlatch::engine::llm::{Llm, LlmOptions};
 use flowlatch::engine::mail::Mailer;
+use flowlatch::engine::media::{Media, MediaOptions};
 use flowlatch::engine::outbound::{Lookup, Outbound, OutboundOptions};
 use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::step::{BackendOptions, Backends};
@@ -105,20 +106,38 @@ const NO_LIMITS: AddressLimitOptions = AddressLimitOptions {
     webhook: Limit::Unlimited,
 };
 
-/// An engine that no server stands around.
-pub(crate) fn engine(store: &Store, clock: &Clock, options: EngineOptions) -> Engine {
-    let outbound = Outbound::new(OutboundOptions {
+fn outbound() -> Outbound {
+    let options = OutboundOptions {
         allow: Vec::new(),
         max_response_bytes: 1024,
         timeout_ms: 1000,
         lookup: Lookup::system(),
-    });
+    };
+    Outbound::new(options).expect("a client")
+}
+
+async fn media(database: &Path, store: &Store, clock: &Clock) -> Media {
+    let folder = database.with_extension("media");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let options = MediaOptions {
+        folder,
+        max_file_bytes: 1024,
+        max_total_bytes: 1024,
+        link_lifetime_ms: 1000,
+        link_key: [7; 32],
+    };
+    let media = Media::open(store.clone(), clock.clone(), outbound(), options);
+    media.await.expect("an empty folder")
+}
+
+/// An engine that no server stands around.
+pub(crate) fn engine(store: &Store, clock: &Clock, options: EngineOptions) -> Engine {
+    let outbound = outbound();
     let limits = DefinitionLimits {
         max_steps: 3,
         graph: GraphLimits::DEFAULT,
     };
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);
-    let outbound = outbound.expect("a client");
     let messengers = Messengers {
         mailer: Mailer::new(outbound.clone(), Vec::new(), 1000),
         backends: Backends::new(
@@ -159,6 +178,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         openapi: OnceLock::new(),
         keyring: keyring.await.expect("no keys"),
         engine,
+        media: media(database, &store, &clock).await,
         store,
         clock,
         options: ApiOptions {

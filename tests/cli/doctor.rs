@@ -50,6 +50,7 @@ fn a_good_folder_is_well_held_or_not() {
         "integrity",
         "audit chain",
         "master key",
+        "uploaded files",
     ] {
         assert!(
             free.stdout.contains(&format!("ok  {check}")),

@@ -15,6 +15,7 @@ mod children;
 mod every_commit;
 mod examine;
 mod first_start;
+mod media;
 mod nested;
 mod queues;
 mod rekey;

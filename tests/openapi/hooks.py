@@ -26,10 +26,10 @@ NOT_FOR_SCHEMAS = {
     # Columns that the table has; a folder that is there.
     "POST /api/v1/tables": ["uniqueColumns", "indexedColumns", "folderId"],
     "PUT /api/v1/tables/{id}": ["uniqueColumns", "indexedColumns", "folderId"],
-    # JSON as text; a value where there is a key for it.
-    "GET /api/v1/tables/{id}/rows": ["filter", "matchKey", "matchValue"],
+    # JSON as text; a value where there is a key for it; no page that lies far behind, where rows are ordered by a column.
+    "GET /api/v1/tables/{id}/rows": ["filter", "matchKey", "matchValue", "offset"],
     # Operators that each take values of their kinds; the place of a page.
-    "POST /api/v1/tables/{id}/rows/query": ["filter", "cursor"],
+    "POST /api/v1/tables/{id}/rows/query": ["filter", "cursor", "offset"],
     # A connection that is there; what a setting allows.
     "POST /api/v1/workflows/{id}/run": ["connectionId", "maxExecutionTimeMs"],
     # The type is that of the connection, and a new host needs the credential.

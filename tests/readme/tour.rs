@@ -3,8 +3,8 @@
 //! known here fails the test.
 
 use super::built::example;
-use super::section;
 use super::shown::Known;
+use super::{root, section};
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +13,9 @@ use tempfile::TempDir;
 
 /// An execution that goes on.
 const RUNNING: &str = r#""status":"RUNNING""#;
+
+/// Between the fields of a form.
+const BOUNDARY: &str = "of-the-tour";
 
 /// A fenced block, and the block with the answer that follows it.
 struct Step {
@@ -185,6 +188,12 @@ impl Tour {
                 "-i" => shows_head = true,
                 "-X" => method = Some(value()),
                 "-d" => body = Some(value()),
+                "-F" => {
+                    body = Some(form(&value()));
+                    headers.push(format!(
+                        "content-type: multipart/form-data; boundary={BOUNDARY}"
+                    ));
+                }
                 "-H" => headers.push(value()),
                 option if option.starts_with('-') => panic!("the tour cannot play curl {option}"),
                 address => url = Some(address.to_owned()),
@@ -213,6 +222,18 @@ impl Tour {
             text
         }
     }
+}
+
+/// What curl makes of `file=@PATH;type=MEDIA/TYPE`.
+fn form(field: &str) -> String {
+    let (name, file) = field.split_once("=@").expect("a file");
+    let (path, media_type) = file.split_once(";type=").expect("a media type");
+    let content = std::fs::read_to_string(root().join(path)).expect("a file");
+    let file_name = path.rsplit('/').next().expect("a name");
+    format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\n\
+         Content-Type: {media_type}\r\n\r\n{content}\r\n--{BOUNDARY}--\r\n"
+    )
 }
 
 fn words_of(text: &str) -> Vec<String> {

@@ -1,10 +1,16 @@
 //! The table against the configuration: no setting is missing, and each has the default that it says.
 
 use super::*;
-use crate::config::DefaultDoor;
+use crate::config::{DefaultDoor, MediaLimits};
 use crate::model::credit::Prices;
 use crate::model::limit::Limit;
 use crate::secret::SecretText;
+
+const OTHER_MEDIA: MediaLimits = MediaLimits {
+    max_file_bytes: 1,
+    max_total_bytes: 1,
+    link_hours: 1,
+};
 
 /// A configuration in which no field is at its default.
 fn all_different() -> Config {
@@ -69,6 +75,7 @@ fn all_different() -> Config {
         webhook_events_days: 1,
         webhook_events_count: 1,
         webhook_events_bytes: 1,
+        media: OTHER_MEDIA,
         master_key: None,
         script_program: Some("s".into()),
         script_timeout_ms: 1,

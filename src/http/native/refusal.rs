@@ -139,7 +139,11 @@ pub(in crate::http) fn status_and_code(problem: &Problem) -> (StatusCode, &'stat
             (StatusCode::BAD_REQUEST, "VALIDATION_ERROR")
         }
         Problem::InvalidGraph(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR"),
-        Problem::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
+        Problem::TooLarge(_) | Problem::FileTooLarge(_) => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE")
+        }
+        Problem::NoRoom(_) => (StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE"),
+        Problem::Gone(_) => (StatusCode::GONE, "GONE"),
         Problem::UnsupportedMediaType => {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE")
         }
@@ -175,7 +179,14 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
             return format!("{method} is not served here; use {allow}.");
         }
         Problem::InsufficientCredits(shortfall) => return format!("{shortfall}."),
+        Problem::FileTooLarge(max_bytes) => {
+            return format!(
+                "The file is larger than {max_bytes} bytes (setting `max_media_bytes`)."
+            );
+        }
+        Problem::Gone(message) => message,
         Problem::NotHeld(message)
+        | Problem::NoRoom(message)
         | Problem::Conflict(message)
         | Problem::Invalid(message, _)
         | Problem::Upstream(message)

@@ -52,6 +52,10 @@ pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     if let Some(body) = &about.body {
         operation["requestBody"] = request_body(body, schemas);
     }
+    if let Some(form) = about.multipart {
+        let content = &mut operation["requestBody"]["content"];
+        content["multipart/form-data"] = json!({ "schema": schemas.read(form) });
+    }
     if let Some(form) = about.form {
         operation["requestBody"] = json!({
             "required": true,
@@ -214,7 +218,7 @@ fn response(
     schemas: &mut Schemas,
 ) -> Value {
     let meaning = match (&answer.shape, answer.status) {
-        (Shape::Nothing(meaning), _) => meaning,
+        (Shape::Nothing(meaning) | Shape::Bytes(meaning), _) => meaning,
         (Shape::Page(_), _) => "One page.",
         (_, 201) => "Made.",
         (_, 202) => "Accepted; it goes on.",
@@ -242,6 +246,7 @@ fn response(
         Shape::Bare(schema) => Some(("application/json", schemas.written(*schema))),
         Shape::Events => Some(("text/event-stream", event())),
         Shape::Text(media_type) => Some((*media_type, json!({ "type": "string" }))),
+        Shape::Bytes(_) => Some(("*/*", json!({}))),
         Shape::Nothing(_) => None,
     };
     if let Some((media_type, schema)) = content {

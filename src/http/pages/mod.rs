@@ -74,8 +74,7 @@ pub(super) fn render(problem: &Problem, visit: &Visit) -> Response {
     let (status, _) = status_and_code(problem);
     let sentence = match problem {
         Problem::NotFound(_) => {
-            "This link leads nowhere. It may have been cut, or the run that asked is gone."
-                .to_owned()
+            "This link leads nowhere. It may have been cut, or what it led to is gone.".to_owned()
         }
         Problem::UnsupportedMediaType => {
             "Send the page's form, with `Content-Type: application/x-www-form-urlencoded`."

@@ -11,6 +11,7 @@ mod execution_view;
 mod executions;
 mod layout;
 mod lint;
+mod media;
 mod nodes;
 mod refusal;
 mod run;
@@ -57,6 +58,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         triggers::endpoints(),
         usage::endpoints(),
         apps::endpoints(),
+        media::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -167,6 +167,7 @@ mod tests {
 
     use super::*;
     use crate::model::graph::tests::graph;
+    use crate::model::plan::graph::compile;
 
     /// a → b → c → d, x → c, and y beside.
     fn body() -> Value {
@@ -269,5 +270,6 @@ mod tests {
         let selected = select(&body, "d", false, None).unwrap();
         assert_eq!(names(&selected.graph, "nodes"), ["c", "d"]);
         assert_eq!(selected.reused[0].0, "c");
+        compile(&selected.graph, &GraphLimits::DEFAULT).expect("the collector needs no iterator");
     }
 }

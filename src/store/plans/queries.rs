@@ -3,7 +3,7 @@
 
 use super::super::tables::sql as tables;
 use super::super::{
-    agents, apps, audit, awaiting, connections, graph_records, journal, keys, node_outputs,
+    agents, apps, audit, awaiting, connections, graph_records, journal, keys, media, node_outputs,
     retention, run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list,
     webhook_routes, workflow_edit, workflow_list, workflows,
 };
@@ -20,6 +20,7 @@ pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
         AGENT_QUERIES.to_vec(),
         USAGE_QUERIES.to_vec(),
         GRAPH_QUERIES.to_vec(),
+        MEDIA_QUERIES.to_vec(),
     ]
     .concat()
 }
@@ -242,7 +243,7 @@ const GRAPH_QUERIES: &[(&str, &str)] = &[
     ),
     (
         apps::BEHIND,
-        "SEARCH g USING INDEX sqlite_autoindex_graph_record_2 (app_slug=?)",
+        "SEARCH g USING COVERING INDEX sqlite_autoindex_graph_record_2 (app_slug=?)",
     ),
     (
         node_outputs::OF_WORKFLOW,
@@ -351,6 +352,13 @@ const AGENT_QUERIES: [(&str, &str); 2] = [
         agents::NEWEST,
         "SEARCH agent USING INTEGER PRIMARY KEY (rowid<?)",
     ),
+];
+
+/// Those of uploaded files.
+const MEDIA_QUERIES: [(&str, &str); 3] = [
+    (media::ONE, "SEARCH media USING PRIMARY KEY (id=?)"),
+    (media::PAGE, "SEARCH media USING PRIMARY KEY (id<?)"),
+    (media::DELETE, "SEARCH media USING PRIMARY KEY (id=?)"),
 ];
 
 /// Those of usage.

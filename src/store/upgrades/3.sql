@@ -96,3 +96,11 @@ CREATE TABLE node_output (
     at_ms    INTEGER NOT NULL,
     PRIMARY KEY (workflow, node_id)
 ) STRICT;
+
+CREATE TABLE media (
+    id            TEXT PRIMARY KEY,
+    name          TEXT NOT NULL,
+    content_type  TEXT NOT NULL,
+    size_bytes    INTEGER NOT NULL CHECK (size_bytes >= 0),
+    created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,7 +1,7 @@
 //! What the paths' parameters name, made anew for every endpoint.
 
 use super::bodies::{a_connection, a_graph, an_agent, pure_step};
-use crate::support::TestServer;
+use crate::support::{Answer, TestServer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ pub(super) struct Fixtures {
     pub(super) table: String,
     pub(super) row: String,
     pub(super) connection: String,
+    pub(super) media: String,
 }
 
 impl Fixtures {
@@ -50,6 +51,7 @@ impl Fixtures {
         let app = format!("app-{workflow}");
         let (graph, execution) = executed(server, &workflow, &app).await;
         Fixtures {
+            media: uploaded(server).await,
             graph,
             app,
             execution,
@@ -96,6 +98,19 @@ async fn folder(server: &TestServer, name: &str) -> String {
     let path = format!("/api/v1/tables/{}", text(&table["id"]));
     admin.send(Method::DELETE, &path, Value::Null).await;
     text(&table["folderId"])
+}
+
+/// An uploaded file.
+async fn uploaded(server: &TestServer) -> String {
+    let form = "--b\r\nContent-Disposition: form-data; name=file\r\n\r\nx\r\n--b--\r\n";
+    let request = server.admin().bearer();
+    let request = request
+        .request(Method::POST, "/wireflow/api/v1/media/upload")
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(form);
+    let answer = Answer::read(request.send().await.expect("an answer")).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    text(&answer.data()["id"])
 }
 
 /// An event that a webhook has brought; it can be replayed.

@@ -4,7 +4,7 @@
 use super::bodies::{effective_body, pure_step};
 use super::fixtures::{Fixtures, text};
 use super::forged::{made_up, with_another_checksum, with_another_secret};
-use super::words::{forbidden, native_word, unauthorized};
+use super::words::{forbidden, native_word, not_found, unauthorized};
 use crate::support::{Answer, Client, TestServer};
 use crate::upstream::{Gate, Reply, Upstream};
 use flowlatch::clock::Clock;
@@ -19,6 +19,8 @@ use std::collections::HashMap;
 const MODEL: &str = "/v1/chat/completions";
 /// Where nodes are drawn; nobody answers before the end.
 const DRAWING: &str = "/draw";
+/// What is fetched as a file.
+const FILE: &str = "/file.txt";
 
 /// Keys that let nobody in, each with the reason that is told.
 struct Strangers {
@@ -48,7 +50,11 @@ impl Bench {
         models.answer(DRAWING, move |_, _| {
             Reply::json(200, &json!({})).behind(&gate)
         });
+        models.answer(FILE, |_, _| Reply::text(200, "a file"));
+        let url = models.url("");
+        let (_, authority) = url.split_once("//").expect("a URL");
         let server = TestServer::start_with(clock, |config| {
+            config.outbound_allow = vec![authority.to_owned()];
             config.llm_base_url = Some(models.url("/v1"));
             config.node_backends = vec![("generate:*".to_owned(), models.url(DRAWING))];
             config.base_path = base_path.to_owned();
@@ -139,6 +145,7 @@ impl Bench {
             ("/rows/:rowId", &fixtures.row),
             ("/connections/:id", &fixtures.connection),
             ("/agents/:id", &fixtures.agent),
+            ("/media/:id", &fixtures.media),
         ] {
             let (kind, _) = place.split_once(':').expect("a parameter");
             path = path.replace(place, &format!("{kind}{id}"));
@@ -155,9 +162,11 @@ impl Bench {
             path = path.replace(parameter, value);
         }
         assert!(!path.contains(':'), "a parameter without a value: {path}");
-        client
-            .send(endpoint.method.clone(), &path, effective_body(endpoint))
-            .await
+        let mut body = effective_body(endpoint);
+        if endpoint.pattern.ends_with("/upload") {
+            body = json!({ "url": self.models.url(FILE) });
+        }
+        client.send(endpoint.method.clone(), &path, body).await
     }
 
     /// Everything that an endpoint could have changed.
@@ -180,6 +189,8 @@ impl Bench {
             "/api/v1/audit?action=secret.deleted",
             "/api/v1/audit?action=key.updated",
             "/api/v1/audit?action=key.rotated",
+            "/api/v1/audit?action=media.created",
+            "/api/v1/audit?action=media.deleted",
         ] {
             let mut list = admin.get(path).await.data();
             for item in list.as_array_mut().expect("a list") {
@@ -234,10 +245,7 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
             answer.text
         );
         match endpoint.door {
-            Door::Wireflow if endpoint.pattern.contains("/executions/:id") => {
-                assert_eq!(answer.json(), json!({ "error": "Execution not found" }));
-            }
-            Door::Wireflow => assert_eq!(answer.json(), json!({ "error": "Workflow not found" })),
+            Door::Wireflow => assert_eq!(answer.json(), not_found(endpoint)),
             _ => assert_eq!(answer.error_code(), "NOT_FOUND"),
         }
     }

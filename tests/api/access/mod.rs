@@ -11,7 +11,7 @@ mod words;
 use flowlatch::http::{Access, Door, Endpoint, table};
 
 /// What is open without a key, and nothing else.
-const OPEN: [&str; 7] = [
+const OPEN: [&str; 8] = [
     "GET /api/health",
     "GET /approvals/style.css",
     "GET /api/openapi.json",
@@ -19,6 +19,7 @@ const OPEN: [&str; 7] = [
     "POST /webhooks/:provider/:id/:path",
     "GET /approvals/:run/:signature",
     "POST /approvals/:run/:signature",
+    "GET /media/:id/:expires/:signature",
 ];
 
 fn line(endpoint: &Endpoint) -> String {
@@ -141,6 +142,7 @@ fn the_table_from_runs_on() {
     GET    /approvals/:run/:signature -> open
     POST   /approvals/:run/:signature -> open
     GET    /approvals/style.css -> open
+    GET    /media/:id/:expires/:signature -> open
     POST   /webhooks/:provider/:id/:path -> open
     POST   /webhooks/:provider/:path -> open
     ");
@@ -152,6 +154,9 @@ fn the_table_of_wireflows_door() {
     GET    /api/v1/apps/:slug -> apps:execute, read
     POST   /api/v1/apps/:slug/execute -> apps:execute, execute
     GET    /api/v1/developer/usage -> usage:read, read
+    GET    /api/v1/media -> workflows:read, read
+    DELETE /api/v1/media/:id -> workflows:write, write
+    POST   /api/v1/media/upload -> workflows:write, write
     GET    /api/v1/nodes -> workflows:read, read
     POST   /api/v1/workflow/:webhookId/trigger -> workflows:execute, execute, or open
     GET    /api/v1/workflow/:webhookId/trigger -> workflows:execute, read, or open

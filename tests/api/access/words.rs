@@ -1,6 +1,6 @@
 //! What doors say to who is not let in.
 
-use flowlatch::http::Door;
+use flowlatch::http::{Door, Endpoint};
 use flowlatch::model::scope::Permission;
 use serde_json::{Value, json};
 
@@ -44,4 +44,14 @@ pub(super) fn forbidden(door: Door, permission: Permission) -> Value {
         "required": [native_word(permission)],
     });
     json!({ "success": false, "error": error })
+}
+
+/// The body of a 404 of Wireflow's door, to the letter.
+pub(super) fn not_found(endpoint: &Endpoint) -> Value {
+    let error = match endpoint.pattern {
+        "/api/v1/media/:id" => "There is no such file.",
+        pattern if pattern.contains("/executions/:id") => "Execution not found",
+        _ => "Workflow not found",
+    };
+    json!({ "error": error })
 }

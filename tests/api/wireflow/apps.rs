@@ -36,18 +36,6 @@ async fn a_key_that_may_execute_apps_runs_them_by_name_and_nothing_else() {
     let guest = Wireflow::with(&server, &["apps:execute"]).await;
     let id = published(&owner, "Shout", "shout-1").await;
 
-    let described = guest.get("/apps/shout-1").await;
-    assert_eq!(
-        described.json(),
-        json!({ "data": {
-            "workflowId": id, "workflowName": "Shout", "method": "POST", "endpoint": "/api/v1/apps/shout-1/execute",
-            "inputs": [
-                { "nodeId": "name", "label": "name", "type": "text", "required": true },
-                { "nodeId": "mark", "label": "mark", "type": "text", "required": false, "default": "!" },
-            ],
-            "example": { "inputs": { "name": "<text>", "mark": "!" } },
-        } })
-    );
     let ran = guest
         .post(
             "/apps/shout-1/execute",
@@ -100,6 +88,26 @@ async fn a_key_that_may_execute_apps_runs_them_by_name_and_nothing_else() {
             r#"{"error":"Forbidden","required":["apps:execute"]}"#
         );
     }
+}
+
+#[tokio::test]
+async fn an_app_tells_what_it_may_be_given() {
+    let server = TestServer::start().await;
+    let owner = Wireflow::with(&server, &SCOPES).await;
+    let guest = Wireflow::with(&server, &["apps:execute"]).await;
+    let id = published(&owner, "Shout", "shout-1").await;
+    let described = guest.get("/apps/shout-1").await;
+    assert_eq!(
+        described.json(),
+        json!({ "data": {
+            "workflowId": id, "workflowName": "Shout", "method": "POST", "endpoint": "/api/v1/apps/shout-1/execute",
+            "inputs": [
+                { "nodeId": "name", "label": "name", "type": "text", "required": true },
+                { "nodeId": "mark", "label": "mark", "type": "text", "required": false, "default": "!" },
+            ],
+            "example": { "inputs": { "name": "<text>", "mark": "!" } },
+        } })
+    );
 }
 
 #[tokio::test]

@@ -22,18 +22,23 @@ post() {
   plain "$1" "$2" -H 'Content-Type: application/json' -d "$3"
 }
 
-# Sends a request, with JSON where there is some: `status` and `body` are what came.
+# Sends a request with these further arguments of curl: `status` and `body` are what came.
 status=0
 body=
-checked() {
+checked_with() {
   local answer
-  if [ $# -gt 2 ]; then
-    answer=$(plain "$1" "$2" -H "Content-Type: application/json" -d "$3" -w '\n%{http_code}')
-  else
-    answer=$(plain "$1" "$2" -w '\n%{http_code}')
-  fi
+  answer=$(plain "$@" -w '\n%{http_code}')
   status=${answer##*$'\n'}
   body=${answer%$'\n'*}
+}
+
+# The same with JSON, where there is some.
+checked() {
+  if [ $# -gt 2 ]; then
+    checked_with "$1" "$2" -H 'Content-Type: application/json' -d "$3"
+  else
+    checked_with "$1" "$2"
+  fi
 }
 
 fail() {
@@ -155,6 +160,16 @@ organize() {
   post PUT "/workflows/$1" "$moved"
 }
 
+upload() {
+  case $1 in
+    http://* | https://*) checked POST /media/upload "$(jq -nc --arg url "$1" '{url: $url}')" ;;
+    *) checked_with POST /media/upload -F "file=@$1" ;;
+  esac
+  require_ok
+  required .data.url
+  echo
+}
+
 case $verb in
   list) plain GET /workflows ;;
   get) plain GET "/workflows/$1" ;;
@@ -180,5 +195,9 @@ case $verb in
   delete) plain DELETE "/workflows/$1" ;;
   estimate) post POST "/workflows/$1/estimate" '{}' ;;
   organize) organize "$1" ;;
+  upload) upload "$1" ;;
+  media) plain GET /media ;;
+  # Without the key: whoever has the link has the file.
+  download) curl -fsS -L -A Mozilla/5.0 -o "$2" "$1" ;;
   *) fail "no verb $verb" 2 ;;
 esac

@@ -99,7 +99,10 @@ async fn lists_for_what_is_no_iterator_are_refused() {
             json!([{ "nodeId": "list", "items": [], "values": [] }]),
             "unknown field `values`",
         ),
-        (json!([{ "nodeId": "list", "items": "a,b" }]), "items"),
+        (
+            json!([{ "nodeId": "list", "items": "a,b" }]),
+            "expected a sequence",
+        ),
     ] {
         let refused = owner
             .post(&path, json!({ "iteratorConfigs": configs }))

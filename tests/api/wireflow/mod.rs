@@ -11,6 +11,7 @@ mod graphs;
 mod iterators;
 mod keys;
 mod listing;
+mod media;
 mod native;
 mod nodes;
 mod refusals;

@@ -35,6 +35,7 @@ async fn a_created_workflow_is_active_and_told_three_times() {
             "tags": ["hello"],
             "isActive": true,
             "isPublished": false,
+            "appSlug": null,
             "linkPermission": "PRIVATE",
             "webhookId": "whk_hello",
             "webhookUrl": format!("{}/api/v1/workflow/whk_hello/trigger", server.url),

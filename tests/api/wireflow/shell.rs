@@ -255,6 +255,43 @@ async fn it_runs_waits_and_uses_results_again() {
 }
 
 #[tokio::test]
+async fn it_uploads_lists_and_downloads_files() {
+    let server = TestServer::start().await;
+    let shell = Shell::with(&server, &SCOPES).await;
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    let path = shell.folder.path().join("picture.png");
+    std::fs::write(&path, &bytes).expect("a file");
+    let url = shell.well(&["upload", path.to_str().expect("UTF-8")]).await;
+    let url = url.trim();
+    assert!(url.starts_with(&server.url), "{url}");
+    let listed = shell.json(&["media"]).await;
+    assert_eq!(
+        (
+            &listed[0]["name"],
+            &listed[0]["sizeBytes"],
+            listed[1].is_null()
+        ),
+        (&json!("picture.png"), &json!(100_000), true)
+    );
+    let copy = shell.folder.path().join("copy.png");
+    let copied = copy.to_str().expect("UTF-8");
+    assert_eq!(shell.well(&["download", url, copied]).await, "");
+    assert_eq!(std::fs::read(&copy).expect("the copy"), bytes);
+    // A link that somebody made up opens nothing, and curl says so.
+    let made_up = shell.run(&["download", &format!("{url}x"), copied]).await;
+    assert_eq!(made_up.code, 22, "{}", made_up.complained);
+    let refused = shell
+        .run(&["upload", "http://127.0.0.1:9/picture.png"])
+        .await;
+    assert_eq!(refused.code, 1, "{}", refused.complained);
+    assert!(
+        refused.complained.starts_with("HTTP "),
+        "{}",
+        refused.complained
+    );
+}
+
+#[tokio::test]
 async fn it_ends_badly_where_an_execution_fails_or_is_not_there_and_without_a_key() {
     let server = TestServer::start().await;
     let mut shell = Shell::with(&server, &SCOPES).await;

@@ -11,7 +11,7 @@ mod ports;
 #[cfg(test)]
 mod tests;
 
-use super::structure::structure;
+use super::structure::{idle_collectors, structure};
 use super::{Graph, GraphLimits, GraphNode};
 use crate::model::plan::problem;
 use serde_json::Value;
@@ -64,6 +64,7 @@ pub fn lint(body: &Value, limits: &GraphLimits) -> Lint {
     let mut found = Findings::default();
     arrays(body, &mut found);
     if let Some(structure) = structure(&graph, limits, &mut found) {
+        idle_collectors(&graph, &structure, &mut found);
         nodes::check(&graph, &mut found);
         ports::check(&graph, &structure, &mut found);
     }

@@ -63,16 +63,8 @@ pub(super) fn around(
                 .node_of(&graph.nodes, node)
                 .fix(fix);
         }
-        if role(graph, node) == Some(Role::Collector) && inside.pop().is_none() {
-            let message = format!(
-                "`{}` collects items, but no iterator leads to it",
-                graph.nodes[node].label()
-            );
-            let fix = "connect it to what comes after an `iterator:list`, or remove it";
-            found
-                .violation("nothing-to-collect", message)
-                .node_of(&graph.nodes, node)
-                .fix(fix);
+        if role(graph, node) == Some(Role::Collector) {
+            inside.pop();
         }
         if role(graph, node) == Some(Role::Iterator) && inside.len() >= MAX_NESTING {
             let message = format!("iterators are nested more than {MAX_NESTING} deep");
@@ -84,6 +76,29 @@ pub(super) fn around(
         around[node] = inside;
     }
     around
+}
+
+/// Collectors to which no iterator leads. They have a plan all the same: of a part of a graph in which their results are used
+/// again.
+pub fn idle_collectors(graph: &Graph<'_>, structure: &Structure, found: &mut Findings) {
+    for &node in &structure.order {
+        let mut into = structure.links.iter().filter(|link| link.to == node);
+        let is_inside = |from: usize| {
+            role(graph, from) == Some(Role::Iterator) || !structure.around(from).is_empty()
+        };
+        if role(graph, node) != Some(Role::Collector) || into.any(|link| is_inside(link.from)) {
+            continue;
+        }
+        let message = format!(
+            "`{}` collects items, but no iterator leads to it",
+            graph.nodes[node].label()
+        );
+        let fix = "connect it to what comes after an `iterator:list`, or remove it";
+        found
+            .violation("nothing-to-collect", message)
+            .node_of(&graph.nodes, node)
+            .fix(fix);
+    }
 }
 
 /// Iterations that need what comes after themselves, and iterations of nothing that are collected.

@@ -14,6 +14,7 @@ mod iterations;
 use super::lint::{Findings, short};
 use super::{Graph, GraphEdge, GraphLimits, GraphNode};
 use circles::{circles, order};
+pub use iterations::idle_collectors;
 use iterations::{around, crossings};
 use std::collections::{HashMap, HashSet};
 
