@@ -20,3 +20,4 @@ pub mod table;
 pub mod template;
 pub mod trigger;
 pub mod workflow;
+pub mod zone;
