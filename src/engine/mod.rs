@@ -42,7 +42,7 @@ pub use start::{Accepted, RunRequest, Wait};
 pub use start_trigger::{StartTrigger, parent_of};
 pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
-pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest};
+pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest, WebhookTargets};
 pub use workflows::{CompiledWorkflow, Editor, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;
