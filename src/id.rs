@@ -1,8 +1,8 @@
 //! The identifiers that clients see: one type a kind, so that a run's id can never be handed where a workflow's is meant.
-//! May not know what they identify. Promise: an id holds only `[A-Za-z0-9_-]{1,64}`, so it can stand in a path,
-//! a header or a log line as it is.
+//! May not know what they identify. Promises: an id holds only `[A-Za-z0-9_-]{1,64}`, so it can stand in a path,
+//! a header or a log line as it is; a clone shares its text, for a run's id is kept in many places.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// The text is not an id: empty, longer than 64 characters, or with a character outside `[A-Za-z0-9_-]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,12 +28,12 @@ macro_rules! id {
         )]
         #[serde(try_from = "String", into = "String")]
         #[schemars(extend("pattern" = ID_PATTERN, "examples" = [concat!($prefix, "0190a8f2-7c3e-7d11-9a40-5be1c2d3e4f5")]))]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// A fresh id: UUID version 7 (RFC 9562), so that later ids sort after earlier ones.
             pub fn generate() -> Self {
-                Self(format!(concat!($prefix, "{}"), uuid::Uuid::now_v7()))
+                Self(format!(concat!($prefix, "{}"), uuid::Uuid::now_v7()).into())
             }
 
             /// The id as text.
@@ -45,7 +45,7 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = BadId;
             fn from_str(text: &str) -> Result<Self, BadId> {
-                if is_id(text) { Ok(Self(text.to_owned())) } else { Err(BadId(text.chars().take(80).collect())) }
+                if is_id(text) { Ok(Self(text.into())) } else { Err(BadId(text.chars().take(80).collect())) }
             }
         }
 
@@ -58,7 +58,7 @@ macro_rules! id {
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                (*id.0).to_owned()
             }
         }
 
@@ -118,7 +118,7 @@ impl RunId {
         let digest = blake3::hash(text.as_bytes());
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest.as_bytes()[..16]);
-        RunId(format!("run_{}", uuid::Uuid::from_bytes(bytes)))
+        RunId(format!("run_{}", uuid::Uuid::from_bytes(bytes)).into())
     }
 }
 

@@ -1,15 +1,29 @@
-//! The load: plain sockets that send one prepared request after the other and time each answer.
+//! The load: plain sockets that send one request after the other and time each answer.
 
 use crate::Result;
 use crate::servers::Server;
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// One prepared request, sent over and over.
+/// A number of requests that has not been sent after this long is an error.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Requests to one server.
 pub(crate) struct Load {
     address: String,
-    request: Vec<u8>,
+    requests: Requests,
+    /// How many were sent.
+    sent: Cell<u64>,
+}
+
+enum Requests {
+    /// One, over and over.
+    Same(Vec<u8>),
+    /// Made by their number, from 0 on.
+    Each(Box<dyn Fn(u64) -> Vec<u8>>),
 }
 
 /// What came of it.
@@ -29,48 +43,53 @@ impl Measured {
     }
 }
 
+/// When senders stop, whichever comes first.
+#[derive(Clone, Copy)]
+struct Until {
+    moment: Instant,
+    /// How many requests were sent, from the first on.
+    sent: u64,
+}
+
 impl Load {
     pub(crate) fn get(server: &Server, path: &str) -> Load {
-        Load::new(server, &format!("GET {path}"), "")
+        let head = server.head(&format!("GET {path}"));
+        let request = format!("{head}\r\n").into_bytes();
+        Load::new(server, Requests::Same(request))
     }
 
     /// Starts a run and waits for its end.
-    pub(crate) fn run_workflow(server: &Server, workflow: &str) -> Load {
-        let body = r#"{"input":{"amount":42,"name":"Ada"},"mode":"sync"}"#;
-        Load::new(
-            server,
-            &format!("POST /api/v1/workflows/{workflow}/run"),
-            body,
-        )
+    pub(crate) fn run(server: &Server, workflow: &str, input: &str) -> Load {
+        let request = with_body(&run_head(server, workflow), &run_body(input, "sync"));
+        Load::new(server, Requests::Same(request))
     }
 
-    fn new(server: &Server, line: &str, body: &str) -> Load {
-        let length = if body.is_empty() {
-            String::new()
-        } else {
-            format!(
-                "content-type: application/json\r\ncontent-length: {}\r\n",
-                body.len()
-            )
-        };
-        let request = format!(
-            "{line} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {}\r\n{length}\r\n{body}",
-            server.key
-        );
+    /// Each request is made anew, by its number.
+    pub(crate) fn each(server: &Server, make: impl Fn(u64) -> Vec<u8> + 'static) -> Load {
+        Load::new(server, Requests::Each(Box::new(make)))
+    }
+
+    fn new(server: &Server, requests: Requests) -> Load {
         Load {
             address: server.address.clone(),
-            request: request.into_bytes(),
+            requests,
+            sent: Cell::new(0),
         }
     }
 
-    /// The body of one answer.
+    fn next(&self) -> Cow<'_, [u8]> {
+        let number = self.sent.replace(self.sent.get() + 1);
+        match &self.requests {
+            Requests::Same(request) => Cow::Borrowed(request),
+            Requests::Each(make) => Cow::Owned(make(number)),
+        }
+    }
+
+    /// Sends once; gives the body of the answer.
     pub(crate) fn body(&self) -> Result<String> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(async {
+        runtime()?.block_on(async {
             let mut stream = TcpStream::connect(&self.address).await?;
-            stream.write_all(&self.request).await?;
+            stream.write_all(&self.next()).await?;
             let mut answer = Vec::new();
             while !is_whole(&answer)? {
                 if stream.read_buf(&mut answer).await? == 0 {
@@ -84,16 +103,10 @@ impl Load {
     }
 
     /// Sends for so many seconds over so many connections at once; at least one request each.
-    pub(crate) fn run(&self, connections: usize, seconds: f64) -> Result<Measured> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let end = Instant::now() + Duration::from_secs_f64(seconds);
-        let mut nanos: Vec<u64> = runtime.block_on(async {
-            let senders = (0..connections).map(|_| send_until(end, &self.address, &self.request));
-            let done = futures_util::future::try_join_all(senders).await?;
-            Ok::<_, Box<dyn std::error::Error>>(done.into_iter().flatten().collect())
-        })?;
+    pub(crate) fn measure(&self, connections: usize, seconds: f64) -> Result<Measured> {
+        let moment = Instant::now() + Duration::from_secs_f64(seconds);
+        let sent = u64::MAX;
+        let mut nanos = self.send(connections, Until { moment, sent })?;
         nanos.sort_unstable();
         let at = |part: f64| nanos[((nanos.len() - 1) as f64 * part) as usize] as f64 / 1e6;
         Ok(Measured {
@@ -102,40 +115,86 @@ impl Load {
             p99_ms: at(0.99),
         })
     }
-}
 
-async fn send_until(end: Instant, address: &str, request: &[u8]) -> Result<Vec<u64>> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let mut nanos = Vec::with_capacity(1 << 16);
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let began = Instant::now();
-        stream.write_all(request).await?;
-        let mut filled = 0;
-        loop {
-            filled += match stream.read(&mut buffer[filled..]).await? {
-                0 => return Err("the server closed the connection".into()),
-                read => read,
-            };
-            if is_whole(&buffer[..filled])? {
+    /// Sends so many requests over so many connections at once.
+    pub(crate) fn send_all(&self, connections: usize, count: u64) -> Result<()> {
+        let moment = Instant::now() + PATIENCE;
+        let sent = self.sent.get() + count;
+        self.send(connections, Until { moment, sent })?;
+        let left = sent.saturating_sub(self.sent.get());
+        if left > 0 {
+            return Err(format!("{left} of {count} requests were not sent in {PATIENCE:?}").into());
+        }
+        Ok(())
+    }
+
+    /// How long each request took, in nanoseconds.
+    fn send(&self, connections: usize, until: Until) -> Result<Vec<u64>> {
+        runtime()?.block_on(async {
+            let senders = (0..connections).map(|_| self.send_until(until));
+            let done = futures_util::future::try_join_all(senders).await?;
+            Ok(done.into_iter().flatten().collect())
+        })
+    }
+
+    async fn send_until(&self, until: Until) -> Result<Vec<u64>> {
+        let mut stream = TcpStream::connect(&self.address).await?;
+        stream.set_nodelay(true)?;
+        let mut nanos = Vec::with_capacity(1 << 16);
+        let mut buffer = vec![0; 256 * 1024];
+        while self.sent.get() < until.sent {
+            let request = self.next();
+            let began = Instant::now();
+            stream.write_all(&request).await?;
+            let mut filled = 0;
+            loop {
+                filled += match stream.read(&mut buffer[filled..]).await? {
+                    0 => return Err("the server closed the connection".into()),
+                    read => read,
+                };
+                if is_whole(&buffer[..filled])? {
+                    break;
+                }
+            }
+            nanos.push(u64::try_from(began.elapsed().as_nanos())?);
+            if Instant::now() >= until.moment {
                 break;
             }
         }
-        nanos.push(u64::try_from(began.elapsed().as_nanos())?);
-        if Instant::now() >= end {
-            return Ok(nanos);
-        }
+        Ok(nanos)
     }
 }
 
-/// Whether the answer has come whole; any status but 200 is an error.
+/// The head of requests that start runs.
+pub(crate) fn run_head(server: &Server, workflow: &str) -> String {
+    let id = server.workflow(workflow);
+    server.head(&format!("POST /api/v1/workflows/{id}/run"))
+}
+
+/// The body of a request that starts a run; `mode` is `sync` or `async`.
+pub(crate) fn run_body(input: &str, mode: &str) -> String {
+    format!(r#"{{"input":{input},"mode":"{mode}"}}"#)
+}
+
+/// A head that lacks its end, and a JSON body.
+pub(crate) fn with_body(head: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
+        .into_bytes()
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    Ok(builder.enable_all().build()?)
+}
+
+/// Whether the answer has come whole; any status but 200 and 202 is an error.
 fn is_whole(answer: &[u8]) -> Result<bool> {
     let Some(head_end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(false);
     };
     let head = std::str::from_utf8(&answer[..head_end])?;
-    if !head.starts_with("HTTP/1.1 200") {
+    if !head.starts_with("HTTP/1.1 200") && !head.starts_with("HTTP/1.1 202") {
         return Err(format!("unexpected answer: {}", String::from_utf8_lossy(answer)).into());
     }
     let length = head

@@ -1,9 +1,10 @@
 //! Measures a server on this machine and prints a table of ratios, each side of a ratio in the same run:
 //!
 //! ```text
-//! cargo run --release --example load             everything, about three minutes
-//! cargo run --release --example load -- --smoke  the same with small numbers, a few seconds: does it work at all?
-//! cargo run --release --example load -- --prune  removes a long history and measures the file
+//! cargo run --release --example load                   everything, about five minutes
+//! cargo run --release --example load -- --smoke        the same with small numbers, a few seconds: does it work at all?
+//! cargo run --release --example load -- runs webhooks  only this: reads, runs, loops, waiting, webhooks, lists
+//! cargo run --release --example load -- --prune        removes a long history and measures the file
 //! ```
 //!
 //! Servers run as child processes of this program (started with `serve-bare` or `serve`), the load comes from this one.
@@ -15,12 +16,17 @@
 mod client;
 mod group_commit;
 mod history;
+mod loops;
 mod prune;
 mod servers;
 mod table;
+mod waiting;
+mod webhooks;
+mod workflows;
 
 use client::{Load, Measured};
 use servers::Server;
+use std::path::Path;
 use table::Table;
 
 /// How large the measurements are.
@@ -31,6 +37,10 @@ struct Size {
     few_runs: usize,
     many_runs: usize,
     starts: usize,
+    few_items: usize,
+    many_items: usize,
+    waiting_runs: u64,
+    waiting_spread_ms: u64,
 }
 
 const FULL: Size = Size {
@@ -39,6 +49,10 @@ const FULL: Size = Size {
     few_runs: 1_000,
     many_runs: 1_000_000,
     starts: 7,
+    few_items: 100,
+    many_items: 10_000,
+    waiting_runs: 10_000,
+    waiting_spread_ms: 20_000,
 };
 const SMOKE: Size = Size {
     rounds: 1,
@@ -46,10 +60,28 @@ const SMOKE: Size = Size {
     few_runs: 100,
     many_runs: 2_000,
     starts: 2,
+    few_items: 10,
+    many_items: 1_000,
+    waiting_runs: 100,
+    waiting_spread_ms: 200,
 };
 const CONNECTIONS: usize = 64;
+/// The input of the runs of pure steps.
+const INPUT: &str = r#"{"amount":42,"name":"Ada"}"#;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Measures one thing and writes its rows.
+type Part = fn(Size, &Path, &mut Table) -> Result<()>;
+
+const PARTS: [(&str, Part); 6] = [
+    ("reads", reads),
+    ("runs", runs),
+    ("loops", loops::measure),
+    ("waiting", waiting::measure),
+    ("webhooks", webhooks::measure),
+    ("lists", lists_and_starts),
+];
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -60,49 +92,57 @@ fn main() -> Result<()> {
         .as_slice()
     {
         ["serve-bare", body] => servers::serve_bare(body),
-        ["serve", folder] => servers::serve(folder),
+        ["serve", folder, names @ ..] => servers::serve(folder, names),
         ["seed", folder, runs] => history::seed(folder, runs.parse()?),
-        ["--smoke"] => measure(SMOKE),
-        ["--prune"] => pruning(FULL),
-        ["--prune", "--smoke"] => pruning(SMOKE),
-        [] => measure(FULL),
-        _ => Err("usage: load [--prune] [--smoke]".into()),
+        ["--prune"] => measure(FULL, &[("prune", prune::measure)]),
+        ["--prune", "--smoke"] => measure(SMOKE, &[("prune", prune::measure)]),
+        ["--smoke", names @ ..] => measure(SMOKE, &parts(names)?),
+        names => measure(FULL, &parts(names)?),
     }
 }
 
-fn pruning(size: Size) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let mut table = Table::default();
-    prune::measure(size.many_runs, size.few_runs, folder.path(), &mut table)?;
-    table.print();
-    Ok(())
+/// The parts of these names; all of them where none is named.
+fn parts(names: &[&str]) -> Result<Vec<(&'static str, Part)>> {
+    if names.is_empty() {
+        return Ok(PARTS.to_vec());
+    }
+    let known = PARTS.map(|(name, _)| name);
+    let named = names.iter().map(|name| {
+        let part = PARTS.iter().find(|(known, _)| known == name).copied();
+        part.ok_or_else(|| {
+            let known = known.join("|");
+            format!("unknown: {name}; usage: load [--smoke] [{known}]… | --prune [--smoke]").into()
+        })
+    });
+    named.collect()
 }
 
-fn measure(size: Size) -> Result<()> {
+fn measure(size: Size, parts: &[(&str, Part)]) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut table = Table::default();
-    reads(size, folder.path(), &mut table)?;
-    runs(size, folder.path(), &mut table)?;
-    lists_and_starts(size, folder.path(), &mut table)?;
+    for (_, part) in parts {
+        part(size, folder.path(), &mut table)?;
+    }
     table.print();
     Ok(())
 }
 
 /// An authenticated read beside the same bytes from a bare warp route, alternating.
-fn reads(size: Size, folder: &std::path::Path, table: &mut Table) -> Result<()> {
-    let server = Server::start(&["serve", &folder.join("reads").to_string_lossy()])?;
+fn reads(size: Size, folder: &Path, table: &mut Table) -> Result<()> {
+    let server = Server::flowlatch(&folder.join("reads"), &[workflows::THREE_STEPS])?;
     table.row(
         "memory at rest",
         &format!("{:.1} MB", server.resident_mb()?),
         "≤ 20 MB",
     );
-    let load = Load::get(&server, &format!("/api/v1/workflows/{}", server.workflow));
-    let bare = Server::start(&["serve-bare", &load.body()?])?;
+    let id = server.workflow(workflows::THREE_STEPS);
+    let load = Load::get(&server, &format!("/api/v1/workflows/{id}"));
+    let bare = Server::bare(&load.body()?)?;
     let bare_load = Load::get(&bare, "/api/v1/workflows/x");
     let (mut bares, mut guarded) = (Vec::new(), Vec::new());
     for _ in 0..size.rounds {
-        bares.push(bare_load.run(CONNECTIONS, size.seconds)?);
-        guarded.push(load.run(CONNECTIONS, size.seconds)?);
+        bares.push(bare_load.measure(CONNECTIONS, size.seconds)?);
+        guarded.push(load.measure(CONNECTIONS, size.seconds)?);
     }
     let (bare, guarded) = (Measured::median(&bares), Measured::median(&guarded));
     table.row(
@@ -134,9 +174,10 @@ fn reads(size: Size, folder: &std::path::Path, table: &mut Table) -> Result<()> 
 }
 
 /// Durable runs beside what this disk's group commit inserts, alternating.
-fn runs(size: Size, folder: &std::path::Path, table: &mut Table) -> Result<()> {
-    let server = Server::start(&["serve", &folder.join("runs").to_string_lossy()])?;
-    let three = Load::run_workflow(&server, &server.workflow);
+fn runs(size: Size, folder: &Path, table: &mut Table) -> Result<()> {
+    let names = [workflows::THREE_STEPS, workflows::FORTY_STEPS];
+    let server = Server::flowlatch(&folder.join("runs"), &names)?;
+    let [three, forty] = names.map(|name| Load::run(&server, name, INPUT));
     let (mut inserts, mut finished) = (Vec::new(), Vec::new());
     for round in 0..size.rounds {
         inserts.push(group_commit::inserts_per_second(
@@ -144,7 +185,7 @@ fn runs(size: Size, folder: &std::path::Path, table: &mut Table) -> Result<()> {
             CONNECTIONS,
             size.seconds,
         )?);
-        finished.push(three.run(CONNECTIONS, size.seconds)?);
+        finished.push(three.measure(CONNECTIONS, size.seconds)?);
     }
     inserts.sort_by(f64::total_cmp);
     let (inserts, finished) = (inserts[inserts.len() / 2], Measured::median(&finished));
@@ -162,7 +203,7 @@ fn runs(size: Size, folder: &std::path::Path, table: &mut Table) -> Result<()> {
         &format!("{:.2} ms", finished.p99_ms),
         "",
     );
-    let forty = Load::run_workflow(&server, &server.forty_steps).run(1, size.seconds)?;
+    let forty = forty.measure(1, size.seconds)?;
     table.row(
         "forty pure steps in one run, median",
         &format!("{:.2} ms", forty.median_ms),
@@ -177,18 +218,18 @@ fn runs(size: Size, folder: &std::path::Path, table: &mut Table) -> Result<()> {
 }
 
 /// A page of 50 runs out of many beside one out of few, and how long a start takes on both.
-fn lists_and_starts(size: Size, folder: &std::path::Path, table: &mut Table) -> Result<()> {
+fn lists_and_starts(size: Size, folder: &Path, table: &mut Table) -> Result<()> {
     let (few, many) = (folder.join("few"), folder.join("many"));
     for (path, runs) in [(&few, size.few_runs), (&many, size.many_runs)] {
-        drop(Server::start(&["serve", &path.to_string_lossy()])?);
+        drop(Server::flowlatch(path, &[workflows::THREE_STEPS])?);
         servers::run_to_end(&["seed", &path.to_string_lossy(), &runs.to_string()])?;
     }
-    let small = Server::start(&["serve", &few.to_string_lossy()])?;
-    let large = Server::start(&["serve", &many.to_string_lossy()])?;
+    let small = Server::flowlatch(&few, &[])?;
+    let large = Server::flowlatch(&many, &[])?;
     let (mut smalls, mut larges) = (Vec::new(), Vec::new());
     for _ in 0..size.rounds {
-        smalls.push(Load::get(&small, "/api/v1/runs?limit=50").run(1, size.seconds)?);
-        larges.push(Load::get(&large, "/api/v1/runs?limit=50").run(1, size.seconds)?);
+        smalls.push(Load::get(&small, "/api/v1/runs?limit=50").measure(1, size.seconds)?);
+        larges.push(Load::get(&large, "/api/v1/runs?limit=50").measure(1, size.seconds)?);
     }
     let (few_runs, many_runs) = (Measured::median(&smalls), Measured::median(&larges));
     table.row(

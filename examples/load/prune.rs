@@ -1,8 +1,8 @@
 //! A long history that is pruned to a short one: how long that takes, and how large the file is then, with the server open.
 
-use crate::Result;
 use crate::servers::{self, Server};
 use crate::table::Table;
+use crate::{Result, Size, workflows};
 use flowlatch::app::{App, Options};
 use flowlatch::config::Config;
 use std::path::Path;
@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
-pub(crate) fn measure(runs: usize, kept: usize, folder: &Path, table: &mut Table) -> Result<()> {
+pub(crate) fn measure(size: Size, folder: &Path, table: &mut Table) -> Result<()> {
+    let (runs, kept) = (size.many_runs, size.few_runs);
     let data = folder.join("pruned");
-    drop(Server::start(&["serve", &data.to_string_lossy()])?);
+    drop(Server::flowlatch(&data, &[workflows::THREE_STEPS])?);
     servers::run_to_end(&["seed", &data.to_string_lossy(), &runs.to_string()])?;
     let (file, wal) = (data.join("flowlatch.db"), data.join("flowlatch.db-wal"));
     let before = std::fs::metadata(&file)?.len();

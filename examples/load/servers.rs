@@ -1,11 +1,14 @@
 //! The servers under load, as child processes: a bare warp route, and Flowlatch.
 
 use crate::Result;
+use crate::workflows;
 use flowlatch::app::{App, Options};
 use flowlatch::config::Config;
+use flowlatch::model::limit::Limit;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -15,13 +18,23 @@ use warp::Filter as _;
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
-    pub(crate) key: String,
-    pub(crate) workflow: String,
-    pub(crate) forty_steps: String,
+    key: String,
+    workflows: Value,
 }
 
 impl Server {
-    pub(crate) fn start(arguments: &[&str]) -> Result<Server> {
+    /// Flowlatch on this folder, with these workflows made anew.
+    pub(crate) fn flowlatch(folder: &Path, workflows: &[&str]) -> Result<Server> {
+        let folder = folder.to_str().ok_or("the folder's name is not UTF-8")?;
+        Server::start(&[&["serve", folder], workflows].concat())
+    }
+
+    /// A bare warp route that answers with this body.
+    pub(crate) fn bare(body: &str) -> Result<Server> {
+        Server::start(&["serve-bare", body])
+    }
+
+    fn start(arguments: &[&str]) -> Result<Server> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -36,9 +49,21 @@ impl Server {
             child,
             address: text("address"),
             key: text("key"),
-            workflow: text("workflow"),
-            forty_steps: text("fortySteps"),
+            workflows: said["workflows"].clone(),
         })
+    }
+
+    /// The id of a workflow.
+    pub(crate) fn workflow(&self, name: &str) -> &str {
+        self.workflows[name].as_str().unwrap_or_default()
+    }
+
+    /// The head of a request with the key, without the empty line at its end.
+    pub(crate) fn head(&self, line: &str) -> String {
+        format!(
+            "{line} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {}\r\n",
+            self.key
+        )
     }
 
     /// Resident memory, as the kernel counts it.
@@ -81,8 +106,8 @@ pub(crate) fn start_ms(attempts: usize, folder: impl Fn(usize) -> PathBuf) -> Re
     for attempt in 0..attempts {
         let folder = folder(attempt);
         let began = Instant::now();
-        let server = Server::start(&["serve", &folder.to_string_lossy()])?;
-        crate::client::Load::get(&server, "/api/health").run(1, 0.0)?;
+        let server = Server::flowlatch(&folder, &[])?;
+        crate::client::Load::get(&server, "/api/health").body()?;
         times.push(began.elapsed().as_secs_f64() * 1e3);
         drop(server);
     }
@@ -114,27 +139,32 @@ pub(crate) fn serve_bare(body: &str) -> Result<()> {
     })
 }
 
-/// Child: Flowlatch on this folder, with a key without limits.
-pub(crate) fn serve(folder: &str) -> Result<()> {
+/// Child: Flowlatch on this folder, with a key without limits and these workflows.
+pub(crate) fn serve(folder: &str, names: &[&str]) -> Result<()> {
     let mut config = Config::new(folder);
     config.port = 0;
     // The history that is measured is long over.
     config.retention_days = 0;
+    config.limit_webhook = Limit::Unlimited;
     runtime()?.block_on(async {
         let app = App::open(config, Options::default()).await?;
         let body = json!({
             "name": "load", "scopes": ["workflows:read", "workflows:execute", "runs:read"],
             "limits": { "read": null, "write": null, "execute": null },
         });
-        let (_, created) = app.control("POST", "/api/v1/auth/api-keys", Some(body)).await?;
-        let workflow = active(&app, three_steps()).await?;
-        let forty = active(&app, steps("forty", 40)).await?;
+        let (_, created) = app
+            .control("POST", "/api/v1/auth/api-keys", Some(body))
+            .await?;
+        let mut workflows = BTreeMap::new();
+        for name in names {
+            workflows.insert(*name, workflows::create(&app, name).await?);
+        }
         let (stop, stopped) = watch::channel(false);
         let say = move |bound: flowlatch::app::Bound| {
             let address = bound.url.trim_start_matches("http://");
             println!(
                 "{}",
-                json!({ "address": address, "key": created["data"]["key"], "workflow": workflow, "fortySteps": forty })
+                json!({ "address": address, "key": created["data"]["key"], "workflows": workflows })
             );
         };
         tokio::spawn(async move {
@@ -144,34 +174,6 @@ pub(crate) fn serve(folder: &str) -> Result<()> {
         app.serve(stopped, say).await?;
         Ok(())
     })
-}
-
-async fn active(app: &App, body: Value) -> Result<String> {
-    let (_, created) = app.control("POST", "/api/v1/workflows", Some(body)).await?;
-    let id = created["data"]["id"]
-        .as_str()
-        .ok_or_else(|| created.to_string())?
-        .to_owned();
-    app.control("POST", &format!("/api/v1/workflows/{id}/activate"), None)
-        .await?;
-    Ok(id)
-}
-
-fn three_steps() -> Value {
-    steps("three", 3)
-}
-
-fn steps(name: &str, count: usize) -> Value {
-    let step = |n: usize| {
-        let source = if n == 0 {
-            "{{input.amount}}".to_owned()
-        } else {
-            format!("{{{{steps.s{}.value}}}}", n - 1)
-        };
-        json!({ "id": format!("s{n}"), "type": "transform", "config": { "sourceData": { "value": source } } })
-    };
-    let steps: Vec<Value> = (0..count).map(step).collect();
-    json!({ "name": name, "trigger": { "type": "api" }, "steps": steps })
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

@@ -25,7 +25,12 @@ pub(super) struct Start {
 }
 
 impl Start {
-    fn execution(self, shared: Arc<Shared>, telling: Telling) -> Result<Execution, EngineError> {
+    /// The run, ready to be driven.
+    pub(super) fn execution(
+        self,
+        shared: Arc<Shared>,
+        telling: Telling,
+    ) -> Result<Execution, EngineError> {
         let mut execution = Execution::fresh(
             shared,
             self.run,

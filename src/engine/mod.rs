@@ -49,7 +49,7 @@ pub use start_trigger::{StartTrigger, parent_of};
 pub use started_by::StartedBy;
 pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
-pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest};
+pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest, WebhookTargets};
 pub use workflows::{CompiledWorkflow, Editor, WorkflowProblem, Workflows};
 
 use crate::clock::Clock;

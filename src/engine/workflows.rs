@@ -115,6 +115,11 @@ impl Workflows {
         Ok(Some(compiled))
     }
 
+    /// Another number after every change of a workflow, before that is answered.
+    pub(super) fn generation(&self) -> u64 {
+        self.cache().generation
+    }
+
     /// A definition that a run has pinned.
     pub(super) fn pinned(
         &self,

@@ -160,9 +160,8 @@ async fn receive(visit: Arc<Visit>, path_at: usize) -> Result<Response, Problem>
     let provider = Provider::named(visit.parameter(0)).ok_or(Problem::NotFound("webhook"))?;
     let path = visit.parameter(path_at).to_owned();
     // Before the body: who calls a path that leads nowhere shall not fill the memory.
-    if !engine.has_webhook(provider, &path)? {
-        return Err(Problem::NotFound("webhook"));
-    }
+    let behind = engine.behind(provider, &path)?;
+    let behind = behind.ok_or(Problem::NotFound("webhook"))?;
     let most = visit.api.options.max_webhook_bytes;
     let mut held = Held {
         all: &visit.api.ingestion.held_bytes,
@@ -187,7 +186,7 @@ async fn receive(visit: Arc<Visit>, path_at: usize) -> Result<Response, Problem>
             .collect(),
         body,
     };
-    let answer = engine.receive(request).await;
+    let answer = engine.receive(request, behind).await;
     drop((held, values));
     if let Err(WebhookError::Disbelieved(reason)) = &answer {
         let reason = match reason {

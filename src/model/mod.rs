@@ -24,3 +24,4 @@ pub mod template;
 pub mod trigger;
 pub mod usage;
 pub mod workflow;
+pub mod zone;

@@ -4,7 +4,7 @@
 
 use super::{StoreError, writer::BUSY_TIMEOUT};
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
@@ -35,6 +35,7 @@ impl Readers {
             .with_init(move |connection| {
                 connection.busy_timeout(BUSY_TIMEOUT)?;
                 connection.set_prepared_statement_cache_capacity(64);
+                connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
                 connection.pragma_update(None, "query_only", true)?;
                 connection.pragma_update(None, "trusted_schema", false)?;
                 connection.pragma_update(None, "cell_size_check", true)?;

@@ -3,7 +3,7 @@
 //! and gives freed pages back in slices (auto_vacuum=INCREMENTAL).
 
 use super::{StoreError, writer::BUSY_TIMEOUT};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use std::path::{Path, PathBuf};
 
 /// The whole schema at its newest version.
@@ -106,12 +106,19 @@ fn prepare(connection: &Connection, path: &Path, steps: &[&str]) -> Result<(), S
     } else if version < newest {
         upgrade(connection, path, version, steps).map_err(failed)?;
     }
+    // What a savepoint would go back to. In a file, which is used from 16 pages on, it grows with every job of a batch. After
+    // the upgrade, which may sort whole tables.
+    connection
+        .pragma_update(None, "temp_store", "MEMORY")
+        .map_err(failed)?;
     check_settings(connection, path)
 }
 
 /// The settings of the write connection.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(128);
+    // Else a statement is prepared anew whenever a bound `LIMIT` differs from the one it was planned for.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;

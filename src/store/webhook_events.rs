@@ -115,21 +115,28 @@ impl Store {
         .await
     }
 
-    /// Forgets the ids of events that are older than they have to be remembered.
+    /// Forgets the ids of events that are older than they have to be remembered, in slices.
     pub async fn forget_event_memory_before(&self, unix_ms: i64) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            connection
-                .prepare_cached(FORGET_MEMORY)?
-                .execute([unix_ms])?;
-            Ok(())
-        })
-        .await
+        loop {
+            let forget = move |connection: &Connection| {
+                let mut statement = connection.prepare_cached(FORGET_MEMORY)?;
+                Ok(statement.execute((unix_ms, FORGET_IDS as i64))?)
+            };
+            if self.write(forget).await? < FORGET_IDS {
+                return Ok(());
+            }
+        }
     }
 }
 
 pub(super) const USED: &str = "SELECT max(position) FROM webhook_delivery WHERE event = ?1";
 
-pub(super) const FORGET_MEMORY: &str = "DELETE FROM webhook_memory WHERE expires_at_ms < ?1";
+/// How many ids of events one job forgets: what it would go back to is held in memory.
+const FORGET_IDS: usize = 2_000;
+
+pub(super) const FORGET_MEMORY: &str = "
+    DELETE FROM webhook_memory WHERE (workflow, external_id) IN
+        (SELECT workflow, external_id FROM webhook_memory WHERE expires_at_ms < ?1 LIMIT ?2)";
 
 pub(super) const REMEMBERED: &str = "
     SELECT event_id, run_id FROM webhook_memory

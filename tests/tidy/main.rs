@@ -92,13 +92,7 @@ const FENCES: &[(&[&str], &[&str])] = &[
     (&["rusqlite::", "r2d2::", "r2d2_sqlite::"], &["store"]),
     (&["argon2::"], &["auth/hash.rs"]),
     (&["croner::"], &["model/trigger/schedule"]),
-    (
-        &["chrono_tz::"],
-        &[
-            "model/trigger/schedule",
-            "engine/step/transform/convert/date.rs",
-        ],
-    ),
+    (&["jiff::"], &["model/zone.rs"]),
     (&["chacha20poly1305::"], &["secret"]),
     (&["rquickjs::"], &["engine/script"]),
     (&["askama::"], &["http"]),

@@ -7,6 +7,7 @@ mod attempt;
 mod bounds;
 mod child;
 mod flights;
+mod handover;
 mod nested;
 mod recording;
 mod secrets;
@@ -24,6 +25,8 @@ use crate::model::run::{Event, Run, RunError, RunStatus, RunSummary, StepError, 
 use crate::store::NewRun;
 use flights::Flights;
 use futures_util::future::BoxFuture;
+use handover::Recorder;
+pub(super) use handover::{Handover, Recipient, handover};
 use recording::OpenChunk;
 use serde_json::{Value, value::to_raw_value};
 use std::collections::HashMap;
@@ -43,8 +46,8 @@ enum Halt {
 pub(super) struct Execution {
     shared: Arc<Shared>,
     run: Box<Run>,
-    /// What is to be recorded first, until it is.
-    unrecorded: Option<Box<NewRun>>,
+    /// What is to be recorded first, and by whom, until it is.
+    unrecorded: Option<Box<(NewRun, Recorder)>>,
     definition: Arc<CompiledDefinition>,
     input: Value,
     /// What `{{trigger}}` shows.
@@ -79,7 +82,7 @@ impl Execution {
             trigger: trigger_of(&run),
             shared,
             run: Box::new(run),
-            unrecorded: Some(Box::new(new_run)),
+            unrecorded: Some(Box::new((new_run, Recorder::Itself))),
             definition,
             input,
             state,
@@ -137,6 +140,14 @@ impl Execution {
             execution.push(&Event::StepUnknown { step, attempt })?;
         }
         Ok(Some(execution))
+    }
+
+    /// Somebody else records the run, with what starts it.
+    pub(super) fn handed_over(mut self, handover: Handover) -> Execution {
+        if let Some(unrecorded) = &mut self.unrecorded {
+            unrecorded.1 = Recorder::Other(handover);
+        }
+        self
     }
 
     /// Records the run as pending, which tells its caller, and gives it back to be driven.

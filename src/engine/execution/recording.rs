@@ -2,6 +2,7 @@
 //! May not know what steps do. Promises: what happened is in the journal before anybody is told; a stretch of pure steps is
 //! one row; where the store cannot write now, a recorded run waits and a new one is refused.
 
+use super::handover::Recorder;
 use super::{Execution, Halt};
 use crate::engine::EngineError;
 use crate::engine::start::Accepted;
@@ -105,7 +106,10 @@ impl Execution {
     /// tries again; a run that was never recorded is refused.
     pub(super) async fn commit(&mut self, row: RunRow) -> Result<(), Halt> {
         match self.unrecorded.take() {
-            Some(new_run) => self.commit_first(*new_run, row).await?,
+            Some(unrecorded) => {
+                let (new_run, recorder) = *unrecorded;
+                self.commit_first(new_run, recorder, row).await?;
+            }
             None => self.commit_further(&row).await?,
         }
         self.chunk = OpenChunk::beginning_at(self.chunk.from + u64::from(self.chunk.count));
@@ -121,10 +125,15 @@ impl Execution {
         self.commit(self.row(RunStatus::Running)).await
     }
 
-    async fn commit_first(&mut self, mut new_run: NewRun, row: RunRow) -> Result<(), Halt> {
+    async fn commit_first(
+        &mut self,
+        mut new_run: NewRun,
+        recorder: Recorder,
+        row: RunRow,
+    ) -> Result<(), Halt> {
         self.show(&row);
         new_run.first = (self.chunk.count > 0).then(|| self.chunk.close(row));
-        let answer = match self.shared.store.start_run(new_run).await {
+        let answer = match recorder.record(&self.shared.store, new_run).await {
             Ok(Started::New(sequence)) => {
                 self.run.summary.sequence = sequence;
                 self.shared.run_recorded(&self.run.summary.id, sequence);

@@ -5,6 +5,8 @@ use super::belief::Believer;
 use super::raw_body;
 use super::{EngineError, Shared, Target, WebhookRequest};
 use crate::clock::iso_utc;
+use crate::engine::driving::Asking;
+use crate::engine::launch::Start;
 use crate::engine::requested::{new_run, requested_run};
 use crate::engine::{RunRequest, StartTrigger, StartedBy};
 use crate::id::EventId;
@@ -12,8 +14,8 @@ use crate::model::event::DeliveryOutcome;
 use crate::model::plan::in_words;
 use crate::model::run::TriggerType;
 use crate::model::trigger::webhook::{Content, WebhookTrigger};
-use crate::store::{Fate, NewDelivery, NewEvent};
-use serde_json::{json, value::to_raw_value};
+use crate::store::NewEvent;
+use serde_json::{Value, json, value::to_raw_value};
 use std::collections::BTreeMap;
 
 /// The most headers that are kept of a request, and the longest value.
@@ -22,10 +24,28 @@ const MAX_HEADER_BYTES: usize = 2_048;
 /// How much is kept of why an input does not fit.
 const MAX_DETAIL_CHARS: usize = 1_000;
 
-/// What is to be written.
+/// An event and what is to become of it.
 pub(super) struct Recordable {
     pub(super) event: NewEvent,
-    pub(super) deliveries: Vec<NewDelivery>,
+    pub(super) deliveries: Vec<Delivery>,
+}
+
+/// An event on its way to one workflow.
+pub(super) struct Delivery {
+    pub(super) workflow_sequence: i64,
+    pub(super) plan: Plan,
+}
+
+/// What is to become of an event at one workflow.
+pub(super) enum Plan {
+    /// It starts this run, unless it is remembered.
+    Start {
+        start: Box<Start>,
+        /// Under what it is remembered, and until when.
+        memory: Option<(String, i64)>,
+    },
+    /// It starts none: why, and a sentence.
+    Drop(DeliveryOutcome, String),
 }
 
 /// What a request says, read as one trigger reads it.
@@ -145,11 +165,11 @@ pub(super) fn deliver(
     content: &Content,
     origin: &Origin<'_>,
     memory: Option<(String, i64)>,
-) -> Result<NewDelivery, EngineError> {
+) -> Result<Delivery, EngineError> {
     let workflow_sequence = target.workflow.sequence;
-    let drop = |outcome, detail: String| NewDelivery {
+    let drop = |outcome, detail: String| Delivery {
         workflow_sequence,
-        fate: Fate::Drop(outcome, Some(detail)),
+        plan: Plan::Drop(outcome, detail),
     };
     if !facts.trigger.wants(&facts.types) {
         let detail = match facts.types.first() {
@@ -171,6 +191,38 @@ pub(super) fn deliver(
         );
         return Ok(drop(DeliveryOutcome::SecretMissing, detail));
     }
+    let request = RunRequest {
+        workflow: target.clone(),
+        input: content.input.clone(),
+        idempotency_key: None,
+        by: origin.by.clone(),
+        trigger: StartTrigger {
+            kind: TriggerType::Webhook,
+            // Without the body: that is the run's input, and need not be on disk twice.
+            data: to_raw_value(&trigger_data(facts, content, origin)).ok(),
+        },
+        sent: None,
+    };
+    let run = requested_run(&request, origin.now_ms);
+    let start = Start {
+        demand: shared.demand(&Asking::of(&run), target)?,
+        new_run: new_run(&run, workflow_sequence),
+        definition: target.definition.clone(),
+        finished_steps: Vec::new(),
+        input: content.value.clone(),
+        run,
+    };
+    Ok(Delivery {
+        workflow_sequence,
+        plan: Plan::Start {
+            start: Box::new(start),
+            memory,
+        },
+    })
+}
+
+/// What a run is told of the request beside its input.
+fn trigger_data(facts: &Facts<'_>, content: &Content, origin: &Origin<'_>) -> Value {
     let mut data = json!({
         "type": "webhook",
         "provider": facts.trigger.provider.name,
@@ -183,26 +235,7 @@ pub(super) fn deliver(
         "headers": facts.headers,
     });
     raw_body::keep(&content.raw, &mut data);
-    let request = RunRequest {
-        workflow: target.clone(),
-        input: content.input.clone(),
-        idempotency_key: None,
-        by: origin.by.clone(),
-        trigger: StartTrigger {
-            kind: TriggerType::Webhook,
-            // Without the body: that is the run's input, and need not be on disk twice.
-            data: to_raw_value(&data).ok(),
-        },
-        sent: None,
-    };
-    let run = new_run(&requested_run(&request, origin.now_ms), workflow_sequence);
-    Ok(NewDelivery {
-        workflow_sequence,
-        fate: Fate::Start {
-            run: Box::new(run),
-            memory,
-        },
-    })
+    data
 }
 
 /// The headers that may be shown; one that was sent several times has its values joined.

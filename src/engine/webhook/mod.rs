@@ -6,20 +6,21 @@ mod belief;
 mod delivery;
 pub(super) mod raw_body;
 mod ready;
+mod replay;
 mod turns;
 
 pub(super) use ready::require_ready;
 
 use super::workflows::CompiledWorkflow;
-use super::{Engine, EngineError, Shared, StartedBy};
+use super::{Engine, EngineError, Shared};
 use crate::id::{EventId, RunId};
-use crate::model::event::{EventRetention, EventSummary};
+use crate::model::event::EventRetention;
 use crate::model::trigger::Trigger;
 use crate::model::trigger::webhook::{Content, Disbelief, Provider, WebhookTrigger};
-use crate::model::workflow::{Workflow, WorkflowStatus};
-use crate::store::RecordedEvent;
+use crate::model::workflow::WorkflowStatus;
+use crate::store::{NewDelivery, RecordedEvent, Store, StoreError};
 use bytes::Bytes;
-use delivery::{Facts, Origin};
+use delivery::Delivery;
 use std::sync::Arc;
 use tokio::sync::watch;
 use turns::Turns;
@@ -99,16 +100,44 @@ pub enum WebhookError {
 /// A workflow behind a path.
 type Target = Arc<CompiledWorkflow>;
 
+/// The active workflows behind a path, as they were found.
+pub struct WebhookTargets {
+    targets: Vec<Target>,
+    /// Of the workflows, before that.
+    generation: u64,
+}
+
 impl Engine {
-    /// Whether an active workflow is behind the provider and the last segment of a URL. A point read.
-    pub fn has_webhook(&self, provider: &Provider, path: &str) -> Result<bool, EngineError> {
-        Ok(!self.0.targets(provider, path)?.is_empty())
+    /// The active workflows behind the provider and the last segment of a URL; `None`: there is none. A point read.
+    pub fn behind(
+        &self,
+        provider: &Provider,
+        path: &str,
+    ) -> Result<Option<WebhookTargets>, EngineError> {
+        let generation = self.0.workflows.generation();
+        let targets = self.0.targets(provider, path)?;
+        let found = WebhookTargets {
+            targets,
+            generation,
+        };
+        Ok((!found.targets.is_empty()).then_some(found))
     }
 
-    /// Takes a request: checks who sent it, records the event, and starts the runs.
-    pub async fn receive(&self, request: WebhookRequest) -> Result<WebhookAnswer, WebhookError> {
+    /// Takes a request: checks who sent it, records the event, and starts the runs. `behind` is what was found behind its
+    /// path; where a workflow was changed since, that is looked up again.
+    pub async fn receive(
+        &self,
+        request: WebhookRequest,
+        behind: WebhookTargets,
+    ) -> Result<WebhookAnswer, WebhookError> {
+        let request = Arc::new(request);
+        let mut behind = Some(behind);
         for _ in 0..MAX_TRIES {
-            if let Some(answer) = self.receive_once(request.clone()).await? {
+            let targets = match behind.take() {
+                Some(known) if known.generation == self.0.workflows.generation() => known.targets,
+                _ => self.0.targets(request.provider, &request.path)?,
+            };
+            if let Some(answer) = self.receive_once(request.clone(), targets).await? {
                 return Ok(answer);
             }
         }
@@ -118,19 +147,19 @@ impl Engine {
     /// `None`: a workflow was edited meanwhile.
     async fn receive_once(
         &self,
-        request: WebhookRequest,
+        request: Arc<WebhookRequest>,
+        targets: Vec<Target>,
     ) -> Result<Option<WebhookAnswer>, WebhookError> {
         if self.0.is_stopping() {
             return Err(EngineError::Stopping.into());
         }
-        let targets = self.0.targets(request.provider, &request.path)?;
         if targets.is_empty() {
             return Err(WebhookError::NotFound);
         }
-        let (event, path) = (EventId::generate(), request.path.clone());
-        let (shared, behind) = (self.0.clone(), targets.clone());
+        let event = EventId::generate();
+        let (shared, received) = (self.0.clone(), request.clone());
         let examined = off_the_workers(request.body.len(), move || {
-            examine(&shared, &request, &behind, event)
+            examine(&shared, &received, &targets, event)
         })
         .await??;
         let examined = match examined {
@@ -141,19 +170,17 @@ impl Engine {
         };
         let delivery::Recordable {
             event: record,
-            mut deliveries,
+            deliveries,
         } = examined;
-        let turns = Turns::take(&self.0, &targets, &mut deliveries, record.received_at_ms)?;
-        let event = record.id.clone();
+        let (event, now_ms) = (record.id.clone(), record.received_at_ms);
         let recorded = self
             .0
-            .store
-            .record_event(record, deliveries)
-            .await
-            .map_err(EngineError::from)?;
+            .start_runs(deliveries, now_ms, move |store, deliveries| async move {
+                store.record_event(record, deliveries).await
+            })
+            .await?;
         Ok(match recorded {
             RecordedEvent::New(started) => {
-                turns.go(&self.0, &started);
                 let runs = started.len();
                 Some(WebhookAnswer::Received { event, runs })
             }
@@ -161,96 +188,11 @@ impl Engine {
             RecordedEvent::VersionChanged => None,
             RecordedEvent::Refused => {
                 return Err(WebhookError::Conflict(format!(
-                    "no event can be recorded at {path}"
+                    "no event can be recorded at {}",
+                    request.path
                 )));
             }
         })
-    }
-
-    /// Starts runs anew for a recorded event, at the workflows that are behind its path now and that `reaches` covers. One
-    /// that checks signatures has it again only if it believed it when it came.
-    pub async fn replay_event(
-        &self,
-        event: &EventSummary,
-        by: &StartedBy,
-        reaches: impl Fn(&Workflow) -> bool,
-    ) -> Result<Vec<RunId>, WebhookError> {
-        for _ in 0..MAX_TRIES {
-            if let Some(runs) = self.replay_once(event, by, &reaches).await? {
-                return Ok(runs);
-            }
-        }
-        Err(EngineError::WorkflowChanged.into())
-    }
-
-    async fn replay_once(
-        &self,
-        event: &EventSummary,
-        by: &StartedBy,
-        reaches: &impl Fn(&Workflow) -> bool,
-    ) -> Result<Option<Vec<RunId>>, WebhookError> {
-        if self.0.is_stopping() {
-            return Err(EngineError::Stopping.into());
-        }
-        let provider = Provider::named(&event.provider).ok_or(WebhookError::NotFound)?;
-        let mut targets = self.0.targets(provider, &event.path)?;
-        targets.retain(|target| reaches(&target.workflow) && belief::may_have_again(event, target));
-        if targets.is_empty() {
-            let message = "no active workflow that this key reaches is behind the event's path now, or those that are check \
-                           signatures and have not believed it when it came";
-            return Err(WebhookError::Conflict(message.to_owned()));
-        }
-        let body = self
-            .0
-            .store
-            .event_body(event.sequence)
-            .map_err(EngineError::from)?;
-        let body = body.ok_or(WebhookError::NotFound)?;
-        let now_ms = self.0.clock.now_ms();
-        let (shared, event, by) = (self.0.clone(), event.clone(), by.clone());
-        let sequence = event.sequence;
-        let behind = targets.clone();
-        let mut deliveries = off_the_workers(body.len(), move || {
-            let content_type = event.headers.get("content-type").map(String::as_str);
-            let content =
-                Content::read(provider, content_type, &body).map_err(WebhookError::BadBody)?;
-            let headers = headers_of(&event);
-            let mut deliveries = Vec::with_capacity(behind.len());
-            for target in &behind {
-                if let Some(trigger) = trigger_of(target) {
-                    let origin = Origin {
-                        event: &event.id,
-                        path: &event.path,
-                        verified: belief::has_verified(&event, target),
-                        by: &by,
-                        received_at_ms: event.received_at_ms,
-                        now_ms,
-                    };
-                    let facts = Facts::of(trigger, &headers, &content.value);
-                    let delivery =
-                        delivery::deliver(&shared, target, &facts, &content, &origin, None);
-                    deliveries.push(delivery?);
-                }
-            }
-            Ok::<_, WebhookError>(deliveries)
-        })
-        .await??;
-        let turns = Turns::take(&self.0, &targets, &mut deliveries, now_ms)?;
-        let replayed = self
-            .0
-            .store
-            .replay_event(sequence, deliveries, now_ms)
-            .await;
-        match replayed.map_err(EngineError::from)? {
-            RecordedEvent::New(started) => {
-                turns.go(&self.0, &started);
-                Ok(Some(started.into_iter().map(|(id, _)| id).collect()))
-            }
-            RecordedEvent::VersionChanged => Ok(None),
-            RecordedEvent::Duplicate(..) | RecordedEvent::Refused => Err(WebhookError::Conflict(
-                "the event is gone, or was replayed as often as it may be".to_owned(),
-            )),
-        }
     }
 
     /// Forgets old events, now and then, until `stop` turns true.
@@ -273,6 +215,32 @@ impl Engine {
 }
 
 impl Shared {
+    /// Lets the runs of an event begin and has them recorded with it. The task is the server's own: a sender who goes away
+    /// while the event is being written harms nothing.
+    async fn start_runs<R>(
+        self: &Arc<Self>,
+        deliveries: Vec<Delivery>,
+        now_ms: i64,
+        record: impl FnOnce(Store, Vec<NewDelivery>) -> R + Send + 'static,
+    ) -> Result<RecordedEvent, EngineError>
+    where
+        R: Future<Output = Result<RecordedEvent, StoreError>> + Send + 'static,
+    {
+        let shared = self.clone();
+        let task = tokio::spawn(async move {
+            let (turns, deliveries) = Turns::take(&shared, deliveries, now_ms).await?;
+            let recorded = record(shared.store.clone(), deliveries).await?;
+            if let RecordedEvent::New(started) = &recorded {
+                turns.go(&shared, started);
+            }
+            Ok(recorded)
+        });
+        task.await.unwrap_or_else(|error| {
+            let message = format!("the event's task ended before it was recorded: {error}");
+            Err(EngineError::Internal(message))
+        })
+    }
+
     fn targets(&self, provider: &Provider, path: &str) -> Result<Vec<Target>, EngineError> {
         let ids = self
             .store
@@ -351,12 +319,4 @@ async fn off_the_workers<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| EngineError::Internal(format!("a webhook's body: {error}")))
-}
-
-/// The headers that were kept of an event.
-fn headers_of(event: &EventSummary) -> Vec<(&str, &[u8])> {
-    let headers = event.headers.iter();
-    headers
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .collect()
 }

@@ -3,6 +3,7 @@
 mod belief;
 mod bounds;
 mod events;
+mod gone;
 mod raw_bodies;
 mod readme;
 mod replays;

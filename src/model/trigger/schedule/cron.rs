@@ -1,9 +1,9 @@
 //! Cron expressions in a time zone: when the next time comes. The expression is searched on the calendar of a clock that
 //! is never changed; what a time zone makes of the wall-clock times that are found is decided here.
 
+use crate::model::zone::Zone;
 use chrono::offset::{MappedLocalTime, TimeZone as _};
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta, Timelike as _};
-use chrono_tz::Tz;
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 use croner::{CivilDate, CivilDateTime, CivilTime, Cron, CronDateTime, Resolution, Weekday};
@@ -19,7 +19,7 @@ const SOME_YEAR: i32 = 2_000;
 #[derive(Clone, PartialEq)]
 pub(super) struct CronSchedule {
     cron: Cron,
-    zone: Tz,
+    zone: Zone,
     /// Whether it fires in every hour of a day on which it fires, and so names no time of day.
     every_hour: bool,
 }
@@ -34,7 +34,7 @@ impl fmt::Debug for CronSchedule {
 impl CronSchedule {
     /// Reads an expression of five fields, or one of `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. The error says
     /// what is wrong with it.
-    pub(super) fn read(text: &str, zone: Tz) -> Result<CronSchedule, String> {
+    pub(super) fn read(text: &str, zone: Zone) -> Result<CronSchedule, String> {
         let count = text.split_whitespace().count();
         if count != 5 && !text.trim_start().starts_with('@') {
             let seconds = match count {
@@ -89,15 +89,15 @@ impl CronSchedule {
     pub(super) fn next_ms(&self, after_ms: i64) -> Option<i64> {
         let after = DateTime::from_timestamp_millis(after_ms)?.with_timezone(&self.zone);
         let next = match self.every_hour {
-            true => self.next_by_hours(after),
-            false => self.next_by_wall_clock(after),
+            true => self.next_by_hours(&after),
+            false => self.next_by_wall_clock(&after),
         };
         next.map(|next| next.timestamp_millis())
     }
 
     /// Each wall-clock time counts once. The first moments of wall-clock times come in their order, so the first one that
     /// lies after `after` is the next.
-    fn next_by_wall_clock(&self, after: DateTime<Tz>) -> Option<DateTime<Tz>> {
+    fn next_by_wall_clock(&self, after: &DateTime<Zone>) -> Option<DateTime<Zone>> {
         let mut wall = after.naive_local();
         loop {
             wall = self.search(wall, false)?;
@@ -105,30 +105,30 @@ impl CronSchedule {
                 MappedLocalTime::Single(moment) | MappedLocalTime::Ambiguous(moment, _) => moment,
                 MappedLocalTime::None => self.end_of_gap(wall)?,
             };
-            if moment > after {
+            if moment > *after {
                 return Some(moment);
             }
         }
     }
 
     /// Each moment counts whose wall-clock time the expression names; a time that does not exist has none.
-    fn next_by_hours(&self, after: DateTime<Tz>) -> Option<DateTime<Tz>> {
+    fn next_by_hours(&self, after: &DateTime<Zone>) -> Option<DateTime<Zone>> {
         let ahead = self.first_named(after, after.naive_local(), false)?;
         // Where the clocks are set back soon, wall-clock times that lie behind come once more.
         let Some(set_back) = self.set_back_after(after) else {
             return Some(ahead);
         };
         let again = self.first_named(after, set_back.naive_local(), true);
-        Some(again.map_or(ahead, |again| ahead.min(again)))
+        again.into_iter().chain([ahead]).min()
     }
 
     /// The first moment after `after` that is named, by a wall-clock time after `wall` (or at it, if `inclusive`).
     fn first_named(
         &self,
-        after: DateTime<Tz>,
+        after: &DateTime<Zone>,
         mut wall: NaiveDateTime,
         inclusive: bool,
-    ) -> Option<DateTime<Tz>> {
+    ) -> Option<DateTime<Zone>> {
         let mut inclusive = inclusive;
         loop {
             wall = self.search(wall, inclusive)?;
@@ -141,7 +141,7 @@ impl CronSchedule {
             if let Some(moment) = [Some(first), second]
                 .into_iter()
                 .flatten()
-                .find(|moment| *moment > after)
+                .find(|moment| moment > after)
             {
                 return Some(moment);
             }
@@ -149,13 +149,13 @@ impl CronSchedule {
     }
 
     /// If the wall-clock time of `after` is to come once more: the moment when the clocks are set back.
-    fn set_back_after(&self, after: DateTime<Tz>) -> Option<DateTime<Tz>> {
+    fn set_back_after(&self, after: &DateTime<Zone>) -> Option<DateTime<Zone>> {
         let second = match self.zone.from_local_datetime(&after.naive_local()) {
-            MappedLocalTime::Ambiguous(first, second) if first == after => second,
+            MappedLocalTime::Ambiguous(first, second) if first == *after => second,
             _ => return None,
         };
         let into_minute = TimeDelta::milliseconds(after.timestamp_millis().rem_euclid(60_000));
-        let mut moment = after - into_minute;
+        let mut moment = after.clone() - into_minute;
         while moment < second {
             moment += TimeDelta::minutes(1);
             // Within the hour that comes twice, the second time is told from the first by its place in the pair.
@@ -168,7 +168,7 @@ impl CronSchedule {
     }
 
     /// The moment at which the clocks are set forward over this wall-clock time, which does not exist.
-    fn end_of_gap(&self, mut wall: NaiveDateTime) -> Option<DateTime<Tz>> {
+    fn end_of_gap(&self, mut wall: NaiveDateTime) -> Option<DateTime<Zone>> {
         for _ in 0..LONGEST_CHANGE_MINUTES {
             wall = wall.checked_add_signed(TimeDelta::minutes(1))?;
             if let Some(moment) = self.zone.from_local_datetime(&wall).earliest() {

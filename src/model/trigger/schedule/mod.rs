@@ -18,7 +18,7 @@ mod tests;
 
 use crate::model::plan::DefinitionProblem;
 use crate::model::plan::problem;
-use chrono_tz::Tz;
+use crate::model::zone::Zone;
 use cron::CronSchedule;
 use serde_json::{Map, Value};
 
@@ -99,7 +99,7 @@ impl ScheduleTrigger {
         let before = found.len();
         let present = |name: &str| fields.get(name).filter(|value| !value.is_null());
         unknown_fields(fields, found);
-        let zone = present("timezone").map_or(Some(Tz::UTC), |value| read_zone(value, found));
+        let zone = present("timezone").map_or(Some(Zone::UTC), |value| read_zone(value, found));
         let enabled = match present("enabled") {
             None => true,
             Some(Value::Bool(enabled)) => *enabled,
@@ -125,7 +125,7 @@ impl ScheduleTrigger {
         let rhythm = match (present("cron"), present("interval")) {
             (Some(cron), None) => {
                 // With an unknown zone the expression is read all the same, for its own problems.
-                read_cron(cron, zone.unwrap_or(Tz::UTC), found)
+                read_cron(cron, zone.unwrap_or(Zone::UTC), found)
                     .map(|cron| Rhythm::Cron(Box::new(cron)))
             }
             (None, Some(interval)) => read_interval(interval, found).map(Rhythm::Interval),
@@ -209,7 +209,7 @@ fn unknown_fields(fields: &Map<String, Value>, found: &mut Vec<DefinitionProblem
     }
 }
 
-fn read_zone(value: &Value, found: &mut Vec<DefinitionProblem>) -> Option<Tz> {
+fn read_zone(value: &Value, found: &mut Vec<DefinitionProblem>) -> Option<Zone> {
     let Some(name) = value.as_str() else {
         let message = format!(
             "it is {}; it must be the name of a time zone, such as \"Europe/Berlin\"",
@@ -220,18 +220,22 @@ fn read_zone(value: &Value, found: &mut Vec<DefinitionProblem>) -> Option<Tz> {
     };
     let zone = name.parse().ok();
     if zone.is_none() {
-        let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+        let names = Zone::names();
         let message = format!(
             "there is no time zone `{}`{}; use a name of the IANA time zone database, such as `Europe/Berlin`",
             problem::short(name),
-            problem::hint(name, names)
+            problem::hint(name, names.iter().map(String::as_str))
         );
         problem::add(found, "trigger.timezone", message);
     }
     zone
 }
 
-fn read_cron(value: &Value, zone: Tz, found: &mut Vec<DefinitionProblem>) -> Option<CronSchedule> {
+fn read_cron(
+    value: &Value,
+    zone: Zone,
+    found: &mut Vec<DefinitionProblem>,
+) -> Option<CronSchedule> {
     let read = match value.as_str() {
         None => Err(format!(
             "it is {}; it must be a cron expression such as \"0 9 * * MON-FRI\"",

@@ -3,10 +3,10 @@
 use super::MINUTE_MS;
 use super::tests::{fires, read};
 use crate::clock::iso_utc;
+use crate::model::zone::Zone;
 use chrono::{
     DateTime, Datelike as _, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _, Timelike as _,
 };
-use chrono_tz::Tz;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -52,7 +52,7 @@ const ZONES: [&str; 14] = [
 
 /// What the five fields say, looked at minute by minute.
 struct Model {
-    zone: Tz,
+    zone: Zone,
     fields: [Field; 5],
 }
 
@@ -118,7 +118,7 @@ impl Model {
 }
 
 /// Hours of that year at which the zone's clocks change, and its first hour.
-fn turns(zone: Tz, year: i32) -> Vec<i64> {
+fn turns(zone: &Zone, year: i32) -> Vec<i64> {
     let start =
         chrono::NaiveDate::from_ymd_opt(year, 1, 1).and_then(|day| day.and_hms_opt(0, 0, 0));
     let start = start.expect("a day").and_utc().timestamp_millis();
@@ -163,7 +163,7 @@ proptest! {
             prop_assert!(model.fields[4].0 == "*" && !model.fields[2].1.iter().any(|day| *day <= 29), "{}", text);
             return Ok(());
         };
-        let turns = turns(model.zone, year);
+        let turns = turns(&model.zone, year);
         let after_ms = turn.get(&turns) - before_ms;
         let to_ms = after_ms + 3 * 86_400_000;
         let found = fires(&schedule, after_ms, to_ms);

@@ -26,7 +26,7 @@ fn at(iso: &str) -> i64 {
 
 /// The moments after `from` until `to`, in local time with its offset.
 fn local_fires(schedule: &ScheduleTrigger, zone: &str, from: &str, to: &str) -> Vec<String> {
-    let zone: Tz = zone.parse().expect("a zone");
+    let zone: Zone = zone.parse().expect("a zone");
     let shown = |moment_ms| {
         let moment = DateTime::from_timestamp_millis(moment_ms).expect("a moment");
         moment

@@ -11,9 +11,9 @@
 use super::super::super::field::{self, Fields};
 use super::{Conversion, Form, may, must, plain, text_option, with};
 use crate::clock;
+use crate::model::zone::Zone;
 use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, Months, TimeDelta, Utc};
-use chrono_tz::Tz;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -128,7 +128,7 @@ fn in_percent_signs(pattern: &str) -> String {
 fn formatted(value: &Value, pattern: &str, options: &Fields) -> Result<Value, String> {
     let moment = at(unix_ms(value)?);
     let zone = text_option(options, "timezone", "UTC");
-    let zone: Tz = zone.parse().map_err(|_| {
+    let zone: Zone = zone.parse().map_err(|_| {
         let zone = field::cut(zone, 40);
         format!("`{zone}` is not a time zone such as `Europe/Berlin`")
     })?;

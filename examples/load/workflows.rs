@@ -1,0 +1,92 @@
+//! The workflows that are run under load, by their names.
+
+use crate::Result;
+use flowlatch::app::App;
+use serde_json::{Value, json};
+
+pub(crate) const THREE_STEPS: &str = "three";
+pub(crate) const FORTY_STEPS: &str = "forty";
+/// Goes over `input.items` with one pure step.
+pub(crate) const LOOP: &str = "loop";
+/// Rests for `input.waitMs`.
+pub(crate) const WAIT: &str = "wait";
+/// The three steps, also behind a webhook.
+pub(crate) const SIGNED: &str = "signed";
+
+/// What requests to the webhook are signed with.
+pub(crate) const SECRET: &str = "It is a secret to everybody";
+pub(crate) const WEBHOOK_PATH: &str = "load";
+pub(crate) const SIGNATURE_HEADER: &str = "x-signature";
+pub(crate) const EVENT_HEADER: &str = "x-event-id";
+
+/// Makes a workflow of this name, active; gives its id.
+pub(crate) async fn create(app: &App, name: &str) -> Result<String> {
+    let (trigger, steps) = match name {
+        THREE_STEPS => (api(), steps(3)),
+        FORTY_STEPS => (api(), steps(40)),
+        LOOP => (api(), loop_steps()),
+        WAIT => (api(), wait_steps()),
+        SIGNED => (webhook(), steps(3)),
+        other => return Err(format!("there is no workflow `{other}` to measure").into()),
+    };
+    let body = json!({ "name": name, "trigger": trigger, "steps": steps });
+    let created = control(app, "/api/v1/workflows", Some(body)).await?;
+    let id = created["data"]["id"].as_str().ok_or("no id")?;
+    let path = format!("/api/v1/workflows/{id}");
+    if name == SIGNED {
+        let secret = json!({ "key": "HOOK", "value": SECRET });
+        control(app, &format!("{path}/secrets"), Some(secret)).await?;
+    }
+    control(app, &format!("{path}/activate"), None).await?;
+    Ok(id.to_owned())
+}
+
+async fn control(app: &App, path: &str, body: Option<Value>) -> Result<Value> {
+    let (status, answer) = app.control("POST", path, body).await?;
+    if (200..300).contains(&status) {
+        Ok(answer)
+    } else {
+        Err(format!("POST {path}: {status} {answer}").into())
+    }
+}
+
+fn api() -> Value {
+    json!({ "type": "api" })
+}
+
+fn webhook() -> Value {
+    json!({ "type": "webhook", "provider": "custom", "path": WEBHOOK_PATH, "verify": {
+        "secret": "{{secrets.HOOK}}", "header": SIGNATURE_HEADER, "eventIdHeader": EVENT_HEADER,
+    } })
+}
+
+/// Pure steps, each of which takes the value of the one before.
+fn steps(count: usize) -> Value {
+    let step = |n: usize| {
+        let source = if n == 0 {
+            "{{input.amount}}".to_owned()
+        } else {
+            format!("{{{{steps.s{}.value}}}}", n - 1)
+        };
+        set(&format!("s{n}"), &json!({ "value": source }))
+    };
+    (0..count).map(step).collect()
+}
+
+fn loop_steps() -> Value {
+    json!([
+        { "id": "each", "type": "loop", "config": {
+            "collection": "{{input.items}}", "steps": ["item"], "maxIterations": 10_000,
+        } },
+        set("item", &json!({ "value": "{{item}}", "at": "{{index}}" })),
+        set("end", &json!({ "count": "{{steps.each.count}}" })),
+    ])
+}
+
+fn wait_steps() -> Value {
+    json!([{ "id": "rest", "type": "wait", "config": { "duration": "{{input.waitMs}}" } }])
+}
+
+fn set(id: &str, value: &Value) -> Value {
+    json!({ "id": id, "type": "transform", "config": { "sourceData": value } })
+}
