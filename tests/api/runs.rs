@@ -9,6 +9,7 @@ mod cancel;
 mod children;
 mod concurrency;
 mod idempotency;
+mod late_answers;
 mod listing;
 mod loops;
 mod outputs;

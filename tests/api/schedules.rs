@@ -1,6 +1,7 @@
 //! Schedules through the native door. Time is a clock that the test moves, and makes jump.
 
 mod clock_jumps;
+mod daylight;
 mod life;
 mod missed;
 
