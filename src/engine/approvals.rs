@@ -1,6 +1,6 @@
 //! Steps that wait for somebody: approvals, and attempts of which nobody knows how they ended.
 //! May not know how an answer comes in. Promises: a step is answered once; an answer that is told as recorded is acted on,
-//! also after a crash, also when the step does not wait yet; a link answers the one step that it was made for, and one that
+//! also after a crash, also when the step does not wait yet and when its time is over meanwhile; a link answers the one step that it was made for, and one that
 //! was made for nothing costs no read.
 
 use super::logs::read_aside;

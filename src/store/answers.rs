@@ -13,7 +13,7 @@ pub struct Answer {
     pub step: String,
     /// 0 for an approval; else the attempt whose outcome is told.
     pub attempt: u32,
-    /// Who: a key's public id, `control`, or `link`.
+    /// Who: a key's public id, `control`, `link`, or `timeout` where nobody answered in time.
     pub by: String,
     /// Milliseconds since the Unix epoch.
     pub at_ms: i64,
@@ -79,7 +79,10 @@ fn record(
             column::to_json(&answer.body)?,
         ))?;
     Ok(if added == 0 {
-        Edit::Conflict(format!("step `{}` was answered before", answer.step))
+        Edit::Conflict(format!(
+            "step `{}` was answered before, or its time was over",
+            answer.step
+        ))
     } else {
         Edit::Done(())
     })

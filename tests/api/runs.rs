@@ -7,6 +7,7 @@ mod cancel;
 mod children;
 mod concurrency;
 mod idempotency;
+mod late_answers;
 mod listing;
 mod loops;
 mod outputs;

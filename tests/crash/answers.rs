@@ -145,11 +145,17 @@ async fn a_question_whose_time_is_over_comes_to_what_it_says_over_every_kill() {
         ("reject", json!(false)),
         ("fail", Value::Null),
     ] {
-        for point in [BeforeCommit, AfterCommit] {
-            let story = format!("{action} {point:?}");
+        // The first commit says that nobody has answered, the second what that comes to.
+        for (point, commit) in [
+            (BeforeCommit, 1),
+            (AfterCommit, 1),
+            (BeforeCommit, 2),
+            (AfterCommit, 2),
+        ] {
+            let story = format!("{action} {point:?} {commit}");
             let mut scene = Scene::new().await;
             let (mut server, run) = asking(&mut scene, action).await;
-            server.stop_at(Stop { point, commit: 1 }).await;
+            server.stop_at(Stop { point, commit }).await;
             server.advance(MINUTE_MS);
             server.stopped().await;
             server.kill();

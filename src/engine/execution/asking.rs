@@ -81,13 +81,58 @@ impl Execution {
     }
 
     fn answered(&mut self, step: Activation, answer: &Answer) -> Result<(), Halt> {
+        let Answer {
+            body, by, at_ms, ..
+        } = answer;
+        let approved = match body["isTimeout"] == Value::Bool(true) {
+            true => self.on_timeout(step),
+            false => body["approved"].as_bool(),
+        };
+        let Some(approved) = approved else {
+            let (id, attempt) = (self.id_of(step), self.attempts_of(step));
+            let message = format!("nobody answered step `{id}` in time");
+            return self.failed(step, attempt, StepError::fatal("APPROVAL_TIMEOUT", message));
+        };
         let output = json!({
-            "approved": answer.body["approved"],
-            "approvedBy": answer.by,
-            "approvedAt": iso_utc(answer.at_ms),
-            "comment": answer.body["comment"],
+            "approved": approved,
+            "approvedBy": by,
+            "approvedAt": iso_utc(*at_ms),
+            "comment": body["comment"],
         });
         self.completed(step, Done { output, way: None })
+    }
+
+    /// Nobody has answered in time, which is an answer too: of this one and somebody's own the one that is recorded first
+    /// counts, and whoever comes second is told so.
+    async fn nobody_answered(&mut self, step: Activation) -> Result<(), Halt> {
+        let sequence = self.run.summary.sequence;
+        let late = Answer {
+            step: self.name_of(step),
+            attempt: 0,
+            by: "timeout".to_owned(),
+            at_ms: self.shared.clock.now_ms(),
+            body: json!({ "isTimeout": true, "comment": null }),
+        };
+        let recorded = self.shared.store.answer(sequence, late.clone()).await;
+        let answers = self.read(|execution| {
+            recorded?;
+            execution.shared.store.answers(sequence)
+        })?;
+        let first = answers
+            .iter()
+            .find(|answer| answer.step == late.step && answer.attempt == 0);
+        // There is none where the run has ended meanwhile, and then nothing of this is written either.
+        self.answered(step, first.unwrap_or(&late))
+    }
+
+    /// What a question that nobody answered in time comes to; nothing: the step fails.
+    fn on_timeout(&self, step: Activation) -> Option<bool> {
+        let record = self.state.record(&self.definition.plan, step)?;
+        step::approval::on_timeout(record.request.as_deref()?)
+    }
+
+    fn id_of(&self, step: Activation) -> &str {
+        &self.definition.plan.nodes[step.node].id
     }
 
     /// Somebody knows how the attempt ended: it took effect, is to be made again, or has failed.
@@ -117,35 +162,19 @@ impl Execution {
 
     /// A step has taken too long: an approval, a run that it waits for, or what is inside of it.
     pub(super) async fn expire(&mut self, step: Activation) -> Result<(), Halt> {
-        let plan = &self.definition.plan;
-        let Some(record) = self.state.record(plan, step) else {
+        let Some(record) = self.state.record(&self.definition.plan, step) else {
             return Ok(());
         };
         let (waits_for, attempt) = (record.waits_for, record.attempts);
-        let request = record.request.clone().unwrap_or_default();
-        let id = plan.nodes[step.node].id.clone();
-        let error = match waits_for {
-            Some(WaitsFor::Answer) => match step::approval::on_timeout(&request) {
-                Some(approved) => {
-                    let output = json!({
-                        "approved": approved,
-                        "approvedBy": "timeout",
-                        "approvedAt": iso_utc(self.shared.clock.now_ms()),
-                        "comment": null,
-                    });
-                    return self.completed(step, Done { output, way: None });
-                }
-                None => StepError::fatal(
-                    "APPROVAL_TIMEOUT",
-                    format!("nobody answered step `{id}` in time"),
-                ),
-            },
-            _ => StepError::fatal("TIMEOUT", format!("step `{id}` took longer than it may")),
-        };
-        if waits_for == Some(WaitsFor::Run) {
-            self.cancel_child(step).await?;
+        if waits_for == Some(WaitsFor::Answer) {
+            self.nobody_answered(step).await?;
+        } else {
+            if waits_for == Some(WaitsFor::Run) {
+                self.cancel_child(step).await?;
+            }
+            let message = format!("step `{}` took longer than it may", self.id_of(step));
+            self.failed(step, attempt, StepError::fatal("TIMEOUT", message))?;
         }
-        self.failed(step, attempt, error)?;
         self.drop_closed();
         Ok(())
     }
