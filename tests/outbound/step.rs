@@ -369,3 +369,19 @@ async fn a_post_is_tried_again_only_where_nothing_can_have_happened() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_answer_is_read_up_to_the_steps_own_bound() {
+    for (length, code) in [(10, None), (11, Some("RESPONSE_TOO_LARGE"))] {
+        let body = "x".repeat(length);
+        let config = json!({"maxResponseBytes": 10});
+        let answer = answered("text/plain", body.as_bytes(), config).await;
+        match (answer, code) {
+            (Ok(output), None) => assert_eq!(output["text"], body.as_str()),
+            (Err(error), Some(code)) => {
+                assert_eq!((error.code.as_str(), error.retryable), (code, false))
+            }
+            (answer, _) => panic!("{length}: {answer:?}"),
+        }
+    }
+}

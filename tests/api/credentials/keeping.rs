@@ -93,6 +93,8 @@ async fn lists_are_filtered_and_paged() {
         ("?provider=odd&status=active", 2),
         ("?status=error", 0),
         ("?status=pending", 0),
+        ("?status=expired", 0),
+        ("?status=disconnected", 0),
         ("?provider=none", 0),
         ("?limit=4", 4),
     ] {

@@ -63,6 +63,7 @@ async fn a_link_shows_what_is_asked_and_answers_it_once() {
     let server = TestServer::start_with_manual_clock().await;
     let config = json!({
         "reason": "Pay {{input.n}} <b>now</b>?", "timeout": "2h", "inputType": "both", "inputLabel": "Why",
+        "inputPlaceholder": "In a \"word\"",
         "context": [{ "label": "Amount", "value": "{{input.n}}" }, "<script>alert(1)</script>"],
         "approveLabel": "Pay", "rejectLabel": "Do \"not\""
     });
@@ -76,6 +77,7 @@ async fn a_link_shows_what_is_asked_and_answers_it_once() {
             "<dt>Amount</dt>\n<dd>5</dd>",
             "2024-01-15T12:00:00.000Z",
             "Why",
+            "placeholder=\"In a &#34;word&#34;\"",
             "Do &#34;not&#34;",
             "name=\"comment\"",
         ] {

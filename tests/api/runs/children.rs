@@ -55,10 +55,14 @@ async fn a_parent_rests_while_its_child_does_and_wakes_with_its_end() {
         .await;
     let run = start(&server, &outer, json!({})).await;
     upstream.until_called("/x", 1).await;
+    server.clock.advance_ms(1_500);
     gate.open();
     let run = ended(&server, &run).await;
     assert_eq!(run["output"]["status"], "completed");
     assert_eq!(run["output"]["reusedExistingRun"], false);
+    assert_eq!(run["output"]["durationMs"], 1_500);
+    let inner_run = runs_of(&server, &inner).await[0]["id"].clone();
+    assert_eq!(run["output"]["runId"], inner_run);
 }
 
 #[tokio::test]

@@ -45,6 +45,22 @@ fn rules_map_one_object_to_another() {
 }
 
 #[test]
+fn the_rules_say_what_is_done_and_the_action_only_names_it() {
+    let rules = json!({
+        "sourceData": {"name": " ada "},
+        "normalizations": [{"field": "name", "transform": "trim"}],
+        "mappingRules": [{"source": "name", "target": "who", "transform": "capitalize"}],
+        "validationRules": [{"field": "who", "rule": "required"}],
+    });
+    for action in ACTIONS {
+        let mut config = rules.clone();
+        config["action"] = json!(action);
+        assert_eq!(problems(&config), [], "{action}");
+        assert_eq!(run(&config), Ok(json!({"who": "Ada"})), "{action}");
+    }
+}
+
+#[test]
 fn strict_fails_where_a_value_is_missing_or_cannot_be_converted() {
     for (rule, part) in [
         (json!({"source": "a.c", "target": "x"}), "leads to nothing"),

@@ -166,3 +166,44 @@ fn headers_that_sound_like_secrets_are_not_shown() {
         assert_eq!(trigger.shows(header), shown, "{header}");
     }
 }
+
+/// A provider, headers and a body as it sends them, the event's id and its types.
+const EVENTS: &str = r#"
+custom ⇒ {} ⇒ {"id": "1", "type": "x"} ⇒ null ⇒ []
+stripe ⇒ {} ⇒ {"id": "evt_1", "type": "invoice.paid", "data": {"object": {"id": "in_1"}}} ⇒ "evt_1" ⇒ ["invoice.paid"]
+github ⇒ {"x-github-delivery": "72d3", "x-github-event": "push"} ⇒ {"id": 7, "type": "x"} ⇒ "72d3" ⇒ ["push"]
+hubspot ⇒ {} ⇒ [{"eventId": 1, "subscriptionType": "a.b"}, {"eventId": 1, "subscriptionType": "c.d"}] ⇒ null ⇒ ["a.b", "c.d"]
+slack ⇒ {} ⇒ {"type": "event_callback", "event_id": "Ev1", "event": {"type": "app_mention"}} ⇒ "Ev1" ⇒ ["app_mention"]
+slack ⇒ {} ⇒ {"type": "block_actions", "actions": []} ⇒ null ⇒ ["block_actions"]
+shopify ⇒ {"x-shopify-webhook-id": "b54c", "x-shopify-topic": "orders/create"} ⇒ {"id": 820} ⇒ "b54c" ⇒ ["orders/create"]
+quickbooks ⇒ {} ⇒ [{"id": "88cd", "type": "qbo.customer.created.v1"}] ⇒ "88cd" ⇒ ["qbo.customer.created.v1"]
+quickbooks ⇒ {} ⇒ {"eventNotifications": [{"dataChangeEvent": {"entities": [{"name": "Customer", "id": "1"}]}}]} ⇒ null ⇒ ["Customer"]
+pandadoc ⇒ {} ⇒ [{"event": "document_state_changed"}] ⇒ null ⇒ ["document_state_changed"]
+docusign ⇒ {} ⇒ {"event": "envelope-completed"} ⇒ null ⇒ ["envelope-completed"]
+netsuite ⇒ {} ⇒ {"eventType": "create", "type": "customer"} ⇒ null ⇒ ["create"]
+salesforce ⇒ {} ⇒ "<soapenv:Envelope/>" ⇒ null ⇒ []
+gmail ⇒ {} ⇒ {"message": {"messageId": "2070", "data": "e30="}, "subscription": "s"} ⇒ "2070" ⇒ []
+"#;
+
+#[test]
+fn each_provider_names_its_events_where_its_documentation_says() {
+    for provider in PROVIDERS.iter() {
+        let row = format!("\n{} ⇒", provider.name);
+        assert!(EVENTS.contains(&row), "{} has no row", provider.name);
+    }
+    for line in EVENTS.trim().lines() {
+        let columns: Vec<&str> = line.split(" ⇒ ").collect();
+        let json = |at: usize| serde_json::from_str::<Value>(columns[at]).expect(line);
+        let trigger = json!({"type": "webhook", "provider": columns[0], "verifySignature": false});
+        let names = read(&trigger).expect("a trigger").names;
+        let sent = json(1);
+        let headers: Vec<(&str, &[u8])> = sent
+            .as_object()
+            .expect("an object")
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str().expect("a text").as_bytes()))
+            .collect();
+        assert_eq!(json!(names.id(&headers, &json(2))), json(3), "{line}");
+        assert_eq!(json!(names.types(&headers, &json(2))), json(4), "{line}");
+    }
+}
