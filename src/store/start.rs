@@ -38,25 +38,8 @@ pub(super) fn start(connection: &Connection, run: &NewRun) -> Result<Started, St
     {
         return Ok(known);
     }
-    if let Some(fire) = &run.fire
-        && !schedules::is_due(connection, fire)?
-    {
-        return Ok(Started::NotDue);
-    }
-    if let Some(parent) = run.parent_sequence
-        && !is_unfinished(connection, parent)?
-    {
-        return Ok(Started::ParentEnded);
-    }
-    if let Some(charge) = &run.charge
-        && let Some(shortfall) = usage::shortfall(connection, charge)?
-    {
-        return Ok(Started::InsufficientCredits(shortfall));
-    }
-    if let Some(top) = run.top_sequence
-        && has_unfinished_below(connection, top, run.max_below_top)?
-    {
-        return Ok(Started::TooManyBelowTop);
+    if let Some(refusal) = refusal(connection, run)? {
+        return Ok(refusal);
     }
     if !pin_version(connection, run)? {
         return Ok(Started::VersionChanged);
@@ -99,6 +82,31 @@ pub(super) fn start(connection: &Connection, run: &NewRun) -> Result<Started, St
             ))?;
     }
     Ok(Started::New(sequence))
+}
+
+/// Why the run may not start now, if it may not.
+fn refusal(connection: &Connection, run: &NewRun) -> Result<Option<Started>, StoreError> {
+    if let Some(fire) = &run.fire
+        && !schedules::is_due(connection, fire)?
+    {
+        return Ok(Some(Started::NotDue));
+    }
+    if let Some(parent) = run.parent_sequence
+        && !is_unfinished(connection, parent)?
+    {
+        return Ok(Some(Started::ParentEnded));
+    }
+    if let Some(charge) = &run.charge
+        && let Some(shortfall) = usage::shortfall(connection, charge)?
+    {
+        return Ok(Some(Started::InsufficientCredits(shortfall)));
+    }
+    if let Some(top) = run.top_sequence
+        && has_unfinished_below(connection, top, run.max_below_top)?
+    {
+        return Ok(Some(Started::TooManyBelowTop));
+    }
+    Ok(None)
 }
 
 pub(super) const KNOWN_KEY: &str = "

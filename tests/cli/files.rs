@@ -28,7 +28,8 @@ fn nobody_else_can_open_anything() {
     let mut seen = Vec::new();
     for entry in std::fs::read_dir(&folder.data).expect("readable") {
         let entry = entry.expect("readable");
-        assert_eq!(mode(&entry.path()), 0o600, "{:?}", entry.file_name());
+        let private = if entry.path().is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&entry.path()), private, "{:?}", entry.file_name());
         seen.push(entry.file_name().into_string().expect("UTF-8"));
     }
     seen.sort();
@@ -39,6 +40,7 @@ fn nobody_else_can_open_anything() {
         "flowlatch.db-wal",
         "lock",
         "master.key",
+        "media",
         "server.json",
     ];
     assert_eq!(seen, expected);

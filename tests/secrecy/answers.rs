@@ -8,11 +8,12 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// By which field a list names its items, where that is not `id`.
-const NAMES: [(&str, &str); 5] = [
+const NAMES: [(&str, &str); 6] = [
     (":version", "version"),
     (":type", "type"),
     (":stepId", "step"),
     (":slug", "slug"),
+    (":slug", "appSlug"),
     (":webhookId", "webhookId"),
 ];
 
@@ -117,6 +118,7 @@ async fn items(admin: &Client, path: &str) -> Vec<Value> {
 fn name(parameter: &str, item: &Value) -> String {
     let field = NAMES
         .iter()
+        .filter(|(_, field)| !item[field].is_null())
         .find(|(known, _)| *known == parameter)
         .map_or("id", |(_, field)| field);
     match &item[field] {

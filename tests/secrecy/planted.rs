@@ -60,6 +60,9 @@ pub(crate) async fn something_of_everything(server: &TestServer) {
     let drawn = client.post("/wireflow/api/v1/workflows", graph).await;
     assert_eq!(drawn.status, StatusCode::CREATED, "{}", drawn.text);
     let graph = drawn.json()["id"].as_str().expect("an id").to_owned();
+    let publish = format!("/wireflow/api/v1/workflows/{graph}/publish");
+    let published = client.post(&publish, json!({ "slug": "planted" })).await;
+    assert_eq!(published.status, StatusCode::OK, "{}", published.text);
     let run = format!("/wireflow/api/v1/workflows/{graph}/run");
     let started = client.post(&run, json!({})).await;
     assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);

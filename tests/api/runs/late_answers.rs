@@ -26,9 +26,10 @@ struct Brake {
 impl Brake {
     fn at(&self, point: CommitPoint) {
         if point == CommitPoint::BeforeCommit && self.is_set.swap(false, Ordering::SeqCst) {
-            drop(self.held.send(()));
-            // Also when the test has failed and nobody releases it.
-            drop(self.released.lock().expect("one writer").recv());
+            self.held.send(()).expect("the test listens");
+            // An error is the release: the other end is gone, also when the test has failed.
+            let released = self.released.lock().expect("one writer");
+            assert!(released.recv().is_err(), "nothing is sent");
         }
     }
 }
