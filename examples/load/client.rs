@@ -88,17 +88,8 @@ impl Load {
     /// Sends once; gives the body of the answer.
     pub(crate) fn body(&self) -> Result<String> {
         runtime()?.block_on(async {
-            let mut stream = TcpStream::connect(&self.address).await?;
-            stream.write_all(&self.next()).await?;
-            let mut answer = Vec::new();
-            while !is_whole(&answer)? {
-                if stream.read_buf(&mut answer).await? == 0 {
-                    return Err("the server closed the connection".into());
-                }
-            }
-            let text = String::from_utf8(answer)?;
-            let (_, body) = text.split_once("\r\n\r\n").ok_or("no body")?;
-            Ok(body.to_owned())
+            let mut connection = Connection::open(&self.address).await?;
+            connection.ask(&self.next()).await
         })
     }
 
@@ -165,6 +156,31 @@ impl Load {
     }
 }
 
+/// One connection whose answers are read.
+pub(crate) struct Connection(TcpStream);
+
+impl Connection {
+    pub(crate) async fn open(address: &str) -> Result<Connection> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Connection(stream))
+    }
+
+    /// Sends a request; gives the body of the answer.
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<String> {
+        self.0.write_all(request).await?;
+        let mut answer = Vec::new();
+        while !is_whole(&answer)? {
+            if self.0.read_buf(&mut answer).await? == 0 {
+                return Err("the server closed the connection".into());
+            }
+        }
+        let text = String::from_utf8(answer)?;
+        let (_, body) = text.split_once("\r\n\r\n").ok_or("no body")?;
+        Ok(body.to_owned())
+    }
+}
+
 /// The head of requests that start runs.
 pub(crate) fn run_head(server: &Server, workflow: &str) -> String {
     let id = server.workflow(workflow);
@@ -183,7 +199,7 @@ pub(crate) fn with_body(head: &str, body: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     Ok(builder.enable_all().build()?)
 }

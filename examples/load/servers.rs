@@ -66,6 +66,14 @@ impl Server {
         )
     }
 
+    /// The same with the key as Wireflow's clients send it.
+    pub(crate) fn bearer_head(&self, line: &str) -> String {
+        format!(
+            "{line} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n",
+            self.key
+        )
+    }
+
     /// Resident memory, as the kernel counts it.
     pub(crate) fn resident_mb(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

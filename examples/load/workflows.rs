@@ -13,6 +13,9 @@ pub(crate) const WAIT: &str = "wait";
 /// The three steps, also behind a webhook.
 pub(crate) const SIGNED: &str = "signed";
 
+/// A graph of forty pure nodes.
+pub(crate) const GRAPH: &str = "graph";
+
 /// What requests to the webhook are signed with.
 pub(crate) const SECRET: &str = "It is a secret to everybody";
 pub(crate) const WEBHOOK_PATH: &str = "load";
@@ -21,6 +24,10 @@ pub(crate) const EVENT_HEADER: &str = "x-event-id";
 
 /// Makes a workflow of this name, active; gives its id.
 pub(crate) async fn create(app: &App, name: &str) -> Result<String> {
+    if name == GRAPH {
+        let created = control(app, "/wireflow/api/v1/workflows", Some(graph())).await?;
+        return Ok(created["id"].as_str().ok_or("no id")?.to_owned());
+    }
     let (trigger, steps) = match name {
         THREE_STEPS => (api(), steps(3)),
         FORTY_STEPS => (api(), steps(40)),
@@ -71,6 +78,28 @@ fn steps(count: usize) -> Value {
         set(&format!("s{n}"), &json!({ "value": source }))
     };
     (0..count).map(step).collect()
+}
+
+/// A text that goes through 38 nodes to the last one.
+fn graph() -> Value {
+    const LAST: usize = 39;
+    let node = |n: usize| {
+        let (node_type, config) = match n {
+            0 => ("input:text", json!({ "prompt": "a" })),
+            LAST => ("output:preview", json!({})),
+            _ => ("utility:prompt_concat", json!({})),
+        };
+        json!({ "id": format!("n{n}"), "data": { "label": format!("n{n}"), "nodeType": node_type, "config": config } })
+    };
+    let edge = |n: usize| {
+        json!({
+            "id": format!("e{n}"), "source": format!("n{}", n - 1), "target": format!("n{n}"),
+            "sourceHandle": "out-prompt", "targetHandle": if n == LAST { "in-value" } else { "in-prompt1" },
+        })
+    };
+    let nodes: Value = (0..=LAST).map(node).collect();
+    let edges: Value = (1..=LAST).map(edge).collect();
+    json!({ "name": GRAPH, "nodes": nodes, "edges": edges })
 }
 
 fn loop_steps() -> Value {

@@ -229,24 +229,36 @@ fn short_secrets_are_not_looked_for_and_overlapping_ones_leave_nothing() {
     assert!(!format!("{both:?}").contains("abc"));
 }
 
-#[tokio::test]
-async fn what_is_large_is_searched_elsewhere_with_the_same_result() {
-    let redactor = redactor(&["hunter22"]);
-    let small = json!("a hunter22");
-    let at_once = redactor.value(small).now_or_never();
-    assert_eq!(at_once, Some(json!("a [redacted]")));
-    let large = "x".repeat(1 << 20);
-    let mut many = Box::pin(redactor.value(json!(vec![7; 1 << 16])));
-    assert_eq!((&mut many).now_or_never(), None, "the worker is kept");
-    assert_eq!(many.await, json!(vec![7; 1 << 16]));
-    let value = json!([format!("{large} hunter22"), 7]);
-    let mut searched = Box::pin(redactor.value(value));
-    assert_eq!((&mut searched).now_or_never(), None, "the worker is kept");
-    assert_eq!(searched.await, json!([format!("{large} [redacted]"), 7]));
-    let text = redactor.text(format!("hunter22 {large}")).await;
-    assert_eq!(text, format!("[redacted] {large}"));
-    assert!(!redactor.finds(text.into()).await);
-    assert!(redactor.finds(format!("{large}hunter22").into()).await);
+#[test]
+fn what_is_large_is_searched_elsewhere_with_the_same_result() {
+    // One thread beside the worker, and it is busy: what is searched elsewhere has to wait.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let redactor = redactor(&["hunter22"]);
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || released.recv());
+        let small = json!("a hunter22");
+        let at_once = redactor.value(small).now_or_never();
+        assert_eq!(at_once, Some(json!("a [redacted]")));
+        let large = "x".repeat(1 << 20);
+        let mut many = Box::pin(redactor.value(json!(vec![7; 1 << 16])));
+        assert!((&mut many).now_or_never().is_none(), "the worker is kept");
+        let value = json!([format!("{large} hunter22"), 7]);
+        let mut searched = Box::pin(redactor.value(value));
+        assert!(
+            (&mut searched).now_or_never().is_none(),
+            "the worker is kept"
+        );
+        drop(release);
+        assert!(busy.await.unwrap().is_err(), "it was released");
+        assert_eq!(many.await, json!(vec![7; 1 << 16]));
+        assert_eq!(searched.await, json!([format!("{large} [redacted]"), 7]));
+        let text = redactor.text(format!("hunter22 {large}")).await;
+        assert_eq!(text, format!("[redacted] {large}"));
+        assert!(!redactor.finds(text.into()).await);
+        assert!(redactor.finds(format!("{large}hunter22").into()).await);
+    });
 }
 
 #[test]
