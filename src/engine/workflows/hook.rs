@@ -1,4 +1,5 @@
-//! Webhook ids of graphs. May not know requests. Promise: one webhook id leads to one workflow.
+//! Webhook ids of graphs. May not know requests. Promise: one webhook id leads to one workflow, and none takes the place
+//! of another's own id.
 
 use super::WorkflowProblem;
 use crate::id::WorkflowId;
@@ -11,11 +12,18 @@ pub(super) fn require_free(
     id: &WorkflowId,
     hook: &HookTrigger,
 ) -> Result<(), WorkflowProblem> {
-    match store.graph_behind_webhook(&hook.id)? {
-        Some((other, _)) if other != *id => Err(WorkflowProblem::Conflict(format!(
+    let hooked = store.graph_behind_webhook(&hook.id)?;
+    let is_others = hooked.is_some_and(|(other, _)| other != *id);
+    // A workflow is found by its own id too.
+    let is_their_id = match hook.id.parse::<WorkflowId>() {
+        Ok(other) if other != *id => store.workflow(&other)?.is_some(),
+        _ => false,
+    };
+    if is_others || is_their_id {
+        return Err(WorkflowProblem::Conflict(format!(
             "the webhook id `{}` is another workflow's; choose another, or leave it out",
             hook.id
-        ))),
-        _ => Ok(()),
+        )));
     }
+    Ok(())
 }

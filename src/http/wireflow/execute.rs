@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::graph::target::{self, StaleDependency};
-use crate::model::graph::{GraphLimits, difference, items, lint, outputs, refusal};
+use crate::model::graph::{GraphLimits, difference, inputs, items, lint, outputs, refusal};
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use crate::model::workflow::{Definition, DefinitionFormat};
@@ -96,13 +96,18 @@ impl ExecuteBody {
 
 async fn run(ctx: Ctx, mut body: ExecuteBody) -> Answer {
     let workflow = graph(&ctx)?;
-    let mut given = body.trigger_data.clone().unwrap_or_default();
-    given.extend(body.inputs.clone().unwrap_or_default());
+    let (data, given) = (body.trigger_data.take(), body.inputs.take());
+    let (data, mut given) = (data.unwrap_or_default(), given.unwrap_or_default());
     let mut stale = Vec::new();
     let accepted = if body.is_of_saved() {
-        start_saved(&ctx, workflow, body.inputs.unwrap_or_default()).await?
+        let known = inputs::describe(&workflow.workflow.definition.body);
+        let mut all = inputs::for_inputs(&known, &data);
+        all.extend(given);
+        start_saved(&ctx, workflow, all).await?
     } else {
         let graph = meant_graph(&ctx, &workflow, &mut body)?;
+        given = data.into_iter().chain(given).collect();
+        given = inputs::for_inputs(&inputs::describe(&graph), &given);
         let sent = match &body.target_node_id {
             Some(target) => {
                 let selected = selected(&ctx, &workflow, graph, target, body.force)?;
@@ -143,7 +148,12 @@ fn meant_graph(
     } else {
         let graph = sent_graph(body.nodes.as_deref(), body.edges.as_deref())?;
         require_own_or_write(ctx, workflow, &graph)?;
-        graph
+        if ctx.key().may(Permission::WorkflowsWrite) {
+            graph
+        } else {
+            // Results are the server's own, not the sender's.
+            outputs::without(&graph)
+        }
     };
     for given in body.iterator_configs.take().unwrap_or_default() {
         if !items::give(&mut graph, &given.node_id, given.items) {
@@ -188,11 +198,20 @@ fn sent(ctx: &Ctx, workflow: &CompiledWorkflow, graph: &Value) -> Option<SentDef
     (!is_saved).then(|| SentDefinition {
         definition: Definition {
             format: DefinitionFormat::Graph,
-            body: outputs::without(graph),
+            body: as_saved(workflow, outputs::without(graph)),
         },
         finished: Vec::new(),
         reach: ctx.key().reach().clone(),
     })
+}
+
+/// The graph with the settings of the workflow, such as its time limit.
+fn as_saved(workflow: &CompiledWorkflow, mut graph: Value) -> Value {
+    let settings = workflow.workflow.definition.body.get("settings");
+    if let (Some(settings), Some(fields)) = (settings, graph.as_object_mut()) {
+        fields.insert("settings".to_owned(), settings.clone());
+    }
+    graph
 }
 
 /// The part of the graph that a node needs, and which of the results that it uses are outgrown. Results that the sender has
@@ -225,7 +244,7 @@ fn selected(
     let finished = selected.events();
     let definition = Definition {
         format: DefinitionFormat::Graph,
-        body: selected.graph,
+        body: as_saved(workflow, selected.graph),
     };
     Ok((
         SentDefinition {

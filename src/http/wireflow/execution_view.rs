@@ -362,8 +362,10 @@ fn text(output: &Value) -> Option<String> {
 
 /// How deep an output is searched for URLs.
 const MAX_URL_DEPTH: usize = 8;
+/// So many URLs of an output are told.
+const MAX_URLS: usize = 1_000;
 
-/// The URLs in an output, each once, in the order of its fields.
+/// The URLs in an output, each once, in the order of its fields; the first thousand.
 fn urls(output: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     collect(output, MAX_URL_DEPTH, &mut found);
@@ -371,6 +373,9 @@ fn urls(output: &Value) -> Vec<&str> {
 }
 
 fn collect<'a>(value: &'a Value, depth: usize, found: &mut Vec<&'a str>) {
+    if found.len() == MAX_URLS {
+        return;
+    }
     match value {
         Value::String(text) if is_url(text) && !found.contains(&text.as_str()) => found.push(text),
         Value::Array(items) if depth > 0 => {

@@ -129,10 +129,8 @@ pub(super) async fn start_saved(
     workflow: Arc<CompiledWorkflow>,
     given: Map<String, Value>,
 ) -> Result<Accepted, Problem> {
-    let problems = inputs::problems(
-        &inputs::describe(&workflow.workflow.definition.body),
-        &given,
-    );
+    let known = inputs::describe(&workflow.workflow.definition.body);
+    let problems = inputs::problems(&known, &given);
     if !problems.is_empty() {
         return Err(Problem::invalid(format!(
             "The inputs do not fit: {}.",
@@ -140,6 +138,7 @@ pub(super) async fn start_saved(
         )));
     }
     let (api, by) = (ctx.api(), ctx.started_by());
+    let given = inputs::for_inputs(&known, &given);
     start(api, by, workflow, given, StartTrigger::API, None).await
 }
 

@@ -15,6 +15,7 @@ use crate::http::guard::admit;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
 use crate::id::{RunId, WorkflowId};
+use crate::model::graph::inputs;
 use crate::model::limit::Category;
 use crate::model::run::TriggerType;
 use crate::model::scope::Permission;
@@ -96,10 +97,12 @@ async fn look(visit: Arc<Visit>, access: Access) -> Answer {
 async fn trigger(visit: Arc<Visit>, access: Access) -> Answer {
     let (workflow, by) = let_in(&visit, access, AddressCategory::Execute).await?;
     require_active(&workflow)?;
-    let given: Map<String, Value> = body::read_json(&visit, usize::MAX).await?;
+    let sent: Map<String, Value> = body::read_json(&visit, usize::MAX).await?;
+    // Who sends may be a stranger: nothing but inputs is theirs to set.
+    let given = inputs::for_inputs(&inputs::describe(&workflow.workflow.definition.body), &sent);
     let trigger = StartTrigger {
         kind: TriggerType::Webhook,
-        data: Some(to_raw_value(&given).map_err(|error| Problem::internal(&error))?),
+        data: Some(to_raw_value(&sent).map_err(|error| Problem::internal(&error))?),
     };
     let accepted = start(&visit.api, by, workflow, given, trigger, None).await?;
     let view = TriggeredView {

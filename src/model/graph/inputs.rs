@@ -33,15 +33,18 @@ pub struct RunInput {
 }
 
 /// Everything that a run of this graph may be given: what `exposedInputs` names, where the workflow has that, else every
-/// input node that no edge leads to. In the order in which they are named.
+/// input node that no edge leads to. In the order in which they are named, each node once.
 pub fn describe(body: &Value) -> Vec<RunInput> {
     let graph = Graph::of(body);
     let exposed = body.get("exposedInputs").and_then(Value::as_array);
     match exposed.filter(|exposed| !exposed.is_empty()) {
-        Some(exposed) => exposed
-            .iter()
-            .filter_map(|one| {
+        Some(exposed) => {
+            let mut named = HashSet::new();
+            let inputs = exposed.iter().filter_map(|one| {
                 let id = one.as_str().or_else(|| one.get("nodeId")?.as_str())?;
+                if !named.insert(id) {
+                    return None;
+                }
                 let mut input = described(graph.node(id)?)?;
                 let text = |name: &str| one.get(name).and_then(Value::as_str).map(str::to_owned);
                 input.label = text("label").unwrap_or(input.label);
@@ -51,8 +54,9 @@ pub fn describe(body: &Value) -> Vec<RunInput> {
                     .and_then(Value::as_bool)
                     .unwrap_or(input.required);
                 Some(input)
-            })
-            .collect(),
+            });
+            inputs.collect()
+        }
         None => {
             let fed: HashSet<&str> = graph.edges.iter().filter_map(|edge| edge.target).collect();
             let free = graph.nodes.iter().filter(|node| {
@@ -169,6 +173,15 @@ pub fn given_to<'a>(
     label: &str,
 ) -> Option<&'a Value> {
     given.get(node_id).or_else(|| given.get(label))
+}
+
+/// What of `given` is for these inputs, by their nodes' ids.
+pub fn for_inputs(inputs: &[RunInput], given: &Map<String, Value>) -> Map<String, Value> {
+    let value = |input: &RunInput| {
+        let value = given_to(given, &input.node_id, &input.label)?;
+        Some((input.node_id.clone(), value.clone()))
+    };
+    inputs.iter().filter_map(value).collect()
 }
 
 /// The value of an input node among its parameters.

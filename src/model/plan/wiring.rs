@@ -77,7 +77,10 @@ pub fn wired_config(
         .filter_map(|wire| Some((wire.port.clone(), wire.value(plan, state, step.frame)?)))
         .collect();
     fields.insert("inputs".to_owned(), Value::Object(inputs));
+    // A label counts where no node has that id.
     let label = node.name.as_deref().unwrap_or(&node.id);
+    let is_id = plan.nodes.iter().any(|other| other.id == label);
+    let label = if is_id { &node.id } else { label };
     let given = given
         .as_object()
         .and_then(|given| inputs::given_to(given, &node.id, label));

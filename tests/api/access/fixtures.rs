@@ -12,6 +12,8 @@ pub(super) struct Fixtures {
     pub(super) agent: String,
     pub(super) workflow: String,
     pub(super) graph: String,
+    /// The webhook id of the graph.
+    pub(super) webhook: String,
     /// The name under which the graph is published.
     pub(super) app: String,
     pub(super) execution: String,
@@ -49,10 +51,12 @@ impl Fixtures {
         let row = admin.post(&rows, json!({ "data": { "a": 1 } })).await;
         let agent = admin.post("/api/v1/agents", an_agent()).await.data();
         let app = format!("app-{workflow}");
-        let (graph, execution) = executed(server, &workflow, &app).await;
+        let webhook = format!("whk_{workflow}");
+        let (graph, execution) = executed(server, &webhook, &app).await;
         Fixtures {
             media: uploaded(server).await,
             graph,
+            webhook,
             app,
             execution,
             agent: text(&agent["id"]),

@@ -135,7 +135,7 @@ impl Bench {
         for (place, id) in [
             ("/workflows/:id", workflow),
             ("/workflows/executions/:id", &fixtures.execution),
-            ("/workflow/:webhookId", &fixtures.workflow),
+            ("/workflow/:webhookId", &fixtures.webhook),
             ("/apps/:slug", &fixtures.app),
             ("/runs/:id", &fixtures.run),
             ("/events/:id", &fixtures.event),

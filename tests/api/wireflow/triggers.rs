@@ -162,3 +162,57 @@ async fn without_a_key_an_open_one_is_started_within_the_limits_of_the_address()
     assert_eq!(inactive.status, StatusCode::BAD_REQUEST);
     assert_eq!(inactive.json()["error"], "Workflow is not active");
 }
+
+#[tokio::test]
+async fn no_webhook_id_takes_the_place_of_another_workflow() {
+    let server = TestServer::start().await;
+    let client = Wireflow::with(&server, &SCOPES).await;
+    let victim = hooked(&client, "whk_victim", true).await;
+    let text = node("text", "input:text", json!({ "prompt": "a" }));
+    let body = json!({ "name": "thief", "nodes": [text], "edges": [], "webhookId": victim });
+    let refused = client.post("/workflows", body).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+    let looked = client.get(&format!("/workflow/{victim}/trigger")).await;
+    assert_eq!(looked.json()["name"], "whk_victim");
+}
+
+#[tokio::test]
+async fn who_sends_sets_inputs_and_nothing_else() {
+    let server = TestServer::start().await;
+    let client = Wireflow::with(&server, &SCOPES).await;
+    let graph = graph(
+        &[
+            node("text", "input:text", json!({ "prompt": "a" })),
+            node("hidden", "input:text", json!({ "prompt": "b" })),
+            node("join", "utility:prompt_concat", json!({ "separator": "," })),
+        ],
+        &["text.text>join.prompt1", "hidden.text>join.prompt2"],
+    );
+    let body = json!({
+        "name": "exposed", "nodes": graph["nodes"], "edges": graph["edges"], "webhookId": "whk_exposed", "isWebhookOpen": true,
+        "exposedInputs": [{ "nodeId": "text", "label": "Topic" }, "text", "text"],
+    });
+    let created = client.post("/workflows", body).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
+    let id = created.json()["id"].as_str().expect("an id").to_owned();
+    let described = client.get(&format!("/workflows/{id}/run")).await.json();
+    assert_eq!(
+        described["data"]["inputs"].as_array().map(Vec::len),
+        Some(1)
+    );
+    let sent = json!({ "Topic": "sent", "hidden": "taken over" });
+    let triggered = stranger(&server, Method::POST, "whk_exposed", sent.clone()).await;
+    assert_eq!(triggered.status, StatusCode::ACCEPTED, "{}", triggered.text);
+    let execute = format!("/workflows/{id}/execute");
+    let executed = client.post(&execute, json!({ "triggerData": sent })).await;
+    assert_eq!(executed.status, StatusCode::CREATED, "{}", executed.text);
+    for execution in [
+        &triggered.json()["executionId"],
+        &executed.json()["executionId"],
+    ] {
+        let ended = client.ended(execution.as_str().expect("an id")).await;
+        let states = ended["nodeStates"].as_array().expect("a list").clone();
+        let join = states.iter().find(|state| state["nodeId"] == "join");
+        assert_eq!(join.expect("a node")["text"], "sent,b", "{ended}");
+    }
+}
