@@ -192,6 +192,13 @@ pub(super) async fn drop_unread(mut body: RequestBody) {
     drop(tokio::time::timeout(DROP_TIME, reading).await);
 }
 
+/// For a field: tells one that was sent as `null` from one that was not sent.
+pub(super) fn sent<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// For a field: an object, or null. To a derived reader a list would be an object whose fields come in order.
 pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,

@@ -1,9 +1,8 @@
 //! Pages of runs of which a step waits for somebody or for another run, newest first. May not know who is asked what. Promise:
 //! a page walks over runs that wait, and over no others.
 
-use super::run_list::{KNOWN, OLDER, Scope, cut, scope};
+use super::run_list::{KNOWN, OLDER, Scope, cut, rows_in, scope};
 use super::runs::{summary, summary_columns};
-use super::workflow_list::end_of_prefix;
 use super::{Store, StoreError, cursor};
 use crate::model::page::{Page, PageRequest};
 use crate::model::run::{RunFilter, RunSummary};
@@ -59,21 +58,12 @@ fn list(
     };
     let before = cursor::before(&snapshot, KNOWN, OLDER, page.after.as_ref())?;
     let rows = i64::from(page.limit) + 1;
-    let mut statement = snapshot.prepare_cached(match &scope {
+    let sql = match &scope {
         Scope::All => ALL,
         Scope::Workflow(_) => OF_WORKFLOW,
         Scope::Prefix(_) => OF_PREFIX,
-    })?;
-    let found = match &scope {
-        Scope::All => statement.query_and_then([before, rows], awaiting)?,
-        Scope::Workflow(sequence) => {
-            statement.query_and_then([before, rows, *sequence], awaiting)?
-        }
-        Scope::Prefix(prefix) => {
-            statement.query_and_then((before, rows, prefix, end_of_prefix(prefix)), awaiting)?
-        }
     };
-    let items = found.collect::<Result<Vec<AwaitingRun>, StoreError>>()?;
+    let items = rows_in(&snapshot, sql, &scope, (before, rows), awaiting)?;
     Ok(cut(items, page.limit, of))
 }
 

@@ -8,7 +8,7 @@ use crate::id::WorkflowId;
 use crate::model::page::{Page, PageRequest};
 use crate::model::run::{RunFilter, RunStatus, RunSummary};
 use crate::model::workflow::Reach;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 impl Store {
     /// A page of runs, newest first.
@@ -173,18 +173,28 @@ fn list(
     let before = cursor::before(&snapshot, KNOWN, OLDER, page.after.as_ref())?;
     // One more than the page has, to know whether there is another page.
     let rows = i64::from(page.limit) + 1;
-    let mut statement = snapshot.prepare_cached(list_sql(&scope, filter.status))?;
-    let found = match &scope {
-        Scope::All => statement.query_and_then([before, rows], summary)?,
-        Scope::Workflow(sequence) => {
-            statement.query_and_then([before, rows, *sequence], summary)?
-        }
+    let sql = list_sql(&scope, filter.status);
+    let items = rows_in(&snapshot, sql, &scope, (before, rows), summary)?;
+    Ok(cut(items, page.limit, |run| run))
+}
+
+/// Rows of a list, newest first: so many of those before a row number. `sql` is the list's in this scope.
+pub(super) fn rows_in<T>(
+    connection: &Connection,
+    sql: &str,
+    scope: &Scope,
+    (before, rows): (i64, i64),
+    read: fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = match scope {
+        Scope::All => statement.query_and_then([before, rows], read)?,
+        Scope::Workflow(sequence) => statement.query_and_then([before, rows, *sequence], read)?,
         Scope::Prefix(prefix) => {
-            statement.query_and_then((before, rows, prefix, end_of_prefix(prefix)), summary)?
+            statement.query_and_then((before, rows, prefix, end_of_prefix(prefix)), read)?
         }
     };
-    let items = found.collect::<Result<Vec<RunSummary>, StoreError>>()?;
-    Ok(cut(items, page.limit, |run| run))
+    found.collect()
 }
 
 /// The page out of its rows and one more, which tells whether there is another page.

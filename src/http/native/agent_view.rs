@@ -1,11 +1,12 @@
 //! What is sent and told about agents.
 
 use crate::clock::iso_utc;
+use crate::http::body::sent;
 use crate::http::describe::FILLED_PATTERN;
 use crate::id::AgentId;
 use crate::model::agent::{Agent, AgentDraft, AgentProvider, AgentStatus, AgentType};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -116,13 +117,6 @@ pub(super) struct EditBody {
     #[serde(default, deserialize_with = "sent")]
     #[schemars(with = "Option<String>", length(max = 200))]
     pub(super) connection_id: Option<Option<String>>,
-}
-
-/// Tells a field that was sent as `null` from one that was not sent.
-fn sent<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// A question for an agent.

@@ -2,7 +2,7 @@
 
 use crate::auth::KeyText;
 use crate::clock::iso_utc;
-use crate::http::body::object;
+use crate::http::body::{object, sent};
 use crate::http::describe::NAME_PATTERN;
 use crate::http::visit::Ctx;
 use crate::id::{KeyId, WorkflowId};
@@ -11,7 +11,7 @@ use crate::model::limit::{KeyLimits, Limit};
 use crate::model::scope::all_words;
 use crate::model::workflow::Reach;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// Which keys to list.
@@ -128,13 +128,6 @@ fn one_end_and_one_binding(schema: &mut Schema) {
         not_both("workflowId", "workflowPrefix"),
     ]);
     schema.insert("allOf".to_owned(), rules);
-}
-
-/// Tells a field that was sent as `null` from one that was not sent.
-fn sent<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// A key.

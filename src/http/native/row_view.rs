@@ -1,6 +1,7 @@
 //! What is sent and told about rows.
 
-use super::table_body::{NAME_PATTERN, sent};
+use super::table_body::NAME_PATTERN;
+use crate::http::body::sent;
 use crate::id::RowId;
 use crate::model::table::{MAX_NAME_CHARS, RowView};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

@@ -1,11 +1,12 @@
 //! What is sent of a table. May not know what becomes of it. Promise: whatever is sent is read, and every mistake told at once.
 
 use crate::engine::TableError;
+use crate::http::body::sent;
 use crate::http::problem::Problem;
 use crate::model::table::{ColumnType, MAX_NAME_CHARS, TableForm, TableProblem, read_form};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -197,11 +198,6 @@ impl JsonSchema for ColumnForm {
             "required": ["name"],
         })
     }
-}
-
-/// A field that was sent, also as null.
-pub(super) fn sent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
 }
 
 impl TableBody {

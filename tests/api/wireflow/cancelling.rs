@@ -18,13 +18,7 @@ async fn an_execution_is_cancelled_and_seen_by_those_who_may() {
     let client = Wireflow::with(&server, &SCOPES).await;
     let slow = graph(&[node("draw", "generate:flux", json!({}))], &[]);
     let workflow = client.create("slow", &slow).await;
-    let started = client
-        .post(&format!("/workflows/{workflow}/run"), json!({}))
-        .await;
-    let id = started.json()["data"]["executionId"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
+    let id = client.run(&workflow).await;
     upstream.until_called("/generate", 1).await;
     let one = format!("/workflows/executions/{id}");
     assert_eq!(client.get(&one).await.json()["status"], "RUNNING");
@@ -56,13 +50,7 @@ async fn an_execution_is_seen_by_those_who_may() {
     let client = Wireflow::with(&server, &SCOPES).await;
     let text = graph(&[node("text", "input:text", json!({ "prompt": "a" }))], &[]);
     let workflow = client.create("seen", &text).await;
-    let started = client
-        .post(&format!("/workflows/{workflow}/run"), json!({}))
-        .await;
-    let id = started.json()["data"]["executionId"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
+    let id = client.run(&workflow).await;
     let one = format!("/workflows/executions/{id}");
     let blind = Wireflow::with(&server, &["workflows:read", "workflows:execute"]).await;
     let refused = blind.get(&format!("{one}/poll")).await;

@@ -52,15 +52,8 @@ async fn an_execution_is_charged_and_refused_when_too_little_is_left() {
     let (server, client, workflow) = priced().await;
     let run = format!("/workflows/{workflow}/run");
     for _ in 0..2 {
-        let started = client.post(&run, json!({})).await;
-        assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
-        client
-            .ended(
-                started.json()["data"]["executionId"]
-                    .as_str()
-                    .expect("an id"),
-            )
-            .await;
+        let execution = client.run(&workflow).await;
+        client.ended(&execution).await;
     }
     for path in [run, format!("/workflows/{workflow}/execute")] {
         let refused = client.post(&path, json!({})).await;

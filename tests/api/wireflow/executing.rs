@@ -50,6 +50,15 @@ impl Wireflow {
         created.json()["id"].as_str().expect("an id").to_owned()
     }
 
+    /// Runs a workflow without inputs: the execution's id.
+    pub(super) async fn run(&self, workflow: &str) -> String {
+        let path = format!("/workflows/{workflow}/run");
+        let started = self.post(&path, json!({})).await;
+        assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
+        let id = &started.json()["data"]["executionId"];
+        id.as_str().expect("an id").to_owned()
+    }
+
     /// Asks until an execution has ended: what it came to.
     pub(super) async fn ended(&self, execution: &str) -> Value {
         for _ in 0..2_000 {
