@@ -297,7 +297,7 @@ CREATE TABLE webhook_route (
 -- Serves: replacing the routes of one workflow.
 CREATE INDEX webhook_route_by_workflow ON webhook_route (workflow);
 
--- Events that other services sent and somebody believed. Their bodies stand apart, so that lists do not read them.
+-- Events that other services sent and somebody believed. The body stands last, so that lists do not read what is long of it.
 CREATE TABLE webhook_event (
     sequence       INTEGER PRIMARY KEY AUTOINCREMENT,
     id             TEXT NOT NULL UNIQUE,
@@ -310,16 +310,11 @@ CREATE TABLE webhook_event (
     verified       INTEGER NOT NULL CHECK (verified IN (0, 1)),
     -- Selected ones, as a JSON object.
     headers        TEXT NOT NULL,
-    body_bytes     INTEGER NOT NULL CHECK (body_bytes >= 0)
+    body_bytes     INTEGER NOT NULL CHECK (body_bytes >= 0), body BLOB NOT NULL DEFAULT x''
 ) STRICT;
 
 -- Serves: the list of a provider's events, newest first.
 CREATE INDEX webhook_event_by_provider ON webhook_event (provider);
-
-CREATE TABLE webhook_body (
-    event INTEGER PRIMARY KEY REFERENCES webhook_event (sequence) ON DELETE CASCADE,
-    body  BLOB NOT NULL
-) STRICT;
 
 -- What became of an event at each workflow that it was meant for, when it came and at each replay. `run_id` has no foreign
 -- key: runs and events are kept for as long as each is wanted.
@@ -338,7 +333,8 @@ CREATE TABLE webhook_delivery (
 -- Serves: the list of a workflow's events, newest first.
 CREATE INDEX webhook_delivery_by_workflow ON webhook_delivery (workflow, event);
 
--- Which run an event has started at a workflow: the same event again is that run. Outlives the event.
+-- Which run an event has started at a workflow: the same event again is that run. Outlives the event. What has expired is
+-- found by walking it now and then: an index would cost every event more.
 CREATE TABLE webhook_memory (
     workflow      INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
     external_id   TEXT NOT NULL,
@@ -347,9 +343,6 @@ CREATE TABLE webhook_memory (
     expires_at_ms INTEGER NOT NULL,
     PRIMARY KEY (workflow, external_id)
 ) STRICT, WITHOUT ROWID;
-
--- Serves: forgetting what has expired.
-CREATE INDEX webhook_memory_by_expiry ON webhook_memory (expires_at_ms);
 
 -- Credentials of outside services. `sealed` is encrypted under the master key, for this id, kind and hosts alone.
 CREATE TABLE connection (

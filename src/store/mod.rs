@@ -53,6 +53,7 @@ mod usage;
 mod usage_tests;
 mod webhook_events;
 mod webhook_list;
+mod webhook_memory;
 mod webhook_routes;
 #[cfg(test)]
 mod webhook_tests;

@@ -13,6 +13,7 @@ pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 const STEPS: &[&str] = &[
     include_str!("upgrades/2.sql"),
     include_str!("upgrades/3.sql"),
+    include_str!("upgrades/4.sql"),
 ];
 
 /// Older versions of SQLite can corrupt a WAL when two connections checkpoint at once.

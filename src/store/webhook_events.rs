@@ -2,6 +2,7 @@
 //! signatures or what a definition says. Promises: all of it or nothing is written; the same event at the same workflow is
 //! the same run for as long as it is remembered.
 
+use super::webhook_memory::{self, First};
 use super::{NewRun, Started, Store, StoreError, column, start};
 use crate::id::{EventId, RunId};
 use crate::model::event::DeliveryOutcome;
@@ -102,71 +103,63 @@ impl Store {
             {
                 return Ok(RecordedEvent::Refused);
             }
-            if !all_may_start(connection, &deliveries)? {
+            let nothing_known: Vec<Option<First>> = deliveries.iter().map(|_| None).collect();
+            let Some(outcome) = start_all(connection, &deliveries, &nothing_known)? else {
                 return Ok(RecordedEvent::VersionChanged);
-            }
+            };
             let place = Place {
                 event_sequence,
                 first,
                 at_ms: now_ms,
             };
-            deliver(connection, &place, None, &deliveries)
+            write_deliveries(connection, &place, &outcome.settled)?;
+            Ok(RecordedEvent::New(outcome.started))
         })
         .await
-    }
-
-    /// Forgets the ids of events that are older than they have to be remembered, in slices.
-    pub async fn forget_event_memory_before(&self, unix_ms: i64) -> Result<(), StoreError> {
-        loop {
-            let forget = move |connection: &Connection| {
-                let mut statement = connection.prepare_cached(FORGET_MEMORY)?;
-                Ok(statement.execute((unix_ms, FORGET_IDS as i64))?)
-            };
-            if self.write(forget).await? < FORGET_IDS {
-                return Ok(());
-            }
-        }
     }
 }
 
 pub(super) const USED: &str = "SELECT max(position) FROM webhook_delivery WHERE event = ?1";
 
-/// How many ids of events one job forgets: what it would go back to is held in memory.
-const FORGET_IDS: usize = 2_000;
+/// What becomes of an event at one workflow, once that is settled.
+struct Settled<'a> {
+    workflow: i64,
+    outcome: DeliveryOutcome,
+    run: Option<RunId>,
+    detail: Option<&'a str>,
+}
 
-pub(super) const FORGET_MEMORY: &str = "
-    DELETE FROM webhook_memory WHERE (workflow, external_id) IN
-        (SELECT workflow, external_id FROM webhook_memory WHERE expires_at_ms < ?1 LIMIT ?2)";
-
-pub(super) const REMEMBERED: &str = "
-    SELECT event_id, run_id FROM webhook_memory
-    WHERE workflow = ?1 AND external_id = ?2 AND expires_at_ms > ?3";
+/// The runs that an event has started, with their row numbers, and what became of it at each workflow.
+#[derive(Default)]
+struct Outcome<'a> {
+    started: Vec<(RunId, i64)>,
+    settled: Vec<Settled<'a>>,
+}
 
 fn record(
     connection: &Connection,
     event: &NewEvent,
     deliveries: &[NewDelivery],
 ) -> Result<RecordedEvent, StoreError> {
-    let mut known = Vec::new();
-    let mut starts = 0;
-    for delivery in deliveries {
-        if let Fate::Start { memory, .. } = &delivery.fate {
-            starts += 1;
-            if let Some((id, _)) = memory {
-                let workflow = delivery.workflow_sequence;
-                known.extend(remembered(connection, workflow, id, event.received_at_ms)?);
-            }
-        }
+    let known = known(connection, deliveries, event.received_at_ms)?;
+    if let Some(duplicate) = duplicate(deliveries, &known) {
+        return Ok(duplicate);
     }
-    if starts > 0
-        && known.len() == starts
-        && let Some((first, _)) = known.first()
-    {
-        let runs = known.iter().map(|(_, run)| run.clone()).collect();
-        return Ok(RecordedEvent::Duplicate(first.clone(), runs));
-    }
-    if !all_may_start(connection, deliveries)? {
+    let Some(outcome) = start_all(connection, deliveries, &known)? else {
         return Ok(RecordedEvent::VersionChanged);
+    };
+    for (delivery, settled) in deliveries.iter().zip(&outcome.settled) {
+        if let Fate::Start { memory, .. } = &delivery.fate
+            && let Some((external_id, until_ms)) = memory
+            && settled.outcome == DeliveryOutcome::Started
+            && let Some(run) = &settled.run
+        {
+            let first = First {
+                event: event.id.clone(),
+                run: run.clone(),
+            };
+            webhook_memory::remember(connection, settled.workflow, external_id, &first, *until_ms)?;
+        }
     }
     let event_sequence = insert(connection, event)?;
     let place = Place {
@@ -174,7 +167,39 @@ fn record(
         first: 0,
         at_ms: event.received_at_ms,
     };
-    deliver(connection, &place, Some(&event.id), deliveries)
+    write_deliveries(connection, &place, &outcome.settled)?;
+    Ok(RecordedEvent::New(outcome.started))
+}
+
+/// For each delivery, what is remembered of it.
+fn known(
+    connection: &Connection,
+    deliveries: &[NewDelivery],
+    now_ms: i64,
+) -> Result<Vec<Option<First>>, StoreError> {
+    let known = deliveries.iter().map(|delivery| match &delivery.fate {
+        Fate::Start {
+            memory: Some((external_id, _)),
+            ..
+        } => webhook_memory::remembered(
+            connection,
+            delivery.workflow_sequence,
+            external_id,
+            now_ms,
+        ),
+        Fate::Start { memory: None, .. } | Fate::Drop(..) => Ok(None),
+    });
+    known.collect()
+}
+
+/// Every workflow at which the event would start a run has had it.
+fn duplicate(deliveries: &[NewDelivery], known: &[Option<First>]) -> Option<RecordedEvent> {
+    let starts = deliveries
+        .iter()
+        .filter(|delivery| matches!(delivery.fate, Fate::Start { .. }));
+    let first = known.iter().flatten().next()?;
+    let runs: Vec<RunId> = known.iter().flatten().map(|had| had.run.clone()).collect();
+    (runs.len() == starts.count()).then(|| RecordedEvent::Duplicate(first.event.clone(), runs))
 }
 
 fn exists(connection: &Connection, event_sequence: i64) -> Result<bool, StoreError> {
@@ -183,38 +208,65 @@ fn exists(connection: &Connection, event_sequence: i64) -> Result<bool, StoreErr
         .exists([event_sequence])?)
 }
 
-fn all_may_start(connection: &Connection, deliveries: &[NewDelivery]) -> Result<bool, StoreError> {
-    for delivery in deliveries {
-        if let Fate::Start { run, .. } = &delivery.fate
-            && !start::may_start(connection, run)?
-        {
-            return Ok(false);
+/// Starts the runs. `None`: a workflow was edited meanwhile, and nothing was written.
+fn start_all<'a>(
+    connection: &Connection,
+    deliveries: &'a [NewDelivery],
+    known: &[Option<First>],
+) -> Result<Option<Outcome<'a>>, StoreError> {
+    let mut runs = deliveries.iter().zip(known).filter_map(to_start);
+    // The first start that is refused has written nothing; the others must be sure before it.
+    runs.next();
+    for run in runs {
+        if !start::may_start(connection, run)? {
+            return Ok(None);
         }
     }
-    Ok(true)
+    let mut outcome = Outcome::default();
+    for (delivery, known) in deliveries.iter().zip(known) {
+        let (word, run, detail) = match (&delivery.fate, known) {
+            (Fate::Drop(word, detail), _) => (*word, None, detail.as_deref()),
+            (Fate::Start { .. }, Some(first)) => {
+                (DeliveryOutcome::Duplicate, Some(first.run.clone()), None)
+            }
+            (Fate::Start { run, .. }, None) => {
+                let sequence = match start::start(connection, run)? {
+                    Started::New(sequence) => sequence,
+                    Started::VersionChanged if outcome.started.is_empty() => return Ok(None),
+                    _ => {
+                        return Err(StoreError::Database(
+                            "a run that may start was not new".into(),
+                        ));
+                    }
+                };
+                outcome.started.push((run.id.clone(), sequence));
+                (DeliveryOutcome::Started, Some(run.id.clone()), None)
+            }
+        };
+        outcome.settled.push(Settled {
+            workflow: delivery.workflow_sequence,
+            outcome: word,
+            run,
+            detail,
+        });
+    }
+    Ok(Some(outcome))
 }
 
-fn remembered(
-    connection: &Connection,
-    workflow: i64,
-    external_id: &str,
-    now_ms: i64,
-) -> Result<Option<(EventId, RunId)>, StoreError> {
-    connection
-        .prepare_cached(REMEMBERED)?
-        .query_and_then((workflow, external_id, now_ms), |row| {
-            Ok((column::id(row, 0)?, column::id(row, 1)?))
-        })?
-        .next()
-        .transpose()
+/// The run of a delivery that is to be started.
+fn to_start<'a>((delivery, known): (&'a NewDelivery, &Option<First>)) -> Option<&'a NewRun> {
+    match (&delivery.fate, known) {
+        (Fate::Start { run, .. }, None) => Some(run),
+        _ => None,
+    }
 }
 
 fn insert(connection: &Connection, event: &NewEvent) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO webhook_event (id, provider, path, received_at_ms, event_type, external_id, verified, headers,
-                body_bytes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                body_bytes, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute((
             event.id.as_str(),
@@ -226,12 +278,9 @@ fn insert(connection: &Connection, event: &NewEvent) -> Result<i64, StoreError> 
             event.verified,
             column::to_json(&event.headers)?,
             i64::try_from(event.body.len()).unwrap_or(i64::MAX),
+            event.body.as_ref(),
         ))?;
-    let sequence = connection.last_insert_rowid();
-    connection
-        .prepare_cached("INSERT INTO webhook_body (event, body) VALUES (?1, ?2)")?
-        .execute((sequence, event.body.as_ref()))?;
-    Ok(sequence)
+    Ok(connection.last_insert_rowid())
 }
 
 /// Where deliveries are written.
@@ -241,40 +290,12 @@ struct Place {
     at_ms: i64,
 }
 
-/// Starts the runs and writes the deliveries. `remember_as` is the id of a new event; a replay remembers nothing.
-fn deliver(
+fn write_deliveries(
     connection: &Connection,
     place: &Place,
-    remember_as: Option<&EventId>,
-    deliveries: &[NewDelivery],
-) -> Result<RecordedEvent, StoreError> {
-    let mut started = Vec::new();
-    for (position, delivery) in (place.first..).zip(deliveries) {
-        let workflow = delivery.workflow_sequence;
-        let (outcome, run, detail) = match &delivery.fate {
-            Fate::Drop(outcome, detail) => (*outcome, None, detail.as_deref()),
-            Fate::Start { run, memory } => {
-                let memory = memory.as_ref().zip(remember_as);
-                let known = match memory {
-                    Some(((id, _), _)) => remembered(connection, workflow, id, place.at_ms)?,
-                    None => None,
-                };
-                if let Some((_, first)) = known {
-                    (DeliveryOutcome::Duplicate, Some(first), None)
-                } else {
-                    let Started::New(sequence) = start::start(connection, run)? else {
-                        return Err(StoreError::Database(
-                            "a run without an idempotency key was not new".into(),
-                        ));
-                    };
-                    if let Some(((id, until_ms), event)) = memory {
-                        remember(connection, workflow, id, event, &run.id, *until_ms)?;
-                    }
-                    started.push((run.id.clone(), sequence));
-                    (DeliveryOutcome::Started, Some(run.id.clone()), None)
-                }
-            }
-        };
+    settled: &[Settled<'_>],
+) -> Result<(), StoreError> {
+    for (position, settled) in (place.first..).zip(settled) {
         connection
             .prepare_cached(
                 "INSERT INTO webhook_delivery (event, position, workflow, at_ms, outcome, run_id, detail)
@@ -283,29 +304,12 @@ fn deliver(
             .execute((
                 place.event_sequence,
                 position,
-                workflow,
+                settled.workflow,
                 place.at_ms,
-                outcome.as_str(),
-                run.as_ref().map(RunId::as_str),
-                detail,
+                settled.outcome.as_str(),
+                settled.run.as_ref().map(RunId::as_str),
+                settled.detail,
             ))?;
     }
-    Ok(RecordedEvent::New(started))
-}
-
-fn remember(
-    connection: &Connection,
-    workflow: i64,
-    external_id: &str,
-    event: &EventId,
-    run: &RunId,
-    until_ms: i64,
-) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO webhook_memory (workflow, external_id, event_id, run_id, expires_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute((workflow, external_id, event.as_str(), run.as_str(), until_ms))?;
     Ok(())
 }

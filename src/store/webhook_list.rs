@@ -101,7 +101,7 @@ pub(super) const EVENT: &str = concat!(
     " FROM webhook_event e WHERE e.id = ?1"
 );
 
-pub(super) const BODY: &str = "SELECT body FROM webhook_body WHERE event = ?1";
+pub(super) const BODY: &str = "SELECT body FROM webhook_event WHERE sequence = ?1";
 
 /// Walks the table in the order of its rows.
 pub(super) const ALL: &str = concat!(

@@ -49,9 +49,9 @@ fn dropped(workflow: &Workflow) -> NewDelivery {
     }
 }
 
-const TABLES: [&str; 4] = ["webhook_event", "webhook_body", "webhook_delivery", "run"];
+const TABLES: [&str; 3] = ["webhook_event", "webhook_delivery", "run"];
 
-fn counts(fixture: &Fixture) -> [i64; 4] {
+fn counts(fixture: &Fixture) -> [i64; 3] {
     TABLES.map(|table| fixture.count(table))
 }
 
@@ -67,7 +67,7 @@ async fn an_event_and_its_runs_are_written_together_or_not_at_all() {
         .record_event(event(1_000, "x"), deliveries)
         .await;
     assert_eq!(recorded.unwrap(), RecordedEvent::VersionChanged);
-    assert_eq!(counts(&fixture), [0; 4]);
+    assert_eq!(counts(&fixture), [0; 3]);
     // A failure in the middle (the second run has the first one's id).
     let twin = |delivery: &NewDelivery| match &delivery.fate {
         Fate::Start { run, .. } => run.id.clone(),
@@ -83,7 +83,7 @@ async fn an_event_and_its_runs_are_written_together_or_not_at_all() {
         .record_event(event(1_000, "x"), vec![first, second])
         .await;
     assert!(failed.is_err(), "{failed:?}");
-    assert_eq!(counts(&fixture), [0; 4]);
+    assert_eq!(counts(&fixture), [0; 3]);
     assert_eq!(fixture.count("webhook_memory"), 0);
 
     let deliveries = vec![start(&one, Some("a")), dropped(&two)];
@@ -92,7 +92,7 @@ async fn an_event_and_its_runs_are_written_together_or_not_at_all() {
         .record_event(event(1_000, "x"), deliveries)
         .await;
     assert!(matches!(recorded.unwrap(), RecordedEvent::New(runs) if runs.len() == 1));
-    assert_eq!(counts(&fixture), [1, 1, 2, 1]);
+    assert_eq!(counts(&fixture), [1, 2, 1]);
 }
 
 #[tokio::test]
@@ -113,12 +113,12 @@ async fn a_remembered_event_writes_nothing_until_it_is_forgotten() {
     .await;
     let known = RecordedEvent::Duplicate(id.clone(), vec![runs[0].0.clone()]);
     assert_eq!(again.unwrap(), known);
-    assert_eq!(counts(&fixture), [1, 1, 1, 1]);
+    assert_eq!(counts(&fixture), [1, 1, 1]);
     // Another workflow has not had it; the first one is not started again.
     let both = vec![start(&one, Some("a")), start(&two, Some("a"))];
     let recorded = record(event(2_000, "x"), both).await.unwrap();
     assert!(matches!(&recorded, RecordedEvent::New(runs) if runs.len() == 1));
-    assert_eq!(counts(&fixture), [2, 2, 3, 2]);
+    assert_eq!(counts(&fixture), [2, 3, 2]);
     let page = PageRequest::default();
     let listed = fixture
         .store
@@ -150,6 +150,51 @@ async fn a_remembered_event_writes_nothing_until_it_is_forgotten() {
         .await
         .unwrap();
     assert_eq!(fixture.count("webhook_memory"), 0);
+}
+
+#[tokio::test]
+async fn forgetting_walks_all_that_is_remembered_and_takes_only_what_has_expired() {
+    let fixture = Fixture::new();
+    let workflow = fixture.workflow("one").await;
+    let remembered = 4_500;
+    fixture
+        .raw()
+        .execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+             INSERT INTO webhook_memory (workflow, external_id, event_id, run_id, expires_at_ms)
+             SELECT ?1, 'id:' || i, 'evt', 'run', i FROM n",
+            (workflow.sequence, remembered),
+        )
+        .unwrap();
+    let forget = |before_ms| fixture.store.forget_event_memory_before(before_ms);
+    for (before_ms, left) in [(1, 4_500), (2, 4_499), (4_000, 501), (4_501, 0)] {
+        forget(before_ms).await.unwrap();
+        assert_eq!(fixture.count("webhook_memory"), left, "before {before_ms}");
+        let expired = fixture.raw().query_row(
+            "SELECT count(*) FROM webhook_memory WHERE expires_at_ms < ?1",
+            [before_ms],
+            |row| row.get::<_, i64>(0),
+        );
+        assert_eq!(expired.unwrap(), 0, "before {before_ms}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_workflow_was_edited_leaves_nothing_of_the_event_wherever_it_stands() {
+    let fixture = Fixture::new();
+    let (one, two) = (fixture.workflow("one").await, fixture.workflow("two").await);
+    let mut stale = two.clone();
+    stale.version = 7;
+    for order in [[&one, &stale], [&stale, &one]] {
+        let deliveries = order.map(|workflow| start(workflow, Some("a"))).into();
+        let recorded = fixture
+            .store
+            .record_event(event(1_000, "x"), deliveries)
+            .await;
+        assert_eq!(recorded.unwrap(), RecordedEvent::VersionChanged);
+        assert_eq!(counts(&fixture), [0; 3]);
+        assert_eq!(fixture.count("webhook_memory"), 0);
+    }
 }
 
 #[tokio::test]
@@ -208,8 +253,8 @@ async fn what_is_over_age_number_or_bytes_is_forgotten_oldest_first() {
             .unwrap(),
         7
     );
-    let [events, bodies, deliveries, runs] = counts(&fixture);
-    assert_eq!([events, bodies, deliveries], [5, 5, 5]);
+    let [events, deliveries, runs] = counts(&fixture);
+    assert_eq!([events, deliveries], [5, 5]);
     assert_eq!(runs, 120, "what an event has started stays");
 }
 
@@ -259,5 +304,5 @@ async fn routes_follow_their_workflow() {
     recorded.unwrap();
     store.purge_workflow(id.clone()).await.unwrap();
     assert_eq!(behind("b"), 0);
-    assert_eq!(counts(&fixture), [1, 1, 0, 0]);
+    assert_eq!(counts(&fixture), [1, 0, 0]);
 }

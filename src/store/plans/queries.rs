@@ -4,7 +4,7 @@
 use super::super::tables::sql as tables;
 use super::super::{
     agents, apps, audit, awaiting, connections, graph_records, journal, keys, media, node_outputs,
-    retention, run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list,
+    retention, run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list, webhook_memory,
     webhook_routes, workflow_edit, workflow_list, workflows,
 };
 
@@ -274,7 +274,6 @@ pub(super) const TABLES: &[&str] = &[
     "workflow_secret",
     "webhook_route",
     "webhook_event",
-    "webhook_body",
     "webhook_delivery",
     "webhook_memory",
     "agent",
@@ -300,12 +299,16 @@ fn webhook_queries() -> Vec<(&'static str, &'static str)> {
         ),
         (webhook_events::USED, "PRIMARY KEY (event=?)"),
         (
-            webhook_events::REMEMBERED,
+            webhook_memory::REMEMBERED,
             "SEARCH webhook_memory USING PRIMARY KEY (workflow=? AND external_id=?)",
         ),
         (
-            webhook_events::FORGET_MEMORY,
-            "webhook_memory_by_expiry (expires_at_ms<?)",
+            webhook_memory::FORGET,
+            "SEARCH webhook_memory USING PRIMARY KEY (workflow=? AND external_id=?)",
+        ),
+        (
+            webhook_memory::WALK,
+            "SEARCH webhook_memory USING PRIMARY KEY ((workflow,external_id)>(?,?))",
         ),
         (
             webhook_list::EVENT,
@@ -313,7 +316,7 @@ fn webhook_queries() -> Vec<(&'static str, &'static str)> {
         ),
         (
             webhook_list::BODY,
-            "SEARCH webhook_body USING INTEGER PRIMARY KEY",
+            "SEARCH webhook_event USING INTEGER PRIMARY KEY",
         ),
         (
             webhook_list::ALL,
