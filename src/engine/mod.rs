@@ -31,6 +31,7 @@ mod started_by;
 pub mod step;
 mod tables;
 mod timer;
+mod to_the_end;
 mod under_way;
 mod watch;
 mod webhook;
@@ -70,8 +71,8 @@ use children::Children;
 use retention::Sweeper;
 use script::{ScriptOptions, Scripts};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use step::Backends;
 use timer::Timers;
@@ -200,6 +201,7 @@ struct Shared {
     tables: Tables,
     connections: Connections,
     secrets: Secrets,
+    webhook_routes: Mutex<webhook::Routes>,
     scripts: Scripts,
     mailer: Mailer,
     agents: Agents,
@@ -265,6 +267,7 @@ impl Engine {
             outbound,
             connections,
             secrets,
+            webhook_routes: Mutex::default(),
             mailer,
             agents,
             backends,

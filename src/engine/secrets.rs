@@ -1,15 +1,20 @@
 //! Secrets of workflows: what `{{secrets.X}}` stands for, kept encrypted.
 //! May not know templates or steps. Promises: a value never comes back to a client; a value is long enough to be redacted.
 
+mod opened;
+
 use super::changed_by::ChangedBy;
 use super::redact::MIN_SECRET_CHARACTERS;
+use super::to_the_end::to_the_end;
 use crate::clock::Clock;
 use crate::id::WorkflowId;
 use crate::model::secret::{SecretName, SecretSummary};
 use crate::model::workflow::Workflow;
 use crate::secret::{MasterKey, SecretText};
 use crate::store::{Edit, SealedSecret, Store, StoreError};
+use opened::Opened;
 use serde_json::json;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The longest value, in bytes.
 const MAX_VALUE_BYTES: usize = 16 << 10;
@@ -40,12 +45,18 @@ pub struct Secrets {
     store: Store,
     clock: Clock,
     key: MasterKey,
+    opened: Arc<Mutex<Opened>>,
 }
 
 impl Secrets {
     /// Over this store; `key` is the one that everything in it is encrypted with.
     pub fn new(store: Store, clock: Clock, key: MasterKey) -> Secrets {
-        Secrets { store, clock, key }
+        Secrets {
+            store,
+            clock,
+            key,
+            opened: Arc::default(),
+        }
     }
 
     /// The secrets of a workflow, by name.
@@ -76,7 +87,13 @@ impl Secrets {
     ) -> Result<SecretSummary, SecretError> {
         let sealed = self.seal(workflow, &name, value)?;
         let entry = self.entry(by, "secret.updated", workflow, &name, sealed.now_ms);
-        done(self.store.replace_secret(sealed, entry).await?)
+        let (secrets, workflow) = (self.clone(), workflow.id.clone());
+        let replaced = to_the_end(async move {
+            let replaced = secrets.store.replace_secret(sealed, entry).await;
+            secrets.opened().forget(&workflow);
+            replaced
+        });
+        done(replaced.await?)
     }
 
     /// Deletes a secret. No run of a workflow that names it starts from now on.
@@ -87,19 +104,34 @@ impl Secrets {
         name: SecretName,
     ) -> Result<(), SecretError> {
         let entry = self.entry(by, "secret.deleted", workflow, &name, self.clock.now_ms());
-        done(
-            self.store
-                .delete_secret(workflow.sequence, name, entry)
-                .await?,
-        )
+        let (secrets, sequence, workflow) = (self.clone(), workflow.sequence, workflow.id.clone());
+        let deleted = to_the_end(async move {
+            let deleted = secrets.store.delete_secret(sequence, name, entry).await;
+            secrets.opened().forget(&workflow);
+            deleted
+        });
+        done(deleted.await?)
     }
 
-    /// The value of a secret; `None` when there is none of that name. A point read.
+    /// The value of a secret; `None` when there is none of that name. A point read, where it is not known from the last time.
     pub fn value(
         &self,
         workflow: &WorkflowId,
         name: &str,
-    ) -> Result<Option<SecretText>, SecretError> {
+    ) -> Result<Option<Arc<SecretText>>, SecretError> {
+        let found = self.opened().find(workflow, name);
+        let generation = match found {
+            Ok(known) => return Ok(Some(known)),
+            Err(generation) => generation,
+        };
+        let read = self.read(workflow, name)?.map(Arc::new);
+        if let Some(value) = &read {
+            self.opened().keep(generation, workflow, name, value);
+        }
+        Ok(read)
+    }
+
+    fn read(&self, workflow: &WorkflowId, name: &str) -> Result<Option<SecretText>, SecretError> {
         let Ok(name) = name.parse::<SecretName>() else {
             return Ok(None);
         };
@@ -150,6 +182,10 @@ impl Secrets {
             sealed: sealed.map_err(|error| SecretError::Internal(error.to_string()))?,
             now_ms: self.clock.now_ms(),
         })
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Opened> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entry(

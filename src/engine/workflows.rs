@@ -1,5 +1,6 @@
 //! Workflows as the engine runs them: checked, compiled, cached; and every change of a workflow.
-//! May not know runs. Promise: after a change was answered, nobody gets the old version from the cache.
+//! May not know runs. Promise: once a change is on disk and was answered, or its caller has gone away, nobody gets the old
+//! version from the cache.
 
 mod cache;
 mod definition;
@@ -9,6 +10,7 @@ mod outside;
 pub use definition::CompiledDefinition;
 
 use crate::clock::Clock;
+use crate::engine::to_the_end::to_the_end;
 use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
 use crate::model::graph::{GraphLimits, Lint, lint};
@@ -74,7 +76,7 @@ struct Shared {
     max_definition_bytes: usize,
     cache: Mutex<Cache>,
     /// Held by whoever edits, from reading the workflow until the edit is written: edits are one after another.
-    edits: tokio::sync::Mutex<()>,
+    edits: Arc<tokio::sync::Mutex<()>>,
     /// Told after every change.
     changed: Notify,
 }
@@ -93,7 +95,7 @@ impl Workflows {
             limits,
             max_definition_bytes,
             cache: Mutex::default(),
-            edits: tokio::sync::Mutex::default(),
+            edits: Arc::default(),
             changed: Notify::new(),
         }))
     }
@@ -206,7 +208,7 @@ impl Workflows {
         expected_version: Option<i64>,
         by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, E> {
-        let _turn = self.0.edits.lock().await;
+        let turn = self.0.edits.clone().lock_owned().await;
         let before = self.get(id).map_err(WorkflowProblem::Store)?;
         let before = before.ok_or(WorkflowProblem::NotFound)?;
         let edit = WorkflowEdit {
@@ -228,8 +230,14 @@ impl Workflows {
         if status == WorkflowStatus::Active {
             require_ready(&self.0.store, self, &before.workflow, &compiled, by)?;
         }
-        let edited = self.0.store.edit_workflow(id.clone(), edit).await;
-        Ok(self.after_change(id, edited.map_err(WorkflowProblem::Store)?)?)
+        let (workflows, id) = (self.clone(), id.clone());
+        let edited = to_the_end(async move {
+            let edited = workflows.0.store.edit_workflow(id.clone(), edit).await;
+            let changed = workflows.after_change(&id, edited);
+            drop(turn);
+            changed
+        });
+        Ok(edited.await?)
     }
 
     /// Moves a workflow along its life cycle.
@@ -240,7 +248,7 @@ impl Workflows {
         by: Editor<'_>,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
         // An edit in between could take away what the trigger needs, or take its path.
-        let _turn = self.0.edits.lock().await;
+        let turn = self.0.edits.clone().lock_owned().await;
         if status == WorkflowStatus::Active
             && let Some(compiled) = self.get(id)?
         {
@@ -252,19 +260,26 @@ impl Workflows {
             require_ready(&self.0.store, self, workflow, definition, by)?;
         }
         let now_ms = self.0.clock.now_ms();
-        let moved = self
-            .0
-            .store
-            .set_workflow_status(id.clone(), status, now_ms)
-            .await?;
-        self.after_change(id, moved)
+        let (workflows, id) = (self.clone(), id.clone());
+        let moved = to_the_end(async move {
+            let store = &workflows.0.store;
+            let moved = store.set_workflow_status(id.clone(), status, now_ms).await;
+            let changed = workflows.after_change(&id, moved);
+            drop(turn);
+            changed
+        });
+        moved.await
     }
 
     /// Removes a workflow with its versions and finished runs.
     pub async fn purge(&self, id: &WorkflowId) -> Result<(), WorkflowProblem> {
-        let purged = self.0.store.purge_workflow(id.clone()).await?;
-        self.cache().drop_one(id);
-        done(purged)
+        let (workflows, id) = (self.clone(), id.clone());
+        let purged = to_the_end(async move {
+            let purged = workflows.0.store.purge_workflow(id.clone()).await;
+            workflows.cache().drop_one(&id);
+            purged
+        });
+        done(purged.await?)
     }
 
     /// Returns when a workflow was changed since the last call. For one caller.
@@ -275,11 +290,12 @@ impl Workflows {
     fn after_change(
         &self,
         id: &WorkflowId,
-        edit: Edit<Workflow>,
+        edit: Result<Edit<Workflow>, StoreError>,
     ) -> Result<Arc<CompiledWorkflow>, WorkflowProblem> {
+        // Also after an error: it may have been told of a commit that was made.
         self.cache().drop_one(id);
         self.0.changed.notify_one();
-        Ok(Arc::new(self.compile_stored(done(edit)?)?))
+        Ok(Arc::new(self.compile_stored(done(edit?)?)?))
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {

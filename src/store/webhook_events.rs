@@ -181,12 +181,9 @@ fn known(
         Fate::Start {
             memory: Some((external_id, _)),
             ..
-        } => webhook_memory::remembered(
-            connection,
-            delivery.workflow_sequence,
-            external_id,
-            now_ms,
-        ),
+        } => {
+            webhook_memory::remembered(connection, delivery.workflow_sequence, external_id, now_ms)
+        }
         Fate::Start { memory: None, .. } | Fate::Drop(..) => Ok(None),
     });
     known.collect()

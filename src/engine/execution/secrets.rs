@@ -10,6 +10,7 @@ use crate::model::template::SecretName;
 use crate::secret::SecretText;
 use serde_json::Value;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 impl Execution {
     /// The step's configuration with its templates replaced, secrets among them.
@@ -56,7 +57,7 @@ impl Execution {
         Some(url)
     }
 
-    fn secret(&self, name: &str) -> Result<SecretText, StepError> {
+    fn secret(&self, name: &str) -> Result<Arc<SecretText>, StepError> {
         let workflow = &self.run.summary.workflow_id;
         match self.shared.secrets.value(workflow, name) {
             Ok(Some(value)) => Ok(value),

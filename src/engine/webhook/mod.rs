@@ -7,10 +7,13 @@ mod delivery;
 pub(super) mod raw_body;
 mod ready;
 mod replay;
+mod routes;
 mod turns;
 
 pub(super) use ready::require_ready;
+pub(super) use routes::Routes;
 
+use super::to_the_end::to_the_end;
 use super::workflows::CompiledWorkflow;
 use super::{Engine, EngineError, Shared};
 use crate::id::{EventId, RunId};
@@ -21,7 +24,7 @@ use crate::model::workflow::WorkflowStatus;
 use crate::store::{NewDelivery, RecordedEvent, Store, StoreError};
 use bytes::Bytes;
 use delivery::Delivery;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use turns::Turns;
 
@@ -102,24 +105,20 @@ type Target = Arc<CompiledWorkflow>;
 
 /// The active workflows behind a path, as they were found.
 pub struct WebhookTargets {
-    targets: Vec<Target>,
+    targets: Arc<[Target]>,
     /// Of the workflows, before that.
     generation: u64,
 }
 
 impl Engine {
-    /// The active workflows behind the provider and the last segment of a URL; `None`: there is none. A point read.
+    /// The active workflows behind the provider and the last segment of a URL; `None`: there is none. A point read, where they
+    /// are not known from the last time.
     pub fn behind(
         &self,
-        provider: &Provider,
+        provider: &'static Provider,
         path: &str,
     ) -> Result<Option<WebhookTargets>, EngineError> {
-        let generation = self.0.workflows.generation();
-        let targets = self.0.targets(provider, path)?;
-        let found = WebhookTargets {
-            targets,
-            generation,
-        };
+        let found = self.0.targets(provider, path)?;
         Ok((!found.targets.is_empty()).then_some(found))
     }
 
@@ -135,7 +134,7 @@ impl Engine {
         for _ in 0..MAX_TRIES {
             let targets = match behind.take() {
                 Some(known) if known.generation == self.0.workflows.generation() => known.targets,
-                _ => self.0.targets(request.provider, &request.path)?,
+                _ => self.0.targets(request.provider, &request.path)?.targets,
             };
             if let Some(answer) = self.receive_once(request.clone(), targets).await? {
                 return Ok(answer);
@@ -148,7 +147,7 @@ impl Engine {
     async fn receive_once(
         &self,
         request: Arc<WebhookRequest>,
-        targets: Vec<Target>,
+        targets: Arc<[Target]>,
     ) -> Result<Option<WebhookAnswer>, WebhookError> {
         if self.0.is_stopping() {
             return Err(EngineError::Stopping.into());
@@ -227,21 +226,40 @@ impl Shared {
         R: Future<Output = Result<RecordedEvent, StoreError>> + Send + 'static,
     {
         let shared = self.clone();
-        let task = tokio::spawn(async move {
+        to_the_end(async move {
             let (turns, deliveries) = Turns::take(&shared, deliveries, now_ms).await?;
             let recorded = record(shared.store.clone(), deliveries).await?;
             if let RecordedEvent::New(started) = &recorded {
                 turns.go(&shared, started);
             }
             Ok(recorded)
-        });
-        task.await.unwrap_or_else(|error| {
-            let message = format!("the event's task ended before it was recorded: {error}");
-            Err(EngineError::Internal(message))
+        })
+        .await
+    }
+
+    fn targets(
+        &self,
+        provider: &'static Provider,
+        path: &str,
+    ) -> Result<WebhookTargets, EngineError> {
+        let generation = self.workflows.generation();
+        let known = self.webhook_routes().find(generation, provider.name, path);
+        let targets = match known {
+            Some(known) => known,
+            None => {
+                let found: Arc<[Target]> = self.look_up(provider, path)?.into();
+                self.webhook_routes()
+                    .keep(generation, provider.name, path, &found);
+                found
+            }
+        };
+        Ok(WebhookTargets {
+            targets,
+            generation,
         })
     }
 
-    fn targets(&self, provider: &Provider, path: &str) -> Result<Vec<Target>, EngineError> {
+    fn look_up(&self, provider: &Provider, path: &str) -> Result<Vec<Target>, EngineError> {
         let ids = self
             .store
             .webhook_workflows(provider.name, path, MAX_SHARING)?;
@@ -253,6 +271,12 @@ impl Shared {
             }));
         }
         Ok(targets)
+    }
+
+    fn webhook_routes(&self) -> MutexGuard<'_, Routes> {
+        self.webhook_routes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -37,7 +37,8 @@ impl Engine {
             return Err(EngineError::Stopping.into());
         }
         let provider = Provider::named(&event.provider).ok_or(WebhookError::NotFound)?;
-        let mut targets = self.0.targets(provider, &event.path)?;
+        let behind = self.0.targets(provider, &event.path)?;
+        let mut targets = behind.targets.to_vec();
         targets.retain(|target| reaches(&target.workflow) && belief::may_have_again(event, target));
         if targets.is_empty() {
             let message = "no active workflow that this key reaches is behind the event's path now, or those that are check \

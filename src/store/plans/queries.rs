@@ -4,8 +4,8 @@
 use super::super::tables::sql as tables;
 use super::super::{
     agents, apps, audit, awaiting, connections, graph_records, journal, keys, media, node_outputs,
-    retention, run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list, webhook_memory,
-    webhook_routes, workflow_edit, workflow_list, workflows,
+    retention, run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list,
+    webhook_memory, webhook_routes, workflow_edit, workflow_list, workflows,
 };
 
 /// Queries with what their plan has to hold.

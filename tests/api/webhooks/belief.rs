@@ -223,8 +223,20 @@ async fn what_asks_for_signatures_is_not_active_without_a_secret() {
     let answer = send_stripe(&server, &format!("/webhooks/stripe/{workflow}"), b"{}").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
 
-    // A secret that was deleted since: nobody is believed.
+    // Another secret counts from the answer on, whatever the last request was checked with.
     let secret = format!("/api/v1/workflows/{workflow}/secrets/HOOK");
+    for (value, status, body) in [
+        ("another-secret-0815", StatusCode::UNAUTHORIZED, b"[1]"),
+        (super::SECRET, StatusCode::OK, b"[2]"),
+    ] {
+        let replaced = json!({ "value": value });
+        let replaced = server.admin().send(Method::PUT, &secret, replaced).await;
+        assert_eq!(replaced.status, StatusCode::OK, "{}", replaced.text);
+        let answer = send_stripe(&server, &format!("/webhooks/stripe/{workflow}"), body).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+
+    // A secret that was deleted since: nobody is believed.
     let deleted = server
         .admin()
         .send(Method::DELETE, &secret, Value::Null)
