@@ -93,3 +93,4 @@ pub mod id;
 pub mod model;
 pub mod secret;
 pub mod store;
+mod to_its_end;

@@ -70,6 +70,6 @@ impl Keyring {
 }
 
 /// Nothing was made, and nothing written.
-pub(super) fn not_made(error: impl std::fmt::Display) -> KeyError {
+fn not_made(error: impl std::fmt::Display) -> KeyError {
     KeyError::Store(StoreError::NotCommitted(error.to_string()))
 }

@@ -3,7 +3,7 @@
 //! then answered; a caller that hangs up meanwhile interrupts none of this.
 
 use super::entry::{Holder, KeyEntry};
-use super::fresh_text::{FreshText, not_made};
+use super::fresh_text::FreshText;
 use super::keyring::Keyring;
 use super::rules::{self, Holding};
 use super::{KeyChange, KeyError, KeyText, NewKey};
@@ -11,6 +11,7 @@ use crate::id::KeyId;
 use crate::model::audit::AuditEntry;
 use crate::model::key::{KeyRecord, KeySecret, PublicId, Standing};
 use crate::store::FirstStart;
+use crate::to_its_end::to_its_end;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -338,16 +339,6 @@ impl Asker {
     fn now_ms(&self) -> i64 {
         self.ring.shared.clock.now_ms()
     }
-}
-
-/// Runs a change in a task of its own, so that it comes to its end when the caller hangs up: a change that is written but
-/// not in memory would be the worst of both.
-async fn to_its_end<T: Send + 'static>(
-    change: impl Future<Output = Result<T, KeyError>> + Send + 'static,
-) -> Result<T, KeyError> {
-    tokio::spawn(change)
-        .await
-        .unwrap_or_else(|error| Err(not_made(error)))
 }
 
 /// A text as lists and logs show it: prefix and public part.

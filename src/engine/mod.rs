@@ -31,7 +31,6 @@ mod started_by;
 pub mod step;
 mod tables;
 mod timer;
-mod to_the_end;
 mod under_way;
 mod watch;
 mod webhook;

@@ -5,13 +5,13 @@ mod opened;
 
 use super::changed_by::ChangedBy;
 use super::redact::MIN_SECRET_CHARACTERS;
-use super::to_the_end::to_the_end;
 use crate::clock::Clock;
 use crate::id::WorkflowId;
 use crate::model::secret::{SecretName, SecretSummary};
 use crate::model::workflow::Workflow;
 use crate::secret::{MasterKey, SecretText};
 use crate::store::{Edit, SealedSecret, Store, StoreError};
+use crate::to_its_end::to_its_end;
 use opened::Opened;
 use serde_json::json;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -88,7 +88,7 @@ impl Secrets {
         let sealed = self.seal(workflow, &name, value)?;
         let entry = self.entry(by, "secret.updated", workflow, &name, sealed.now_ms);
         let (secrets, workflow) = (self.clone(), workflow.id.clone());
-        let replaced = to_the_end(async move {
+        let replaced = to_its_end(async move {
             let replaced = secrets.store.replace_secret(sealed, entry).await;
             secrets.opened().forget(&workflow);
             replaced
@@ -105,7 +105,7 @@ impl Secrets {
     ) -> Result<(), SecretError> {
         let entry = self.entry(by, "secret.deleted", workflow, &name, self.clock.now_ms());
         let (secrets, sequence, workflow) = (self.clone(), workflow.sequence, workflow.id.clone());
-        let deleted = to_the_end(async move {
+        let deleted = to_its_end(async move {
             let deleted = secrets.store.delete_secret(sequence, name, entry).await;
             secrets.opened().forget(&workflow);
             deleted

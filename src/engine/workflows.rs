@@ -10,7 +10,6 @@ mod outside;
 pub use definition::CompiledDefinition;
 
 use crate::clock::Clock;
-use crate::engine::to_the_end::to_the_end;
 use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
 use crate::model::graph::{GraphLimits, Lint, lint};
@@ -19,6 +18,7 @@ use crate::model::plan::{DefinitionLimits, DefinitionProblem};
 use crate::model::trigger::Trigger;
 use crate::model::workflow::{Definition, Reach, Workflow, WorkflowStatus};
 use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
+use crate::to_its_end::to_its_end;
 use bytes::Bytes;
 use cache::Cache;
 use definition::compile_within;
@@ -231,7 +231,7 @@ impl Workflows {
             require_ready(&self.0.store, self, &before.workflow, &compiled, by)?;
         }
         let (workflows, id) = (self.clone(), id.clone());
-        let edited = to_the_end(async move {
+        let edited = to_its_end(async move {
             let edited = workflows.0.store.edit_workflow(id.clone(), edit).await;
             let changed = workflows.after_change(&id, edited);
             drop(turn);
@@ -261,7 +261,7 @@ impl Workflows {
         }
         let now_ms = self.0.clock.now_ms();
         let (workflows, id) = (self.clone(), id.clone());
-        let moved = to_the_end(async move {
+        let moved = to_its_end(async move {
             let store = &workflows.0.store;
             let moved = store.set_workflow_status(id.clone(), status, now_ms).await;
             let changed = workflows.after_change(&id, moved);
@@ -274,7 +274,7 @@ impl Workflows {
     /// Removes a workflow with its versions and finished runs.
     pub async fn purge(&self, id: &WorkflowId) -> Result<(), WorkflowProblem> {
         let (workflows, id) = (self.clone(), id.clone());
-        let purged = to_the_end(async move {
+        let purged = to_its_end(async move {
             let purged = workflows.0.store.purge_workflow(id.clone()).await;
             workflows.cache().drop_one(&id);
             purged

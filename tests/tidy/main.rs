@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("id", &[]),
     ("clock", &[]),
     ("secret", &[]),
+    ("to_its_end", &[]),
     ("data_folder", &["error", "secret"]),
     ("model", &["id", "error", "clock"]),
     // Its limits are the model's, so that they are written and read in one way.
@@ -28,11 +29,29 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "auth",
-        &["store", "model", "id", "clock", "config", "secret", "error"],
+        &[
+            "store",
+            "model",
+            "id",
+            "clock",
+            "config",
+            "secret",
+            "to_its_end",
+            "error",
+        ],
     ),
     (
         "engine",
-        &["store", "model", "id", "clock", "config", "secret", "error"],
+        &[
+            "store",
+            "model",
+            "id",
+            "clock",
+            "config",
+            "secret",
+            "to_its_end",
+            "error",
+        ],
     ),
     (
         "http",

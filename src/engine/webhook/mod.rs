@@ -13,7 +13,6 @@ mod turns;
 pub(super) use ready::require_ready;
 pub(super) use routes::Routes;
 
-use super::to_the_end::to_the_end;
 use super::workflows::CompiledWorkflow;
 use super::{Engine, EngineError, Shared};
 use crate::id::{EventId, RunId};
@@ -22,6 +21,7 @@ use crate::model::trigger::Trigger;
 use crate::model::trigger::webhook::{Content, Disbelief, Provider, WebhookTrigger};
 use crate::model::workflow::WorkflowStatus;
 use crate::store::{NewDelivery, RecordedEvent, Store, StoreError};
+use crate::to_its_end::to_its_end;
 use bytes::Bytes;
 use delivery::Delivery;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -226,7 +226,7 @@ impl Shared {
         R: Future<Output = Result<RecordedEvent, StoreError>> + Send + 'static,
     {
         let shared = self.clone();
-        to_the_end(async move {
+        to_its_end(async move {
             let (turns, deliveries) = Turns::take(&shared, deliveries, now_ms).await?;
             let recorded = record(shared.store.clone(), deliveries).await?;
             if let RecordedEvent::New(started) = &recorded {

@@ -24,9 +24,8 @@ impl Barrier {
     }
 }
 
-#[tokio::test]
-async fn who_goes_away_while_the_event_is_written_has_started_its_run() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+/// An app whose next commit can be held up.
+async fn held_up(folder: &std::path::Path) -> (App, Arc<Barrier>, mpsc::Sender<()>) {
     let (go, let_go) = mpsc::channel();
     let barrier = Arc::new(Barrier {
         is_armed: AtomicBool::new(false),
@@ -38,33 +37,54 @@ async fn who_goes_away_while_the_event_is_written_has_started_its_run() {
         commit_hook: Some(Arc::new(move |point| hook.at(point))),
         ..Options::default()
     };
-    let app = App::open(Config::new(folder.path()), options)
-        .await
-        .expect("the app opens");
-    let control = async |method: &str, path: &str, body: Option<Value>| {
-        let (status, answer) = app.control(method, path, body).await.expect("an answer");
-        assert!((200..300).contains(&status), "{path}: {status} {answer}");
-        answer["data"].clone()
-    };
+    let app = App::open(Config::new(folder), options).await;
+    (app.expect("the app opens"), barrier, go)
+}
+
+async fn control(app: &App, method: &str, path: &str, body: Option<Value>) -> Value {
+    let (status, answer) = app.control(method, path, body).await.expect("an answer");
+    assert!((200..300).contains(&status), "{path}: {status} {answer}");
+    answer["data"].clone()
+}
+
+/// The path of an active workflow behind the path `bell`.
+async fn with_bell(app: &App) -> String {
     let body = json!({ "name": "hooked", "trigger": open("bell"), "steps": seen() });
-    let created = control("POST", "/api/v1/workflows", Some(body)).await;
+    let created = control(app, "POST", "/api/v1/workflows", Some(body)).await;
     let path = format!(
         "/api/v1/workflows/{}",
         created["id"].as_str().expect("an id")
     );
-    control("POST", &format!("{path}/activate"), None).await;
+    control(app, "POST", &format!("{path}/activate"), None).await;
+    path
+}
 
+/// Asks, and goes away while the answer's commit is held up; lets it go then.
+async fn ask_and_go(
+    app: &App,
+    (barrier, go): (&Barrier, &mpsc::Sender<()>),
+    (method, path): (&str, &str),
+    body: Value,
+) {
     barrier.is_armed.store(true, Ordering::SeqCst);
     tokio::select! {
-        answered = app.control("POST", "/webhooks/custom/bell", Some(json!({ "n": 1 }))) => {
+        answered = app.control(method, path, Some(body)) => {
             panic!("it is not written yet: {answered:?}")
         }
         () = barrier.arrived.notified() => {}
     }
     go.send(()).expect("the commit waits");
+}
 
+#[tokio::test]
+async fn who_goes_away_while_the_event_is_written_has_started_its_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (app, barrier, go) = held_up(folder.path()).await;
+    with_bell(&app).await;
+    let ring = ("POST", "/webhooks/custom/bell");
+    ask_and_go(&app, (&barrier, &go), ring, json!({ "n": 1 })).await;
     let run = loop {
-        let runs = control("GET", "/api/v1/runs", None).await;
+        let runs = control(&app, "GET", "/api/v1/runs", None).await;
         match runs[0]["status"].as_str() {
             Some("completed") => break runs[0].clone(),
             None | Some("pending" | "running") => tokio::task::yield_now().await,
@@ -72,5 +92,32 @@ async fn who_goes_away_while_the_event_is_written_has_started_its_run() {
         }
     };
     assert_eq!(run["triggerType"], "webhook", "{run}");
+    app.close().await;
+}
+
+/// Whoever comes after it sees the change: what was known from before it is not used.
+#[tokio::test]
+async fn who_goes_away_while_an_edit_is_written_has_made_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (app, barrier, go) = held_up(folder.path()).await;
+    let workflow = with_bell(&app).await;
+    control(&app, "POST", "/webhooks/custom/bell", Some(json!({}))).await;
+    let edit = json!({ "trigger": open("gong") });
+    ask_and_go(&app, (&barrier, &go), ("PUT", &workflow), edit).await;
+    let seen = async {
+        loop {
+            let shown = control(&app, "GET", &workflow, None).await;
+            if shown["trigger"]["path"] == "gong" {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    let seen = tokio::time::timeout(patience, seen).await;
+    seen.expect("the edit is seen");
+    let rung = app.control("POST", "/webhooks/custom/bell", Some(json!({})));
+    assert_eq!(rung.await.expect("an answer").0, 404);
+    control(&app, "POST", "/webhooks/custom/gong", Some(json!({}))).await;
     app.close().await;
 }

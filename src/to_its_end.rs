@@ -1,10 +1,11 @@
-//! Work that is done to its end, whoever waits for it: a caller's future is dropped when its connection breaks. May not know
-//! what is done. Promise: what was begun here is finished, and what panics in it panics in who waits.
+//! Work that is done to its end, whoever waits for it: a caller's future is dropped when its connection breaks, and a change
+//! that is on disk but not in memory would be the worst of both. May not know what is done. Promise: what was begun here is
+//! finished, and what panics in it panics in who waits.
 
 use std::panic::resume_unwind;
 
 /// Does it in a task of the server's own.
-pub(super) async fn to_the_end<T: Send + 'static>(
+pub(crate) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {
     match tokio::spawn(work)
@@ -33,7 +34,7 @@ mod tests {
             Arc::new(Notify::new()),
         );
         let (tell_begun, wait, tell_done) = (begun.clone(), go_on.clone(), done.clone());
-        let waiting = to_the_end(async move {
+        let waiting = to_its_end(async move {
             tell_begun.notify_one();
             wait.notified().await;
             tell_done.notify_one();
@@ -48,7 +49,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_reaches_who_waits() {
-        let waiting = tokio::spawn(to_the_end(async { panic!("this") }));
+        let waiting = tokio::spawn(to_its_end(async { panic!("this") }));
         assert!(waiting.await.expect_err("a panic").is_panic());
     }
 }
