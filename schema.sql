@@ -310,7 +310,8 @@ CREATE TABLE webhook_event (
     verified       INTEGER NOT NULL CHECK (verified IN (0, 1)),
     -- Selected ones, as a JSON object.
     headers        TEXT NOT NULL,
-    body_bytes     INTEGER NOT NULL CHECK (body_bytes >= 0), body BLOB NOT NULL DEFAULT x''
+    body_bytes     INTEGER NOT NULL CHECK (body_bytes >= 0),
+    body           BLOB NOT NULL DEFAULT x''
 ) STRICT;
 
 -- Serves: the list of a provider's events, newest first.

@@ -47,7 +47,7 @@ async fn a_fresh_file_is_schema_sql_and_nothing_else() {
     let memory = Connection::open_in_memory().unwrap();
     memory.execute_batch(SCHEMA).unwrap();
     assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
-    assert_eq!(pragma(&file, "user_version"), 3);
+    assert_eq!(pragma(&file, "user_version"), 4);
     assert_eq!(pragma(&file, "auto_vacuum"), 2);
     assert_eq!(column(&file, "PRAGMA journal_mode"), ["wal"]);
 }
@@ -115,6 +115,38 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
 }
 
 #[tokio::test]
+async fn events_of_the_third_version_keep_their_bodies() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowlatch.db");
+    let old = Connection::open(&path).unwrap();
+    old.pragma_update(None, "auto_vacuum", 2).unwrap();
+    old.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+        .unwrap();
+    for text in [
+        include_str!("schemas/1.sql"),
+        include_str!("../src/store/upgrades/2.sql"),
+        include_str!("../src/store/upgrades/3.sql"),
+        "INSERT INTO webhook_event
+             VALUES (3, 'evt_a', 'custom', 'p', 5, NULL, NULL, 0, '{}', 3), (4, 'evt_b', 'custom', 'p', 5, NULL, NULL, 0, '{}', 0);
+         INSERT INTO webhook_body VALUES (3, x'00ff41'), (4, x'');
+         PRAGMA user_version = 3;",
+    ] {
+        old.execute_batch(text).unwrap();
+    }
+    drop(old);
+    let store = Store::open(&path, options()).unwrap();
+    for (sequence, body) in [(3, &b"\x00\xffA"[..]), (4, b"")] {
+        let kept = store.event_body(sequence).unwrap().expect("the event");
+        assert_eq!(kept, body);
+    }
+    store.close().await;
+    let file = Connection::open(&path).unwrap();
+    let memory = Connection::open_in_memory().unwrap();
+    memory.execute_batch(SCHEMA).unwrap();
+    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+}
+
+#[tokio::test]
 async fn every_table_is_strict_and_no_foreign_key_is_deferred() {
     let folder = tempfile::tempdir().unwrap();
     let file = Connection::open(made(&folder).await).unwrap();
@@ -173,7 +205,7 @@ async fn a_sound_file_has_no_fault_and_is_not_changed_by_looking() {
 #[tokio::test]
 async fn each_fault_is_found() {
     let damages: [(&str, &[&str]); 6] = [
-        ("PRAGMA user_version = 4", &["schema version"]),
+        ("PRAGMA user_version = 5", &["schema version"]),
         ("DROP INDEX run_by_workflow", &["schema"]),
         ("DROP TRIGGER run_final_status_never_changes", &["schema"]),
         (

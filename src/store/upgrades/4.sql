@@ -4,6 +4,18 @@
 -- write for every event.
 ALTER TABLE webhook_event ADD COLUMN body BLOB NOT NULL DEFAULT x'';
 
+-- Where the column stands in the text of the table is all that changes.
+PRAGMA writable_schema = ON;
+
+UPDATE sqlite_schema
+SET sql = replace(sql, '
+, body BLOB NOT NULL DEFAULT x'''')', ',
+    body           BLOB NOT NULL DEFAULT x''''
+)')
+WHERE type = 'table' AND name = 'webhook_event';
+
+PRAGMA writable_schema = RESET;
+
 UPDATE webhook_event SET body = (SELECT b.body FROM webhook_body b WHERE b.event = webhook_event.sequence);
 
 DROP TABLE webhook_body;
