@@ -57,7 +57,7 @@ CREATE TABLE definition (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     -- BLAKE3 of the format, a zero byte and the body.
     digest   BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
-    format   TEXT NOT NULL CHECK (format IN ('steps', 'graph')),
+    format   TEXT NOT NULL CHECK (format IN ('steps', 'graph', 'flow')),
     trigger  TEXT NOT NULL GENERATED ALWAYS AS (coalesce(body -> '$.trigger', 'null')) STORED,
     body     TEXT NOT NULL
 ) STRICT;

@@ -305,7 +305,10 @@ impl Engine {
     }
 
     /// The run as its journal leads to it.
-    async fn folded(&self, run: &Run) -> Result<(Arc<CompiledDefinition>, RunState), EngineError> {
+    pub(super) async fn folded(
+        &self,
+        run: &Run,
+    ) -> Result<(Arc<CompiledDefinition>, RunState), EngineError> {
         let summary = &run.summary;
         let definition = self
             .0

@@ -18,6 +18,7 @@ mod logs;
 pub mod mail;
 pub mod media;
 pub mod outbound;
+pub mod prediction;
 pub mod redact;
 mod requested;
 mod retention;
@@ -67,6 +68,7 @@ use crate::store::{Store, StoreError};
 use admission::Admission;
 use approvals::Links;
 use children::Children;
+use prediction::Predictions;
 use retention::Sweeper;
 use script::{ScriptOptions, Scripts};
 use std::collections::BTreeMap;
@@ -212,6 +214,7 @@ struct Shared {
     under_way: UnderWay,
     sweeper: Sweeper,
     children: Children,
+    predictions: Predictions,
     links: Links,
     stopping: signal::Sender<bool>,
 }
@@ -256,6 +259,7 @@ impl Engine {
             under_way: UnderWay::default(),
             sweeper: Sweeper::default(),
             children: Children::default(),
+            predictions: Predictions::default(),
             links: Links::new(&options.link_key),
             stopping: signal::Sender::new(false),
             scripts: Scripts::new(options.scripts.clone()),
@@ -367,6 +371,7 @@ impl Shared {
         for run in cancelled {
             self.timers.forget(run.sequence);
             self.under_way.cancel(&run.id);
+            self.predictions.cancelled(&run.id);
             self.watchers.tell(run.sequence);
             self.run_ended(&run.id);
         }

@@ -37,9 +37,8 @@ pub(super) fn idempotency(request: &RunRequest, input: &Value, now_ms: i64) -> O
 }
 
 /// How a requested run looks before anything has happened.
-pub(super) fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
+pub(super) fn requested_run(id: &RunId, request: &RunRequest, now_ms: i64) -> Run {
     let workflow = &request.workflow.workflow;
-    let id = RunId::generate();
     Run {
         summary: RunSummary {
             sequence: 0,
@@ -57,7 +56,7 @@ pub(super) fn requested_run(request: &RunRequest, now_ms: i64) -> Run {
         workflow_name: workflow.name.clone(),
         definition_sequence: workflow.definition_sequence,
         has_own_definition: request.sent.is_some(),
-        root_id: id,
+        root_id: id.clone(),
         started_by: Some(request.by.label.clone()),
         account: request.by.account.clone(),
         parent_sequence: None,

@@ -11,6 +11,7 @@ use super::start_trigger::StartTrigger;
 use super::started_by::StartedBy;
 use super::{Engine, EngineError, Shared};
 use crate::clock::iso_utc;
+use crate::id::RunId;
 use crate::model::plan::in_words;
 use crate::model::run::TriggerType;
 use crate::model::trigger::{FiringOutcome, MissedFires};
@@ -151,7 +152,7 @@ impl Engine {
             sent: None,
             workflow,
         };
-        let run = requested_run(&request, fire.fired_at_ms);
+        let run = requested_run(&RunId::generate(), &request, fire.fired_at_ms);
         let mut new_run = new_run(&run, due.workflow_sequence);
         new_run.fire = Some(fire);
         new_run.charge = self.0.charge(&request.workflow.definition.plan)?;

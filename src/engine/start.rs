@@ -65,11 +65,21 @@ pub(super) struct ChildRun {
     pub(super) by: StartedBy,
 }
 
+/// What was decided of a run before it is started.
+pub(super) struct As {
+    /// Its id.
+    pub(super) id: RunId,
+    /// How many runs stand above it.
+    pub(super) depth: u32,
+}
+
 /// How long the caller waits for the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     /// Not at all.
     No,
+    /// Until it is recorded; what can be done without leaving the server is recorded with it.
+    Begun,
     /// At most so long, in milliseconds.
     UpToMs(u64),
 }
@@ -108,13 +118,23 @@ impl Telling {
 
 impl Engine {
     /// Starts a run of an active workflow. Inputs are the same when they are the same JSON value, however it was written.
-    pub async fn start(
+    pub async fn start(&self, request: RunRequest, wait: Wait) -> Result<Accepted, EngineError> {
+        let started_as = As {
+            id: RunId::generate(),
+            depth: 0,
+        };
+        self.start_as(started_as, request, wait).await
+    }
+
+    /// The same, of a run of which something is decided.
+    pub(super) async fn start_as(
         &self,
+        started_as: As,
         mut request: RunRequest,
         wait: Wait,
     ) -> Result<Accepted, EngineError> {
         for _ in 1..MAX_STARTS {
-            match self.start_once(&request, wait).await {
+            match self.start_once(&started_as, &request, wait).await {
                 Err(EngineError::WorkflowChanged) => {
                     let id = &request.workflow.workflow.id;
                     let newest = self.0.workflows.get(id)?;
@@ -123,10 +143,15 @@ impl Engine {
                 done => return done,
             }
         }
-        self.start_once(&request, wait).await
+        self.start_once(&started_as, &request, wait).await
     }
 
-    async fn start_once(&self, request: &RunRequest, wait: Wait) -> Result<Accepted, EngineError> {
+    async fn start_once(
+        &self,
+        started_as: &As,
+        request: &RunRequest,
+        wait: Wait,
+    ) -> Result<Accepted, EngineError> {
         let workflow = &request.workflow.workflow;
         let input = self.read_input(&request.input)?;
         let now_ms = self.0.clock.now_ms();
@@ -166,7 +191,8 @@ impl Engine {
             .map_err(EngineError::BadInput)?;
         self.check_secrets(workflow, &definition)?;
         let charge = self.0.charge(&definition.plan)?;
-        let run = requested_run(request, now_ms);
+        let mut run = requested_run(&started_as.id, request, now_ms);
+        run.depth = started_as.depth;
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
         new_run.charge = charge;
@@ -290,8 +316,7 @@ impl Engine {
             sent: None,
         };
         let now_ms = self.0.clock.now_ms();
-        let mut run = requested_run(&asked, now_ms);
-        run.summary.id = child.id;
+        let mut run = requested_run(&child.id, &asked, now_ms);
         run.root_id = child.root_id;
         run.parent_sequence = request.waits.then_some(child.parent_sequence);
         run.depth = child.depth;

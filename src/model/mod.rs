@@ -8,6 +8,7 @@ pub mod audit;
 pub mod connection;
 pub mod credit;
 pub mod event;
+pub mod flow;
 pub mod graph;
 pub mod json;
 pub mod key;

@@ -66,6 +66,8 @@ pub enum DefinitionFormat {
     Steps,
     /// Nodes and edges, as Wireflow's clients send them.
     Graph,
+    /// A chatflow or an agentflow, as Flowise's editor saves it.
+    Flow,
 }
 
 impl DefinitionFormat {
@@ -74,19 +76,20 @@ impl DefinitionFormat {
         match self {
             DefinitionFormat::Steps => "steps",
             DefinitionFormat::Graph => "graph",
+            DefinitionFormat::Flow => "flow",
         }
     }
 
     /// Reads a format as it is stored.
     pub fn parse(text: &str) -> Option<DefinitionFormat> {
-        [DefinitionFormat::Steps, DefinitionFormat::Graph]
-            .into_iter()
-            .find(|format| format.as_str() == text)
+        use DefinitionFormat::{Flow, Graph, Steps};
+        let mut formats = [Steps, Graph, Flow].into_iter();
+        formats.find(|format| format.as_str() == text)
     }
 }
 
 /// What a workflow does, as it was written: `trigger`, `steps`, `inputSchema`, `outputSchema`, `settings`, `variables`; of a
-/// graph `trigger`, `nodes`, `edges`, `settings`. Stored by its content: two equal definitions are one row.
+/// graph `trigger`, `nodes`, `edges`, `settings`; of a flow `trigger`, `flowType`, `flowData`. Stored by its content: two equal definitions are one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Definition {
     /// The format of `body`.

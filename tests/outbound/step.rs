@@ -55,6 +55,8 @@ async fn call(config: Value) -> Result<Value, StepError> {
             max_result_bytes: 1_024,
         }),
         outbound,
+        flows: None,
+        hearing: None,
         idempotency_key: "run_1:pay now[3]".into(),
         timeout_ms: None,
         now_ms: NOW_MS,

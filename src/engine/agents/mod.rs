@@ -5,11 +5,12 @@ mod built_in;
 
 use crate::clock::Clock;
 use crate::engine::connections::Connections;
-use crate::engine::llm::{Answer, Llm, Question};
+use crate::engine::llm::{Answer, Chat, ChatAnswer, Llm, Question};
+use crate::engine::prediction::Hearing;
 use crate::engine::redact::Redactor;
 use crate::engine::schema::Schema;
 use crate::id::AgentId;
-use crate::model::agent::{Agent, AgentDraft, AgentFilter};
+use crate::model::agent::{Agent, AgentDraft, AgentFilter, AgentProvider};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::plan::DefinitionProblem;
 use crate::model::run::StepError;
@@ -230,6 +231,22 @@ impl Agents {
             None => None,
         };
         self.0.llm.ask(question, opened.as_ref(), redactor).await
+    }
+
+    /// Talks with a model: with the setting `llm_base_url` where it is set, else with OpenAI and the key of its connection.
+    pub async fn chat(
+        &self,
+        chat: &Chat,
+        connections: &Connections,
+        redactor: &Redactor,
+        hearing: Option<&Hearing>,
+    ) -> Result<ChatAnswer, StepError> {
+        let opened = match self.0.llm.has_base_url() {
+            true => None,
+            false => Some(connections.open(AgentProvider::OpenAi.as_str())?),
+        };
+        let llm = &self.0.llm;
+        llm.chat(chat, opened.as_ref(), redactor, hearing).await
     }
 
     fn built_in(&self) -> impl Iterator<Item = Agent> {

@@ -93,6 +93,9 @@ impl Execution {
             let message = format!("nobody answered step `{id}` in time");
             return self.failed(step, attempt, StepError::fatal("APPROVAL_TIMEOUT", message));
         };
+        if self.flow_of(step).is_some() {
+            return self.flow_answered(step, approved, &body["comment"]);
+        }
         let output = json!({
             "approved": approved,
             "approvedBy": by,

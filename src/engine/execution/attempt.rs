@@ -70,19 +70,27 @@ impl Execution {
                 }
             }
             Behaviour::Effect(call) => {
-                let started = self.note(&Event::StepStarted {
-                    step: self.name_of(step),
-                    attempt,
-                });
                 let flight = flight(call, self.effects(step, now_ms, redactor), config);
-                self.flights.will_depart(step, attempt, flight);
-                Ok(started)
+                Ok(self.start(step, attempt, flight))
+            }
+            Behaviour::Converse(call) => {
+                let flight = flight(call, self.effects(step, now_ms, redactor), config);
+                Ok(self.start(step, attempt, flight))
             }
         };
         match noted {
             Ok(noted) => noted,
             Err(error) => self.failed(step, attempt, error),
         }
+    }
+
+    /// Notes that the attempt begins; what it does outside follows after the commit.
+    fn start(&mut self, step: Activation, attempt: u32, flight: Flight) -> Result<(), Halt> {
+        self.flights.will_depart(step, attempt, flight);
+        self.note(&Event::StepStarted {
+            step: self.name_of(step),
+            attempt,
+        })
     }
 
     /// Commits the starts of what is about to be done outside, and does it.
@@ -130,6 +138,8 @@ impl Execution {
             mailer: self.shared.mailer.clone(),
             agents: self.shared.agents.clone(),
             backends: self.shared.backends.clone(),
+            flows: self.flow_of(step).map(|_| self.flows()),
+            hearing: self.told.as_ref().map(|told| told.hearing.clone()),
             idempotency_key: format!("{}:{}", self.run.root_id, self.name_of(step)),
             timeout_ms: self.definition.plan.nodes[step.node].timeout_ms,
             now_ms,
@@ -139,6 +149,9 @@ impl Execution {
     /// The step's configuration with its templates replaced, secrets empty; of a graph's node with its inputs.
     pub(super) fn config_of(&self, step: Activation, now_ms: i64) -> Result<Value, StepError> {
         let plan = &self.definition.plan;
+        if let Some(flow) = self.flow_of(step) {
+            return self.handed(step, flow, now_ms);
+        }
         if let Some(config) = wired_config(plan, &self.state, step, &self.input) {
             return Ok(config);
         }
@@ -187,7 +200,7 @@ fn flight<T: Into<Given> + Send + 'static>(
 ) -> Flight {
     let redactor = effects.redactor.clone();
     let work = async move {
-        let Given { output, logs } = call(&effects, config).await?.into();
+        let Given { output, logs, way } = call(&effects, config).await?.into();
         let secrets = &effects.redactor;
         Ok(Given {
             output: secrets.value(output).await,
@@ -195,6 +208,7 @@ fn flight<T: Into<Given> + Send + 'static>(
                 Some(logs) => Some(secrets.value(logs).await),
                 None => None,
             },
+            way,
         })
     };
     let work = AssertUnwindSafe(work).catch_unwind();

@@ -23,8 +23,8 @@ impl Execution {
 
     /// The same, of work that may have written to a console.
     pub(super) fn gave(&mut self, step: Activation, given: Given) -> Result<(), Halt> {
-        let Given { output, logs } = given;
-        self.note_completed(step, Done { output, way: None }, logs)
+        let Given { output, logs, way } = given;
+        self.note_completed(step, Done { output, way }, logs)
     }
 
     fn note_completed(
@@ -33,12 +33,14 @@ impl Execution {
         done: Done,
         logs: Option<Value>,
     ) -> Result<(), Halt> {
-        let (output, bytes) = cut_to(done.output, self.shared.options.max_output_bytes);
+        let output = match self.with_state(step, done.output) {
+            Ok(output) => output,
+            Err(error) => return self.refuse_output(step, error),
+        };
+        let (output, bytes) = cut_to(output, self.shared.options.max_output_bytes);
         let bytes = bytes + logs.as_ref().map_or(0, json_bytes);
         if let Err(error) = self.check_room(step, bytes) {
-            let record = self.state.record(&self.definition.plan, step);
-            let attempt = record.map_or(1, |record| record.ending_attempt());
-            return self.failed(step, attempt, error);
+            return self.refuse_output(step, error);
         }
         self.note(&Event::StepCompleted {
             step: self.name_of(step),
@@ -46,6 +48,12 @@ impl Execution {
             way: done.way,
             logs: logs.map(Arc::new),
         })
+    }
+
+    fn refuse_output(&mut self, step: Activation, error: StepError) -> Result<(), Halt> {
+        let record = self.state.record(&self.definition.plan, step);
+        let attempt = record.map_or(1, |record| record.ending_attempt());
+        self.failed(step, attempt, error)
     }
 
     /// Whether the run may hold so many bytes more of this step, beside what goes with its end.

@@ -95,9 +95,10 @@ impl Execution {
                 self.failed(step, self.attempts_of(step), child_error(&run, request))
             }
             _ => {
-                let output = match &request.ports {
-                    Some(ports) => step::blueprint_output(ports, &result_of(&run)),
-                    None => child_output(&run, is_reused),
+                let output = match (&request.ports, &request.flow) {
+                    (Some(ports), _) => step::blueprint_output(ports, &result_of(&run)),
+                    (None, Some(handed)) => step::flow::executed(handed, &result_of(&run)),
+                    (None, None) => child_output(&run, is_reused),
                 };
                 self.completed(step, Done { output, way: None })
             }

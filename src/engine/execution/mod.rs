@@ -7,6 +7,7 @@ mod attempt;
 mod bounds;
 mod child;
 mod flights;
+mod flow;
 mod handover;
 mod nested;
 mod recording;
@@ -24,6 +25,7 @@ use crate::model::plan::{Activation, Next, Outcome, RunState, Task, in_words, ne
 use crate::model::run::{Event, Run, RunError, RunStatus, RunSummary, StepError, TriggerType};
 use crate::store::NewRun;
 use flights::Flights;
+use flow::Told;
 use futures_util::future::BoxFuture;
 use handover::Recorder;
 pub(super) use handover::{Handover, Recipient, handover};
@@ -63,6 +65,8 @@ pub(super) struct Execution {
     awaited: HashMap<Activation, RunId>,
     /// Whether somebody may have answered, or another run may have ended, since that was looked at.
     has_news: bool,
+    /// Who hears a run of a flow.
+    told: Option<Told>,
 }
 
 impl Execution {
@@ -79,6 +83,7 @@ impl Execution {
         // Its id is new, so nobody else can have it.
         let claim = shared.under_way.claim(&run.summary.id);
         Execution {
+            told: told(&shared, &definition, &run),
             trigger: trigger_of(&run),
             shared,
             run: Box::new(run),
@@ -119,6 +124,7 @@ impl Execution {
         // What the journal says is newer than the row that was read before it.
         run.summary.started_at_ms = state.started_at_ms();
         let mut execution = Execution {
+            told: told(&shared, &definition, &run),
             trigger: trigger_of(&run),
             shared,
             run: Box::new(run),
@@ -340,6 +346,12 @@ impl Execution {
         );
         self.note(&event)
     }
+}
+
+/// Who hears the run, if it is a flow's and somebody does.
+fn told(shared: &Shared, definition: &CompiledDefinition, run: &Run) -> Option<Told> {
+    definition.plan.flow.as_ref()?;
+    shared.predictions.of(&run.summary.id).map(Told::new)
 }
 
 /// What the trigger handed over; a run's own trigger data was JSON when it was recorded.

@@ -63,6 +63,7 @@ impl Execution {
         ) {
             self.chunk.steps_ended += 1;
         }
+        self.keep_told(event);
         Ok(())
     }
 
@@ -114,6 +115,7 @@ impl Execution {
         }
         self.chunk = OpenChunk::beginning_at(self.chunk.from + u64::from(self.chunk.count));
         self.shared.watchers.tell(self.run.summary.sequence);
+        self.tell().await;
         Ok(())
     }
 

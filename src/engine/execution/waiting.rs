@@ -49,6 +49,7 @@ impl Execution {
             return Err(Halt::Over);
         }
         self.commit(row).await?;
+        self.tell_stop().await;
         let Some(claim) = self.claim.take() else {
             return Err(Halt::Over);
         };

@@ -68,14 +68,23 @@ fn text_of(content: &Value) -> Option<String> {
 
 /// The value in the answer's text, if it fits the schema.
 pub(super) fn fitting(answer: &Answer, schema: &Schema) -> Result<Value, StepError> {
+    fitting_value(&answer.text, answer.finish_reason.as_deref(), schema)
+}
+
+/// The value in a model's text, if it fits the schema.
+pub(in crate::engine) fn fitting_value(
+    text: &str,
+    finish_reason: Option<&str>,
+    schema: &Schema,
+) -> Result<Value, StepError> {
     let wrong = |why: String| {
-        let cut_off = match answer.finish_reason.as_deref() {
+        let cut_off = match finish_reason {
             Some("length") => "; it was cut off: raise `maxTokens`",
             _ => "",
         };
         StepError::transient(OUTPUT_SCHEMA, format!("the model's answer {why}{cut_off}"))
     };
-    let text = without_fence(&answer.text);
+    let text = without_fence(text);
     let value: Value = serde_json::from_str(text)
         .map_err(|error| wrong(format!("is not JSON ({error}): {}", cut(text))))?;
     schema.check(&value).map_err(|misfits| {
@@ -115,7 +124,7 @@ fn without_fence(text: &str) -> &str {
 }
 
 /// The beginning of a text, in one line.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     text.chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .take(SHOWN_CHARS)

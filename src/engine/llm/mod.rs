@@ -5,6 +5,11 @@
 //! Where a call goes: to the setting `llm_base_url` where it is set, else to the provider's own address.
 
 mod answer;
+mod chat;
+mod stream;
+
+pub(in crate::engine) use answer::fitting_value;
+pub use chat::{Chat, ChatAnswer, ToolCall};
 
 use crate::engine::connections::OpenConnection;
 use crate::engine::outbound::{Confined, Outbound, OutboundRequest, status::status_error, url};
@@ -175,15 +180,17 @@ impl Llm {
         Ok(answer)
     }
 
+    /// Where calls go: without a slash at its end.
+    fn base_url(&self, provider: AgentProvider) -> &str {
+        let base_url = self.0.base_url.as_deref();
+        base_url.unwrap_or(match provider {
+            AgentProvider::OpenAi => "https://api.openai.com/v1",
+            AgentProvider::Anthropic => "https://api.anthropic.com/v1",
+        })
+    }
+
     fn request(&self, question: &Question) -> Result<OutboundRequest, StepError> {
-        let base = self
-            .0
-            .base_url
-            .as_deref()
-            .unwrap_or(match question.provider {
-                AgentProvider::OpenAi => "https://api.openai.com/v1",
-                AgentProvider::Anthropic => "https://api.anthropic.com/v1",
-            });
+        let base = self.base_url(question.provider);
         let body = self.body(question).to_string().into_bytes();
         if body.len() > MAX_REQUEST_BYTES {
             return Err(StepError::fatal(

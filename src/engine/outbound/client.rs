@@ -5,11 +5,11 @@
 use super::address::{Policy, Refused};
 use super::lookup::Lookup;
 use super::redirect::{self, Hop};
+use super::streaming::{Streaming, answer, innermost};
 use super::url::{self, Url};
 use super::{
     ADDRESS_REFUSED, CONFIG, CONNECTION, CONNECTION_LOST, MAX_REDIRECTS, MAX_REQUEST_HEADER_BYTES,
-    MAX_REQUEST_HEADERS, OutboundOptions, OutboundRequest, OutboundResponse, REDIRECT,
-    RESPONSE_TOO_LARGE, TIMEOUT,
+    MAX_REQUEST_HEADERS, OutboundOptions, OutboundRequest, OutboundResponse, REDIRECT, TIMEOUT,
 };
 use crate::model::run::StepError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -41,6 +41,15 @@ const OWN_HEADERS: [&str; 9] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// A call that can be made.
+struct Call {
+    hop: Hop,
+    max_bytes: usize,
+    timeout_ms: u64,
+    /// What is said when it takes longer.
+    late: String,
+}
 
 /// The client behind every handle.
 pub(super) struct Client {
@@ -108,6 +117,39 @@ impl Client {
         &self,
         request: OutboundRequest,
     ) -> Result<OutboundResponse, StepError> {
+        let Call {
+            hop,
+            max_bytes,
+            timeout_ms,
+            late,
+        } = self.call(request)?;
+        let call = Box::pin(async {
+            let (response, url) = self.reach(hop).await?;
+            answer(response, &url, max_bytes).await
+        });
+        tokio::time::timeout(Duration::from_millis(timeout_ms), call)
+            .await
+            .unwrap_or_else(|_| Err(StepError::transient(TIMEOUT, late)))
+    }
+
+    /// The same, with the body as it comes.
+    pub(super) async fn open(&self, request: OutboundRequest) -> Result<Streaming, StepError> {
+        let Call {
+            hop,
+            max_bytes,
+            timeout_ms,
+            late,
+        } = self.call(request)?;
+        let mut deadline = Box::pin(tokio::time::sleep(Duration::from_millis(timeout_ms)));
+        let (response, url) = tokio::select! {
+            reached = self.reach(hop) => reached?,
+            () = &mut deadline => return Err(StepError::transient(TIMEOUT, late)),
+        };
+        Ok(Streaming::new(response, url, max_bytes, deadline, late))
+    }
+
+    /// A call within its bounds, before anything is sent.
+    fn call(&self, request: OutboundRequest) -> Result<Call, StepError> {
         let max_bytes = request
             .max_response_bytes
             .map_or(self.max_response_bytes, |bytes| {
@@ -127,14 +169,16 @@ impl Client {
             hop.method,
             url::shown_url(&hop.url)
         );
-        let call = Box::pin(self.follow(hop, max_bytes));
-        tokio::time::timeout(Duration::from_millis(timeout_ms), call)
-            .await
-            .unwrap_or_else(|_| Err(StepError::transient(TIMEOUT, late)))
+        Ok(Call {
+            hop,
+            max_bytes,
+            timeout_ms,
+            late,
+        })
     }
 
     /// The call with its redirects.
-    async fn follow(&self, mut hop: Hop, max_bytes: usize) -> Result<OutboundResponse, StepError> {
+    async fn reach(&self, mut hop: Hop) -> Result<(Response, Url), StepError> {
         for redirects in 0..=MAX_REDIRECTS {
             let response = self.request(&hop, redirects == 0).await?;
             let location = response.headers().get(LOCATION).map(HeaderValue::as_bytes);
@@ -143,7 +187,7 @@ impl Client {
                     redirect::confine(&hop, &next).await?;
                     hop = next;
                 }
-                None => return answer(response, &hop.url, max_bytes).await,
+                None => return Ok((response, hop.url)),
             }
         }
         Err(StepError::fatal(
@@ -310,54 +354,6 @@ pub fn check_credential_header(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads the body, no further than `max_bytes`.
-async fn answer(
-    mut response: Response,
-    url: &Url,
-    max_bytes: usize,
-) -> Result<OutboundResponse, StepError> {
-    let status = response.status().as_u16();
-    let headers = joined(response.headers());
-    let mut body = Vec::new();
-    loop {
-        let chunk = response.chunk().await.map_err(|error| {
-            let (url, cause) = (url::shown_url(url), innermost(&error));
-            let message = format!("the answer of {url} broke off: {cause}");
-            StepError::transient(CONNECTION_LOST, message)
-        })?;
-        let Some(chunk) = chunk else { break };
-        if body.len() + chunk.len() > max_bytes {
-            let url = url::shown_url(url);
-            return Err(StepError::fatal(
-                RESPONSE_TOO_LARGE,
-                format!(
-                    "the answer of {url} is larger than {max_bytes} bytes; ask for less, or raise the setting `max_response_bytes`"
-                ),
-            ));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(OutboundResponse {
-        status,
-        headers,
-        body,
-    })
-}
-
-fn joined(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
-        .keys()
-        .map(|name| {
-            let values: Vec<_> = headers
-                .get_all(name)
-                .iter()
-                .map(|value| String::from_utf8_lossy(value.as_bytes()))
-                .collect();
-            (name.as_str().to_owned(), values.join(", "))
-        })
-        .collect()
-}
-
 /// Why a request got no answer. The error's own text is not used, since it holds the URL with its query.
 fn failure(error: &reqwest::Error, hop: &Hop, is_first: bool) -> StepError {
     let mut cause: Option<&dyn Error> = Some(error);
@@ -379,12 +375,4 @@ fn failure(error: &reqwest::Error, hop: &Hop, is_first: bool) -> StepError {
         let message = format!("{method} {url} got no answer: {cause}");
         StepError::transient(CONNECTION_LOST, message)
     }
-}
-
-fn innermost(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

@@ -17,6 +17,7 @@ mod connect;
 mod lookup;
 mod redirect;
 pub mod status;
+mod streaming;
 pub mod url;
 
 use super::redact::Redactor;
@@ -26,6 +27,7 @@ use client::Client;
 pub use client::check_credential_header;
 pub use lookup::Lookup;
 use std::{fmt, sync::Arc};
+pub use streaming::Streaming;
 
 /// No connection was made on the first hop: nothing of the call reached the other side.
 pub const CONNECTION: &str = "CONNECTION";
@@ -151,5 +153,10 @@ impl Outbound {
     /// `CONNECTION`, `CONNECTION_LOST` and `TIMEOUT` may be gone the next time.
     pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, StepError> {
         self.0.send(request).await
+    }
+
+    /// The same, with the body of the answer as it comes.
+    pub async fn open(&self, request: OutboundRequest) -> Result<Streaming, StepError> {
+        self.0.open(request).await
     }
 }

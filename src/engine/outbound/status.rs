@@ -68,8 +68,12 @@ pub(in crate::engine) fn retry_after_ms(value: &str, now_ms: i64) -> Option<i64>
 }
 
 /// The words behind a status, with a space before them.
-fn reason(status: u16) -> &'static str {
+pub(in crate::engine) fn reason(status: u16) -> &'static str {
     match status {
+        200 => " OK",
+        201 => " Created",
+        202 => " Accepted",
+        204 => " No Content",
         301 | 302 | 303 | 307 | 308 => " (a redirect without a target)",
         400 => " Bad Request",
         401 => " Unauthorized",

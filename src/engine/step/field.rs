@@ -160,7 +160,7 @@ fn parse_number(text: &str) -> Option<f64> {
     looks_decimal.then(|| text.parse().ok()).flatten()
 }
 
-fn as_flag(value: &Value) -> Option<bool> {
+pub(super) fn as_flag(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
         Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(true),

@@ -9,6 +9,7 @@ pub(super) mod condition;
 mod data_table;
 mod email;
 mod field;
+pub(super) mod flow;
 pub mod form;
 mod loop_step;
 mod node;
@@ -28,6 +29,7 @@ use crate::engine::agents::Agents;
 use crate::engine::connections::Connections;
 use crate::engine::mail::Mailer;
 use crate::engine::outbound::{Outbound, OutboundRequest, OutboundResponse};
+use crate::engine::prediction::{Flows, Hearing};
 use crate::engine::redact::Redactor;
 use crate::engine::script::Scripts;
 use crate::engine::tables::Tables;
@@ -36,6 +38,7 @@ use crate::model::plan::StepRule;
 use crate::model::run::StepError;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// Every step type.
 const STEP_TYPES: [StepType; 15] = [
@@ -73,10 +76,12 @@ pub fn find(name: &str) -> Option<&'static StepType> {
     REGISTRY.iter().find(|known| known.rule.name == name)
 }
 
-/// What a step of a plan does: one of a step type, or of a node of a graph.
+/// What a step of a plan does: one of a step type, or of a node of a graph or a flow.
 pub(super) fn behaviour(name: &str) -> Option<Behaviour> {
     let step_type = find(name).map(|known| known.behaviour);
-    step_type.or_else(|| node::behaviour(name))
+    step_type
+        .or_else(|| node::behaviour(name))
+        .or_else(|| flow::behaviour(name))
 }
 
 /// The shapes of every step type: what compilers need.
@@ -106,6 +111,8 @@ pub enum Behaviour {
     Compute(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Given, StepError>>),
     /// Calls outside.
     Effect(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Value, StepError>>),
+    /// Calls outside, and may choose a way.
+    Converse(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Given, StepError>>),
     /// How long to wait, in milliseconds.
     Wait(fn(&Value) -> Result<i64, StepError>),
     /// What to ask.
@@ -151,6 +158,8 @@ pub struct ChildRequest {
     pub idempotency_key: Option<String>,
     /// Of a node of a graph: the ports that what the run came to goes out of.
     pub ports: Option<Vec<String>>,
+    /// Of a node of a flow: what it was handed.
+    pub flow: Option<Value>,
 }
 
 /// What a step gives that takes its time.
@@ -160,11 +169,17 @@ pub struct Given {
     pub output: Value,
     /// What it wrote beside that: lines with `level` and `message`. None where there are no lines.
     pub logs: Option<Value>,
+    /// The way of one that chooses.
+    pub way: Option<u32>,
 }
 
 impl From<Value> for Given {
     fn from(output: Value) -> Given {
-        Given { output, logs: None }
+        Given {
+            output,
+            logs: None,
+            way: None,
+        }
     }
 }
 
@@ -196,6 +211,10 @@ pub struct Effects {
     pub agents: Agents,
     /// What runs the nodes of graphs that the server does not run itself.
     pub backends: Backends,
+    /// Other flows, as a run of a flow may ask them.
+    pub flows: Option<Flows>,
+    /// Who hears the run.
+    pub hearing: Option<Arc<Hearing>>,
     /// Stable over attempts: `<root run id>:<step path>`.
     pub idempotency_key: String,
     /// How long the attempt may take, in milliseconds; the step type keeps to it, since it knows what a late answer means.
@@ -228,7 +247,7 @@ mod tests {
             let fits = match found.behaviour {
                 Behaviour::Pure(_) => matches!(rule.kind, Kind::Pure | Kind::Branch),
                 Behaviour::Compute(_) => rule.kind == Kind::Pure,
-                Behaviour::Effect(_) => rule.kind == Kind::Effect,
+                Behaviour::Effect(_) | Behaviour::Converse(_) => rule.kind == Kind::Effect,
                 Behaviour::Wait(_) => rule.kind == Kind::Wait,
                 Behaviour::Ask(_) => rule.kind == Kind::Ask,
                 Behaviour::Iterate(_) => rule.kind.is_composite(),

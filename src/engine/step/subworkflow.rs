@@ -142,5 +142,6 @@ fn request(config: &Value) -> Result<ChildRequest, StepError> {
         timeout_ms,
         idempotency_key,
         ports: None,
+        flow: None,
     })
 }

@@ -9,7 +9,7 @@ use crate::engine::driving::Asking;
 use crate::engine::launch::Start;
 use crate::engine::requested::{new_run, requested_run};
 use crate::engine::{RunRequest, StartTrigger, StartedBy};
-use crate::id::EventId;
+use crate::id::{EventId, RunId};
 use crate::model::event::DeliveryOutcome;
 use crate::model::plan::in_words;
 use crate::model::run::TriggerType;
@@ -203,7 +203,7 @@ pub(super) fn deliver(
         },
         sent: None,
     };
-    let run = requested_run(&request, origin.now_ms);
+    let run = requested_run(&RunId::generate(), &request, origin.now_ms);
     let start = Start {
         demand: shared.demand(&Asking::of(&run), target)?,
         new_run: new_run(&run, workflow_sequence),

@@ -5,6 +5,7 @@
 //! What somebody else has put into the workflow stays: a step that stands in it exactly so, and in which no template
 //! decides what it names, may be kept, moved or removed, not changed.
 
+mod flow;
 mod graph;
 
 use super::Workflows;
@@ -26,8 +27,12 @@ pub(super) fn problems(
     if *reach == Reach::All || before == Some(definition) {
         return Ok(found);
     }
-    if definition.format == DefinitionFormat::Graph {
-        return graph::problems(workflows, &definition.body, before, reach);
+    match definition.format {
+        DefinitionFormat::Graph => {
+            return graph::problems(workflows, &definition.body, before, reach);
+        }
+        DefinitionFormat::Flow => return flow::problems(workflows, definition, before, reach),
+        DefinitionFormat::Steps => {}
     }
     let known = before.map_or(&[][..], steps);
     for (index, step) in steps(definition).iter().enumerate() {

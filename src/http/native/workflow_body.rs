@@ -7,6 +7,7 @@ use crate::http::describe::NAME_PATTERN;
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
 use crate::id::ID_PATTERN;
+use crate::model::flow;
 use crate::model::graph::outputs;
 use crate::model::plan::DefinitionProblem;
 use crate::model::workflow::{Definition, DefinitionFormat, Workflow};
@@ -17,12 +18,14 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// The fields of a definition; the rest of a body is about the workflow.
-const DEFINITION_FIELDS: [&str; 9] = [
+const DEFINITION_FIELDS: [&str; 11] = [
     "trigger",
     "steps",
     "nodes",
     "edges",
     "exposedInputs",
+    "flowData",
+    "flowType",
     "inputSchema",
     "outputSchema",
     "settings",
@@ -31,6 +34,7 @@ const DEFINITION_FIELDS: [&str; 9] = [
 /// What only a graph has, and what only steps have.
 const OF_GRAPHS: [&str; 3] = ["nodes", "edges", "exposedInputs"];
 const OF_STEPS: [&str; 2] = ["steps", "variables"];
+const OF_FLOWS: [&str; 2] = ["flowData", "flowType"];
 const OTHER_FIELDS: [&str; 4] = ["name", "description", "changeSummary", "expectedVersion"];
 const MAX_NAME_CHARS: usize = 255;
 const MAX_TEXT_CHARS: usize = 10_000;
@@ -47,8 +51,7 @@ impl JsonSchema for NewWorkflow {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let mut schema = schema(&["name"]);
-        let either =
-            json!([{ "required": ["trigger", "steps"] }, { "required": ["nodes", "edges"] }]);
+        let either = json!([{ "required": ["trigger", "steps"] }, { "required": ["nodes", "edges"] }, { "required": ["flowData"] }]);
         schema.insert("anyOf".to_owned(), either);
         schema
     }
@@ -113,6 +116,8 @@ fn schema(required: &[&str]) -> Schema {
                 "description": "In place of `steps`: the nodes of a graph. `GET /wireflow/api/v1/nodes` describes every type.",
             },
             "edges": { "type": ["array", "null"], "items": { "type": "object", "required": ["source", "target"] }, "description": "What leads from node to node." },
+            "flowData": { "type": ["string", "object", "null"], "description": "In place of `steps`: a chatflow or an agentflow, as Flowise's editor saves it." },
+            "flowType": { "enum": ["AGENTFLOW", "CHATFLOW", null], "description": "Which of the two it is; an agentflow where it does not say." },
             "exposedInputs": { "type": ["array", "null"], "description": "The nodes of a graph whose values a run may be given; absent, every input node." },
             "inputSchema": { "type": ["object", "null"], "description": "JSON Schema (2020-12) of the input." },
             "outputSchema": { "type": ["object", "null"], "description": "JSON Schema (2020-12) of the output." },
@@ -261,36 +266,40 @@ fn without_problems(
     ))
 }
 
-/// A definition of these fields, and what they have of the other format: a workflow keeps the one that it has, and a new one
-/// is a graph when it has nodes or edges.
+/// A definition of these fields, and what they have of other formats: a workflow keeps the one that it has, and a new one
+/// is a flow when it has `flowData`, and a graph when it has nodes or edges.
 fn definition(
     mut fields: Map<String, Value>,
     format: Option<DefinitionFormat>,
 ) -> (Definition, Vec<DefinitionProblem>) {
     fields.retain(|_, value| !value.is_null());
-    let is_graph = || OF_GRAPHS.iter().any(|field| fields.contains_key(*field));
-    let format = format.unwrap_or_else(|| {
-        if is_graph() {
-            DefinitionFormat::Graph
-        } else {
-            DefinitionFormat::Steps
-        }
+    let has_one_of = |names: &[&str]| names.iter().any(|name| fields.contains_key(*name));
+    let format = format.unwrap_or(match (has_one_of(&OF_FLOWS), has_one_of(&OF_GRAPHS)) {
+        (true, _) if !has_one_of(&OF_STEPS) => DefinitionFormat::Flow,
+        (_, true) => DefinitionFormat::Graph,
+        _ => DefinitionFormat::Steps,
     });
-    let (other, message): (&[&str], _) = match format {
-        DefinitionFormat::Steps => (&OF_GRAPHS, "the workflow has `steps` and is no graph"),
-        DefinitionFormat::Graph => (&OF_STEPS, "the workflow is a graph of `nodes` and `edges`"),
+    let (others, message) = match format {
+        DefinitionFormat::Steps => ([&OF_GRAPHS[..], &OF_FLOWS], "the workflow has `steps`"),
+        DefinitionFormat::Graph => (
+            [&OF_STEPS[..], &OF_FLOWS],
+            "the workflow is a graph of `nodes` and `edges`",
+        ),
+        DefinitionFormat::Flow => ([&OF_STEPS[..], &OF_GRAPHS], "the workflow has `flowData`"),
     };
     let mut mixed = Vec::new();
-    for field in other.iter().filter(|field| fields.contains_key(**field)) {
+    let others = others.into_iter().flatten();
+    for field in others.filter(|field| fields.contains_key(**field)) {
         problem(&mut mixed, field, message);
-    }
-    if format == DefinitionFormat::Graph {
-        let api = || json!({ "type": "api" });
-        fields.entry("trigger").or_insert_with(api);
     }
     let body = match format {
         DefinitionFormat::Steps => Value::Object(fields),
-        DefinitionFormat::Graph => outputs::without(&Value::Object(fields)),
+        DefinitionFormat::Graph => {
+            let api = || json!({ "type": "api" });
+            fields.entry("trigger").or_insert_with(api);
+            outputs::without(&Value::Object(fields))
+        }
+        DefinitionFormat::Flow => flow::definition_of(&fields).body,
     };
     (Definition { format, body }, mixed)
 }
@@ -323,13 +332,6 @@ fn check_field(field: &str, problems: &mut Vec<DefinitionProblem>) {
     let known = || DEFINITION_FIELDS.iter().chain(&OTHER_FIELDS).copied();
     if known().any(|known| known == field) {
         return;
-    }
-    if field == "flowData" {
-        problem(
-            problems,
-            field,
-            "this version of the server reads definitions as `steps`, or as `nodes` and `edges`",
-        );
     }
     let nearest = known().min_by_key(|known| strsim::damerau_levenshtein(known, field));
     if let Some(nearest) = nearest

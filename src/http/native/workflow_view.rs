@@ -94,14 +94,14 @@ pub(super) struct WorkflowView<'a> {
     updated_at: String,
 }
 
-/// The fields of a definition; those that it does not have are `null`, and those of the other format are absent.
+/// The fields of a definition; those that it does not have are `null`, and those of other formats are absent.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Definition")]
 pub(super) struct DefinitionView<'a> {
     /// What starts runs.
     trigger: &'a Value,
-    /// The steps, in the order in which they run. A graph has none.
+    /// The steps, in the order in which they run. Graphs and flows have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<&'a Value>,
     /// The nodes of a graph, as they were sent.
@@ -113,6 +113,12 @@ pub(super) struct DefinitionView<'a> {
     /// The nodes of a graph whose values a run may be given, where the workflow says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     exposed_inputs: Option<&'a Value>,
+    /// The text of a flow, as it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_data: Option<&'a Value>,
+    /// Whether a flow is a chatflow or an agentflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_type: Option<&'a Value>,
     /// JSON Schema of the input.
     input_schema: &'a Value,
     /// JSON Schema of the output.
@@ -138,6 +144,8 @@ impl<'a> DefinitionView<'a> {
             nodes: body.get("nodes"),
             edges: body.get("edges"),
             exposed_inputs: body.get("exposedInputs"),
+            flow_data: body.get("flowData"),
+            flow_type: body.get("flowType"),
             input_schema: &body["inputSchema"],
             output_schema: &body["outputSchema"],
             settings: &body["settings"],

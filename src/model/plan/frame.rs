@@ -2,8 +2,9 @@
 //! May not know events, or the frames around it. Promise: it moves forward only, and passes each of its steps once.
 
 use super::net::Standing;
+use super::queue::Line;
 use super::record::{StepRecord, StepStatus};
-use super::{Activation, BlockIndex, NodeIndex, Plan};
+use super::{Activation, BlockIndex, NodeIndex, Order, Plan};
 use crate::model::run::StepError;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -34,6 +35,8 @@ enum Turn {
     },
     /// Side by side.
     Net(Standing),
+    /// As they are called for, again where they are called again.
+    Queue(Line),
 }
 
 impl Frame {
@@ -43,14 +46,15 @@ impl Frame {
             block,
             parent,
             records: vec![StepRecord::UNTOUCHED; plan.steps_of(block).len()],
-            turn: plan.net_of(block).map_or(
-                Turn::Seq {
+            turn: match plan.blocks.get(block).map(|block| &block.order) {
+                Some(Order::Net(net)) => Turn::Net(Standing::new(net)),
+                Some(Order::Queue(queue)) => Turn::Queue(Line::new(queue)),
+                Some(Order::Seq) | None => Turn::Seq {
                     cursor: 0,
                     last: None,
                     has_failed: false,
                 },
-                |net| Turn::Net(Standing::new(net)),
-            ),
+            },
         }
     }
 
@@ -59,6 +63,7 @@ impl Frame {
         let (one, many) = match &self.turn {
             Turn::Seq { cursor, .. } => (Some(*cursor), None),
             Turn::Net(standing) => (None, Some(standing.open())),
+            Turn::Queue(line) => (line.current(), None),
         };
         one.into_iter()
             .filter(|cursor| *cursor < self.records.len())
@@ -70,6 +75,7 @@ impl Frame {
         match &self.turn {
             Turn::Seq { cursor, .. } => *cursor == place,
             Turn::Net(standing) => standing.is_open(place),
+            Turn::Queue(line) => line.current() == Some(place),
         }
     }
 
@@ -77,6 +83,13 @@ impl Frame {
     pub(super) fn named(&self, plan: &Plan, name: &str) -> Option<NodeIndex> {
         let id = name.split_once('[').map_or(name, |(id, _)| id);
         match &self.turn {
+            Turn::Queue(line) => {
+                let place = line.current()?;
+                let node = *plan.steps_of(self.block).get(place)?;
+                let known = plan.nodes.get(node)?.id.as_str();
+                let after = id.strip_prefix(known)?;
+                (after == visit_mark(line.visits(place))).then_some(node)
+            }
             Turn::Seq { cursor, .. } => {
                 let node = *plan.steps_of(self.block).get(*cursor)?;
                 (plan.nodes.get(node)?.id == id).then_some(node)
@@ -103,6 +116,7 @@ impl Frame {
                 cursor, has_failed, ..
             } => *has_failed || *cursor >= self.records.len(),
             Turn::Net(standing) => standing.is_over(),
+            Turn::Queue(line) => line.current().is_none(),
         }
     }
 
@@ -113,13 +127,23 @@ impl Frame {
                 last, has_failed, ..
             } => last.filter(|_| *has_failed),
             Turn::Net(standing) => standing.failed(),
+            Turn::Queue(line) => line.last.filter(|_| line.has_failed),
         }
     }
 
     /// The step at this place has ended: moves on. Gives the places of the steps whose turn has come.
     pub(super) fn advance(&mut self, plan: &Plan, place: usize) -> Vec<usize> {
-        match (&mut self.turn, plan.net_of(self.block)) {
-            (Turn::Net(standing), Some(net)) => standing.end(net, place),
+        let way = self.records.get(place).and_then(|record| record.way);
+        let order = plan.blocks.get(self.block).map(|block| &block.order);
+        match (&mut self.turn, order) {
+            (Turn::Net(standing), Some(Order::Net(net))) => standing.end(net, place),
+            (Turn::Queue(line), Some(Order::Queue(queue))) => {
+                let next = line.end(queue, place, way);
+                if let Some(record) = next.and_then(|next| self.records.get_mut(next)) {
+                    record.begin_again();
+                }
+                next.into_iter().collect()
+            }
             _ => self.pass(plan).into_iter().collect(),
         }
     }
@@ -149,7 +173,27 @@ impl Frame {
                 *has_failed = true;
                 Vec::new()
             }
+            (Turn::Queue(line), _) => {
+                line.fail(place);
+                Vec::new()
+            }
             (Turn::Net(_), None) => Vec::new(),
+        }
+    }
+
+    /// What follows the id of the step at this place in its name: nothing the first time, `#2` the second.
+    pub(super) fn visit_mark(&self, place: usize) -> String {
+        match &self.turn {
+            Turn::Queue(line) => visit_mark(line.visits(place)),
+            Turn::Seq { .. } | Turn::Net(_) => String::new(),
+        }
+    }
+
+    /// How often the step at this place has ended; once at most, but for what is called for again.
+    pub(super) fn visits(&self, places: impl Iterator<Item = usize>) -> u32 {
+        match &self.turn {
+            Turn::Queue(line) => line.most_visits(places),
+            Turn::Seq { .. } | Turn::Net(_) => 0,
         }
     }
 
@@ -195,8 +239,17 @@ impl Frame {
                     .collect();
                 Arc::new(Value::Object(fields))
             }
-            (Turn::Seq { last, .. }, _) => last.and_then(output).cloned().unwrap_or_default(),
+            (Turn::Seq { last, .. } | Turn::Queue(Line { last, .. }), _) => {
+                last.and_then(output).cloned().unwrap_or_default()
+            }
             (Turn::Net(_), None) => Arc::default(),
         }
+    }
+}
+
+fn visit_mark(visits: u32) -> String {
+    match visits {
+        0 => String::new(),
+        before => format!("#{}", before.saturating_add(1)),
     }
 }

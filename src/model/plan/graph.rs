@@ -69,6 +69,7 @@ pub fn compile(body: &Value, limits: &GraphLimits) -> Result<Plan, Vec<Definitio
         blocks: compiler.blocks(),
         places: compiler.places,
         settings,
+        flow: None,
     })
 }
 
@@ -218,6 +219,7 @@ impl<'a> Compiler<'a> {
             on_unknown: OnUnknown::Retry,
             composite,
             wiring: Some(self.wiring(index)),
+            flow: None,
         })
     }
 

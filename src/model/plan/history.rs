@@ -58,7 +58,7 @@ impl<'a> History<'a> {
         if !name.contains('[') {
             return;
         }
-        let Some(node) = self.plan.index_of(last_id(name)) else {
+        let Some(node) = self.plan.index_of(last_id(self.plan, name)) else {
             return;
         };
         let place = match self.places.get(name) {
@@ -114,6 +114,7 @@ impl<'a> History<'a> {
                 step.record.due_at_ms = None;
             }
             let top = step.activation.split('[').next().unwrap_or_default();
+            let top = last_id(self.plan, top);
             inside.entry(top.to_owned()).or_default().push(step);
         }
         let mut all = Vec::new();

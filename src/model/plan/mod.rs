@@ -6,6 +6,7 @@
 mod branch;
 mod composite;
 mod fields;
+pub mod flow;
 mod frame;
 pub mod graph;
 pub mod held;
@@ -16,6 +17,7 @@ mod nesting;
 mod net;
 mod next;
 pub(in crate::model) mod problem;
+mod queue;
 mod record;
 mod references;
 pub mod retry;
@@ -25,8 +27,10 @@ mod settled;
 mod state;
 mod step_fold;
 pub mod steps;
+mod task;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod wiring;
 
 pub use history::{History, StepHistory, left_out};
@@ -37,14 +41,18 @@ pub use problem::{DefinitionProblem, MAX_PROBLEMS, Problems, in_words};
 pub(in crate::model) use problem::{
     add as add_problem, capped, enough as enough_problems, hint, shown,
 };
+pub use queue::Queue;
 pub use record::{StepRecord, StepStatus, WaitsFor};
 pub use retry::after_failure;
 pub use settings::{OnConflict, RunRetention, Settings};
 pub use settled::settled_events;
 pub use state::{JournalError, RunState};
 pub use steps::DefinitionLimits;
+pub use task::{Activation, FrameId, Task};
+pub use trail::Passed;
 pub use wiring::{Source, Wire, Wiring, wired_config};
 
+use crate::model::flow::{FlowFacts, FlowStep};
 use crate::model::run::RunError;
 use crate::model::template::{SecretName, Template};
 use crate::model::trigger::Trigger;
@@ -155,6 +163,8 @@ pub struct Node {
     pub composite: Option<Composite>,
     /// Where its inputs come from: of the nodes of a graph. See [`wired_config`].
     pub wiring: Option<Wiring>,
+    /// What it is in a flow.
+    pub flow: Option<Arc<FlowStep>>,
 }
 
 /// A block by its place in [`Plan::blocks`]; 0 is the top.
@@ -178,6 +188,8 @@ pub enum Order {
     /// Side by side, each as soon as what it needs is there. A step that fails takes those with it that need it; the
     /// others go on.
     Net(Net),
+    /// One at a time, as they are called for, again where they are called again. The first step that fails ends the block.
+    Queue(Queue),
 }
 
 /// What becomes of a loop or a parallel step when something inside it has failed for good.
@@ -225,6 +237,8 @@ pub struct Plan {
     pub blocks: Vec<Block>,
     /// `settings` of the definition.
     pub settings: Settings,
+    /// What holds for the flow as a whole; `None` for other formats.
+    pub flow: Option<FlowFacts>,
     by_id: HashMap<String, NodeIndex>,
     /// For each step its block, and its place there.
     places: Vec<(BlockIndex, usize)>,
@@ -243,6 +257,7 @@ pub fn compile(
     match definition.format {
         DefinitionFormat::Steps => steps::compile(&definition.body, rules, limits),
         DefinitionFormat::Graph => graph::compile(&definition.body, &limits.graph),
+        DefinitionFormat::Flow => flow::compile(&definition.body, limits.max_steps),
     }
 }
 
@@ -282,7 +297,7 @@ impl Plan {
     fn net_of(&self, block: BlockIndex) -> Option<&Net> {
         match &self.blocks.get(block)?.order {
             Order::Net(net) => Some(net),
-            Order::Seq => None,
+            Order::Seq | Order::Queue(_) => None,
         }
     }
 
@@ -292,88 +307,6 @@ impl Plan {
 
     fn owners_of(&self, node: NodeIndex) -> &[(NodeIndex, u32)] {
         self.owned_by.get(node).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// One opened block of a run: the top is 0, every iteration and branch gets a number of its own, never given out again.
-pub type FrameId = u32;
-
-/// One step in one frame. Only in memory: journals name it `loop[17].charge`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Activation {
-    /// The iteration or branch it belongs to.
-    pub frame: FrameId,
-    /// The step.
-    pub node: NodeIndex,
-}
-
-/// What to do with one step now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Task {
-    /// Start this attempt, not before its moment.
-    Attempt {
-        /// The step.
-        step: Activation,
-        /// From 1.
-        attempt: u32,
-        /// `None`: now.
-        not_before_ms: Option<i64>,
-    },
-    /// The step waits; when the moment has come, it is done.
-    Wake {
-        /// The step.
-        step: Activation,
-        /// Milliseconds since the Unix epoch.
-        due_ms: i64,
-    },
-    /// When the moment has come, the step has taken too long.
-    Expire {
-        /// An approval, a child, a loop or a parallel step.
-        step: Activation,
-        /// Milliseconds since the Unix epoch.
-        due_ms: i64,
-    },
-    /// Ask the conditions of a loop whether this iteration follows.
-    Decide {
-        /// The loop.
-        step: Activation,
-        /// Which iteration, from 0.
-        index: u32,
-    },
-    /// Everything inside has ended: the step ends with what it came to.
-    Collect {
-        /// A loop or a parallel step.
-        step: Activation,
-    },
-    /// When the moment has come, the run has taken too long.
-    ExpireRun {
-        /// Milliseconds since the Unix epoch.
-        due_ms: i64,
-    },
-}
-
-impl Task {
-    /// The step that it is about; none for the run as a whole.
-    pub fn step(&self) -> Option<Activation> {
-        match self {
-            Task::Attempt { step, .. }
-            | Task::Wake { step, .. }
-            | Task::Expire { step, .. }
-            | Task::Decide { step, .. }
-            | Task::Collect { step } => Some(*step),
-            Task::ExpireRun { .. } => None,
-        }
-    }
-
-    /// The moment before which there is nothing to do.
-    pub fn due_ms(&self) -> Option<i64> {
-        match self {
-            Task::Attempt { not_before_ms, .. } => *not_before_ms,
-            Task::Wake { due_ms, .. }
-            | Task::Expire { due_ms, .. }
-            | Task::ExpireRun { due_ms } => Some(*due_ms),
-            Task::Decide { .. } | Task::Collect { .. } => None,
-        }
     }
 }
 

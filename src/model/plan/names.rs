@@ -1,4 +1,4 @@
-//! The names of steps in the journal: `charge`, and inside of loops `loop[17].charge`.
+//! The names of steps in the journal: `charge`, inside of loops `loop[17].charge`, and of one that runs again `charge#2`.
 //! May not know what events do. Promise: a name leads to one open step or to none.
 
 use super::state::{JournalError, RunState, TOP};
@@ -13,7 +13,7 @@ impl RunState {
         let (_, name) = describe(event);
         let name = name.unwrap_or_default();
         self.activation(plan, name)
-            .ok_or_else(|| match plan.index_of(last_id(name)) {
+            .ok_or_else(|| match plan.index_of(last_id(plan, name)) {
                 Some(_) => misplaced(event, "it is not this step's turn"),
                 None => JournalError::UnknownStep(name.to_owned()),
             })
@@ -26,7 +26,9 @@ impl RunState {
         loop {
             let frame = self.frames.get(&frame_id)?;
             let node = frame.named(plan, rest)?;
+            let (_, place) = plan.place_of(node);
             let after = rest.get(id_of(plan, node).len()..)?;
+            let after = after.strip_prefix(frame.visit_mark(place).as_str())?;
             if after.is_empty() {
                 return Some(Activation {
                     frame: frame_id,
@@ -34,7 +36,6 @@ impl RunState {
                 });
             }
             let (index, below) = after.strip_prefix('[')?.split_once("].")?;
-            let (_, place) = plan.place_of(node);
             let iterations = frame.records.get(place)?.iterations.as_ref()?;
             frame_id = *iterations.open.get(&index.parse().ok()?)?;
             rest = below;
@@ -44,9 +45,13 @@ impl RunState {
     /// The step's name in the journal: its id, and before it the iterations that it is inside of.
     pub fn name_of(&self, plan: &Plan, step: Activation) -> String {
         let id = id_of(plan, step.node);
-        match self.frames.get(&step.frame).and_then(|frame| frame.parent) {
-            Some((head, index)) => format!("{}[{index}].{id}", self.name_of(plan, head)),
-            None => id.to_owned(),
+        let frame = self.frames.get(&step.frame);
+        let (_, place) = plan.place_of(step.node);
+        let visit = frame.map(|frame| frame.visit_mark(place));
+        let visit = visit.unwrap_or_default();
+        match frame.and_then(|frame| frame.parent) {
+            Some((head, index)) => format!("{}[{index}].{id}{visit}", self.name_of(plan, head)),
+            None => format!("{id}{visit}"),
         }
     }
 }

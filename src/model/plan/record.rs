@@ -129,6 +129,17 @@ impl StepRecord {
         iterations: None,
     };
 
+    /// The step is called for again. Its output is seen until there is another one; what it holds counts for what it came
+    /// to before.
+    pub(super) fn begin_again(&mut self) {
+        let output = self.output.take();
+        *self = StepRecord {
+            output,
+            own_bytes: self.own_bytes,
+            ..StepRecord::UNTOUCHED
+        };
+    }
+
     /// Whether an attempt is recorded that has not ended.
     pub(super) fn is_under_way(&self) -> bool {
         matches!(self.status, StepStatus::Waiting | StepStatus::Running)

@@ -48,7 +48,7 @@ fn is_result(plan: &Plan, event: &Event, name: &str, ended: &HashSet<&str>) -> b
         Event::StepIterating { .. } => !ended.contains(name),
         Event::StepIteration { .. } | Event::StepEnough { .. } => !ended.contains(name),
         Event::StepFailed { retry_at_ms, .. } => {
-            let node = plan.index_of(last_id(name));
+            let node = plan.index_of(last_id(plan, name));
             let node = node.and_then(|index| plan.nodes.get(index));
             retry_at_ms.is_none() && node.is_some_and(|node| node.fallback.is_some())
         }

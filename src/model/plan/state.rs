@@ -6,6 +6,7 @@ use super::frame::Frame;
 use super::names::id_of;
 use super::record::{StepRecord, StepStatus, WaitsFor};
 use super::step_fold::{Folded, fold, misplaced};
+use super::trail::Passed;
 use super::{Activation, FrameId, NodeIndex, Outcome, Plan};
 use crate::model::run::{Event, RunError, RunStatus, StepError};
 use serde_json::Value;
@@ -60,6 +61,8 @@ pub struct RunState {
     finished_at_ms: Option<i64>,
     failure: Option<RunError>,
     end: Option<End>,
+    /// Of a flow every step that has ended, in order, with its output.
+    pub(super) trail: Vec<Passed>,
 }
 
 impl RunState {
@@ -78,6 +81,7 @@ impl RunState {
             finished_at_ms: None,
             failure: None,
             end: None,
+            trail: Vec::new(),
         };
         state.index_open(plan, TOP);
         state
@@ -154,6 +158,9 @@ impl RunState {
         let held_now = record.held_bytes();
         frame.begin(place);
         self.recount(held_before, held_now);
+        if let (Event::StepCompleted { output, .. }, Some(_)) = (event, &plan.flow) {
+            self.leave_trail(step.node, output, held_now);
+        }
         self.unindex(step, due_before);
         match folded {
             Folded::Open => {}

@@ -5,7 +5,7 @@
 use super::iterations::{Iterations, Stage};
 use super::record::{StepRecord, StepStatus, WaitsFor};
 use super::state::JournalError;
-use super::{Node, OnUnknown};
+use super::{Node, OnUnknown, Plan};
 use crate::model::run::{Event, StepError};
 
 /// What an event did to a step.
@@ -248,9 +248,14 @@ pub(super) fn misplaced(event: &Event, reason: &'static str) -> JournalError {
     }
 }
 
-/// The id of the step that a name in the journal ends with: `charge` of `loop[17].charge`.
-pub(super) fn last_id(name: &str) -> &str {
-    name.rsplit_once("].").map_or(name, |(_, id)| id)
+/// The id of the step that a name in the journal ends with: `charge` of `loop[17].charge`, and of `charge#2`. Ids hold no `#`
+/// where steps run again.
+pub(super) fn last_id<'a>(plan: &Plan, name: &'a str) -> &'a str {
+    let id = name.rsplit_once("].").map_or(name, |(_, id)| id);
+    match id.split_once('#') {
+        Some((known, _)) if plan.flow.is_some() => known,
+        _ => id,
+    }
 }
 
 /// An event's type and step.

@@ -83,6 +83,7 @@ pub fn compile(
         nodes,
         variables,
         settings,
+        flow: None,
     })
 }
 
@@ -218,6 +219,7 @@ impl<'a> Compiler<'a> {
             on_unknown,
             composite,
             wiring: None,
+            flow: None,
         })
     }
 

@@ -21,3 +21,12 @@ UPDATE webhook_event SET body = (SELECT b.body FROM webhook_body b WHERE b.event
 DROP TABLE webhook_body;
 
 DROP INDEX webhook_memory_by_expiry;
+
+-- Definitions may be flows. Only a CHECK grows.
+PRAGMA writable_schema = ON;
+
+UPDATE sqlite_schema
+SET sql = replace(sql, 'CHECK (format IN (''steps'', ''graph''))', 'CHECK (format IN (''steps'', ''graph'', ''flow''))')
+WHERE type = 'table' AND name = 'definition';
+
+PRAGMA writable_schema = RESET;

@@ -64,7 +64,7 @@ async fn saving_workflows() {
     POST /workflows {"name":"a","trigger":{"type":"api"},"steps":[{"id":"x","type":"transfrom","config":{}}]}
         400 {"code":"VALIDATION_ERROR","details":[{"message":"step `x` has the unknown type `transfrom` (did you mean `transform`?); there are: action, agent, approval, code, condition, data_table, email, loop, parallel, slack, subworkflow, transform, wait","place":"steps[0].type"}],"message":"Invalid workflow configuration"}
     POST /workflows {"name":"a","trigger":{"type":"api"},"steps":[],"flowData":"{}"}
-        400 {"code":"VALIDATION_ERROR","details":[{"message":"this version of the server reads definitions as `steps`, or as `nodes` and `edges`","place":"flowData"}],"message":"Invalid workflow configuration"}
+        400 {"code":"VALIDATION_ERROR","details":[{"message":"the workflow has `steps`","place":"flowData"}],"message":"Invalid workflow configuration"}
     POST /workflows/validate []
         400 {"code":"VALIDATION_ERROR","message":"The body does not fit: it is a list; send an object."}
     PUT /workflows/{workflow} {"expectedVersion":0}

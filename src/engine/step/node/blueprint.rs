@@ -34,6 +34,7 @@ pub(super) fn request(config: &Value) -> Result<ChildRequest, StepError> {
         timeout_ms: None,
         idempotency_key: None,
         ports: Some(ports),
+        flow: None,
     })
 }
 

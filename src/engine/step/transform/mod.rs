@@ -171,6 +171,7 @@ fn start(effects: &Effects, config: Value) -> BoxFuture<'_, Result<Given, StepEr
         Some("script") => async move {
             let Evaluation { value, logs } = code::evaluate(effects, config, "script").await?;
             Ok(Given {
+                way: None,
                 output: value,
                 logs: (!logs.is_empty()).then(|| json!(logs)),
             })

@@ -1,0 +1,145 @@
+//! The body of an answer: read whole within its bound, or handed on as it comes.
+//! May not know redirects or addresses. Promise: no more is read than may be, and no longer.
+
+use super::url::{self, Url};
+use super::{CONNECTION_LOST, OutboundResponse, RESPONSE_TOO_LARGE, TIMEOUT};
+use crate::model::run::StepError;
+use bytes::Bytes;
+use reqwest::Response;
+use reqwest::header::HeaderMap;
+use std::error::Error;
+use std::pin::Pin;
+use tokio::time::Sleep;
+
+/// An answer whose body is read piece by piece.
+pub struct Streaming {
+    response: Response,
+    url: Url,
+    read_bytes: usize,
+    max_bytes: usize,
+    deadline: Pin<Box<Sleep>>,
+    late: String,
+}
+
+impl Streaming {
+    pub(super) fn new(
+        response: Response,
+        url: Url,
+        max_bytes: usize,
+        deadline: Pin<Box<Sleep>>,
+        late: String,
+    ) -> Streaming {
+        Streaming {
+            response,
+            url,
+            read_bytes: 0,
+            max_bytes,
+            deadline,
+            late,
+        }
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// The value of the header `name` (lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// The next piece; `None` at the end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, StepError> {
+        let chunk = tokio::select! {
+            chunk = self.response.chunk() => chunk.map_err(|error| broke_off(&self.url, &error))?,
+            () = &mut self.deadline => return Err(StepError::transient(TIMEOUT, self.late.clone())),
+        };
+        if let Some(chunk) = &chunk {
+            self.read_bytes = self.read_bytes.saturating_add(chunk.len());
+            if self.read_bytes > self.max_bytes {
+                return Err(too_large(&self.url, self.max_bytes));
+            }
+        }
+        Ok(chunk)
+    }
+
+    /// All of it, where nothing was read before.
+    pub async fn whole(mut self) -> Result<OutboundResponse, StepError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            body.extend_from_slice(&chunk);
+        }
+        Ok(OutboundResponse {
+            status: self.status(),
+            headers: joined(self.response.headers()),
+            body,
+        })
+    }
+}
+
+fn broke_off(url: &Url, error: &reqwest::Error) -> StepError {
+    let (url, cause) = (url::shown_url(url), innermost(error));
+    let message = format!("the answer of {url} broke off: {cause}");
+    StepError::transient(CONNECTION_LOST, message)
+}
+
+fn too_large(url: &Url, max_bytes: usize) -> StepError {
+    let url = url::shown_url(url);
+    StepError::fatal(
+        RESPONSE_TOO_LARGE,
+        format!(
+            "the answer of {url} is larger than {max_bytes} bytes; ask for less, or raise the setting `max_response_bytes`"
+        ),
+    )
+}
+
+/// Reads the body, no further than `max_bytes`.
+pub(super) async fn answer(
+    mut response: Response,
+    url: &Url,
+    max_bytes: usize,
+) -> Result<OutboundResponse, StepError> {
+    let status = response.status().as_u16();
+    let headers = joined(response.headers());
+    let mut body = Vec::new();
+    loop {
+        let chunk = response
+            .chunk()
+            .await
+            .map_err(|error| broke_off(url, &error))?;
+        let Some(chunk) = chunk else { break };
+        if body.len() + chunk.len() > max_bytes {
+            return Err(too_large(url, max_bytes));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(OutboundResponse {
+        status,
+        headers,
+        body,
+    })
+}
+
+fn joined(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .keys()
+        .map(|name| {
+            let values: Vec<_> = headers
+                .get_all(name)
+                .iter()
+                .map(|value| String::from_utf8_lossy(value.as_bytes()))
+                .collect();
+            (name.as_str().to_owned(), values.join(", "))
+        })
+        .collect()
+}
+
+/// The cause at the bottom of an error, whose own text may hold the URL with its query.
+pub(super) fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,120 @@
+//! Flows as tools: what an agent's model asks another flow, it is answered.
+//! May not know models. Promise: flows ask flows no deeper than the setting `max_depth`; a tool that is dropped takes its run
+//! with it.
+
+use super::{Prediction, PredictionEnd, PredictionRequest};
+use crate::engine::start::As;
+use crate::engine::{Engine, Shared, StartTrigger, StartedBy};
+use crate::id::{RunId, WorkflowId};
+use crate::model::flow::PredictionInput;
+use crate::model::run::StepError;
+use serde_json::Value;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// The other flows, as one run may ask them.
+#[derive(Clone)]
+pub struct Flows {
+    shared: Arc<Shared>,
+    by: StartedBy,
+    depth: u32,
+    parent: RunId,
+    chat_id: String,
+    session_id: String,
+    own: WorkflowId,
+}
+
+impl Flows {
+    /// For a run at this depth with this input.
+    pub(in crate::engine) fn new(
+        shared: Arc<Shared>,
+        by: StartedBy,
+        depth: u32,
+        parent: RunId,
+        own: WorkflowId,
+        input: &Value,
+    ) -> Flows {
+        let text = |name: &str| {
+            let text = input.get(name).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        Flows {
+            shared,
+            by,
+            depth,
+            parent,
+            chat_id: text("chatId"),
+            session_id: text("sessionId"),
+            own,
+        }
+    }
+
+    /// What the flow with this id answers. Boxed, since the run of a flow may ask flows.
+    pub fn ask<'a>(
+        &'a self,
+        id: &'a str,
+        question: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<String, StepError>> + Send + 'a>> {
+        Box::pin(async move {
+            let refused = |message: String| StepError::fatal("NOT_STARTED", message);
+            let prediction = self.start(id, question).await.map_err(refused)?;
+            match prediction.end().await.1 {
+                PredictionEnd::Completed { text, .. } => Ok(text),
+                PredictionEnd::Failed(message) => {
+                    Err(StepError::fatal("SUBWORKFLOW_FAILED", message))
+                }
+                PredictionEnd::Stopped { .. } => {
+                    let message = "the flow waits for somebody, and so cannot be a tool";
+                    Err(StepError::fatal("SUBWORKFLOW_FAILED", message))
+                }
+                PredictionEnd::Cancelled | PredictionEnd::Stopping => Err(StepError::transient(
+                    "SUBWORKFLOW_CANCELLED",
+                    "the flow was cancelled",
+                )),
+            }
+        })
+    }
+
+    async fn start(&self, id: &str, question: &str) -> Result<Prediction, String> {
+        let max_depth = self.shared.options.max_depth;
+        if self.depth >= max_depth {
+            return Err(format!(
+                "{} runs stand above this one; flows are nested at most {max_depth} deep (setting `max_depth`)",
+                self.depth
+            ));
+        }
+        let id: WorkflowId = id
+            .parse()
+            .map_err(|_| format!("`{id}` is not the id of a flow"))?;
+        if id == self.own {
+            return Err("Cannot call the same agentflow!".to_owned());
+        }
+        let workflow = self
+            .shared
+            .workflows
+            .get(&id)
+            .map_err(|error| error.to_string())?;
+        let workflow = workflow.ok_or_else(|| format!("there is no flow `{id}`"))?;
+        let request = PredictionRequest {
+            input: PredictionInput {
+                question: question.to_owned(),
+                chatflow_id: id.as_str().to_owned(),
+                chat_id: self.chat_id.clone(),
+                session_id: self.session_id.clone(),
+                ..PredictionInput::default()
+            },
+            workflow,
+            previous: None,
+            by: self.by.clone(),
+            trigger: StartTrigger::step_of(&self.parent),
+        };
+        let engine = Engine(self.shared.clone());
+        let started_as = As {
+            id: RunId::generate(),
+            depth: self.depth + 1,
+        };
+        let started = engine.predict_as(started_as, request).await;
+        started.map_err(|error| error.to_string())
+    }
+}

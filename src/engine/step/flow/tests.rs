@@ -1,0 +1,1 @@
+//! Nodes whose work is a function of what they are handed.

@@ -1,0 +1,28 @@
+//! Flows: what their nodes do, what is heard while they run, and what becomes of them when something breaks. Against an engine
+//! on a real database and a model server on loopback, which speaks OpenAI's form and refuses what does not.
+
+// JSON literals are handed over whole; a failed expectation is what a test is for.
+#![allow(
+    clippy::expect_used,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    missing_docs
+)]
+
+mod agents;
+mod bench;
+mod chains;
+mod decisions;
+mod durable;
+mod hearing;
+mod loops;
+mod mistakes;
+mod model;
+mod models;
+mod native;
+mod shape;
+#[path = "../api/support.rs"]
+mod support;
+mod troubles;
+#[path = "../api/upstream.rs"]
+mod upstream;
