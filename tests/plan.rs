@@ -1,5 +1,6 @@
 //! Plans and journals with generated definitions: an interpreter loop around `next`, crashes at every event, and a naive
-//! model that knows nothing of plans; the same with generated graphs.
+//! model that knows nothing of plans; the same with generated graphs and
+//! flows.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -13,6 +14,8 @@ use std::collections::{BTreeSet, HashMap};
 
 #[path = "plan/driver.rs"]
 mod driver;
+#[path = "plan/flows.rs"]
+mod flows;
 #[path = "plan/generated.rs"]
 mod generated;
 #[path = "plan/generated_graphs.rs"]

@@ -21,6 +21,7 @@ mod model;
 mod models;
 mod native;
 mod shape;
+mod speed;
 #[path = "../api/support.rs"]
 mod support;
 mod troubles;

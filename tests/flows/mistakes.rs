@@ -94,6 +94,21 @@ async fn nodes_that_need_other_products_are_refused_with_their_names() {
             "{part}: {found:?}"
         );
     }
+    for more in [
+        node(
+            "agentAgentflow",
+            "x",
+            json!({ "agentTools": [{ "agentSelectedTool": "calculator", "agentSelectedToolRequiresHumanInput": true }] }),
+        ),
+        node(
+            "httpAgentflow",
+            "x",
+            json!({ "FLOWISE_CREDENTIAL_ID": "c" }),
+        ),
+    ] {
+        let found = mistakes(&start_end(more)).await;
+        assert!(found.len() == 1 && found[0].contains("here: "), "{found:?}");
+    }
     // What the editor leaves where nothing was chosen is no mistake, nor is a note.
     let untouched = node(
         "agentAgentflow",

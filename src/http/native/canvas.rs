@@ -102,7 +102,7 @@ async fn draw(ctx: Ctx, body: CanvasBody) -> Answer {
     ok(&view(&ctx, &drawn)?)
 }
 
-/// A graph has no steps to replace.
+/// Graphs and flows have no steps to replace.
 fn require_steps(workflow: &Workflow) -> Result<(), Problem> {
     if workflow.definition.format == DefinitionFormat::Steps {
         return Ok(());
@@ -111,7 +111,8 @@ fn require_steps(workflow: &Workflow) -> Result<(), Problem> {
         "Invalid workflow configuration".to_owned(),
         vec![DefinitionProblem {
             place: "steps".to_owned(),
-            message: "the workflow is a graph: edit its `nodes` and `edges` with PUT".to_owned(),
+            message: "the workflow has no steps: edit its `nodes` and `edges`, or its `flowData`, with PUT"
+                .to_owned(),
         }],
     ))
 }

@@ -36,6 +36,8 @@ pub struct FlowNode {
     pub inputs: Map<String, Value>,
     /// The names of inputs in which `{{…}}` is replaced; `None` where the node does not say.
     pub variables: Option<HashSet<String>>,
+    /// Whether it names a credential that Flowise stores.
+    pub has_credential: bool,
 }
 
 /// One edge.
@@ -164,6 +166,7 @@ impl FlowNode {
                 .cloned()
                 .unwrap_or_default(),
             variables: variables(data),
+            has_credential: text(data, "credential").is_some_and(|id| !id.is_empty()),
         })
     }
 }

@@ -147,3 +147,12 @@ pub fn flow_data(definition: &Definition) -> Option<&str> {
 pub fn text_of<'a>(inputs: &'a Map<String, Value>, name: &str) -> &'a str {
     inputs.get(name).and_then(Value::as_str).unwrap_or_default()
 }
+
+/// Whether an input is switched on: the editor also saves `"true"`.
+pub(in crate::model) fn is_true(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Bool(is_true)) => *is_true,
+        Some(Value::String(text)) => text == "true",
+        _ => false,
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::catalogue::{self, Known, NodeKind};
 use super::drawing::{Drawing, FlowEdge, FlowNode};
-use super::{StartKind, text_of};
+use super::{StartKind, is_true, text_of};
 use crate::model::plan::DefinitionProblem;
 use crate::model::plan::problem::{add, enough};
 use serde_json::{Value, json};
@@ -108,6 +108,13 @@ fn check(node: &FlowNode, known: &Known, found: &mut Vec<DefinitionProblem>) {
         );
         add(found, place(node), message);
     }
+    if known.kind == NodeKind::Http && has_credential(node) {
+        let message = format!(
+            "the node `{}` uses a stored credential, which is not here: send it in `headers`, as in `{{{{$vars.token}}}}`",
+            node.label
+        );
+        add(found, place(node), message);
+    }
     if known.kind != NodeKind::Agent {
         return;
     }
@@ -127,6 +134,14 @@ fn check(node: &FlowNode, known: &Known, found: &mut Vec<DefinitionProblem>) {
             .get("agentSelectedTool")
             .and_then(Value::as_str)
             .unwrap_or_default();
+        if is_true(tool.get("agentSelectedToolRequiresHumanInput")) {
+            let message = format!(
+                "the node `{}` has a tool, `{name}`, that somebody must allow each time, which is not possible here: let a \
+                 `humanInputAgentflow` node ask before it",
+                node.label
+            );
+            add(found, place(node), message);
+        }
         if !name.is_empty() && !TOOLS.contains(&name) {
             let message = format!(
                 "the node `{}` uses the tool `{name}`, which does not run here; there are {}",
@@ -136,6 +151,15 @@ fn check(node: &FlowNode, known: &Known, found: &mut Vec<DefinitionProblem>) {
             add(found, place(node), message);
         }
     }
+}
+
+/// Whether the editor has saved the id of a credential with the node.
+fn has_credential(node: &FlowNode) -> bool {
+    let id = node
+        .inputs
+        .get("FLOWISE_CREDENTIAL_ID")
+        .and_then(Value::as_str);
+    id.is_some_and(|id| !id.is_empty()) || node.has_credential
 }
 
 /// The tools that agents may use.

@@ -12,7 +12,7 @@ use crate::model::flow::reference::Reference;
 use crate::model::flow::structure::{Structure, structure};
 use crate::model::flow::text::Text;
 use crate::model::flow::{
-    Drawing, FlowFacts, FlowKind, FlowNode, FlowStep, NodeKind, StartKind, catalogue,
+    Drawing, FlowFacts, FlowKind, FlowNode, FlowStep, NodeKind, StartKind, catalogue, is_true,
 };
 use crate::model::template::Template;
 use crate::model::trigger::Trigger;
@@ -383,13 +383,4 @@ fn texts(step: &FlowStep) -> impl Iterator<Item = &Text> {
 
 fn names_variables(text: &Text) -> bool {
     text.names(&|name| matches!(name, Reference::Variable(_)))
-}
-
-/// Whether an input is switched on: the editor also saves `"true"`.
-fn is_true(value: Option<&Value>) -> bool {
-    match value {
-        Some(Value::Bool(is_true)) => *is_true,
-        Some(Value::String(text)) => text == "true",
-        _ => false,
-    }
 }
