@@ -7,11 +7,13 @@ use crate::clock::iso_utc;
 use crate::engine::{StepLog, Told};
 use crate::id::{RunId, WorkflowId};
 use crate::model::graph::target::StaleDependency;
-use crate::model::plan::StepStatus;
+use crate::model::plan::{StepStatus, left_out};
 use crate::model::run::{Run, RunStatus, RunSummary};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// Where an execution stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -146,7 +148,7 @@ struct NodeState<'a> {
     /// Every URL in its output.
     output_urls: Vec<&'a str>,
     /// Its output as a text, where it has one.
-    text: Option<String>,
+    text: Option<Cow<'a, str>>,
     /// Always `null`: no node tells how far it is.
     progress: Option<f64>,
     /// Always `null`: no node runs elsewhere under a name of its own.
@@ -159,8 +161,26 @@ struct NodeState<'a> {
 struct FinalOutput {
     /// The first URL among the results.
     url: Option<String>,
-    /// The outputs of the nodes that nothing follows, by their ids.
+    /// The outputs of the nodes that nothing follows, by their ids. Where they have more than 4 MiB, a mark with their size:
+    /// each stands with its node too.
     results: Value,
+}
+
+/// The longest results of an execution that are told beside those of its nodes, in bytes of JSON.
+const MAX_RESULTS_BYTES: usize = 4 << 20;
+
+impl FinalOutput {
+    /// Of a run's output.
+    fn of(output: &RawValue) -> Option<FinalOutput> {
+        let bytes = output.get().len();
+        let results = if bytes > MAX_RESULTS_BYTES {
+            left_out(bytes)
+        } else {
+            serde_json::from_str(output.get()).ok()?
+        };
+        let url = urls(&results).first().map(|url| (*url).to_owned());
+        Some(FinalOutput { url, results })
+    }
 }
 
 /// An execution without its nodes.
@@ -257,8 +277,6 @@ struct BatchRunView<'a> {
 pub(super) fn view<'a>(run: &'a Run, steps: &'a [StepLog<'a>]) -> ExecutionView<'a> {
     let nodes = || steps.iter().filter(|step| step.activation == step.node.id);
     let summary = summary(&run.summary);
-    let results = run.output.as_ref();
-    let results = results.and_then(|output| serde_json::from_str::<Value>(output.get()).ok());
     ExecutionView {
         id: summary.id,
         workflow_id: summary.workflow_id,
@@ -272,10 +290,7 @@ pub(super) fn view<'a>(run: &'a Run, steps: &'a [StepLog<'a>]) -> ExecutionView<
         node_states: nodes()
             .map(|step| node_state(step, summary.status))
             .collect(),
-        final_output: results.map(|results| FinalOutput {
-            url: urls(&results).first().map(|url| (*url).to_owned()),
-            results,
-        }),
+        final_output: run.output.as_deref().and_then(FinalOutput::of),
     }
 }
 

@@ -2,9 +2,10 @@
 //! May not know executions. Promise: a text is a text or nothing, however large or deep the output is.
 
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// The output as one text: its `text`, its `prompt`, or its only value.
-pub(super) fn text(output: &Value) -> Option<String> {
+pub(super) fn text(output: &Value) -> Option<Cow<'_, str>> {
     let fields = output.as_object();
     let named = |name: &str| fields.and_then(|fields| fields.get(name));
     let only = fields
@@ -15,9 +16,9 @@ pub(super) fn text(output: &Value) -> Option<String> {
         .or(only)
         .unwrap_or(output);
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
+        Value::String(text) => Some(text.into()),
+        Value::Number(number) => Some(number.to_string().into()),
+        Value::Bool(flag) => Some(flag.to_string().into()),
         _ => None,
     }
 }

@@ -202,3 +202,33 @@ async fn a_workflow_tells_how_often_it_was_executed_and_when_last() {
         server.clock.advance_ms(60_000);
     }
 }
+
+/// What clients ask for again and again stays of a size that can be sent again and again.
+#[tokio::test]
+async fn large_results_stand_with_their_nodes_and_not_once_more() {
+    let server = TestServer::start().await;
+    let client = Wireflow::with(&server, &SCOPES).await;
+    let shows: Vec<String> = (0..9).map(|at| format!("show{at}")).collect();
+    let mut nodes = vec![node(
+        "text",
+        "input:text",
+        json!({ "prompt": "x".repeat(500_000) }),
+    )];
+    nodes.extend(shows.iter().map(|id| node(id, "output:preview", json!({}))));
+    let edges: Vec<String> = shows
+        .iter()
+        .map(|id| format!("text.text>{id}.value"))
+        .collect();
+    let edges: Vec<&str> = edges.iter().map(String::as_str).collect();
+    for (count, is_told) in [(3, true), (9, false)] {
+        let large = graph(&nodes[..=count], &edges[..count]);
+        let workflow = client.create("large", &large).await;
+        let ended = client.ended(&client.run(&workflow).await).await;
+        assert_eq!(ended["status"], "COMPLETED");
+        let results = &ended["finalOutput"]["results"];
+        assert_eq!(results["truncated"] != true, is_told);
+        assert_eq!(results["sizeBytes"].is_u64(), !is_told);
+        let last = state(&ended, &shows[count - 1])["text"].as_str();
+        assert_eq!(last.map(str::len), Some(500_000));
+    }
+}
