@@ -232,3 +232,55 @@ async fn large_results_stand_with_their_nodes_and_not_once_more() {
         assert_eq!(last.map(str::len), Some(500_000));
     }
 }
+
+#[tokio::test]
+async fn the_history_goes_from_the_newest_on_in_pages() {
+    let server = TestServer::start().await;
+    let client = Wireflow::with(&server, &SCOPES).await;
+    let text = graph(&[node("text", "input:text", json!({ "prompt": "a" }))], &[]);
+    let workflow = client.create("often", &text).await;
+    let other = client.create("other", &text).await;
+    let mut expected = Vec::new();
+    for _ in 0..3 {
+        expected.insert(0, client.run(&workflow).await);
+        client.run(&other).await;
+    }
+    let path = format!("/workflows/{workflow}/executions?limit=2");
+    let (mut found, mut query) = (Vec::new(), String::new());
+    for (count, has_more) in [(2, true), (1, false)] {
+        let page = client.get(&format!("{path}{query}")).await.json();
+        let executions = page["executions"].as_array().expect("a list");
+        assert_eq!(executions.len(), count);
+        found.extend(executions.iter().map(|one| one["id"].clone()));
+        assert_eq!(page["nextCursor"].is_string(), has_more, "{page}");
+        query = format!("&cursor={}", page["nextCursor"].as_str().unwrap_or("none"));
+    }
+    assert_eq!(found, expected);
+    for wrong in ["?limit=0", "?limit=101", "?cursor=none", "?status=RUNNING"] {
+        let refused = client
+            .get(&format!("/workflows/{workflow}/executions{wrong}"))
+            .await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_goes_when_nothing_of_it_is_under_way() {
+    let (server, upstream) = with_backends().await;
+    let _gate = upstream.hold("/one");
+    let client = Wireflow::with(&server, &SCOPES).await;
+    let draw = graph(&[node("draw", "generate:one", json!({}))], &[]);
+    let workflow = client.create("draw", &draw).await;
+    let id = client.run(&workflow).await;
+    upstream.until_called("/one", 1).await;
+    let one = format!("/workflows/{workflow}");
+    let refused = client.send(Method::DELETE, &one, Value::Null).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+    assert!(refused.text.contains(&id), "{}", refused.text);
+    let path = format!("/workflows/executions/{id}");
+    client.post(&format!("{path}/cancel"), json!({})).await;
+    let deleted = client.send(Method::DELETE, &one, Value::Null).await;
+    assert_eq!(deleted.status, StatusCode::OK, "{}", deleted.text);
+    let gone = client.get(&path).await;
+    assert_eq!(gone.text, r#"{"error":"Execution not found"}"#);
+}
