@@ -151,8 +151,8 @@ pub enum EngineError {
         "this idempotency key was used with another request in the last 24 hours; send a new key, or the same body"
     )]
     OtherRequest,
-    /// The workflow was edited or removed between the look at it and the start.
-    #[error("the workflow was edited or removed meanwhile; try again")]
+    /// The workflow was edited between the look at it and the start, again and again.
+    #[error("the workflow was edited meanwhile; try again")]
     WorkflowChanged,
     /// The balance is not enough.
     #[error(transparent)]

@@ -138,7 +138,7 @@ impl Engine {
                 Err(EngineError::WorkflowChanged) => {
                     let id = &request.workflow.workflow.id;
                     let newest = self.0.workflows.get(id)?;
-                    request.workflow = newest.ok_or(EngineError::WorkflowChanged)?;
+                    request.workflow = newest.ok_or(EngineError::NoWorkflow)?;
                 }
                 done => return done,
             }

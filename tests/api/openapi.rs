@@ -268,6 +268,28 @@ async fn the_document_is_open_and_is_sent_once() {
     }
 }
 
+/// Who writes a client for Wireflow too must see what only this server has.
+#[test]
+fn what_wireflow_does_not_have_is_marked() {
+    let own = [
+        ("/workflows/executions/{id}/cancel", "post"),
+        ("/workflows/{id}/executions", "get"),
+        ("/workflows/{id}/publish", "post"),
+        ("/workflows/{id}/publish", "delete"),
+        ("/apps/{slug}", "get"),
+        ("/apps/{slug}/execute", "post"),
+        ("/media/{id}", "delete"),
+    ];
+    for (path, method) in own {
+        let operation = &DOCUMENT["paths"][format!("/wireflow/api/v1{path}")][method];
+        let said = operation["description"].as_str().unwrap_or_default();
+        assert!(
+            said.contains("An extension of this server."),
+            "{method} {path}: {operation}"
+        );
+    }
+}
+
 #[test]
 #[should_panic(expected = "which the OpenAPI document does not have")]
 fn an_answer_that_is_not_described_is_noticed() {

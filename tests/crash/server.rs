@@ -7,6 +7,7 @@ use flowlatch::config::Config;
 use flowlatch::model::limit::Limit;
 use flowlatch::store::CommitPoint;
 use std::io::{BufRead as _, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ const FIRST_STOP: &str = "CRASH_TEST_FIRST_STOP";
 const CLOCK: &str = "CRASH_TEST_CLOCK";
 /// Which limit lets one run go on at a time; without it the child has the usual ones.
 const LIMIT: &str = "CRASH_TEST_LIMIT";
+/// Who runs nodes of the types `generate:*`; without it nobody does.
+const BACKEND: &str = "CRASH_TEST_BACKEND";
 /// How lines begin that are meant for the parent; the test harness prints lines too.
 const PREFIX: &str = "crash-test: ";
 /// How long the child may take for what must happen.
@@ -50,6 +53,8 @@ pub(crate) struct Setting {
     pub(crate) clock_ms: Option<i64>,
     /// What lets one run go on at a time; without it the usual limits hold.
     pub(crate) one_run: Option<OneRun>,
+    /// Who runs nodes of the types `generate:*`, at `/draw`; without it nobody does.
+    pub(crate) backend: Option<SocketAddr>,
 }
 
 /// A running child.
@@ -100,6 +105,9 @@ impl Server {
         }
         if let Some(limit) = setting.one_run {
             command.env(LIMIT, format!("{limit:?}"));
+        }
+        if let Some(backend) = setting.backend {
+            command.env(BACKEND, format!("http://{backend}/draw"));
         }
         let mut child = command
             .args([
@@ -277,6 +285,9 @@ fn child() {
             Ok("OfServer") => config.max_running_runs = 1,
             Ok("OfKey") => config.max_running_runs_per_key = 1,
             _ => {}
+        }
+        if let Ok(backend) = std::env::var(BACKEND) {
+            config.node_backends = vec![("generate:*".to_owned(), backend)];
         }
         let options = Options {
             clock,

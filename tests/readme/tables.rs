@@ -3,6 +3,7 @@
 use super::{readme, rows, section};
 use flowlatch::config::{Config, SETTINGS, table_markdown};
 use flowlatch::http::{self, Access, Door};
+use flowlatch::model::graph::catalogue::{NODE_TYPES, Port};
 use flowlatch::model::key::SECRET_SCANNER_PATTERNS;
 use flowlatch::model::limit::{Category, Limit};
 use flowlatch::model::scope::{Permission, all_words, parse_scope};
@@ -10,6 +11,9 @@ use flowlatch::model::trigger::Trigger;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::Command;
+
+/// The heading under which types of nodes stand, in a table behind that of the endpoints.
+const NODE_TYPE: &str = "node type";
 
 /// What a permission is called in the native vocabulary.
 fn native_word(permission: Permission) -> &'static str {
@@ -105,6 +109,7 @@ fn written(title: &str) -> BTreeSet<Vec<String>> {
     rows(&section(title))
         .into_iter()
         .skip(1)
+        .take_while(|row| row[0] != NODE_TYPE)
         .map(|row| row[..4].to_vec())
         .collect()
 }
@@ -254,4 +259,30 @@ fn the_shown_schedule_is_one_and_its_fields_are_the_codes() {
     // With `type`, which the table leaves out.
     let (_, known) = found[0].message.split_once("there are: ").expect("a list");
     assert_eq!(known.split(", ").count(), table.len());
+}
+
+#[test]
+fn every_node_type_stands_with_its_ports() {
+    let ports = |ports: &[Port], is_dynamic: bool| {
+        let named = ports.iter().map(|port| format!("`{}`", port.id));
+        let all: Vec<String> = named.chain(is_dynamic.then(|| "any".to_owned())).collect();
+        match all.len() {
+            0 => "–".to_owned(),
+            _ => all.join(" "),
+        }
+    };
+    let expected: Vec<[String; 3]> = NODE_TYPES
+        .iter()
+        .map(|known| {
+            [
+                format!("`{}`", known.node_type),
+                ports(known.inputs, known.has_dynamic_inputs),
+                ports(known.outputs, known.has_dynamic_outputs),
+            ]
+        })
+        .collect();
+    let table = rows(&section("Wireflow's clients"));
+    let types = table.iter().skip_while(|row| row[0] != NODE_TYPE);
+    let written: Vec<&[String]> = types.skip(1).map(|row| &row[..3]).collect();
+    assert_eq!(written, expected);
 }

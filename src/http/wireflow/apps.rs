@@ -67,6 +67,7 @@ fn running() -> [Endpoint; 2] {
         })
         .described(
             about(TAG, "What an app may be given")
+                .says("An extension of this server.")
                 .path::<Word>()
                 .gives_bare::<Data<DescribedRun<'_>>>(200),
         ),
@@ -75,7 +76,7 @@ fn running() -> [Endpoint; 2] {
         })
         .described(
             about(TAG, "Run an app")
-                .says("Every node runs afresh. The answer does not wait for the end.")
+                .says("An extension of this server. Every node runs afresh. The answer does not wait for the end.")
                 .path::<Word>()
                 .body::<RunBody>(example!({ "inputs": { "prompt": "A lighthouse at dusk" } }))
                 .gives_bare::<Data<AcceptedView<'_>>>(202)

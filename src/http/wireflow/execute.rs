@@ -57,8 +57,7 @@ struct ExecuteBody {
     /// Only this node, and what it needs.
     target_node_id: Option<String>,
     /// Use no result of an earlier execution.
-    #[serde(default)]
-    force: bool,
+    force: Option<bool>,
     /// Values for input nodes, by id or label; names that no node has are left aside.
     trigger_data: Option<Map<String, Value>>,
     /// Values for input nodes, by id or label.
@@ -110,7 +109,7 @@ async fn run(ctx: Ctx, mut body: ExecuteBody) -> Answer {
         given = inputs::for_inputs(&inputs::describe(&graph), &given);
         let sent = match &body.target_node_id {
             Some(target) => {
-                let selected = selected(&ctx, &workflow, graph, target, body.force)?;
+                let selected = selected(&ctx, &workflow, graph, target, body.force == Some(true))?;
                 stale = selected.1;
                 Some(selected.0)
             }

@@ -2,15 +2,18 @@
 //! May not know how runs are read. Promise: every field that a client of Wireflow waits on is there, under its name and of its
 //! type, in one flat object; a text is a text or null.
 
+use super::told_output::{text, urls};
 use crate::clock::iso_utc;
 use crate::engine::{StepLog, Told};
 use crate::id::{RunId, WorkflowId};
 use crate::model::graph::target::StaleDependency;
-use crate::model::plan::StepStatus;
+use crate::model::plan::{StepStatus, left_out};
 use crate::model::run::{Run, RunStatus, RunSummary};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// Where an execution stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -49,8 +52,19 @@ pub(super) enum NodeStatus {
     Completed,
     /// It failed, or what it needs did.
     Failed,
-    /// The execution was cancelled before it ended.
+    /// The execution ended before it did.
     Cancelled,
+}
+
+impl NodeStatus {
+    /// Of a step in an execution that stands so: where that has ended, nothing is waited for any more.
+    fn of(step: &StepLog<'_>, execution: ExecutionStatus) -> NodeStatus {
+        match step.record.status {
+            status if execution == ExecutionStatus::Running => status.into(),
+            status if status.is_settled() => status.into(),
+            _ => NodeStatus::Cancelled,
+        }
+    }
 }
 
 impl From<StepStatus> for NodeStatus {
@@ -134,7 +148,7 @@ struct NodeState<'a> {
     /// Every URL in its output.
     output_urls: Vec<&'a str>,
     /// Its output as a text, where it has one.
-    text: Option<String>,
+    text: Option<Cow<'a, str>>,
     /// Always `null`: no node tells how far it is.
     progress: Option<f64>,
     /// Always `null`: no node runs elsewhere under a name of its own.
@@ -147,8 +161,26 @@ struct NodeState<'a> {
 struct FinalOutput {
     /// The first URL among the results.
     url: Option<String>,
-    /// The outputs of the nodes that nothing follows, by their ids.
+    /// The outputs of the nodes that nothing follows, by their ids. Where they have more than 4 MiB, a mark with their size:
+    /// each stands with its node too.
     results: Value,
+}
+
+/// The longest results of an execution that are told beside those of its nodes, in bytes of JSON.
+const MAX_RESULTS_BYTES: usize = 4 << 20;
+
+impl FinalOutput {
+    /// Of a run's output.
+    fn of(output: &RawValue) -> Option<FinalOutput> {
+        let bytes = output.get().len();
+        let results = if bytes > MAX_RESULTS_BYTES {
+            left_out(bytes)
+        } else {
+            serde_json::from_str(output.get()).ok()?
+        };
+        let url = urls(&results).first().map(|url| (*url).to_owned());
+        Some(FinalOutput { url, results })
+    }
 }
 
 /// An execution without its nodes.
@@ -245,8 +277,6 @@ struct BatchRunView<'a> {
 pub(super) fn view<'a>(run: &'a Run, steps: &'a [StepLog<'a>]) -> ExecutionView<'a> {
     let nodes = || steps.iter().filter(|step| step.activation == step.node.id);
     let summary = summary(&run.summary);
-    let results = run.output.as_ref();
-    let results = results.and_then(|output| serde_json::from_str::<Value>(output.get()).ok());
     ExecutionView {
         id: summary.id,
         workflow_id: summary.workflow_id,
@@ -255,13 +285,12 @@ pub(super) fn view<'a>(run: &'a Run, steps: &'a [StepLog<'a>]) -> ExecutionView<
         start_time: summary.start_time,
         end_time: summary.end_time,
         node_results: NodeResults {
-            node_runs: nodes().map(node_run).collect(),
+            node_runs: nodes().map(|step| node_run(step, summary.status)).collect(),
         },
-        node_states: nodes().map(node_state).collect(),
-        final_output: results.map(|results| FinalOutput {
-            url: urls(&results).first().map(|url| (*url).to_owned()),
-            results,
-        }),
+        node_states: nodes()
+            .map(|step| node_state(step, summary.status))
+            .collect(),
+        final_output: run.output.as_deref().and_then(FinalOutput::of),
     }
 }
 
@@ -304,7 +333,7 @@ pub(super) fn batch<'a>(
             end_time,
             status,
             error,
-            node_runs: steps.iter().map(node_run).collect(),
+            node_runs: steps.iter().map(|step| node_run(step, status)).collect(),
             batch_id,
             run_index_in_batch: 0,
             input_index: 0,
@@ -313,21 +342,21 @@ pub(super) fn batch<'a>(
     }
 }
 
-fn node_run<'a>(step: &'a StepLog<'a>) -> NodeRun<'a> {
+fn node_run<'a>(step: &'a StepLog<'a>, execution: ExecutionStatus) -> NodeRun<'a> {
     NodeRun {
         node_id: &step.node.id,
-        status: step.record.status.into(),
+        status: NodeStatus::of(step, execution),
         output: step.output.as_ref().map(Told::value),
     }
 }
 
-fn node_state<'a>(step: &'a StepLog<'a>) -> NodeState<'a> {
+fn node_state<'a>(step: &'a StepLog<'a>, execution: ExecutionStatus) -> NodeState<'a> {
     let output = step.output.as_ref().map(Told::value);
     let output_urls = output.map(urls).unwrap_or_default();
     NodeState {
         node_id: &step.node.id,
         label: step.node.name.as_deref().unwrap_or(&step.node.id),
-        status: step.record.status.into(),
+        status: NodeStatus::of(step, execution),
         error: step
             .record
             .error
@@ -339,60 +368,4 @@ fn node_state<'a>(step: &'a StepLog<'a>) -> NodeState<'a> {
         progress: None,
         request_id: None,
     }
-}
-
-/// The output as one text: its `text`, its `prompt`, or its only value.
-fn text(output: &Value) -> Option<String> {
-    let fields = output.as_object();
-    let named = |name: &str| fields.and_then(|fields| fields.get(name));
-    let only = fields
-        .filter(|fields| fields.len() == 1)
-        .and_then(|fields| fields.values().next());
-    let value = named("text")
-        .or_else(|| named("prompt"))
-        .or(only)
-        .unwrap_or(output);
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    }
-}
-
-/// How deep an output is searched for URLs.
-const MAX_URL_DEPTH: usize = 8;
-/// So many URLs of an output are told.
-const MAX_URLS: usize = 1_000;
-
-/// The URLs in an output, each once, in the order of its fields; the first thousand.
-fn urls(output: &Value) -> Vec<&str> {
-    let mut found = Vec::new();
-    collect(output, MAX_URL_DEPTH, &mut found);
-    found
-}
-
-fn collect<'a>(value: &'a Value, depth: usize, found: &mut Vec<&'a str>) {
-    if found.len() == MAX_URLS {
-        return;
-    }
-    match value {
-        Value::String(text) if is_url(text) && !found.contains(&text.as_str()) => found.push(text),
-        Value::Array(items) if depth > 0 => {
-            items
-                .iter()
-                .for_each(|item| collect(item, depth - 1, found));
-        }
-        Value::Object(fields) if depth > 0 => {
-            fields
-                .values()
-                .for_each(|field| collect(field, depth - 1, found));
-        }
-        _ => {}
-    }
-}
-
-fn is_url(text: &str) -> bool {
-    let is_whole = !text.contains(char::is_whitespace);
-    is_whole && (text.starts_with("https://") || text.starts_with("http://"))
 }

@@ -15,6 +15,7 @@ mod media;
 mod nodes;
 mod refusal;
 mod run;
+mod told_output;
 mod triggers;
 mod usage;
 mod workflow_body;

@@ -179,7 +179,7 @@ impl JsonSchema for PatchBody {
                     "required": ["x", "y"],
                     "description": "Where an editor draws it.",
                 },
-                "baseUpdatedAt": { "type": "string", "description": "The `updatedAt` that the change was made from; another state is a 409." },
+                "baseUpdatedAt": { "type": ["string", "null"], "description": "The `updatedAt` that the change was made from; another state is a 409." },
             },
             "additionalProperties": false,
             "minProperties": 1,

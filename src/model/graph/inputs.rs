@@ -131,7 +131,7 @@ pub fn problems(inputs: &[RunInput], given: &Map<String, Value>) -> Vec<String> 
     }
     for input in inputs {
         let id = short(&input.node_id);
-        match given_to(given, &input.node_id, &input.label) {
+        match given_for(inputs, input, given) {
             None if input.required => {
                 found.push(format!("input `{id}` is missing and has no default"))
             }
@@ -178,10 +178,21 @@ pub fn given_to<'a>(
 /// What of `given` is for these inputs, by their nodes' ids.
 pub fn for_inputs(inputs: &[RunInput], given: &Map<String, Value>) -> Map<String, Value> {
     let value = |input: &RunInput| {
-        let value = given_to(given, &input.node_id, &input.label)?;
+        let value = given_for(inputs, input, given)?;
         Some((input.node_id.clone(), value.clone()))
     };
     inputs.iter().filter_map(value).collect()
+}
+
+/// The value that was given for one of these inputs. A label that is the id of another one of them means that one.
+fn given_for<'a>(
+    inputs: &[RunInput],
+    input: &RunInput,
+    given: &'a Map<String, Value>,
+) -> Option<&'a Value> {
+    let is_id = inputs.iter().any(|other| other.node_id == input.label);
+    let label = if is_id { &input.node_id } else { &input.label };
+    given_to(given, &input.node_id, label)
 }
 
 /// The value of an input node among its parameters.
@@ -321,6 +332,19 @@ mod tests {
                 "input `pick` is missing and has no default"
             ]
         );
+    }
+
+    #[test]
+    fn a_label_that_is_the_id_of_another_node_means_that_node() {
+        let node = |id: &str, label: &str| json!({"id": id, "data": {"label": label, "nodeType": "input:text", "config": {}}});
+        let inputs = describe(&json!({"nodes": [node("a", "b"), node("b", "c")], "edges": []}));
+        let given = json!({"b": 1, "c": 2});
+        let given = given.as_object().unwrap();
+        assert_eq!(
+            problems(&inputs, given),
+            ["input `a` is missing and has no default"]
+        );
+        assert_eq!(Value::Object(for_inputs(&inputs, given)), json!({"b": 1}));
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn checked(patch: &Value) -> Result<&Map<String, Value>, PatchError> {
             "position" => ["x", "y"]
                 .iter()
                 .all(|axis| value.get(axis).is_some_and(Value::is_number)),
-            BESIDE => value.is_string(),
+            BESIDE => value.is_string() || value.is_null(),
             other => {
                 let hint = hint(other, PATCHED.into_iter());
                 let message = format!(
@@ -114,7 +114,7 @@ fn checked(patch: &Value) -> Result<&Map<String, Value>, PatchError> {
             let wanted = match field.as_str() {
                 "label" => format!("a text of at most {MAX_LABEL_CHARS} characters"),
                 "position" => "an object with the numbers `x` and `y`".to_owned(),
-                BESIDE => "a text".to_owned(),
+                BESIDE => "a text or null".to_owned(),
                 _ => "an object".to_owned(),
             };
             return Err(invalid(

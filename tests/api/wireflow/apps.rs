@@ -265,3 +265,30 @@ async fn the_native_door_publishes_graphs_and_nothing_else() {
         refused.text
     );
 }
+
+#[tokio::test]
+async fn what_is_not_active_is_started_by_nothing() {
+    let server = TestServer::start().await;
+    let owner = Wireflow::with(&server, &SCOPES).await;
+    let id = published(&owner, "Shout", "shout").await;
+    let graph = shout();
+    let paused = json!({ "name": "Shout", "nodes": graph["nodes"], "edges": graph["edges"], "isActive": false });
+    owner
+        .send(Method::PUT, &format!("/workflows/{id}"), paused)
+        .await;
+    let given = json!({ "inputs": { "name": "Ada" } });
+    let sent =
+        json!({ "nodes": graph["nodes"], "edges": graph["edges"], "inputs": { "name": "Ada" } });
+    for (path, body) in [
+        (format!("/workflows/{id}/run"), given.clone()),
+        (format!("/workflows/{id}/execute"), given.clone()),
+        (format!("/workflows/{id}/execute"), sent),
+        ("/apps/shout/execute".to_owned(), given),
+    ] {
+        let refused = owner.post(&path, body).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{path}");
+        assert_eq!(refused.json()["error"], "Workflow is not active", "{path}");
+    }
+    let history = owner.get(&format!("/workflows/{id}/executions")).await;
+    assert_eq!(history.json()["executions"], json!([]));
+}

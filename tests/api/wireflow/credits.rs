@@ -1,10 +1,10 @@
 //! Usage, prices, and a balance that is not enough.
 
 use super::executing::{SCOPES, Wireflow, graph, node};
-use crate::support::TestServer;
+use crate::support::{Answer, TestServer};
 use flowlatch::clock::Clock;
 use flowlatch::model::credit::Prices;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// A server on which showing something costs 2 of 5 credits, and a graph that shows something.
@@ -87,6 +87,57 @@ async fn an_execution_is_charged_and_refused_when_too_little_is_left() {
     assert_eq!(
         (refused.status, &refused.json()["required"]),
         (StatusCode::FORBIDDEN, &json!(["usage:read"]))
+    );
+}
+
+#[tokio::test]
+async fn apps_webhooks_and_the_native_door_spend_of_the_same_balance() {
+    let (server, client, workflow) = priced().await;
+    let one = format!("/workflows/{workflow}");
+    let read = client.get(&one).await.json();
+    let hooked = json!({ "name": "priced", "nodes": read["nodes"], "edges": read["edges"],
+        "webhookId": "whk_priced", "isWebhookOpen": true });
+    let saved = client.send(Method::PUT, &one, hooked).await;
+    assert_eq!(saved.status, StatusCode::OK, "{}", saved.text);
+    let slug = json!({ "slug": "priced" });
+    let published = client.post(&format!("{one}/publish"), slug).await;
+    assert_eq!(published.status, StatusCode::OK, "{}", published.text);
+    let guest = Wireflow::with(&server, &["apps:execute"]).await;
+    let trigger = || async {
+        let path = "/api/v1/workflow/whk_priced/trigger";
+        let request = server.anonymous().request(Method::POST, path);
+        Answer::read(request.json(&json!({})).send().await.expect("an answer")).await
+    };
+    let app = || guest.post("/apps/priced/execute", json!({}));
+    assert_eq!(app().await.status, StatusCode::ACCEPTED);
+    assert_eq!(trigger().await.status, StatusCode::ACCEPTED);
+    for refused in [app().await, trigger().await] {
+        assert_eq!(refused.status, StatusCode::PAYMENT_REQUIRED);
+        let told = refused.json();
+        assert_eq!(
+            (&told["requiredCredits"], &told["availableCredits"]),
+            (&json!(2), &json!(1))
+        );
+    }
+    let admin = server.admin();
+    let run = format!("/api/v1/workflows/{workflow}/run");
+    let native = admin.post(&run, json!({})).await;
+    assert_eq!(native.status, StatusCode::PAYMENT_REQUIRED);
+    // What is sent costs what its own nodes cost.
+    let nodes: Vec<Value> = ["text", "a", "b"]
+        .iter()
+        .map(|id| match *id {
+            "text" => node(id, "input:text", json!({ "prompt": "x" })),
+            id => node(id, "output:preview", json!({})),
+        })
+        .collect();
+    let sent = graph(&nodes, &["text.text>a.value", "text.text>b.value"]);
+    let larger = client.post(&format!("{one}/execute"), sent).await;
+    assert_eq!(larger.json()["requiredCredits"], 4, "{}", larger.text);
+    let usage = admin.get("/api/v1/usage?keyId=all").await.data();
+    assert_eq!(
+        usage["balance"],
+        json!({ "granted": 5, "spent": 4, "available": 1 })
     );
 }
 

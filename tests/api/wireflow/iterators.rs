@@ -64,6 +64,10 @@ async fn an_execution_goes_over_the_list_that_it_is_given() {
             json!([]),
         ),
         (json!({ "iteratorConfigs": [] }), json!(["a!", "b!"])),
+        (
+            json!({ "force": null, "inputs": null, "iteratorConfigs": null }),
+            json!(["a!", "b!"]),
+        ),
         (json!({}), json!(["a!", "b!"])),
     ] {
         assert_eq!(

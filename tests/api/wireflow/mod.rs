@@ -18,6 +18,7 @@ mod refusals;
 mod saving;
 mod shell;
 mod stale;
+mod told;
 mod triggers;
 
 use crate::support::{Answer, Client, TestServer};

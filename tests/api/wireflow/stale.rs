@@ -64,6 +64,17 @@ async fn a_save_from_an_old_state_writes_nothing() {
         answer.json()["data"]["updatedAt"],
         "2024-01-15T10:00:00.002Z"
     );
+    // Who sends null for it asks for no comparison, whatever is saved.
+    let none = || greeting_with(json!({ "baseUpdatedAt": null, "id": made["id"] }));
+    let patch = json!({ "label": "4", "baseUpdatedAt": null });
+    for (method, path, body) in [
+        (Method::PUT, one(&made), none()),
+        (Method::POST, super::WORKFLOWS.to_owned(), none()),
+        (Method::PATCH, node, patch),
+    ] {
+        let answer = client.send(method, &path, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+    }
 }
 
 /// Clients that read, change and save again until they are let: nothing that one has written is lost.
@@ -127,4 +138,31 @@ async fn patches_at_the_same_time_do_not_undo_each_other() {
     assert_eq!(config.len(), 21, "{config:?}");
     let params: Vec<&Value> = config.values().collect();
     assert!(params.contains(&&json!("Ada")));
+}
+
+/// Who starts a workflow that is being deleted finds it, and then it stays, or is told that it is not there.
+#[tokio::test]
+async fn a_start_and_a_deletion_at_the_same_time_are_one_after_the_other() {
+    let server = TestServer::start().await;
+    let client = editor(&server).await;
+    for _ in 0..20 {
+        let made = created(&client, greeting()).await;
+        let (run, path) = (format!("{}/run", one(&made)), one(&made));
+        let (started, deleted) = tokio::join!(
+            client.post(&run, json!({})),
+            client.send(Method::DELETE, &path, Value::Null)
+        );
+        if started.status != StatusCode::ACCEPTED {
+            assert_eq!(
+                super::told(&started),
+                r#"404 {"error":"Workflow not found"}"#
+            );
+            assert_eq!(deleted.status, StatusCode::OK, "{}", deleted.text);
+        }
+        let expected = match deleted.status {
+            StatusCode::CONFLICT => StatusCode::OK,
+            _ => StatusCode::NOT_FOUND,
+        };
+        assert_eq!(client.get(&path).await.status, expected);
+    }
 }
