@@ -2,6 +2,7 @@
 //! May not know HTTP, chat messages, or what a caller may change of a flow: that was decided before. Promises: a prediction is
 //! a run like any other, in the journal before anybody is told; who goes away takes the run with them, and the model's call.
 
+mod after;
 mod hearing;
 mod shown;
 mod tool;
