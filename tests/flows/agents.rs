@@ -1,10 +1,11 @@
 //! Agents and their tools: the calculator, the clock, calls of a URL, other flows; and flows that run flows.
 
-use crate::bench::{Bench, flow, node, reply, start};
+use crate::bench::{Bench, asked, flow, node, reply, start};
 use crate::model::{Say, messages_of};
 use crate::upstream::{Reply, Upstream};
 use flowlatch::engine::prediction::PredictionEvent;
 use flowlatch::model::flow::FlowKind::Agentflow;
+use flowlatch::model::flow::PredictionInput;
 use serde_json::{Value, json};
 
 fn agent(tools: Value) -> Value {
@@ -216,4 +217,23 @@ async fn flows_do_not_call_themselves_and_end_where_they_call_each_other() {
     set(&one, two.as_str()).await;
     let heard = bench.ask(&one, "hi").await;
     assert!(heard.failure().contains("max_depth"), "{}", heard.failure());
+}
+
+#[tokio::test]
+async fn who_asks_a_flow_does_not_say_which_other_flow_it_runs() {
+    let bench = Bench::start().await;
+    let said = |text: &str| flow(vec![start(), reply("r", text)], &["start>r"]);
+    let meant = bench.save(Agentflow, &said("meant")).await;
+    let other = bench.save(Agentflow, &said("other")).await;
+    let inputs = json!({ "executeFlowSelectedFlow": meant.as_str(), "executeFlowInput": "x" });
+    let runs = node("executeFlowAgentflow", "run", inputs);
+    let id = bench
+        .save(Agentflow, &flow(vec![start(), runs], &["start>run"]))
+        .await;
+    let replaced = json!({ "executeFlowSelectedFlow": other.as_str() });
+    let input = PredictionInput {
+        overrides: [("run".to_owned(), replaced.as_object().unwrap().clone())].into(),
+        ..asked("hi")
+    };
+    assert_eq!(bench.hear(&id, input).await.text(), "meant");
 }

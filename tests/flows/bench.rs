@@ -161,6 +161,24 @@ impl Bench {
         Heard::all_of(self.predict(flow, input).await.expect("it starts")).await
     }
 
+    /// A run when it has ended.
+    pub(crate) async fn until_ended(&self, run: &RunId) -> Run {
+        let read = || {
+            self.store
+                .run(run)
+                .expect("read")
+                .expect("the run is there")
+        };
+        let mut subscription = self.engine.subscribe(read().summary.sequence);
+        loop {
+            let run = read();
+            if run.summary.status.is_final() {
+                return run;
+            }
+            subscription.grown().await;
+        }
+    }
+
     /// The run of a prediction, as it is stored.
     pub(crate) fn run(&self, heard: &Heard) -> Run {
         let run = self.store.run(&heard.run).expect("read");

@@ -2,8 +2,8 @@
 
 use crate::bench::{Bench, Heard, asked, engine, flow, llm, node, reply, start};
 use crate::model::{Model, Say};
-use flowlatch::engine::EngineError;
 use flowlatch::engine::prediction::{PredictionEnd, PredictionEvent};
+use flowlatch::engine::{EngineError, StartedBy};
 use flowlatch::model::flow::FlowKind::Agentflow;
 use flowlatch::model::flow::HumanInput;
 use flowlatch::model::run::RunStatus;
@@ -169,22 +169,7 @@ async fn a_question_survives_the_server_and_so_does_a_model_that_was_asked() {
     let (second, store) = engine(&database, &model).await;
     let bench = Bench::over(second, store, model);
     bench.model.until_called(2).await;
-    let mut subscription = bench.engine.subscribe(
-        bench
-            .store
-            .run(&unfinished)
-            .unwrap()
-            .unwrap()
-            .summary
-            .sequence,
-    );
-    let run = loop {
-        let run = bench.store.run(&unfinished).unwrap().unwrap();
-        if run.summary.status.is_final() {
-            break run;
-        }
-        subscription.grown().await;
-    };
+    let run = bench.until_ended(&unfinished).await;
     assert_eq!(
         run.summary.status,
         RunStatus::Completed,
@@ -226,4 +211,65 @@ async fn a_session_goes_on_with_the_state_that_it_left_where_the_flow_says_so() 
         let second = bench.predict_after(&id, asked("second"), &first).await;
         assert_eq!(second.text(), expected, "{persists}");
     }
+}
+
+#[tokio::test]
+async fn a_flow_that_failed_is_tried_again_from_where_it_failed() {
+    let bench = Bench::start().await;
+    let nodes = vec![
+        start(),
+        llm("one", json!({})),
+        llm("two", json!({ "llmUserMessage": "After {{one}}" })),
+    ];
+    let flow = flow(nodes, &["start>one", "one>two"]);
+    let id = bench.save(Agentflow, &flow).await;
+    bench.model.says(Say::text("first"));
+    bench.model.says(Say::Status(401, "no"));
+    let failed = bench.ask(&id, "hi").await;
+    assert!(failed.failure().contains("401"), "{}", failed.failure());
+    let by = StartedBy {
+        label: "test".to_owned(),
+        account: None,
+    };
+    let again = bench
+        .engine
+        .retry(&bench.run(&failed), &by)
+        .await
+        .unwrap()
+        .run;
+    let run = bench.until_ended(&again.summary.id).await;
+    assert_eq!(run.summary.status, RunStatus::Completed);
+    assert_eq!(
+        bench.engine.answer_of(&run).await.unwrap(),
+        "You said: After first"
+    );
+    assert_eq!(
+        bench.model.calls().len(),
+        3,
+        "what had ended well is not asked again"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_may_be_changed_by_its_owners_code() {
+    let bench = Bench::start().await;
+    let input = asked("hi");
+    for (code, expected) in [
+        (
+            "return $flow.rawOutput.toUpperCase() + $flow.input",
+            "ANSWERhi",
+        ),
+        ("return", "answer"),
+        ("return { a: 1 }", "{\"a\":1}"),
+    ] {
+        let text = bench.engine.post_processed(code, &input, "answer").await;
+        assert_eq!(text.unwrap(), expected, "{code}");
+    }
+    assert!(
+        bench
+            .engine
+            .post_processed("return nothing", &input, "answer")
+            .await
+            .is_err()
+    );
 }

@@ -224,7 +224,7 @@ async fn an_answer_in_a_form_has_its_fields_and_is_not_streamed() {
         "{}",
         heard.text()
     );
-    assert_eq!(heard.told(), "");
+    assert_eq!(heard.told(), heard.text(), "in one piece");
     assert!(
         bench
             .model

@@ -3,6 +3,7 @@
 use super::{readme, rows, section};
 use flowlatch::config::{Config, SETTINGS, table_markdown};
 use flowlatch::http::{self, Access, Door};
+use flowlatch::model::flow::{MAX_VISITS, catalogue, chain, structure};
 use flowlatch::model::graph::catalogue::{NODE_TYPES, Port};
 use flowlatch::model::key::SECRET_SCANNER_PATTERNS;
 use flowlatch::model::limit::{Category, Limit};
@@ -285,4 +286,25 @@ fn every_node_type_stands_with_its_ports() {
     let types = table.iter().skip_while(|row| row[0] != NODE_TYPE);
     let written: Vec<&[String]> = types.skip(1).map(|row| &row[..3]).collect();
     assert_eq!(written, expected);
+}
+
+#[test]
+fn every_node_of_flows_stands_with_what_it_does() {
+    let section = section("Flows");
+    let named: BTreeSet<String> = rows(&section)
+        .into_iter()
+        .skip(1)
+        .map(|row| row[0].trim_matches('`').to_owned())
+        .collect();
+    let known = catalogue::AGENTFLOW.iter();
+    let known: BTreeSet<String> = known.map(|known| known.name.to_owned()).collect();
+    assert_eq!(named, known);
+    let words = structure::TOOLS.into_iter().chain(chain::CHAINS);
+    for word in words.chain(chain::parts()) {
+        assert!(
+            section.contains(&format!("`{word}`")),
+            "the README does not name {word}"
+        );
+    }
+    assert!(section.contains("1,000 times") && MAX_VISITS == 1_000);
 }

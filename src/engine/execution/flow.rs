@@ -164,7 +164,7 @@ impl Execution {
     }
 
     /// A node has ended well: that it began, where that was not told before; its text, where that is the flow's answer and
-    /// no model has told it; what it came to.
+    /// was not told as it came; what it came to.
     fn told_of_end(&self, node: usize, began: PredictionEvent) -> Vec<PredictionEvent> {
         let plan = &self.definition.plan;
         let (Some(flow), Some(passed)) = (&plan.nodes[node].flow, self.state.trail().last()) else {
@@ -174,8 +174,11 @@ impl Execution {
         if step::flow::is_done_at_once(flow.known.kind) {
             events.push(began);
         }
-        let says = flow.is_last && !flow.known.kind.asks_model();
-        let text = content(&passed.output).filter(|_| says);
+        let told = self
+            .told
+            .as_ref()
+            .is_some_and(|told| told.hearing.take_told());
+        let text = content(&passed.output).filter(|_| flow.is_last && !told);
         events.extend(text.map(PredictionEvent::Token));
         let state = sight::state(&self.state);
         let finished = ExecutedNode::finished(plan, passed, &state);

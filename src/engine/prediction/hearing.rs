@@ -71,6 +71,8 @@ pub enum PredictionEnd {
 pub struct Hearing {
     events: mpsc::Sender<PredictionEvent>,
     is_deaf: Arc<AtomicBool>,
+    /// Whether a piece of an answer was told since that was asked last.
+    has_told: AtomicBool,
     pub(super) workflow: WorkflowId,
     pub(super) chat_id: String,
 }
@@ -82,6 +84,7 @@ impl Hearing {
         let hearing = Hearing {
             events,
             is_deaf: is_deaf.clone(),
+            has_told: AtomicBool::new(false),
             workflow,
             chat_id,
         };
@@ -103,8 +106,14 @@ impl Hearing {
 
     pub(in crate::engine) async fn token(&self, text: String) {
         if !text.is_empty() {
+            self.has_told.store(true, Ordering::Relaxed);
             self.tell(PredictionEvent::Token(text)).await;
         }
+    }
+
+    /// Whether a piece of an answer was told since this was asked last.
+    pub(in crate::engine) fn take_told(&self) -> bool {
+        self.has_told.swap(false, Ordering::Relaxed)
     }
 
     pub(in crate::engine) async fn thought(&self, text: String) {

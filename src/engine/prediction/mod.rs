@@ -2,6 +2,7 @@
 //! May not know HTTP, chat messages, or what a caller may change of a flow: that was decided before. Promises: a prediction is
 //! a run like any other, in the journal before anybody is told; who goes away takes the run with them, and the model's call.
 
+mod after;
 mod hearing;
 mod shown;
 mod tool;
@@ -15,13 +16,16 @@ pub use tool::Flows;
 use super::start::{As, RunRequest, Wait};
 use super::{CompiledWorkflow, Engine, EngineError, Reply, Shared, StartTrigger, StartedBy};
 use crate::id::{RunId, WorkflowId};
-use crate::model::flow::{FlowFacts, HumanInput, PredictionInput, sight};
+use crate::model::flow::{FlowFacts, HumanInput, PredictionInput, Turn, sight};
 use crate::model::run::{Run, RunStatus};
 use serde_json::value::to_raw_value;
 use std::sync::Arc;
 
 /// Who cancels a run whose caller has gone away, as its journal names it.
 const GONE: &str = "caller gone";
+
+/// How much of what was said in a session before a run is told, in bytes of text.
+const MAX_PAST_BYTES: usize = 256 << 10;
 
 /// A prediction that somebody asks for.
 pub struct PredictionRequest {
@@ -82,6 +86,7 @@ impl Engine {
         if let (true, Some(previous)) = (flow.persists_state, &previous) {
             input.state = self.state_left(previous).await?;
         }
+        input.past = newest(std::mem::take(&mut input.past));
         let workflow_id = workflow.workflow.id.clone();
         let prediction = self.prediction(&started_as.id, workflow_id, input.chat_id.clone())?;
         let input =
@@ -179,6 +184,18 @@ impl Engine {
     }
 }
 
+/// The end of what was said, as far as it fits into the journal of every run.
+fn newest(mut past: Vec<Turn>) -> Vec<Turn> {
+    let mut left_bytes = MAX_PAST_BYTES;
+    let fitting = past.iter().rev().take_while(|turn| {
+        let left = left_bytes.checked_sub(turn.content.len());
+        left_bytes = left.unwrap_or_default();
+        left.is_some()
+    });
+    let fitting = fitting.count();
+    past.split_off(past.len() - fitting)
+}
+
 /// A run's status in the words of Flowise.
 pub fn flow_status(status: RunStatus, waits_for_somebody: bool) -> &'static str {
     match status {
@@ -272,5 +289,26 @@ impl Drop for Prediction {
                 }
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::flow::Role;
+
+    #[test]
+    fn of_a_long_session_the_end_is_told() {
+        let turn = |bytes: usize| Turn {
+            role: Role::User,
+            content: "x".repeat(bytes),
+        };
+        let lengths = |past: Vec<Turn>| -> Vec<usize> {
+            newest(past).iter().map(|turn| turn.content.len()).collect()
+        };
+        assert_eq!(lengths(vec![]), [0; 0]);
+        assert_eq!(lengths(vec![turn(1), turn(2)]), [1, 2]);
+        assert_eq!(lengths(vec![turn(1), turn(MAX_PAST_BYTES), turn(2)]), [2]);
+        assert_eq!(lengths(vec![turn(MAX_PAST_BYTES)]), [MAX_PAST_BYTES]);
     }
 }

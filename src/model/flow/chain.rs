@@ -48,6 +48,12 @@ const PARTS: [(&str, &str, &[&str]); 5] = [
 ];
 const MODERATIONS: [&str; 1] = ["inputModerationSimple"];
 
+/// The names of the nodes that may be parts of a chain; beside them any chat model.
+pub fn parts() -> BTreeSet<&'static str> {
+    let listed = PARTS.iter().flat_map(|(_, _, nodes)| nodes.iter().copied());
+    listed.chain(MODERATIONS).collect()
+}
+
 /// One chain.
 pub struct Chain {
     /// Its place in the drawing.
@@ -100,7 +106,7 @@ pub fn chains(drawing: &Drawing, found: &mut Vec<DefinitionProblem>) -> Option<V
             add(found, format!("nodes.{}", node.id), message);
             continue;
         };
-        let inputs = parts(drawing, node, &mut used, found);
+        let inputs = parts_of(drawing, node, &mut used, found);
         chains.push(Chain {
             node: *place,
             inputs,
@@ -148,7 +154,7 @@ fn chains_above(drawing: &Drawing, place: usize) -> BTreeSet<usize> {
     above
 }
 
-fn parts<'a>(
+fn parts_of<'a>(
     drawing: &'a Drawing,
     chain: &FlowNode,
     used: &mut HashSet<&'a str>,

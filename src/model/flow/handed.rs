@@ -9,6 +9,14 @@ use super::{FlowStep, NodeKind};
 use crate::model::plan::Node;
 use serde_json::{Map, Value, json};
 
+/// What nobody who asks a flow may replace, whatever its owner allows: what it runs, and which other flows it reaches.
+const NOT_REPLACED: [&str; 4] = [
+    "customFunctionJavascriptFunction",
+    "executeFlowSelectedFlow",
+    "agentTools",
+    "loopBackToNode",
+];
+
 /// What the step is handed; the error says which input cannot be filled in.
 pub fn handed(node: &Node, step: &FlowStep, sight: &Sight<'_>) -> Result<Value, String> {
     let mut fields = Map::new();
@@ -59,7 +67,8 @@ fn inputs(node: &Node, step: &FlowStep, sight: &Sight<'_>) -> Result<Map<String,
         }
         inputs.insert(name.clone(), value);
     }
-    for (name, value) in of(&node.id).into_iter().flatten() {
+    let replaced = of(&node.id).into_iter().flatten();
+    for (name, value) in replaced.filter(|(name, _)| !NOT_REPLACED.contains(&name.as_str())) {
         let value = render(name, &Text::compile(value))?;
         inputs.insert(name.clone(), joined(inputs.get(name), value));
     }
