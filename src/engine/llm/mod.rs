@@ -166,7 +166,7 @@ impl Llm {
                 ));
             }
         }
-        let what = format!("POST {}", url::shown(&request.url));
+        let what = format!("POST {}", url::shown_host(&request.url));
         let response = redactor
             .response(self.0.outbound.send(request).await?)
             .await;

@@ -27,18 +27,20 @@ impl Folder {
     /// A new file for bytes that come in. It is removed when the draft is dropped before it was kept.
     pub(super) async fn draft(&self, id: &MediaId) -> io::Result<(Draft, File)> {
         let path = self.0.join(format!("{id}{COMING_IN}"));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = fs::OpenOptions::from(options).open(&path).await?;
-        Ok((
-            Draft {
+        // File and draft are one from the beginning: where nobody waits for them any more, both are dropped.
+        let opening = tokio::task::spawn_blocking(move || {
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(&path)?;
+            let draft = Draft {
                 path,
                 is_kept: false,
-            },
-            file,
-        ))
+            };
+            Ok((draft, File::from_std(file)))
+        });
+        opening.await.map_err(io::Error::other)?
     }
 
     /// Gives a draft, whose bytes are on the disk, its name.
@@ -56,10 +58,15 @@ impl Folder {
         Ok((file, metadata.len()))
     }
 
-    /// Removes the bytes of a file without a row. Should that fail, the next start does it.
-    pub(super) async fn remove(&self, id: &MediaId) {
-        if let Err(error) = fs::remove_file(self.path(id)).await {
-            log::warn!("the bytes of the removed file {id} stay for now: {error}");
+    /// Removes the bytes of a file without a row, and says whether they are gone. Should that fail, the next start does it.
+    pub(super) async fn remove(&self, id: &MediaId) -> bool {
+        match fs::remove_file(self.path(id)).await {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            Err(error) => {
+                log::warn!("the bytes of the removed file {id} stay for now: {error}");
+                false
+            }
         }
     }
 
@@ -121,4 +128,46 @@ async fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(not(unix))]
     let _ = folder;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used)]
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn a_draft_that_nobody_waits_for_any_more_leaves_nothing() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(root.path().to_owned());
+        let lying = || std::fs::read_dir(root.path()).expect("readable").count();
+        for _ in 0..50 {
+            let id = MediaId::generate();
+            let mut opening = Box::pin(folder.draft(&id));
+            // Once: it is being opened, and then its client is gone.
+            drop((&mut opening).now_or_never());
+        }
+        let id = MediaId::generate();
+        let (draft, file) = folder.draft(&id).await.expect("opened");
+        drop((file, draft));
+        // Whatever was being opened is done when the pool is: one thread of it does one thing after another.
+        for _ in 0..2_000 {
+            if lying() == 0 {
+                return;
+            }
+            tokio::task::spawn_blocking(|| ()).await.expect("a thread");
+        }
+        panic!("{} files are left", lying());
+    }
+
+    #[tokio::test]
+    async fn bytes_that_cannot_be_removed_are_not_said_to_be_gone() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(root.path().to_owned());
+        let id = MediaId::generate();
+        assert!(folder.remove(&id).await, "there is nothing");
+        // No file: it cannot be unlinked.
+        std::fs::create_dir(root.path().join(id.as_str())).expect("made");
+        assert!(!folder.remove(&id).await);
+    }
 }

@@ -205,8 +205,10 @@ impl Media {
         let removing = tokio::spawn(async move {
             let removed = parts.store.delete_media(id, entry).await?;
             let file = removed.ok_or(MediaError::NotFound)?;
-            parts.folder.remove(&file.id).await;
-            parts.room.give_back(file.size_bytes);
+            // Bytes that stay until the next start take their room until then.
+            if parts.folder.remove(&file.id).await {
+                parts.room.give_back(file.size_bytes);
+            }
             Ok(())
         });
         removing.await.unwrap_or_else(ended_badly)

@@ -6,7 +6,7 @@ use super::address::{Policy, Refused};
 use super::lookup::Lookup;
 use super::redirect::{self, Hop};
 use super::streaming::{Streaming, answer, innermost};
-use super::url::{self, Url};
+use super::url;
 use super::{
     ADDRESS_REFUSED, CONFIG, CONNECTION, CONNECTION_LOST, MAX_REDIRECTS, MAX_REQUEST_HEADER_BYTES,
     MAX_REQUEST_HEADERS, OutboundOptions, OutboundRequest, OutboundResponse, REDIRECT, TIMEOUT,
@@ -60,6 +60,8 @@ pub(super) struct Client {
     timeout_ms: u64,
     /// The setting that says `timeout_ms`.
     timeout_setting: &'static str,
+    /// Whether errors may show the paths of URLs: not of those that the operator has written, which users do not see.
+    shows_paths: bool,
     /// One a port: a resolver is told only the name, and the policy needs the port.
     by_port: Mutex<HashMap<u16, reqwest::Client>>,
 }
@@ -79,11 +81,12 @@ impl Client {
             max_response_bytes,
             timeout_ms,
             timeout_setting: "http_timeout_ms",
+            shows_paths: true,
             by_port: Mutex::default(),
         })
     }
 
-    /// A client of the same policy that may also call `allow`, and has a time limit of its own.
+    /// A client of the same policy that may also call `allow`, has a time limit of its own, and shows no paths.
     pub(super) fn for_use(
         &self,
         allow: &[String],
@@ -97,6 +100,7 @@ impl Client {
             max_response_bytes: self.max_response_bytes,
             timeout_ms,
             timeout_setting,
+            shows_paths: false,
             by_port: Mutex::default(),
         })
     }
@@ -124,8 +128,8 @@ impl Client {
             late,
         } = self.call(request)?;
         let call = Box::pin(async {
-            let (response, url) = self.reach(hop).await?;
-            answer(response, &url, max_bytes).await
+            let (response, from) = self.reach(hop).await?;
+            answer(response, &from, max_bytes).await
         });
         tokio::time::timeout(Duration::from_millis(timeout_ms), call)
             .await
@@ -141,11 +145,11 @@ impl Client {
             late,
         } = self.call(request)?;
         let mut deadline = Box::pin(tokio::time::sleep(Duration::from_millis(timeout_ms)));
-        let (response, url) = tokio::select! {
+        let (response, from) = tokio::select! {
             reached = self.reach(hop) => reached?,
             () = &mut deadline => return Err(StepError::transient(TIMEOUT, late)),
         };
-        Ok(Streaming::new(response, url, max_bytes, deadline, late))
+        Ok(Streaming::new(response, from, max_bytes, deadline, late))
     }
 
     /// A call within its bounds, before anything is sent.
@@ -158,7 +162,8 @@ impl Client {
         let timeout_ms = request
             .timeout_ms
             .map_or(self.timeout_ms, |ms| ms.min(self.timeout_ms));
-        let hop = first_hop(request).map_err(|message| StepError::fatal(CONFIG, message))?;
+        let mut hop = first_hop(request).map_err(|message| StepError::fatal(CONFIG, message))?;
+        hop.shows_path = self.shows_paths;
         let whose = if timeout_ms == self.timeout_ms {
             format!(" (setting `{}`)", self.timeout_setting)
         } else {
@@ -167,7 +172,7 @@ impl Client {
         let late = format!(
             "{} {} took longer than {timeout_ms} ms{whose}",
             hop.method,
-            url::shown_url(&hop.url)
+            hop.shown()
         );
         Ok(Call {
             hop,
@@ -177,8 +182,8 @@ impl Client {
         })
     }
 
-    /// The call with its redirects.
-    async fn reach(&self, mut hop: Hop) -> Result<(Response, Url), StepError> {
+    /// The call with its redirects: the answer, and what may be shown of the URL that it came from.
+    async fn reach(&self, mut hop: Hop) -> Result<(Response, String), StepError> {
         for redirects in 0..=MAX_REDIRECTS {
             let response = self.request(&hop, redirects == 0).await?;
             let location = response.headers().get(LOCATION).map(HeaderValue::as_bytes);
@@ -187,14 +192,14 @@ impl Client {
                     redirect::confine(&hop, &next).await?;
                     hop = next;
                 }
-                None => return Ok((response, hop.url)),
+                None => return Ok((response, hop.shown())),
             }
         }
         Err(StepError::fatal(
             REDIRECT,
             format!(
                 "more than {MAX_REDIRECTS} redirects; the last leads to {}",
-                url::shown_url(&hop.url)
+                hop.shown()
             ),
         ))
     }
@@ -338,6 +343,7 @@ fn first_hop(request: OutboundRequest) -> Result<Hop, String> {
         headers,
         body: request.body.map(Into::into),
         confined: request.confined.map(Arc::new),
+        shows_path: true,
     })
 }
 
@@ -363,7 +369,7 @@ fn failure(error: &reqwest::Error, hop: &Hop, is_first: bool) -> StepError {
         }
         cause = known.source();
     }
-    let (method, url, cause) = (&hop.method, url::shown_url(&hop.url), innermost(error));
+    let (method, url, cause) = (&hop.method, hop.shown(), innermost(error));
     if error.is_connect() {
         let code = if is_first {
             CONNECTION

@@ -133,7 +133,8 @@ impl Outbound {
     }
 
     /// A client for one use: it may also call `allow` (entries as in the setting `outbound_allow`), and each call may take
-    /// `timeout_ms`, which the setting `timeout_setting` says. What [`Outbound::set_own_ports`] tells one, it tells both.
+    /// `timeout_ms`, which the setting `timeout_setting` says. Its errors show hosts without paths, where the operator may
+    /// have put a token. What [`Outbound::set_own_ports`] tells one, it tells both.
     pub fn for_use(
         &self,
         allow: &[String],

@@ -34,6 +34,19 @@ pub(super) struct Hop {
     pub(super) body: Option<Bytes>,
     /// What of it only some hosts may see.
     pub(super) confined: Option<Arc<Confined>>,
+    /// Whether errors may show the path of its URL.
+    pub(super) shows_path: bool,
+}
+
+impl Hop {
+    /// What errors may show of its URL.
+    pub(super) fn shown(&self) -> String {
+        if self.shows_path {
+            url::shown_url(&self.url)
+        } else {
+            url::shown_host_of(&self.url)
+        }
+    }
 }
 
 /// Whether a header may follow to another origin.
@@ -54,7 +67,7 @@ pub(super) fn next(
         return Ok(None);
     };
     let mut next = hop.clone();
-    next.url = target(&hop.url, location)?;
+    next.url = target(hop, location)?;
     let becomes_get = match status.as_u16() {
         303 => hop.method != Method::HEAD,
         301 | 302 => hop.method == Method::POST,
@@ -101,14 +114,14 @@ pub(super) async fn confine(hop: &Hop, next: &Hop) -> Result<(), StepError> {
         REDIRECT,
         format!(
             "{} redirects to {host}:{port} with a credential that is not for that host",
-            url::shown_url(&hop.url)
+            hop.shown()
         ),
     ))
 }
 
-fn target(from: &Url, location: &[u8]) -> Result<Url, StepError> {
+fn target(from: &Hop, location: &[u8]) -> Result<Url, StepError> {
     let wrong = |why: String| {
-        let from = url::shown_url(from);
+        let from = from.shown();
         StepError::fatal(REDIRECT, format!("{from} redirects to nowhere: {why}"))
     };
     if location.len() > MAX_URL_BYTES {
@@ -117,6 +130,7 @@ fn target(from: &Url, location: &[u8]) -> Result<Url, StepError> {
         )));
     }
     let target = from
+        .url
         .join(&String::from_utf8_lossy(location))
         .map_err(|error| wrong(format!("its `location` is no URL ({error})")))?;
     url::check(&target).map_err(wrong)?;
@@ -155,6 +169,7 @@ mod tests {
                 .collect(),
             body: Some(Bytes::from_static(b"body")),
             confined: None,
+            shows_path: true,
         }
     }
 

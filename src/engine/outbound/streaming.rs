@@ -1,7 +1,6 @@
 //! The body of an answer: read whole within its bound, or handed on as it comes.
 //! May not know redirects or addresses. Promise: no more is read than may be, and no longer.
 
-use super::url::{self, Url};
 use super::{CONNECTION_LOST, OutboundResponse, RESPONSE_TOO_LARGE, TIMEOUT};
 use crate::model::run::StepError;
 use bytes::Bytes;
@@ -14,7 +13,8 @@ use tokio::time::Sleep;
 /// An answer whose body is read piece by piece.
 pub struct Streaming {
     response: Response,
-    url: Url,
+    /// What errors may show of its URL.
+    from: String,
     read_bytes: usize,
     max_bytes: usize,
     deadline: Pin<Box<Sleep>>,
@@ -24,14 +24,14 @@ pub struct Streaming {
 impl Streaming {
     pub(super) fn new(
         response: Response,
-        url: Url,
+        from: String,
         max_bytes: usize,
         deadline: Pin<Box<Sleep>>,
         late: String,
     ) -> Streaming {
         Streaming {
             response,
-            url,
+            from,
             read_bytes: 0,
             max_bytes,
             deadline,
@@ -52,13 +52,13 @@ impl Streaming {
     /// The next piece; `None` at the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, StepError> {
         let chunk = tokio::select! {
-            chunk = self.response.chunk() => chunk.map_err(|error| broke_off(&self.url, &error))?,
+            chunk = self.response.chunk() => chunk.map_err(|error| broke_off(&self.from, &error))?,
             () = &mut self.deadline => return Err(StepError::transient(TIMEOUT, self.late.clone())),
         };
         if let Some(chunk) = &chunk {
             self.read_bytes = self.read_bytes.saturating_add(chunk.len());
             if self.read_bytes > self.max_bytes {
-                return Err(too_large(&self.url, self.max_bytes));
+                return Err(too_large(&self.from, self.max_bytes));
             }
         }
         Ok(chunk)
@@ -78,18 +78,17 @@ impl Streaming {
     }
 }
 
-fn broke_off(url: &Url, error: &reqwest::Error) -> StepError {
-    let (url, cause) = (url::shown_url(url), innermost(error));
-    let message = format!("the answer of {url} broke off: {cause}");
+fn broke_off(from: &str, error: &reqwest::Error) -> StepError {
+    let cause = innermost(error);
+    let message = format!("the answer of {from} broke off: {cause}");
     StepError::transient(CONNECTION_LOST, message)
 }
 
-fn too_large(url: &Url, max_bytes: usize) -> StepError {
-    let url = url::shown_url(url);
+fn too_large(from: &str, max_bytes: usize) -> StepError {
     StepError::fatal(
         RESPONSE_TOO_LARGE,
         format!(
-            "the answer of {url} is larger than {max_bytes} bytes; ask for less, or raise the setting `max_response_bytes`"
+            "the answer of {from} is larger than {max_bytes} bytes; ask for less, or raise the setting `max_response_bytes`"
         ),
     )
 }
@@ -97,7 +96,7 @@ fn too_large(url: &Url, max_bytes: usize) -> StepError {
 /// Reads the body, no further than `max_bytes`.
 pub(super) async fn answer(
     mut response: Response,
-    url: &Url,
+    from: &str,
     max_bytes: usize,
 ) -> Result<OutboundResponse, StepError> {
     let status = response.status().as_u16();
@@ -107,10 +106,10 @@ pub(super) async fn answer(
         let chunk = response
             .chunk()
             .await
-            .map_err(|error| broke_off(url, &error))?;
+            .map_err(|error| broke_off(from, &error))?;
         let Some(chunk) = chunk else { break };
         if body.len() + chunk.len() > max_bytes {
-            return Err(too_large(url, max_bytes));
+            return Err(too_large(from, max_bytes));
         }
         body.extend_from_slice(&chunk);
     }

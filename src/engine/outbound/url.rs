@@ -164,9 +164,22 @@ pub fn shown(text: &str) -> String {
 
 /// What may be shown of a parsed URL: scheme, host, port and path.
 pub(super) fn shown_url(url: &Url) -> String {
+    format!("{}{}", shown_host_of(url), url.path())
+}
+
+/// What may be shown of `text` where its path is a secret too: scheme, host and port.
+pub fn shown_host(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(url) => shown_host_of(&url),
+        Err(_) => "the URL".to_owned(),
+    }
+}
+
+/// What may be shown of a parsed URL whose path is a secret too: scheme, host and port.
+pub(super) fn shown_host_of(url: &Url) -> String {
     let port = url.port().map_or(String::new(), |port| format!(":{port}"));
     let host = url.host_str().unwrap_or_default();
-    format!("{}://{host}{port}{}", url.scheme(), url.path())
+    format!("{}://{host}{port}", url.scheme())
 }
 
 #[cfg(test)]
@@ -205,6 +218,10 @@ mod tests {
         assert_eq!(
             shown("https://u:p@a.example:8443/x/y?token=s3#f"),
             "https://a.example:8443/x/y"
+        );
+        assert_eq!(
+            shown_host("https://u:p@a.example:8443/x/y?token=s3#f"),
+            "https://a.example:8443"
         );
         let error = check_text("https://u:s3cret@a.example/?t=s3cret").expect_err("userinfo");
         assert!(!error.contains("s3cret"), "{error}");

@@ -1,6 +1,6 @@
 //! Nodes that the server does not run itself: each is posted to the backend that the configuration names for its type.
 //! May not know what the backend does with it. Promises: a node that no backend runs fails with its type and the setting;
-//! hosts in the setting may be called for this use alone.
+//! hosts in the setting may be called for this use alone, and of a URL in it errors show no more than the host.
 //!
 //! The backend gets `{"nodeId","nodeType","label","config","inputs","outputs"}` and an `Idempotency-Key`, and answers with the
 //! node's output: an object with a field for each port. What is no object is the value of every port.
@@ -97,7 +97,7 @@ async fn post(effects: &Effects, config: Value) -> Result<Value, StepError> {
         max_response_bytes: Some(MAX_ANSWER_BYTES),
         confined: None,
     };
-    let what = format!("POST {}", url::shown(backend));
+    let what = format!("POST {}", url::shown_host(backend));
     let response = effects.backends.0.outbound.send(request).await?;
     if !(200..300).contains(&response.status) {
         return Err(status_error(&what, &response, true, effects.now_ms));
