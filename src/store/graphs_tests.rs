@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::Fixture;
-use super::node_outputs::MAX_KEPT_OUTPUT_BYTES;
+use super::node_outputs::{MAX_KEPT_BYTES, MAX_KEPT_OUTPUT_BYTES};
 use super::{BesideGraph, Edit, WorkflowDraft, WorkflowEdit};
 use crate::id::{RunId, WorkflowId};
 use crate::model::graph::record::{
@@ -157,7 +157,10 @@ async fn outputs_are_kept_for_nodes_that_are_there_and_go_with_them() {
         .record_execution(graph.sequence, first.clone(), 10)
         .await
         .unwrap();
-    assert_eq!(store.node_outputs(graph.sequence).unwrap(), &first[..2]);
+    assert_eq!(
+        store.node_outputs(graph.sequence).await.unwrap(),
+        &first[..2]
+    );
     // What is too large is not kept, and what was kept before is not shown in its place.
     let later = output("b", json!("x".repeat(MAX_KEPT_OUTPUT_BYTES)), 20);
     store
@@ -168,7 +171,10 @@ async fn outputs_are_kept_for_nodes_that_are_there_and_go_with_them() {
         .record_execution(graph.sequence, vec![], 15)
         .await
         .unwrap();
-    assert_eq!(store.node_outputs(graph.sequence).unwrap(), &first[..1]);
+    assert_eq!(
+        store.node_outputs(graph.sequence).await.unwrap(),
+        &first[..1]
+    );
     let record = store.graph_record(graph.sequence).unwrap().unwrap();
     assert_eq!(
         (record.execution_count, record.last_executed_at_ms),
@@ -181,12 +187,45 @@ async fn outputs_are_kept_for_nodes_that_are_there_and_go_with_them() {
     );
 
     edited(&fixture, &graph, draft("graph", &["b"], None), 30).await;
-    assert_eq!(store.node_outputs(graph.sequence).unwrap(), []);
+    assert_eq!(store.node_outputs(graph.sequence).await.unwrap(), []);
     store.purge_workflow(graph.id.clone()).await.unwrap();
     assert_eq!(
         (fixture.count("graph_record"), fixture.count("node_output")),
         (0, 0)
     );
+}
+
+#[tokio::test]
+async fn the_outputs_of_a_workflow_are_bounded_together() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let names: Vec<String> = (0..20).map(|at| format!("n{at}")).collect();
+    let ids: Vec<&str> = names.iter().map(String::as_str).collect();
+    let graph = made(&fixture, draft("graph", &ids, None)).await;
+    let large = json!("x".repeat(MAX_KEPT_OUTPUT_BYTES - 100));
+    let all = ids.iter().map(|id| output(id, large.clone(), 10)).collect();
+    let kept = async || -> Vec<String> {
+        let kept = store.node_outputs(graph.sequence).await.unwrap();
+        kept.into_iter().map(|output| output.node_id).collect()
+    };
+    store
+        .record_execution(graph.sequence, all, 10)
+        .await
+        .unwrap();
+    assert_eq!(kept().await.len(), MAX_KEPT_BYTES / MAX_KEPT_OUTPUT_BYTES);
+    // What grows smaller makes room, and what finds none is not kept.
+    let later = vec![
+        output("n0", json!(1), 20),
+        output("n18", large.clone(), 20),
+        output("n19", large, 20),
+    ];
+    store
+        .record_execution(graph.sequence, later, 20)
+        .await
+        .unwrap();
+    let now = kept().await;
+    assert_eq!((now.len(), now.contains(&"n18".to_owned())), (17, true));
+    assert!(!now.contains(&"n19".to_owned()));
 }
 
 #[tokio::test]

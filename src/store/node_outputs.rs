@@ -1,20 +1,23 @@
-//! What the nodes of a graph came to when they last ran. May not know what nodes do. Promise: only nodes that the workflow
-//! has now are kept, one row each, so that whatever is executed the rows stay as few as the nodes.
+//! What the nodes of a graph came to when they last ran. May not know what nodes do. Promises: only nodes that the workflow
+//! has now are kept, one row each, so that whatever is executed the rows stay as few as the nodes; and all of a workflow's
+//! together are never larger than what is read at once.
 
 use super::{Store, StoreError, column, graph_records};
 use crate::model::graph::Graph;
 use crate::model::graph::record::NodeOutput;
 use crate::model::workflow::Workflow;
 use rusqlite::Connection;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What is larger, as JSON, is not kept: a workflow is read with the outputs of all its nodes.
 pub const MAX_KEPT_OUTPUT_BYTES: usize = 256 << 10;
+/// The outputs of a workflow's nodes together, with the parameters that made them; what would go over it is not kept.
+pub(super) const MAX_KEPT_BYTES: usize = 4 << 20;
 
 impl Store {
-    /// The outputs of a workflow's nodes. A point read.
-    pub fn node_outputs(&self, workflow: i64) -> Result<Vec<NodeOutput>, StoreError> {
-        self.read(|connection| {
+    /// The outputs of a workflow's nodes. Read aside: there may be megabytes of them.
+    pub async fn node_outputs(&self, workflow: i64) -> Result<Vec<NodeOutput>, StoreError> {
+        self.scan(move |connection| {
             connection
                 .prepare_cached(OF_WORKFLOW)?
                 .query_and_then([workflow], |row| {
@@ -28,6 +31,7 @@ impl Store {
                 })?
                 .collect()
         })
+        .await
     }
 
     /// Records that an execution of a graph has ended, and what its nodes came to.
@@ -70,19 +74,43 @@ pub(super) fn record_execution(
         .query_map([workflow], |row| row.get::<_, Option<String>>(0))?
         .filter_map(Result::transpose)
         .collect::<Result<_, _>>()?;
+    let mut kept = kept(connection, workflow)?;
     for output in outputs.iter().filter(|one| known.contains(&one.node_id)) {
-        write(connection, workflow, output)?;
+        kept.remove(&output.node_id);
+        let left = MAX_KEPT_BYTES.saturating_sub(kept.values().sum());
+        let bytes = write(connection, workflow, output, left)?;
+        kept.insert(output.node_id.clone(), bytes);
     }
     Ok(())
 }
 
-fn write(connection: &Connection, workflow: i64, output: &NodeOutput) -> Result<(), StoreError> {
+/// The nodes of which an output is kept, and how large each is with its parameters.
+fn kept(connection: &Connection, workflow: i64) -> Result<HashMap<String, usize>, StoreError> {
+    let kept = connection
+        .prepare_cached(KEPT)?
+        .query_map([workflow], |row| {
+            let bytes: i64 = row.get(1)?;
+            Ok((row.get(0)?, usize::try_from(bytes).unwrap_or(usize::MAX)))
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(kept)
+}
+
+/// Keeps an output, or forgets the former one where there is no room for it. Gives how many bytes are kept.
+fn write(
+    connection: &Connection,
+    workflow: i64,
+    output: &NodeOutput,
+    left: usize,
+) -> Result<usize, StoreError> {
     let (params, value) = (
         column::to_json(&output.params)?,
         column::to_json(&output.output)?,
     );
-    if value.len() > MAX_KEPT_OUTPUT_BYTES {
-        return forget(connection, workflow, &output.node_id);
+    let bytes = params.len() + value.len();
+    if value.len() > MAX_KEPT_OUTPUT_BYTES || bytes > left {
+        forget(connection, workflow, &output.node_id)?;
+        return Ok(0);
     }
     connection
         .prepare_cached(
@@ -97,7 +125,7 @@ fn write(connection: &Connection, workflow: i64, output: &NodeOutput) -> Result<
             output.run.as_str(),
             output.at_ms,
         ))?;
-    Ok(())
+    Ok(bytes)
 }
 
 fn forget(connection: &Connection, workflow: i64, node_id: &str) -> Result<(), StoreError> {
@@ -109,18 +137,15 @@ fn forget(connection: &Connection, workflow: i64, node_id: &str) -> Result<(), S
 
 /// Forgets the outputs of nodes that the workflow does not have any more.
 pub(super) fn forget_gone(connection: &Connection, workflow: &Workflow) -> Result<(), StoreError> {
-    let kept: Vec<String> = connection
-        .prepare_cached(KEPT)?
-        .query_map([workflow.sequence], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let kept = kept(connection, workflow.sequence)?;
     if kept.is_empty() {
         return Ok(());
     }
     let graph = Graph::of(&workflow.definition.body);
-    for node_id in kept.iter().filter(|id| graph.node(id).is_none()) {
+    for node_id in kept.keys().filter(|id| graph.node(id).is_none()) {
         forget(connection, workflow.sequence, node_id)?;
     }
     Ok(())
 }
 
-pub(super) const KEPT: &str = "SELECT node_id FROM node_output WHERE workflow = ?1";
+pub(super) const KEPT: &str = "SELECT node_id, octet_length(params) + octet_length(output) FROM node_output WHERE workflow = ?1";

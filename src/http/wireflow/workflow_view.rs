@@ -109,10 +109,10 @@ pub(super) struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    pub(super) fn new(ctx: &'a Ctx, compiled: &'a CompiledWorkflow) -> Result<Self, Problem> {
+    pub(super) async fn new(ctx: &'a Ctx, compiled: &'a CompiledWorkflow) -> Result<Self, Problem> {
         let workflow = &compiled.workflow;
         let store = &ctx.api().store;
-        let outputs = store.node_outputs(workflow.sequence)?;
+        let outputs = store.node_outputs(workflow.sequence).await?;
         let outputs: HashMap<String, Value> = outputs
             .into_iter()
             .map(|output| (output.node_id, output.output))

@@ -162,7 +162,10 @@ async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
 
 async fn get(ctx: Ctx) -> Answer {
     let compiled = graph(&ctx)?;
-    bare(StatusCode::OK, &Gathered::new(&ctx, &compiled)?.view())
+    bare(
+        StatusCode::OK,
+        &Gathered::new(&ctx, &compiled).await?.view(),
+    )
 }
 
 async fn post(ctx: Ctx, how: SaveQuery, body: SaveBody) -> Answer {
@@ -221,7 +224,9 @@ async fn create(ctx: &Ctx, how: &SaveQuery, save: &Save) -> Answer {
     };
     let workflows = ctx.api().engine.workflows();
     let compiled = workflows.create(draft, ctx.editor()).await?;
-    Gathered::new(ctx, &compiled)?.saved(StatusCode::CREATED, &warnings)
+    Gathered::new(ctx, &compiled)
+        .await?
+        .saved(StatusCode::CREATED, &warnings)
 }
 
 async fn replace(ctx: &Ctx, how: &SaveQuery, id: &WorkflowId, save: &Save) -> Answer {
@@ -249,7 +254,9 @@ async fn replace(ctx: &Ctx, how: &SaveQuery, id: &WorkflowId, save: &Save) -> An
     };
     let workflows = ctx.api().engine.workflows();
     let compiled = workflows.edit(id, draft, None, None, ctx.editor()).await?;
-    Gathered::new(ctx, &compiled)?.saved(StatusCode::OK, &warnings)
+    Gathered::new(ctx, &compiled)
+        .await?
+        .saved(StatusCode::OK, &warnings)
 }
 
 /// Where a workflow stands once it is or is not active: a draft of the native API is not, and stays one.
