@@ -1,7 +1,8 @@
 //! `doctor`: every check is shown, and one that fails makes the exit code 1. It changes nothing.
 
-use crate::support::{Done, Folder};
+use crate::support::{Done, Folder, open};
 use serde_json::Value;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 const DATABASE: &str = "flowlatch.db";
@@ -120,4 +121,42 @@ fn a_folder_that_is_not_there_is_wrong_and_not_made() {
     assert_eq!(wrong(&done), ["folder"]);
     assert_eq!(done.json()[0]["ok"], Value::Bool(false));
     assert!(!folder.data.exists());
+}
+
+#[test]
+fn an_uploaded_file_that_is_gone_or_cut_is_named() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    let form = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nsome text\r\n--b--\r\n";
+    let bearer = format!("Bearer {}", server.admin_key());
+    let headers = [
+        ("connection", "close"),
+        ("content-type", "multipart/form-data; boundary=b"),
+        ("authorization", bearer.as_str()),
+    ];
+    let mut answer = String::new();
+    let path = "/wireflow/api/v1/media/upload";
+    open(&server.url, "POST", path, &headers, form)
+        .read_to_string(&mut answer)
+        .expect("an answer");
+    server.stop();
+    let at = answer.find("media_").expect("an id");
+    let id: String = answer[at..]
+        .chars()
+        .take_while(|letter| *letter != '"')
+        .collect();
+    examine(&folder, 0);
+    let file = folder.data.join("media").join(&id);
+    let told = |expected: &str| {
+        let done = examine(&folder, 1);
+        assert_eq!(wrong(&done), ["uploaded files"], "{done:#?}");
+        assert!(
+            done.stdout.contains(expected) && done.stdout.contains(&id),
+            "{done:#?}"
+        );
+    };
+    std::fs::write(&file, "some").expect("cut");
+    told("1 of 1 are gone or not whole");
+    std::fs::remove_file(&file).expect("gone");
+    told("1 of 1 are gone or not whole");
 }

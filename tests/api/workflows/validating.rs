@@ -248,3 +248,35 @@ async fn what_only_describes_is_kept() {
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
     assert_eq!(made.data()["steps"], steps);
 }
+
+/// An empty text is no value of any field, and that is said with its place.
+#[tokio::test]
+async fn an_empty_text_in_a_loop_is_told_with_its_place() {
+    let server = empty_server().await;
+    for (kind, field) in [
+        ("loop", "steps"),
+        ("loop", "collection"),
+        ("loop", "itemVariable"),
+        ("loop", "indexVariable"),
+        ("loop", "maxIterations"),
+        ("loop", "iterations"),
+        ("loop", "batchSize"),
+        ("loop", "whileCondition"),
+        ("loop", "breakCondition"),
+        ("loop", "loopType"),
+        ("parallel", "steps"),
+        ("parallel", "forEachSource"),
+        ("parallel", "strategy"),
+    ] {
+        let mut config = json!({ "steps": ["in"], "collection": [1], "forEachSource": [1] });
+        config[field] = json!("");
+        let body = json!({ "name": "x", "trigger": { "type": "api" }, "steps": [
+            { "id": "out", "type": kind, "config": config },
+            { "id": "in", "type": "transform", "config": { "sourceData": 1 } },
+        ]});
+        let answer = server.admin().post(WORKFLOWS, body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{kind}.{field}");
+        let place = format!("steps[0].config.{field}");
+        assert!(answer.text.contains(&place), "{place}: {}", answer.text);
+    }
+}
