@@ -100,6 +100,7 @@ fn three_steps(criterion: &mut Criterion) {
                     output: output.clone(),
                     way: None,
                     logs: None,
+                    reused: false,
                 };
                 state.apply(&plan, 0, &event).expect("fits");
             }

@@ -4,8 +4,10 @@
 use super::{Engine, EngineError, Shared};
 use crate::model::credit::{Balance, Estimate, PricedNode, Prices};
 use crate::model::plan::{Node, Plan};
+use crate::model::run::Event;
 use crate::store::Charge;
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// What the operator has set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,7 +21,7 @@ pub struct CreditOptions {
 impl Engine {
     /// What a run of this plan costs.
     pub fn estimate(&self, plan: &Plan) -> Estimate {
-        self.0.estimate(plan)
+        self.0.estimate(plan, &[])
     }
 
     /// The balance as it is now. A point read.
@@ -36,19 +38,33 @@ impl Shared {
         })
     }
 
-    fn estimate(&self, plan: &Plan) -> Estimate {
+    /// What a run of this plan costs that begins with these events: what it has the results of, it does not run.
+    fn estimate(&self, plan: &Plan, finished: &[Event]) -> Estimate {
         let prices = &self.options.credits.prices;
         if prices.is_empty() {
             return Estimate::default();
         }
-        let nodes: Vec<PricedNode<'_>> = plan.nodes.iter().map(priced).collect();
+        let reused: HashSet<&str> = finished
+            .iter()
+            .filter_map(|event| match event {
+                Event::StepCompleted { step, .. } => Some(step.as_str()),
+                _ => None,
+            })
+            .collect();
+        let to_run = plan.nodes.iter();
+        let to_run = to_run.filter(|node| !reused.contains(node.id.as_str()));
+        let nodes: Vec<PricedNode<'_>> = to_run.map(priced).collect();
         prices.estimate(&nodes)
     }
 
-    /// What a start is charged: nothing where nothing costs anything. One that the balance is not enough for is refused
-    /// here already; the job that records it looks again.
-    pub(super) fn charge(&self, plan: &Plan) -> Result<Option<Charge>, EngineError> {
-        let estimate = self.estimate(plan);
+    /// What a start is charged that begins with these events: nothing where nothing costs anything. One that the balance is
+    /// not enough for is refused here already; the job that records it looks again.
+    pub(super) fn charge(
+        &self,
+        plan: &Plan,
+        finished: &[Event],
+    ) -> Result<Option<Charge>, EngineError> {
+        let estimate = self.estimate(plan, finished);
         if estimate.credits == 0 {
             return Ok(None);
         }
@@ -60,6 +76,16 @@ impl Shared {
             granted: balance.granted,
             estimate,
         }))
+    }
+
+    /// What a start is charged that is never refused for want of credits: it may spend more than there is, and then whatever
+    /// can be refused is.
+    pub(super) fn charge_regardless(&self, plan: &Plan) -> Option<Charge> {
+        let estimate = self.estimate(plan, &[]);
+        (estimate.credits > 0).then_some(Charge {
+            granted: None,
+            estimate,
+        })
     }
 }
 

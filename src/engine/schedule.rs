@@ -155,7 +155,7 @@ impl Engine {
         let run = requested_run(&RunId::generate(), &request, fire.fired_at_ms);
         let mut new_run = new_run(&run, due.workflow_sequence);
         new_run.fire = Some(fire);
-        new_run.charge = self.0.charge(&request.workflow.definition.plan)?;
+        new_run.charge = self.0.charge(&request.workflow.definition.plan, &[])?;
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &request.workflow)?,
             definition: request.workflow.definition.clone(),

@@ -190,7 +190,7 @@ impl Engine {
             .check_input(&input)
             .map_err(EngineError::BadInput)?;
         self.check_secrets(workflow, &definition)?;
-        let charge = self.0.charge(&definition.plan)?;
+        let charge = self.0.charge(&definition.plan, &finished_steps)?;
         let mut run = requested_run(&started_as.id, request, now_ms);
         run.depth = started_as.depth;
         let mut new_run = new_run(&run, workflow.sequence);
@@ -323,7 +323,7 @@ impl Engine {
         run.top_sequence = Some(child.top_sequence);
         let mut new_run = new_run(&run, workflow.workflow.sequence);
         new_run.idempotency = idempotency(&asked, &request.input, now_ms);
-        new_run.charge = self.0.charge(&workflow.definition.plan)?;
+        new_run.charge = self.0.charge(&workflow.definition.plan, &[])?;
         new_run.max_below_top = self.0.options.max_runs_below;
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &workflow)?,

@@ -258,6 +258,9 @@ pub enum Event {
         /// What the step wrote beside its output: lines with `level` and `message`.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         logs: Option<Arc<Value>>,
+        /// Whether the step was not run, and this is what it came to in an earlier run of another definition.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        reused: bool,
     },
     /// An attempt failed. With `retry_at_ms` there will be another one; without, the step has failed.
     #[serde(rename = "step.failed")]

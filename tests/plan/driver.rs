@@ -141,6 +141,7 @@ impl<'a> Driver<'a> {
             output: Arc::new(output(node)),
             way,
             logs: None,
+            reused: false,
         });
     }
 }

@@ -190,6 +190,7 @@ fn run(plan: &Plan, specs: &[Spec], choices: &[u32]) -> (Vec<(i64, Event)>, Vec<
                 output: Arc::new(json!({ "output": { "content": order.len().to_string() } })),
                 way: taken,
                 logs: None,
+                reused: false,
             },
         );
     }

@@ -249,6 +249,7 @@ fn no_more_than_ten_nodes_are_under_way_at_once() {
                     output: Default::default(),
                     way: None,
                     logs: None,
+                    reused: false,
                 }
             }
             Next::Finish(_) => break,

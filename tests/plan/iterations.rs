@@ -201,7 +201,8 @@ fn what_a_run_is_given_beats_the_configuration() {
     let state = fold(&plan, &[(0, Event::RunStarted)]);
     let config = |node: usize, given: Value| {
         let step = Activation { frame: 0, node };
-        wired_config(&plan, &state, step, &given).unwrap()["config"].clone()
+        let wired = wired_config(&plan, &state, step, &given);
+        wired.unwrap().unwrap()["config"].clone()
     };
     assert_eq!(
         config(0, Value::Null),
@@ -212,6 +213,25 @@ fn what_a_run_is_given_beats_the_configuration() {
         json!({"prompt": "given", "text": "given"})
     );
     assert_eq!(config(1, json!({"L b": 7})), json!({"of": "b", "value": 7}));
+    // No other node takes anything, and where inputs are exposed, no other input node.
+    let mut body = graph(
+        &["a input:text", "b input:text", "c llm:openrouter_router"],
+        &[],
+    );
+    let all = json!({"a": "x", "L a": "x", "L b": "y", "name": "z", "c": "w", "L c": "w"});
+    let prompts = |body: &Value| -> Vec<Value> {
+        let plan = plan_of(body).unwrap();
+        let state = fold(&plan, &[(0, Event::RunStarted)]);
+        let prompt = |node: usize| {
+            let step = Activation { frame: 0, node };
+            let wired = wired_config(&plan, &state, step, &all).unwrap();
+            wired.unwrap()["config"]["prompt"].clone()
+        };
+        (0..3).map(prompt).collect()
+    };
+    assert_eq!(prompts(&body), [json!("x"), json!("y"), Value::Null]);
+    body["exposedInputs"] = json!([{"nodeId": "b", "label": "name"}]);
+    assert_eq!(prompts(&body), [Value::Null, json!("z"), Value::Null]);
 }
 
 #[test]

@@ -133,7 +133,8 @@ impl<'a> NetDriver<'a> {
         match *task {
             Task::Attempt { step, attempt, .. } => {
                 let name = self.state.name_of(self.plan, step);
-                let handed = wired_config(self.plan, &self.state, step, &Value::Null).unwrap();
+                let handed = wired_config(self.plan, &self.state, step, &Value::Null);
+                let handed = handed.unwrap().unwrap();
                 // The same whenever it is asked, also by another process.
                 let before = self.handed.insert(name.clone(), handed.clone());
                 assert!(before.is_none_or(|before| before == handed), "{name}");
@@ -194,6 +195,7 @@ impl<'a> NetDriver<'a> {
             output: Arc::new(output),
             way: None,
             logs: None,
+            reused: false,
         });
     }
 

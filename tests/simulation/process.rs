@@ -145,6 +145,7 @@ impl<'a> Process<'a> {
                 output,
                 way,
                 logs: None,
+                reused: false,
             };
             let refused = self.state.apply(self.plan, self.now_ms, &event);
             assert!(refused.is_err(), "{event:?} after the cancel");
@@ -219,6 +220,7 @@ impl<'a> Process<'a> {
             output,
             way,
             logs: None,
+            reused: false,
         });
     }
 

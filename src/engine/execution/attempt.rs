@@ -36,6 +36,10 @@ impl Execution {
         };
         let noted = match behaviour {
             Behaviour::Pure(run) => guarded(|| run(&config)).map(|done| self.completed(step, done)),
+            Behaviour::Bounded(run) => {
+                let max_bytes = self.shared.options.max_output_bytes;
+                guarded(|| run(&config, max_bytes)).map(|done| self.completed(step, done))
+            }
             Behaviour::Wait(duration) => guarded(|| duration(&config)).map(|wait_ms| {
                 self.note(&Event::StepWaiting {
                     step: self.name_of(step),
@@ -152,8 +156,13 @@ impl Execution {
         if let Some(flow) = self.flow_of(step) {
             return self.handed(step, flow, now_ms);
         }
-        if let Some(config) = wired_config(plan, &self.state, step, &self.input) {
-            return Ok(config);
+        match wired_config(plan, &self.state, step, &self.input) {
+            Ok(Some(config)) => return Ok(config),
+            Ok(None) => {}
+            Err(error) => {
+                let message = format!("step `{}`: {error}", plan.nodes[step.node].id);
+                return Err(StepError::fatal("INPUT_LIMIT", message));
+            }
         }
         let loops = self.state.loops_around(plan, step.frame);
         let config = &plan.nodes[step.node].config;

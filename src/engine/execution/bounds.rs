@@ -47,6 +47,7 @@ impl Execution {
             output: Arc::new(output),
             way: done.way,
             logs: logs.map(Arc::new),
+            reused: false,
         })
     }
 

@@ -95,12 +95,16 @@ impl Execution {
                 self.failed(step, self.attempts_of(step), child_error(&run, request))
             }
             _ => {
+                let max_bytes = self.shared.options.max_output_bytes;
                 let output = match (&request.ports, &request.flow) {
-                    (Some(ports), _) => step::blueprint_output(ports, &result_of(&run)),
-                    (None, Some(handed)) => step::flow::executed(handed, &result_of(&run)),
-                    (None, None) => child_output(&run, is_reused),
+                    (Some(ports), _) => step::blueprint_output(ports, &result_of(&run), max_bytes),
+                    (None, Some(handed)) => Ok(step::flow::executed(handed, &result_of(&run))),
+                    (None, None) => Ok(child_output(&run, is_reused)),
                 };
-                self.completed(step, Done { output, way: None })
+                match output {
+                    Ok(output) => self.completed(step, Done { output, way: None }),
+                    Err(error) => self.failed(step, self.attempts_of(step), error.into()),
+                }
             }
         }
     }

@@ -249,6 +249,7 @@ impl Execution {
             output,
             way: None,
             logs: None,
+            reused: false,
         })
     }
 
@@ -290,12 +291,15 @@ impl Execution {
         Err(Halt::Over)
     }
 
-    /// What the nodes of a graph came to, those inside of iterations aside; `None` for a run of steps.
+    /// What the nodes of a graph came to, those inside of iterations and those that were not run aside; `None` for a run of
+    /// steps.
     fn node_outputs(&self) -> Option<Vec<NodeOutput>> {
         let plan = &self.definition.plan;
         let is_graph = plan.nodes.iter().any(|node| node.wiring.is_some());
         let now_ms = self.shared.clock.now_ms();
-        let outputs = self.state.top_records(plan).filter_map(|(index, record)| {
+        let records = self.state.top_records(plan);
+        let own = records.filter(|(_, record)| !record.is_reused);
+        let outputs = own.filter_map(|(index, record)| {
             let node = plan.nodes.get(index)?;
             Some(NodeOutput {
                 node_id: node.id.clone(),

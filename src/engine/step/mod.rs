@@ -107,6 +107,8 @@ pub struct StepType {
 pub enum Behaviour {
     /// A function of its configuration.
     Pure(fn(&Value) -> Result<Done, StepError>),
+    /// A function of its configuration whose output may have so many bytes as JSON: one that multiplies what it is handed.
+    Bounded(fn(&Value, usize) -> Result<Done, StepError>),
     /// A function of its configuration that takes too long for an async worker; it does its work elsewhere.
     Compute(for<'a> fn(&'a Effects, Value) -> BoxFuture<'a, Result<Given, StepError>>),
     /// Calls outside.
@@ -246,7 +248,7 @@ mod tests {
             let found = find(rule.name).expect("a rule belongs to a step type");
             let fits = match found.behaviour {
                 Behaviour::Pure(_) => matches!(rule.kind, Kind::Pure | Kind::Branch),
-                Behaviour::Compute(_) => rule.kind == Kind::Pure,
+                Behaviour::Bounded(_) | Behaviour::Compute(_) => rule.kind == Kind::Pure,
                 Behaviour::Effect(_) | Behaviour::Converse(_) => rule.kind == Kind::Effect,
                 Behaviour::Wait(_) => rule.kind == Kind::Wait,
                 Behaviour::Ask(_) => rule.kind == Kind::Ask,

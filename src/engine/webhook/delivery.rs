@@ -204,9 +204,12 @@ pub(super) fn deliver(
         sent: None,
     };
     let run = requested_run(&RunId::generate(), &request, origin.now_ms);
+    let mut new_run = new_run(&run, workflow_sequence);
+    // Its sender has no balance here, and could do nothing but send again.
+    new_run.charge = shared.charge_regardless(&target.definition.plan);
     let start = Start {
         demand: shared.demand(&Asking::of(&run), target)?,
-        new_run: new_run(&run, workflow_sequence),
+        new_run,
         definition: target.definition.clone(),
         finished_steps: Vec::new(),
         input: content.value.clone(),

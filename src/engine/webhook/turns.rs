@@ -101,6 +101,7 @@ fn enter(shared: &Arc<Shared>, start: Start, now_ms: i64) -> Result<Entered, Eng
         Entry::Skipped => {
             let mut new_run = start.new_run;
             new_run.first = Some(skipped(now_ms)?);
+            new_run.charge = None;
             return Ok(Entered::Skipped(Box::new(new_run)));
         }
         Entry::Queued | Entry::Admitted => Driving::new(shared, run.clone()),

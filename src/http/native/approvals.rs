@@ -59,7 +59,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .path::<Word>()
                 .body::<AnswerBody>(example!({ "approved": true, "comment": "Looks right." }))
                 .gives::<AnsweredView<'_>>(200)
-                .may(409, "It was answered before, or the run has ended."),
+                .may(409, "It was answered before, its time is over, or the run has ended."),
         ),
     ]
 }

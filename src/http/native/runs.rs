@@ -48,7 +48,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .gives::<StartedView<'_>>(200)
                 .gives::<StartedView<'_>>(202)
                 .with_header("Idempotency-Replayed", "`true`: the run was there already.")
-                .may(402, "It is a graph, and the credits are not enough.")
+                .may(402, "The credits are not enough.")
                 .may(409, "The workflow is not active, or the idempotency key was used with another request."),
         ),
         Endpoint::new(Door::Native, Method::GET, LIST, read, |guard| {

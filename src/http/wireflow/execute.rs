@@ -45,6 +45,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
+/// The field of a graph that names the nodes whose values a run may be given.
+const EXPOSED: &str = "exposedInputs";
+
 /// A graph to execute.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -109,7 +112,8 @@ async fn run(ctx: Ctx, mut body: ExecuteBody) -> Answer {
         given = inputs::for_inputs(&inputs::describe(&graph), &given);
         let sent = match &body.target_node_id {
             Some(target) => {
-                let selected = selected(&ctx, &workflow, graph, target, body.force == Some(true))?;
+                let selected =
+                    selected(&ctx, &workflow, graph, target, body.force == Some(true)).await?;
                 stale = selected.1;
                 Some(selected.0)
             }
@@ -135,7 +139,7 @@ async fn run(ctx: Ctx, mut body: ExecuteBody) -> Answer {
 }
 
 /// The graph that was sent, or else the saved one, with the lists that its iterators are given. The lists are values, as
-/// inputs are: they make no other graph of it.
+/// inputs are: they make no other graph of it. Where the graph is somebody else's, so is what its runs may be given.
 fn meant_graph(
     ctx: &Ctx,
     workflow: &CompiledWorkflow,
@@ -154,6 +158,13 @@ fn meant_graph(
             outputs::without(&graph)
         }
     };
+    let saved = &workflow.workflow.definition.body;
+    let is_own = ctx.key().may(Permission::WorkflowsWrite) && !difference::is_same(&graph, saved);
+    if let (false, Some(exposed), Some(fields)) =
+        (is_own, saved.get(EXPOSED), graph.as_object_mut())
+    {
+        fields.insert(EXPOSED.to_owned(), exposed.clone());
+    }
     for given in body.iterator_configs.take().unwrap_or_default() {
         if !items::give(&mut graph, &given.node_id, given.items) {
             let shown: String = given.node_id.chars().take(80).collect();
@@ -197,32 +208,37 @@ fn sent(ctx: &Ctx, workflow: &CompiledWorkflow, graph: &Value) -> Option<SentDef
     (!is_saved).then(|| SentDefinition {
         definition: Definition {
             format: DefinitionFormat::Graph,
-            body: as_saved(workflow, outputs::without(graph)),
+            body: as_saved(workflow, outputs::without(graph), None),
         },
         finished: Vec::new(),
         reach: ctx.key().reach().clone(),
     })
 }
 
-/// The graph with the settings of the workflow, such as its time limit.
-fn as_saved(workflow: &CompiledWorkflow, mut graph: Value) -> Value {
-    let settings = workflow.workflow.definition.body.get("settings");
-    if let (Some(settings), Some(fields)) = (settings, graph.as_object_mut()) {
-        fields.insert("settings".to_owned(), settings.clone());
+/// The graph with the settings of the workflow, such as its time limit, and what runs of it may be given.
+fn as_saved(workflow: &CompiledWorkflow, mut graph: Value, exposed: Option<Value>) -> Value {
+    let settings = workflow.workflow.definition.body.get("settings").cloned();
+    if let Some(fields) = graph.as_object_mut() {
+        let beside = [("settings", settings), (EXPOSED, exposed)];
+        let beside = beside
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        fields.extend(beside);
     }
     graph
 }
 
 /// The part of the graph that a node needs, and which of the results that it uses are outgrown. Results that the sender has
 /// left out are those of the last executions.
-fn selected(
+async fn selected(
     ctx: &Ctx,
     workflow: &Arc<CompiledWorkflow>,
     mut graph: Value,
     target: &str,
     force: bool,
 ) -> Result<(SentDefinition, Vec<StaleDependency>), Problem> {
-    let kept = ctx.api().store.node_outputs(workflow.workflow.sequence)?;
+    let kept = ctx.api().store.node_outputs(workflow.workflow.sequence);
+    let kept = kept.await?;
     let nodes = kept
         .iter()
         .map(|kept| value!({ "id": kept.node_id, "data": { "config": kept.params } }));
@@ -240,10 +256,10 @@ fn selected(
             "The graph has no node `{shown}` for `targetNodeId`."
         ))
     })?;
-    let finished = selected.events();
+    let (finished, exposed) = (selected.events(), graph.get(EXPOSED).cloned());
     let definition = Definition {
         format: DefinitionFormat::Graph,
-        body: as_saved(workflow, selected.graph),
+        body: as_saved(workflow, selected.graph, exposed),
     };
     Ok((
         SentDefinition {

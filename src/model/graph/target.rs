@@ -45,6 +45,7 @@ impl Selected {
             output: Arc::new(output.clone()),
             way: None,
             logs: None,
+            reused: true,
         };
         self.reused.iter().map(completed).collect()
     }
@@ -214,7 +215,7 @@ mod tests {
         let event = serde_json::to_value(&selected.events()[0]).unwrap();
         assert_eq!(
             event,
-            json!({"type": "step.completed", "step": "b", "output": {"text": "b"}})
+            json!({"type": "step.completed", "step": "b", "output": {"text": "b"}, "reused": true})
         );
 
         let forced = select(&body(), "c", true, None).unwrap();

@@ -11,13 +11,14 @@ use super::{
     Plan, Source, Wire, Wiring, fields, settings,
 };
 use crate::model::graph::catalogue::{self, NodeType, PortType, Role};
+use crate::model::graph::inputs;
 use crate::model::graph::lint::{Finding, Findings};
 use crate::model::graph::structure::{Link, Structure, structure};
 use crate::model::graph::{Graph, GraphLimits, GraphNode};
 use crate::model::template::Template;
 use crate::model::trigger::Trigger;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many nodes of a block, and how many iterations, may be under way at once.
 const WIDTH: u32 = 10;
@@ -45,7 +46,9 @@ pub fn compile(body: &Value, limits: &GraphLimits) -> Result<Plan, Vec<Definitio
     let (Some(trigger), true) = (trigger, found.is_empty()) else {
         return Err(problem::capped(found));
     };
-    let compiler = Compiler::new(&graph, &structure);
+    let mut compiler = Compiler::new(&graph, &structure);
+    let asked = inputs::describe(body).into_iter();
+    compiler.asked = asked.map(|input| (input.node_id, input.label)).collect();
     let mut nodes = Vec::new();
     for index in compiler.steps.keys() {
         match compiler.node(*index) {
@@ -100,6 +103,8 @@ struct Compiler<'a> {
     inside: BTreeMap<usize, BlockIndex>,
     /// For each step its block, and its place there.
     places: Vec<(BlockIndex, usize)>,
+    /// The nodes that a run may give a value to, by their ids, and under which name it may.
+    asked: HashMap<String, String>,
 }
 
 impl<'a> Compiler<'a> {
@@ -116,6 +121,7 @@ impl<'a> Compiler<'a> {
             steps,
             inside,
             places: Vec::new(),
+            asked: HashMap::new(),
         };
         let mut sizes = vec![0; compiler.inside.len() + 1];
         for node in compiler.steps.keys() {
@@ -256,7 +262,11 @@ impl<'a> Compiler<'a> {
                 }),
             }
         }
-        Wiring { inputs }
+        let id = self.graph.nodes.get(index).and_then(|node| node.id);
+        Wiring {
+            inputs,
+            asked_as: id.and_then(|id| self.asked.get(id)).cloned(),
+        }
     }
 
     fn source(&self, link: Link) -> Option<Source> {

@@ -101,6 +101,7 @@ mod tests {
                     output: Arc::new(output),
                     way: None,
                     logs: None,
+                    reused: false,
                 },
                 Collected::Failed(error) => failed(error),
             };
@@ -118,6 +119,7 @@ mod tests {
                 output: output(),
                 way: None,
                 logs: None,
+                reused: false,
             },
         }
     }

@@ -50,7 +50,7 @@ pub use state::{JournalError, RunState};
 pub use steps::DefinitionLimits;
 pub use task::{Activation, FrameId, Task};
 pub use trail::Passed;
-pub use wiring::{Source, Wire, Wiring, wired_config};
+pub use wiring::{InputsTooLarge, Source, Wire, Wiring, wired_config};
 
 use crate::model::flow::{FlowFacts, FlowStep};
 use crate::model::run::RunError;

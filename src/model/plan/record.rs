@@ -79,6 +79,8 @@ pub struct StepRecord {
     pub output: Option<Arc<Value>>,
     /// What it wrote beside its output.
     pub logs: Option<Arc<Value>>,
+    /// Whether the output is that of an earlier run of another definition.
+    pub is_reused: bool,
     /// Why the last attempt failed.
     pub error: Option<Box<StepError>>,
     /// The way a branch took.
@@ -120,6 +122,7 @@ impl StepRecord {
         due_at_ms: None,
         output: None,
         logs: None,
+        is_reused: false,
         error: None,
         way: None,
         waits_for: None,

@@ -56,18 +56,7 @@ pub(super) fn fold(
         Event::StepCompleted { .. } if is_going(record) => {
             return Err(misplaced(event, "steps inside it are left"));
         }
-        Event::StepCompleted {
-            output, way, logs, ..
-        } => {
-            count_attempt(record, under_way);
-            record.output = Some(output.clone());
-            record.logs.clone_from(logs);
-            record.measure();
-            record.way = *way;
-            record.error = None;
-            settle(record, StepStatus::Completed, at_ms);
-            Folded::Settled
-        }
+        Event::StepCompleted { .. } => completed(record, at_ms, event, under_way),
         Event::StepFailed {
             attempt,
             error,
@@ -91,6 +80,28 @@ pub(super) fn fold(
     };
     record.started_at_ms.get_or_insert(at_ms);
     Ok(folded)
+}
+
+/// The step has come to an output, by itself or in an earlier run.
+fn completed(record: &mut StepRecord, at_ms: i64, event: &Event, under_way: bool) -> Folded {
+    if let Event::StepCompleted {
+        output,
+        way,
+        logs,
+        reused,
+        ..
+    } = event
+    {
+        count_attempt(record, under_way);
+        record.output = Some(output.clone());
+        record.logs.clone_from(logs);
+        record.is_reused = *reused;
+        record.measure();
+        record.way = *way;
+        record.error = None;
+        settle(record, StepStatus::Completed, at_ms);
+    }
+    Folded::Settled
 }
 
 /// The events with which a step begins to wait, and the one with which it is tried again.

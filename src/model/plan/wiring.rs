@@ -1,11 +1,12 @@
 //! Wiring: where the inputs of a graph's node come from, and what its step is handed.
-//! May not know edges or handles (the compiler has resolved them), or what a step does. Promise: an output is recorded once
+//! May not know edges or handles (the compiler has resolved them), or what a step does. Promises: an output is recorded once
 //! and read from there by all who use it; what an iteration made is seen inside of that iteration only, and by its collector
-//! as one list.
+//! as one list; the inputs of a step are measured before they are copied, and never larger than a rendered configuration.
 
 use super::{Activation, FrameId, NodeIndex, Plan, RunState};
 use crate::model::graph::catalogue::{self, PortType};
 use crate::model::graph::inputs;
+use crate::model::template::{Budget, MAX_RENDERED_BYTES, TemplateError, json};
 use serde_json::{Map, Value};
 
 /// Where the inputs of one node come from.
@@ -13,6 +14,20 @@ use serde_json::{Map, Value};
 pub struct Wiring {
     /// Its inputs that edges lead to.
     pub inputs: Vec<Wire>,
+    /// Of what a run may give a value to: the name under which it may, beside the node's id. Nothing else of a graph is the
+    /// starter's to set.
+    pub asked_as: Option<String>,
+}
+
+/// The inputs of a step would be larger than [`MAX_RENDERED_BYTES`], text and 16 bytes a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("its inputs would be larger than {MAX_RENDERED_BYTES} bytes; lead less to it")]
+pub struct InputsTooLarge;
+
+impl From<TemplateError> for InputsTooLarge {
+    fn from(_: TemplateError) -> InputsTooLarge {
+        InputsTooLarge
+    }
 }
 
 /// One input of a node.
@@ -66,93 +81,116 @@ pub fn wired_config(
     state: &RunState,
     step: Activation,
     given: &Value,
-) -> Option<Value> {
-    let node = plan.nodes.get(step.node)?;
-    let wiring = node.wiring.as_ref()?;
+) -> Result<Option<Value>, InputsTooLarge> {
+    let node = plan.nodes.get(step.node);
+    let Some((node, wiring)) = node.and_then(|node| Some((node, node.wiring.as_ref()?))) else {
+        return Ok(None);
+    };
     let mut config = node.config.source().clone();
-    let fields = config.as_object_mut()?;
-    let inputs: Map<String, Value> = wiring
-        .inputs
-        .iter()
-        .filter_map(|wire| Some((wire.port.clone(), wire.value(plan, state, step.frame)?)))
-        .collect();
+    let Some(fields) = config.as_object_mut() else {
+        return Ok(None);
+    };
+    let mut room = Budget::new(MAX_RENDERED_BYTES);
+    let mut inputs = Map::new();
+    for wire in &wiring.inputs {
+        if let Some(value) = wire.value(plan, state, step.frame, &mut room)? {
+            inputs.insert(wire.port.clone(), value);
+        }
+    }
     fields.insert("inputs".to_owned(), Value::Object(inputs));
-    // A label counts where no node has that id.
-    let label = node.name.as_deref().unwrap_or(&node.id);
-    let is_id = plan.nodes.iter().any(|other| other.id == label);
-    let label = if is_id { &node.id } else { label };
-    let given = given
-        .as_object()
-        .and_then(|given| inputs::given_to(given, &node.id, label));
     if let (Some(given), Some(params)) = (
-        given,
+        given_to(plan, step.node, given),
         fields.get_mut("config").and_then(Value::as_object_mut),
     ) {
         inputs::put(catalogue::find(node.step_type), params, given);
     }
-    Some(config)
+    Ok(Some(config))
+}
+
+/// What the run was given for a node that may be given something.
+fn given_to<'a>(plan: &Plan, node: NodeIndex, given: &'a Value) -> Option<&'a Value> {
+    let node = plan.nodes.get(node)?;
+    let name = node.wiring.as_ref()?.asked_as.as_deref()?;
+    // A name counts where no node has that id.
+    let is_id = plan.nodes.iter().any(|other| other.id == name);
+    let name = if is_id { &node.id } else { name };
+    inputs::given_to(given.as_object()?, &node.id, name)
 }
 
 impl Wire {
-    fn value(&self, plan: &Plan, state: &RunState, frame: FrameId) -> Option<Value> {
-        let mut values: Vec<Value> = self
-            .from
-            .iter()
-            .filter_map(|source| source.value(plan, state, frame))
-            .filter(|value| !value.is_null())
-            .collect();
+    fn value(
+        &self,
+        plan: &Plan,
+        state: &RunState,
+        frame: FrameId,
+        room: &mut Budget,
+    ) -> Result<Option<Value>, InputsTooLarge> {
+        let mut values = Vec::new();
+        for source in &self.from {
+            let value = source.value(plan, state, frame, room)?;
+            values.extend(value.filter(|value| !value.is_null()));
+        }
         let value = match values.len() {
-            0 => return None,
-            1 => values.pop()?,
-            _ => Value::Array(values),
+            0 | 1 => values.pop(),
+            _ => Some(Value::Array(values)),
         };
-        Some(if self.port_type == PortType::Text {
-            as_text(value)
-        } else {
-            value
+        Ok(match value {
+            Some(value) if self.port_type == PortType::Text => Some(as_text(value, room)?),
+            value => value,
         })
     }
 }
 
 /// A text port is handed a text: of any other value its JSON.
-fn as_text(value: Value) -> Value {
+fn as_text(value: Value, room: &mut Budget) -> Result<Value, InputsTooLarge> {
     match value {
-        Value::String(_) => value,
-        other => Value::String(other.to_string()),
+        Value::String(_) => Ok(value),
+        other => Ok(Value::String(json(&other, room)?)),
     }
 }
 
+/// A copy of a value for which there is room.
+fn copied(value: &Value, room: &mut Budget) -> Result<Value, InputsTooLarge> {
+    room.measure(value)?;
+    Ok(value.clone())
+}
+
 impl Source {
-    fn value(&self, plan: &Plan, state: &RunState, frame: FrameId) -> Option<Value> {
-        match self {
+    fn value(
+        &self,
+        plan: &Plan,
+        state: &RunState,
+        frame: FrameId,
+        room: &mut Budget,
+    ) -> Result<Option<Value>, InputsTooLarge> {
+        let found = match self {
             Source::Output { node, port } => {
-                of_port(state.output_at(plan, frame, *node)?, port).cloned()
+                let output = state.output_at(plan, frame, *node);
+                output.and_then(|output| of_port(output, port))
             }
             Source::Item { head } => {
-                let (head, index) = state.iteration_of(frame, *head)?;
-                state.record(plan, head)?.item(index).cloned()
+                let iteration = state.iteration_of(frame, *head);
+                iteration.and_then(|(head, index)| state.record(plan, head)?.item(index))
             }
-            Source::Index { head } => state
-                .iteration_of(frame, *head)
-                .map(|(_, index)| Value::from(index)),
+            Source::Index { head } => {
+                let iteration = state.iteration_of(frame, *head);
+                return Ok(iteration.map(|(_, index)| Value::from(index)));
+            }
             Source::Each { head, node, port } => {
-                let results = state
-                    .output_at(plan, frame, *head)?
-                    .get("results")?
-                    .as_array()?;
-                let id = plan.nodes.get(*node)?.id.as_str();
-                let each = |result: &Value| {
-                    let output = result.get(id)?;
-                    of_port(output, port).cloned()
+                let ended = state.output_at(plan, frame, *head);
+                let results = ended.and_then(|output| output.get("results")?.as_array());
+                let Some((results, node)) = results.zip(plan.nodes.get(*node)) else {
+                    return Ok(None);
                 };
-                Some(
-                    results
-                        .iter()
-                        .map(|result| each(result).unwrap_or_default())
-                        .collect(),
-                )
+                let each = results.iter().map(|result| {
+                    let output = result.get(&node.id);
+                    let found = output.and_then(|output| of_port(output, port));
+                    copied(found.unwrap_or(&Value::Null), room)
+                });
+                return each.collect::<Result<_, _>>().map(Some);
             }
-        }
+        };
+        found.map(|value| copied(value, room)).transpose()
     }
 }
 

@@ -30,12 +30,12 @@ mod token;
 
 use crate::model::template::expression::Expression;
 use crate::model::template::path::Path;
-use crate::model::template::render::Budget;
 use crate::model::template::scan::Piece;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 pub use reference::{SecretName, SecretReference, StepReference};
+pub(in crate::model) use render::{Budget, json};
 
 /// What one rendered configuration may measure, in bytes of text and 16 bytes a value.
 pub const MAX_RENDERED_BYTES: usize = 5 * 1024 * 1024;

@@ -10,14 +10,14 @@ use std::io;
 const VALUE_BYTES: usize = 16;
 
 /// How many bytes a result may still take.
-pub(super) struct Budget {
+pub(in crate::model) struct Budget {
     limit: usize,
     left: usize,
 }
 
 impl Budget {
     /// A fresh budget.
-    pub(super) fn new(limit: usize) -> Budget {
+    pub(in crate::model) fn new(limit: usize) -> Budget {
         Budget { limit, left: limit }
     }
 
@@ -33,7 +33,7 @@ impl Budget {
     }
 
     /// Takes what `value` measures.
-    pub(super) fn measure(&mut self, value: &Value) -> Result<(), TemplateError> {
+    pub(in crate::model) fn measure(&mut self, value: &Value) -> Result<(), TemplateError> {
         self.take(VALUE_BYTES)?;
         match value {
             Value::String(text) => self.take(text.len()),
@@ -128,7 +128,7 @@ pub(super) fn append_text(
 }
 
 /// A value as JSON text.
-pub(super) fn json(value: &Value, budget: &mut Budget) -> Result<String, TemplateError> {
+pub(in crate::model) fn json(value: &Value, budget: &mut Budget) -> Result<String, TemplateError> {
     let mut writer = Writer {
         bytes: Vec::new(),
         left: budget.left,

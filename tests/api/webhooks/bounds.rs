@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::raw;
+use flowlatch::model::credit::Prices;
 use flowlatch::model::limit::Limit;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -291,4 +292,36 @@ async fn so_many_workflows_may_share_a_path_and_no_more() {
     let answer = send(&server, "/webhooks/custom/crowd", &[], b"{}").await;
     assert_eq!(answer.json()["workflowsTriggered"], 16);
     server.stop().await;
+}
+
+/// What an event starts is charged, and never refused: its sender has no balance here.
+#[tokio::test]
+async fn runs_of_events_are_charged_also_beyond_the_balance() {
+    let server = TestServer::start_with(Clock::system(), |config| {
+        let prices = vec!["transform=2".parse().expect("a price")];
+        config.node_prices = Prices::new(prices).expect("prices");
+        config.credit_balance = Some(3);
+    })
+    .await;
+    let workflow = super::hooked(&server, super::open("paid")).await;
+    for _ in 0..2 {
+        let taken = super::send(&server, "/webhooks/custom/paid", &[], b"{}").await;
+        assert_eq!(taken.status, StatusCode::OK, "{}", taken.text);
+    }
+    let ended = super::runs(&server, &workflow).await;
+    let statuses: Vec<&Value> = ended.iter().map(|run| &run["status"]).collect();
+    assert_eq!(statuses, ["completed", "completed"]);
+    let usage = server.admin().get("/api/v1/usage?keyId=all").await.data();
+    assert_eq!(
+        usage["balance"],
+        json!({ "granted": 3, "spent": 4, "available": 0 })
+    );
+    let path = format!("/api/v1/workflows/{workflow}/run");
+    let refused = server.admin().post(&path, json!({ "input": {} })).await;
+    assert_eq!(
+        refused.status,
+        StatusCode::PAYMENT_REQUIRED,
+        "{}",
+        refused.text
+    );
 }

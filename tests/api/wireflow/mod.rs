@@ -1,6 +1,7 @@
 //! Wireflow's door, as its clients meet it.
 
 mod apps;
+mod bounded;
 mod cancelling;
 mod catalogue;
 mod copies;

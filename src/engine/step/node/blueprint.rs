@@ -6,9 +6,10 @@
 //! that is what goes out of every other port.
 
 use super::Handed;
+use super::output::{Fields, OutputTooLarge};
 use crate::engine::step::{ChildRequest, field};
 use crate::model::run::StepError;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub(super) fn request(config: &Value) -> Result<ChildRequest, StepError> {
     let node = Handed::read(config)?;
@@ -38,24 +39,27 @@ pub(super) fn request(config: &Value) -> Result<ChildRequest, StepError> {
     })
 }
 
-/// What goes out of each port of a node, from what the other run came to.
-pub(in crate::engine) fn output(ports: &[String], result: &Value) -> Value {
+/// What goes out of each port of a node, from what the other run came to; all of it together may have so many bytes.
+pub(in crate::engine) fn output(
+    ports: &[String],
+    result: &Value,
+    max_bytes: usize,
+) -> Result<Value, OutputTooLarge> {
     let only = result
         .as_object()
         .filter(|results| results.len() == 1)
         .and_then(|results| results.values().next());
-    let mut output = Map::from_iter([("result".to_owned(), result.clone())]);
+    let mut output = Fields::new(max_bytes)?;
+    output.put("result", result)?;
     for port in ports {
         let value = result.get(port).or(only).unwrap_or(result);
-        output
-            .entry(port.clone())
-            .or_insert_with(|| of_node(value, port));
+        output.put(port, of_node(value, port))?;
     }
-    Value::Object(output)
+    Ok(Value::Object(output.done()))
 }
 
 /// A node's output is an object with a field for each port; the one of this name, or the only one.
-fn of_node(output: &Value, port: &str) -> Value {
+fn of_node<'a>(output: &'a Value, port: &str) -> &'a Value {
     let fields = output.as_object();
     let only = fields
         .filter(|fields| fields.len() == 1)
@@ -64,5 +68,4 @@ fn of_node(output: &Value, port: &str) -> Value {
         .and_then(|fields| fields.get(port))
         .or(only)
         .unwrap_or(output)
-        .clone()
 }

@@ -2,7 +2,9 @@
 //! May not know what uses the data. Promise: a mismatch is noted in the output, and nothing is lost silently.
 
 use super::Handed;
+use super::output::Room;
 use crate::engine::step::{Done, field};
+use crate::model::json::json_bytes;
 use crate::model::run::StepError;
 use serde_json::{Map, Value, json};
 
@@ -10,24 +12,25 @@ use serde_json::{Map, Value, json};
 const IMAGE_KEY: &str = "bg";
 
 /// `records` and `images`: lists, or JSON texts of lists. The output's `data` has a record for each place that both have.
-pub(super) fn run(config: &Value) -> Result<Done, StepError> {
+pub(super) fn run(config: &Value, max_bytes: usize) -> Result<Done, StepError> {
     let node = Handed::read(config)?;
     let (records, images) = (list(&node, "records")?, list(&node, "images")?);
     let key = node.params.get("imageKey").and_then(Value::as_str);
     let key = key.filter(|key| !key.is_empty()).unwrap_or(IMAGE_KEY);
     let (record_count, image_count) = (records.len(), images.len());
-    let data: Vec<Value> = records
-        .into_iter()
-        .zip(images)
-        .map(|(record, image)| {
-            let mut fields = match record {
-                Value::Object(fields) => fields,
-                other => Map::from_iter([("value".to_owned(), other)]),
-            };
-            fields.insert(key.to_owned(), url_of(image));
-            Value::Object(fields)
-        })
-        .collect();
+    let mut room = Room::new(max_bytes);
+    let mut data = Vec::new();
+    for (record, image) in records.into_iter().zip(images) {
+        room.take(json_bytes(&record))?;
+        let mut fields = match record {
+            Value::Object(fields) => fields,
+            other => Map::from_iter([("value".to_owned(), other)]),
+        };
+        let image = url_of(image);
+        room.take(json_bytes(&image))?;
+        fields.insert(room.named(key)?, image);
+        data.push(Value::Object(fields));
+    }
     let mut output = json!({ "data": data });
     if record_count != image_count {
         output["_warnings"] = json!({ "build": format!(

@@ -3,21 +3,26 @@
 //! `_warnings.missingPaths`; models that wrap their JSON in a code fence or in `{"text": …}` are understood.
 
 use super::Handed;
+use super::output::Fields as Output;
 use crate::engine::step::path::Path;
 use crate::engine::step::{Done, field};
+use crate::model::json::json_bytes;
 use crate::model::run::StepError;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// The most paths of one node.
 const MAX_PATHS: usize = 200;
 
 /// `paths`: an object, or the JSON text of one, of output name to path; `wrap`: `{keys, prefix, suffix}` puts texts around
 /// the values of some of them.
-pub(super) fn run(config: &Value) -> Result<Done, StepError> {
+pub(super) fn run(config: &Value, max_bytes: usize) -> Result<Done, StepError> {
     let node = Handed::read(config)?;
     let paths = paths(&node)?;
     let source = node.value("json").map(unwrapped).unwrap_or_default();
-    let mut output = Map::new();
+    let wrapping = Wrapping::of(&node);
+    let mut output = Output::new(max_bytes)?;
     let mut missing = Vec::new();
     for (name, path) in &paths {
         let path = path
@@ -25,13 +30,18 @@ pub(super) fn run(config: &Value) -> Result<Done, StepError> {
             .ok_or_else(|| format!("the path of `{}` is no text", field::cut(name, 40)))
             .and_then(Path::parse)
             .map_err(|message| node.error("CONFIG", &format!("`paths`: {message}")))?;
-        let found = path.read(&source).map(std::borrow::Cow::into_owned);
-        if found.is_none() {
+        let found = path.read(&source).unwrap_or_else(|| {
             missing.push(name.as_str());
+            Cow::Owned(Value::from(""))
+        });
+        if wrapping.keys.contains(name.as_str()) {
+            let bytes = json_bytes(&found).saturating_add(wrapping.bytes());
+            output.put_text(name, bytes, || wrapping.around(&found))?;
+        } else {
+            output.put(name, &found)?;
         }
-        output.insert(name.clone(), found.unwrap_or_else(|| Value::from("")));
     }
-    wrap(&node, &mut output);
+    let mut output = output.done();
     if !missing.is_empty() {
         output.insert("_warnings".to_owned(), json!({ "missingPaths": missing }));
     }
@@ -89,16 +99,36 @@ fn without_fence(text: &str) -> &str {
     }
 }
 
-fn wrap(node: &Handed<'_>, output: &mut Map<String, Value>) {
-    let Some(wrap) = node.params.get("wrap") else {
-        return;
-    };
-    let text = |name: &str| wrap.get(name).and_then(Value::as_str).unwrap_or_default();
-    let keys = wrap.get("keys").and_then(Value::as_array);
-    for key in keys.into_iter().flatten().filter_map(Value::as_str) {
-        if let Some(value) = output.get_mut(key) {
-            let inner = field::scalar_text(value).unwrap_or_else(|| value.to_string());
-            *value = Value::from(format!("{}{inner}{}", text("prefix"), text("suffix")));
+/// What is put around some of the values.
+struct Wrapping<'a> {
+    /// The names of the outputs that are wrapped.
+    keys: HashSet<&'a str>,
+    prefix: &'a str,
+    suffix: &'a str,
+}
+
+impl<'a> Wrapping<'a> {
+    fn of(node: &Handed<'a>) -> Wrapping<'a> {
+        let field = |name: &str| node.params.get("wrap").and_then(|wrap| wrap.get(name));
+        let text = |name: &str| field(name).and_then(Value::as_str).unwrap_or_default();
+        let keys = field("keys").and_then(Value::as_array);
+        Wrapping {
+            keys: keys
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect(),
+            prefix: text("prefix"),
+            suffix: text("suffix"),
         }
+    }
+
+    fn bytes(&self) -> usize {
+        self.prefix.len().saturating_add(self.suffix.len())
+    }
+
+    fn around(&self, value: &Value) -> String {
+        let inner = field::scalar_text(value).unwrap_or_else(|| value.to_string());
+        format!("{}{inner}{}", self.prefix, self.suffix)
     }
 }

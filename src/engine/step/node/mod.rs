@@ -8,6 +8,7 @@ mod build_data;
 mod extract;
 mod iterate;
 mod llm;
+mod output;
 mod plain;
 
 pub use backend::{BackendOptions, Backends};
@@ -33,9 +34,9 @@ pub(super) fn behaviour(step_type: &str) -> Option<Behaviour> {
         Role::Step(_) if known.category == "llm" => Behaviour::Effect(llm::run),
         Role::Step(_) => match known.node_type {
             "utility:prompt_concat" => Behaviour::Pure(plain::join_prompts),
-            "utility:json_multi_extract" => Behaviour::Pure(extract::run),
-            "utility:build_data" => Behaviour::Pure(build_data::run),
-            "logic:router" => Behaviour::Pure(plain::route),
+            "utility:json_multi_extract" => Behaviour::Bounded(extract::run),
+            "utility:build_data" => Behaviour::Bounded(build_data::run),
+            "logic:router" => Behaviour::Bounded(plain::route),
             "output:preview" => Behaviour::Pure(plain::preview),
             "blueprint:invoke" => Behaviour::Child(blueprint::request),
             _ => return None,
@@ -105,5 +106,7 @@ impl<'a> Handed<'a> {
     }
 }
 
+#[cfg(test)]
+mod bound_tests;
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,12 @@
 //! May not know where values come from. Promise: a value goes on as it came.
 
 use super::Handed;
+use super::output::Fields as Output;
 use crate::engine::step::Done;
 use crate::model::graph::catalogue;
 use crate::model::graph::inputs;
 use crate::model::run::StepError;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// What stands between two prompts where the node does not say.
 const SEPARATOR: &str = "\n";
@@ -30,14 +31,15 @@ pub(super) fn join_prompts(config: &Value) -> Result<Done, StepError> {
     done(json!({ "prompt": prompts.join(separator.unwrap_or(SEPARATOR)) }))
 }
 
-/// `logic:router`: what came in goes out of every port.
-pub(super) fn route(config: &Value) -> Result<Done, StepError> {
+/// `logic:router`: what came in goes out of every port; all of that together may have so many bytes.
+pub(super) fn route(config: &Value, max_bytes: usize) -> Result<Done, StepError> {
     let node = Handed::read(config)?;
     let value = node.inputs.get("value").or(node.inputs.values().next());
-    let value = value.cloned().unwrap_or_default();
-    let ports = node.ports().chain(["value"]);
-    let output: Map<String, Value> = ports.map(|port| (port.to_owned(), value.clone())).collect();
-    done(Value::Object(output))
+    let mut output = Output::new(max_bytes)?;
+    for port in node.ports().chain(["value"]) {
+        output.put(port, value.unwrap_or(&Value::Null))?;
+    }
+    done(Value::Object(output.done()))
 }
 
 /// `output:preview`: what came in, for whoever looks at the execution.

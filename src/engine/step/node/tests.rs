@@ -13,7 +13,7 @@ use crate::model::plan::Kind;
 use serde_json::json;
 
 /// What a node is handed with these parameters and inputs.
-fn handed(node_type: &str, params: Value, inputs: Value, outputs: Value) -> Value {
+pub(super) fn handed(node_type: &str, params: Value, inputs: Value, outputs: Value) -> Value {
     json!({
         "nodeId": "n", "nodeType": node_type, "label": "The node",
         "config": params, "inputs": inputs, "outputs": outputs,
@@ -21,13 +21,19 @@ fn handed(node_type: &str, params: Value, inputs: Value, outputs: Value) -> Valu
 }
 
 fn run(node_type: &str, params: Value, inputs: Value) -> Result<Value, String> {
-    let config = handed(node_type, params, inputs, json!(["out"]));
-    match behaviour(node_type) {
-        Some(Behaviour::Pure(run)) => run(&config)
-            .map(|Done { output, .. }| output)
-            .map_err(|error| format!("{}: {}", error.code, error.message)),
+    run_config(&handed(node_type, params, inputs, json!(["out"])), 1 << 20)
+}
+
+/// The same, where the output may have so many bytes.
+pub(super) fn run_config(config: &Value, max_bytes: usize) -> Result<Value, String> {
+    let node_type = config["nodeType"].as_str().unwrap();
+    let done = match behaviour(node_type) {
+        Some(Behaviour::Pure(run)) => run(config),
+        Some(Behaviour::Bounded(run)) => run(config, max_bytes),
         _ => panic!("{node_type} is not pure"),
-    }
+    };
+    done.map(|Done { output, .. }| output)
+        .map_err(|error| format!("{}: {}", error.code, error.message))
 }
 
 #[test]
@@ -35,7 +41,7 @@ fn every_listed_node_that_runs_has_the_behaviour_of_its_kind() {
     for known in NODE_TYPES {
         let fits = match (known.kind(), behaviour(known.step_type())) {
             (None, behaviour) => behaviour.is_none(),
-            (Some(Kind::Pure), Some(Behaviour::Pure(_)))
+            (Some(Kind::Pure), Some(Behaviour::Pure(_) | Behaviour::Bounded(_)))
             | (Some(Kind::Effect), Some(Behaviour::Effect(_)))
             | (Some(Kind::Child), Some(Behaviour::Child(_)))
             | (Some(Kind::Parallel), Some(Behaviour::Iterate(_))) => true,
@@ -317,13 +323,13 @@ fn another_workflow_is_handed_the_inputs_and_gives_its_results() {
     let ports = ["text".to_owned(), "other".to_owned()];
     let result = json!({"show": {"value": "x"}});
     assert_eq!(
-        blueprint_output(&ports, &result),
+        blueprint_output(&ports, &result, 1_000).expect("it fits"),
         json!({"result": result, "text": "x", "other": "x"}),
         "one result goes out of every port"
     );
     let two = json!({"text": {"text": "t", "model": "m"}, "other": {"value": 2}});
     assert_eq!(
-        blueprint_output(&ports, &two),
+        blueprint_output(&ports, &two, 1_000).expect("it fits"),
         json!({"result": two, "text": "t", "other": 2})
     );
 }
