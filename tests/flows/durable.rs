@@ -273,3 +273,17 @@ async fn an_answer_may_be_changed_by_its_owners_code() {
             .is_err()
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_comes_at_once_is_heard_too() {
+    let bench = Bench::start().await;
+    let id = bench.save(Agentflow, &asking()).await;
+    for number in 0..50 {
+        let stopped = bench.ask(&id, &number.to_string()).await;
+        let run = bench.run(&stopped);
+        let yes = says(true, None);
+        let goes_on = bench.engine.resume_prediction(&run, &yes, "c", "test");
+        let heard = Heard::all_of(goes_on.await.unwrap()).await;
+        assert_eq!(heard.text(), format!("sent: a draft for {number}"));
+    }
+}

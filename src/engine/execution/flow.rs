@@ -86,6 +86,9 @@ impl Execution {
             NodeKind::Iteration => step::flow::collected(&output),
             _ => output,
         };
+        if flow.updates.is_none() {
+            return Ok(output);
+        }
         let now_ms = self.shared.clock.now_ms();
         let own = output.get("output").cloned().unwrap_or_default();
         let state = updated(&flow, &self.sight(step, now_ms, Some(&own)));

@@ -1,7 +1,7 @@
 //! A run for which there is nothing to do now: it waits for what is being done outside, or is left alone.
 //! Promise: nothing that comes while the run is being left alone is lost.
 
-use super::{Execution, Halt};
+use super::{Execution, Halt, told};
 use crate::model::run::RunStatus;
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ impl Execution {
         if let Err(claim) = claim.give_back() {
             self.claim = Some(claim);
             self.has_news = true;
+            // Whoever has answered hears how it goes on.
+            self.told = told(&self.shared, &self.definition, &self.run);
             return Ok(());
         }
         // Whoever wakes the run claims it anew.

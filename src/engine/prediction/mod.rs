@@ -134,6 +134,7 @@ impl Engine {
             Ok(_) => Ok(prediction),
             Err(error) => {
                 // The run goes on waiting.
+                self.0.predictions.forget(id);
                 prediction.is_over = true;
                 Err(error)
             }
@@ -276,10 +277,11 @@ impl Prediction {
 
 impl Drop for Prediction {
     fn drop(&mut self) {
-        self.shared.predictions.forget(&self.run);
+        // The run of one that is over may be heard by another already.
         if self.is_over {
             return;
         }
+        self.shared.predictions.forget(&self.run);
         let (shared, run) = (self.shared.clone(), self.run.clone());
         tokio::spawn(async move {
             match shared.cancel(&run, GONE).await {
