@@ -1,5 +1,7 @@
 //! An engine with a model behind it, and flows as short texts.
 
+pub(crate) use crate::drawing::{flow, inside, llm, node, reply, start};
+
 use crate::model::Model;
 use flowlatch::clock::Clock;
 use flowlatch::config::Config;
@@ -23,7 +25,7 @@ use flowlatch::model::run::Run;
 use flowlatch::model::workflow::{Reach, WorkflowStatus};
 use flowlatch::secret::{MasterKey, SecretText};
 use flowlatch::store::{Store, StoreOptions, WorkflowDraft};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -270,61 +272,6 @@ impl Heard {
             .expect("the node has run");
         node.data["output"].clone()
     }
-}
-
-/// A node of an agentflow. `at` is its id, and its component.
-pub(crate) fn node(name: &str, id: &str, inputs: Value) -> Value {
-    json!({ "id": id, "type": "agentFlow", "position": { "x": 0, "y": 0 },
-        "data": { "id": id, "label": id, "name": name, "inputs": inputs } })
-}
-
-/// A node inside of an iteration.
-pub(crate) fn inside(of: &str, mut node: Value) -> Value {
-    node["parentNode"] = json!(of);
-    node["extent"] = json!("parent");
-    node
-}
-
-/// Edges: `a>b`, or `a:1>b` for the way 1.
-pub(crate) fn flow(nodes: Vec<Value>, edges: &[&str]) -> Value {
-    let edges: Vec<Value> = edges
-        .iter()
-        .map(|edge| {
-            let (from, to) = edge.split_once('>').expect("an edge");
-            let (from, way) = from.split_once(':').unwrap_or((from, "x"));
-            json!({ "source": from, "target": to, "sourceHandle": format!("{from}-output-{way}"),
-                "targetHandle": to, "type": "agentFlow", "id": *edge })
-        })
-        .collect();
-    json!({ "nodes": nodes, "edges": edges, "viewport": { "x": 0, "y": 0, "zoom": 1 } })
-}
-
-/// A start with a chat.
-pub(crate) fn start() -> Value {
-    node(
-        "startAgentflow",
-        "start",
-        json!({ "startInputType": "chatInput" }),
-    )
-}
-
-/// A reply with this text.
-pub(crate) fn reply(id: &str, text: &str) -> Value {
-    node(
-        "directReplyAgentflow",
-        id,
-        json!({ "directReplyMessage": text }),
-    )
-}
-
-/// A model's node; `more` goes over what every one has.
-pub(crate) fn llm(id: &str, more: Value) -> Value {
-    let mut inputs =
-        json!({ "llmModel": "chatOpenAI", "llmModelConfig": { "modelName": "small" } });
-    for (name, value) in more.as_object().expect("an object") {
-        inputs[name] = value.clone();
-    }
-    node("llmAgentflow", id, inputs)
 }
 
 pub(crate) async fn engine(database: &Path, model: &Model) -> (Engine, Store) {

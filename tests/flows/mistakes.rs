@@ -94,6 +94,22 @@ async fn nodes_that_need_other_products_are_refused_with_their_names() {
             "{part}: {found:?}"
         );
     }
+    // What the editor leaves where nothing was chosen is no mistake, nor is a note.
+    let untouched = node(
+        "agentAgentflow",
+        "x",
+        json!({ "agentTools": "", "agentKnowledgeDocumentStores": "" }),
+    );
+    let mut flow = start_end(untouched);
+    flow["nodes"].as_array_mut().unwrap().push(
+        json!({ "id": "note", "type": "stickyNote", "data": { "name": "stickyNoteAgentflow" } }),
+    );
+    assert_eq!(mistakes(&flow).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn settings_that_need_what_is_not_here_are_refused_too() {
+    let start_end = |more: Value| flow(vec![start(), more], &["start>x"]);
     for more in [
         node(
             "agentAgentflow",
@@ -109,17 +125,6 @@ async fn nodes_that_need_other_products_are_refused_with_their_names() {
         let found = mistakes(&start_end(more)).await;
         assert!(found.len() == 1 && found[0].contains("here: "), "{found:?}");
     }
-    // What the editor leaves where nothing was chosen is no mistake, nor is a note.
-    let untouched = node(
-        "agentAgentflow",
-        "x",
-        json!({ "agentTools": "", "agentKnowledgeDocumentStores": "" }),
-    );
-    let mut flow = start_end(untouched);
-    flow["nodes"].as_array_mut().unwrap().push(
-        json!({ "id": "note", "type": "stickyNote", "data": { "name": "stickyNoteAgentflow" } }),
-    );
-    assert_eq!(mistakes(&flow).await, [""; 0]);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::{readme, rows, section};
 use flowlatch::config::{Config, SETTINGS, table_markdown};
 use flowlatch::http::{self, Access, Door};
-use flowlatch::model::flow::{MAX_VISITS, catalogue, chain, structure};
+use flowlatch::model::flow::{MAX_VISITS, TOOLS, catalogue, chain};
 use flowlatch::model::graph::catalogue::{NODE_TYPES, Port};
 use flowlatch::model::key::SECRET_SCANNER_PATTERNS;
 use flowlatch::model::limit::{Category, Limit};
@@ -299,7 +299,7 @@ fn every_node_of_flows_stands_with_what_it_does() {
     let known = catalogue::AGENTFLOW.iter();
     let known: BTreeSet<String> = known.map(|known| known.name.to_owned()).collect();
     assert_eq!(named, known);
-    let words = structure::TOOLS.into_iter().chain(chain::CHAINS);
+    let words = TOOLS.into_iter().chain(chain::CHAINS);
     for word in words.chain(chain::parts()) {
         assert!(
             section.contains(&format!("`{word}`")),

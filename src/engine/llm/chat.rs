@@ -115,6 +115,12 @@ impl Llm {
         body.insert("model".into(), self.0.model(&chat.model).into());
         body.insert("messages".into(), chat.messages.clone().into());
         body.extend(chat.settings.clone());
+        // OpenAI's newer models refuse the name that everybody else knows.
+        if self.0.base_url.is_none()
+            && let Some(tokens) = body.remove("max_tokens")
+        {
+            body.insert("max_completion_tokens".into(), tokens);
+        }
         if !chat.tools.is_empty() {
             let tools = chat.tools.iter();
             let tools = tools.map(|tool| json!({ "type": "function", "function": tool }));

@@ -86,6 +86,9 @@ impl Engine {
         if let (true, Some(previous)) = (flow.persists_state, &previous) {
             input.state = self.state_left(previous).await?;
         }
+        if let (true, Some(form)) = (input.question.is_empty(), &input.form) {
+            input.question = PredictionInput::form_text(form);
+        }
         input.past = newest(std::mem::take(&mut input.past));
         let workflow_id = workflow.workflow.id.clone();
         let prediction = self.prediction(&started_as.id, workflow_id, input.chat_id.clone())?;

@@ -4,7 +4,7 @@
 //!
 //! - `catalogue`: which nodes there are, and what kind of step each is.
 //! - `drawing`: reads `flowData`.
-//! - `structure`: where an agentflow begins, which nodes wait for which.
+//! - `structure`: where an agentflow begins, which nodes wait for which; `refused`: what its nodes may not be set to.
 //! - `chain`: what the nodes of a chatflow come to as steps.
 //! - `text`, `reference`, `sight`: the texts in a node's inputs, and what `{{…}}` in them stands for.
 //! - `markdown`: the editor's HTML.
@@ -18,6 +18,7 @@ mod markdown;
 pub mod passed;
 mod question;
 pub mod reference;
+mod refused;
 pub mod sight;
 pub mod structure;
 pub mod text;
@@ -27,6 +28,7 @@ pub use drawing::{Drawing, FlowEdge, FlowNode};
 pub use markdown::markdown;
 pub use passed::ExecutedNode;
 pub use question::{HumanInput, PredictionInput, Role, Turn, WebhookCall};
+pub use refused::TOOLS;
 
 use crate::model::workflow::{Definition, DefinitionFormat};
 use serde_json::{Map, Value, json};

@@ -2,36 +2,27 @@
 //! become composite steps. May not know what a node does. Promise: a flow that compiles goes on compiling in later versions,
 //! and what compiles ends, since every loop has a cap.
 
+mod node;
+
+use self::node::{flow_step, plan_node};
 use super::queue::{Awaited, Follow, Queue};
 use super::{
-    Block, BlockIndex, Composite, DefinitionProblem, Node, NodeIndex, OnInnerFailure, OnUnknown,
-    Order, Plan, RetryPolicy, fields, problem, settings,
+    Block, BlockIndex, Composite, DefinitionProblem, Node, NodeIndex, OnInnerFailure, Order, Plan,
+    problem, settings,
 };
 use crate::model::flow::chain::{Chain, chains};
 use crate::model::flow::reference::Reference;
 use crate::model::flow::structure::{Structure, structure};
 use crate::model::flow::text::Text;
 use crate::model::flow::{
-    Drawing, FlowFacts, FlowKind, FlowNode, FlowStep, NodeKind, StartKind, catalogue, is_true,
+    Drawing, FlowFacts, FlowKind, FlowStep, NodeKind, StartKind, catalogue, is_true,
 };
-use crate::model::template::Template;
 use crate::model::trigger::Trigger;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-/// A model that is busy is asked again, as long as nothing of its answer was told.
-const MODEL_RETRY: RetryPolicy = RetryPolicy {
-    max_attempts: 3,
-    initial_delay_ms: 500,
-    backoff_multiplier: 3.0,
-    max_delay_ms: 10_000,
-    jitter: true,
-};
 /// The way that leads back.
 pub const BACK: u32 = 0;
-/// Inputs that are never read for variables.
-const TAKEN_AS_THEY_ARE: [&str; 2] = ["customFunctionJavascriptFunction", "loopBackToNode"];
 
 /// Compiles the body of a definition of the format `flow`.
 pub fn compile(body: &Value, max_steps: usize) -> Result<Plan, Vec<DefinitionProblem>> {
@@ -241,75 +232,6 @@ fn queue(
         }
     }
     queue
-}
-
-fn flow_step(drawing: &Drawing, structure: &Structure<'_>, index: usize) -> Option<FlowStep> {
-    let node = drawing.nodes.get(index)?;
-    let known = *structure.known.get(index)?;
-    let update = format!("{}UpdateState", known.prefix);
-    let inputs = node.inputs.iter().filter(|(name, _)| **name != update);
-    let inputs = inputs.map(|(name, value)| {
-        let is_read = !TAKEN_AS_THEY_ARE.contains(&name.as_str())
-            && (name.ends_with("Config")
-                || name == "agentTools"
-                || node
-                    .variables
-                    .as_ref()
-                    .is_none_or(|names| names.contains(name)));
-        let text = match is_read {
-            true => Text::compile(value),
-            false => Text::Plain(value.clone()),
-        };
-        (name.clone(), text)
-    });
-    let into = structure.edges.iter().filter(|(_, to, _)| *to == index);
-    let leads_on = structure.edges.iter().any(|(from, _, _)| *from == index);
-    Some(FlowStep {
-        known,
-        inputs: inputs.collect(),
-        updates: node
-            .inputs
-            .get(&update)
-            .filter(|value| value.is_array())
-            .map(Text::compile),
-        is_last: !leads_on && structure.around.get(index).copied().flatten().is_none(),
-        before: into.map(|(_, _, edge)| edge.source.clone()).collect(),
-    })
-}
-
-fn plan_node(
-    node: &FlowNode,
-    step: FlowStep,
-    composite: Option<Composite>,
-    found: &mut Vec<DefinitionProblem>,
-) -> Option<Node> {
-    let config = json!({ "label": node.label, "name": node.name, "inputs": node.inputs });
-    let config = match Template::compile(&config, &["label", "name", "inputs"]) {
-        Ok(config) => config,
-        Err(_) => {
-            problem::add(found, format!("nodes.{}", node.id), "it is nested too deep");
-            return None;
-        }
-    };
-    let known = step.known;
-    Some(Node {
-        id: node.id.clone(),
-        name: Some(node.label.clone()),
-        step_type: known.step_type,
-        kind: known.plan_kind,
-        config,
-        retry: if known.kind.asks_model() {
-            MODEL_RETRY
-        } else {
-            fields::ONE_ATTEMPT
-        },
-        timeout_ms: None,
-        fallback: None,
-        on_unknown: OnUnknown::Retry,
-        composite,
-        wiring: None,
-        flow: Some(Arc::new(step)),
-    })
 }
 
 fn chatflow(drawing: &Drawing, found: &mut Vec<DefinitionProblem>) -> Option<Parts> {
