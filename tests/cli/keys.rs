@@ -230,6 +230,9 @@ fn check_tells_a_key_from_a_mistyped_or_foreign_text_without_any_server() {
         );
         check(&key[..key.len() - 1]).refused(1, &["not a key"], None);
     }
+    // Flowise itself makes such ones.
+    let dashed = format!("-O{}", "a".repeat(41));
+    assert!(check(&dashed).ok().stdout.contains("flowise key"));
     for foreign in [
         "ghp_0123456789abcdefghijklmnopqrstuvwxyz",
         "hello",

@@ -44,6 +44,7 @@ pub(in crate::cli) enum Keys {
     )]
     Check {
         /// The text, or `-` to read it from stdin
+        #[arg(allow_hyphen_values = true)]
         text: String,
     },
 }

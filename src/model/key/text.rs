@@ -61,11 +61,13 @@ impl KeyFormat {
 }
 
 /// Makes a key's text out of random bytes: 128 are enough but for one time in more than 10³⁰. `None`: they were not.
-/// A byte of 248 or more is skipped, since it would make the first characters of the alphabet likelier than others.
+/// A byte of 248 or more is skipped, since it would make the first characters of the alphabet likelier than others. No text
+/// begins with `-`, which a command line would take for an option: of 64 Flowise keys one is not made.
 pub fn from_entropy(format: KeyFormat, entropy: &[u8]) -> Option<String> {
     if format == KeyFormat::Flowise {
         let entropy = entropy.get(..FLOWISE_ENTROPY_LEN)?;
-        return Some(BASE64_URL_SAFE_NO_PAD.encode(entropy));
+        let text = BASE64_URL_SAFE_NO_PAD.encode(entropy);
+        return (!text.starts_with('-')).then_some(text);
     }
     let body_len = format.text_len() - CHECKSUM_LEN;
     // The whole length at once: a string that grows leaves pieces of the secret behind in freed memory.
@@ -185,6 +187,9 @@ mod tests {
         assert_eq!(from_entropy(Wfk, &bytes(1, 25)), None);
         assert_eq!(from_entropy(Wfk, &[255; 200]), None);
         assert_eq!(from_entropy(Flowise, &bytes(1, 31)), None);
+        // `-`, and its neighbour in the alphabet.
+        assert_eq!(from_entropy(Flowise, &[0xF8; 32]), None);
+        assert!(from_entropy(Flowise, &[0xF4; 32]).is_some());
     }
 
     #[test]
