@@ -23,7 +23,7 @@ mod model;
 mod models;
 mod native;
 mod shape;
-mod speed;
+mod side_by_side;
 #[path = "../api/support.rs"]
 mod support;
 mod troubles;
