@@ -523,3 +523,77 @@ CREATE TABLE media (
     size_bytes    INTEGER NOT NULL CHECK (size_bytes >= 0),
     created_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What Flowise's API keeps of a flow beside its definition: a row for every workflow whose definition is one. JSON stands as it
+-- was sent.
+CREATE TABLE chatflow (
+    workflow          INTEGER PRIMARY KEY REFERENCES workflow (sequence) ON DELETE CASCADE,
+    is_public         INTEGER CHECK (is_public IN (0, 1)),
+    is_deployed       INTEGER CHECK (is_deployed IN (0, 1)),
+    -- The id of the one key that may ask it. The key may be gone; then nobody may.
+    api_key           TEXT,
+    category          TEXT,
+    chatbot_config    TEXT,
+    api_config        TEXT,
+    analytic          TEXT,
+    speech_to_text    TEXT,
+    text_to_speech    TEXT,
+    follow_up_prompts TEXT,
+    mcp_server_config TEXT
+) STRICT;
+
+-- Serves: the chatflows that are bound to one key.
+CREATE INDEX chatflow_by_api_key ON chatflow (api_key) WHERE api_key IS NOT NULL;
+
+-- What was said in chats with flows. `session_id` is what a flow remembers by; `execution` the id of the run, which may be gone.
+CREATE TABLE chat_message (
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    workflow      INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    session_id    TEXT NOT NULL,
+    chat_id       TEXT NOT NULL,
+    role          TEXT NOT NULL CHECK (role IN ('userMessage', 'apiMessage')),
+    chat_type     TEXT NOT NULL CHECK (chat_type IN ('INTERNAL', 'EXTERNAL', 'SCHEDULED', 'WEBHOOK')),
+    created_at_ms INTEGER NOT NULL,
+    execution     TEXT,
+    lead_email    TEXT,
+    content       TEXT NOT NULL,
+    more          TEXT NOT NULL CHECK (json_valid(more))
+) STRICT;
+
+-- Serves: what was said in one session, in its order, and the messages of a flow.
+CREATE INDEX chat_message_by_session ON chat_message (workflow, session_id);
+
+-- What people thought of messages, one row a message.
+CREATE TABLE chat_feedback (
+    message       TEXT PRIMARY KEY REFERENCES chat_message (id) ON DELETE CASCADE,
+    id            TEXT NOT NULL UNIQUE,
+    rating        TEXT NOT NULL CHECK (rating IN ('THUMBS_UP', 'THUMBS_DOWN')),
+    content       TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Who has left a name or an address with the widget of a flow.
+CREATE TABLE chat_lead (
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL UNIQUE,
+    workflow      INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    chat_id       TEXT NOT NULL,
+    name          TEXT,
+    email         TEXT,
+    phone         TEXT,
+    created_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Serves: who has left an address with one flow.
+CREATE INDEX chat_lead_by_workflow ON chat_lead (workflow);
+
+-- Variables that all flows share.
+CREATE TABLE flow_variable (
+    id            TEXT PRIMARY KEY,
+    name          TEXT NOT NULL UNIQUE,
+    kind          TEXT NOT NULL CHECK (kind IN ('static', 'runtime')),
+    value         TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

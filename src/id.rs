@@ -111,6 +111,22 @@ id!(
     /// A file that a client has uploaded: `media_` and a UUID.
     MediaId, "media_"
 );
+id!(
+    /// A message of a chat: a bare UUID, as Flowise has it.
+    ChatMessageId, ""
+);
+id!(
+    /// What somebody said of a message: a bare UUID.
+    FeedbackId, ""
+);
+id!(
+    /// Who has left an address with a chat widget: a bare UUID.
+    LeadId, ""
+);
+id!(
+    /// A variable that all flows share: a bare UUID.
+    VariableId, ""
+);
 
 impl RunId {
     /// The same id for the same text: that of a run which stands for another one.

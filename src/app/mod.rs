@@ -19,7 +19,9 @@ use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::Engine;
 use crate::engine::outbound::{Lookup, Outbound, OutboundOptions};
 use crate::error::{Error, Result};
-use crate::http::{self, AddressLimits, Api, Front, Ingestion, Listen, Peer, ServeOptions, Tls};
+use crate::http::{
+    self, AddressLimits, Api, FlowLimits, Front, Ingestion, Listen, Peer, ServeOptions, Tls,
+};
 use crate::store::{CommitHook, Store, StoreOptions};
 use parts::{api_options, engine, front, link_key, media};
 use serde_json::Value;
@@ -140,6 +142,7 @@ impl App {
             requests: AtomicU64::new(0),
             address_limits: AddressLimits::default(),
             ingestion: Ingestion::default(),
+            flow_limits: FlowLimits::default(),
             openapi: OnceLock::new(),
         };
         let front = Arc::new(front(&config, Arc::new(api)));

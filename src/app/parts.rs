@@ -131,10 +131,13 @@ pub(super) fn api_options(config: &Config, instance: &str) -> ApiOptions {
             .filter(char::is_ascii_alphanumeric)
             .take(8)
             .collect(),
-        default_door: match config.default_door {
+        default_door: match config.doors.default {
             DefaultDoor::Native => Door::Native,
             DefaultDoor::Wireflow => Door::Wireflow,
+            DefaultDoor::Flowise => Door::Flowise,
         },
+        flowise_open_predictions: config.doors.flowise_open_predictions,
+        environment: config.template_environment(),
         max_body_bytes: config.max_body_bytes,
         body_timeout_ms: config.body_timeout_ms,
         sync_wait_ms: config.sync_wait_ms,

@@ -41,6 +41,7 @@ impl Args for SettingFlags {
         FLAGS.iter().fold(command, |command, (setting, flag)| {
             let value_name = match setting.kind {
                 Kind::Text => "TEXT",
+                Kind::Switch => "true|false",
                 Kind::Path => "FILE",
                 Kind::List => "A,B,…",
                 Kind::Number { .. } => "N",
@@ -49,9 +50,12 @@ impl Args for SettingFlags {
             };
             let action = match setting.kind {
                 Kind::List => ArgAction::Append,
-                Kind::Text | Kind::Path | Kind::Number { .. } | Kind::Limit | Kind::Balance => {
-                    ArgAction::Set
-                }
+                Kind::Text
+                | Kind::Switch
+                | Kind::Path
+                | Kind::Number { .. }
+                | Kind::Limit
+                | Kind::Balance => ArgAction::Set,
             };
             let is_rare = matches!(setting.kind, Kind::Number { .. }) && setting.key != "port";
             command.arg(

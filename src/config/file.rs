@@ -64,6 +64,7 @@ fn file_value(kind: Kind, value: &toml::Value, file: &Path) -> Result<String, St
         (Kind::Number { .. } | Kind::Limit | Kind::Balance, toml::Value::Integer(number)) => {
             Ok(number.to_string())
         }
+        (Kind::Switch, toml::Value::Boolean(is_on)) => Ok(is_on.to_string()),
         (Kind::List, toml::Value::Array(entries)) => {
             let texts: Option<Vec<&str>> = entries
                 .iter()
@@ -80,6 +81,7 @@ fn file_value(kind: Kind, value: &toml::Value, file: &Path) -> Result<String, St
             "`{value}` is not {}",
             match kind {
                 Kind::Text | Kind::Path => "a text in quotes",
+                Kind::Switch => "`true` or `false`",
                 Kind::List => "an array of texts",
                 Kind::Number { .. } => "a whole number",
                 Kind::Limit => "a whole number or \"none\"",
@@ -123,6 +125,10 @@ mod tests {
             ("allowed_hosts = [1]", "array of texts"),
             ("cors_origins = true", "array of texts"),
             ("host = 1", "a text in quotes"),
+            (
+                "flowise_open_predictions = 1",
+                "`1` is not `true` or `false`",
+            ),
             ("credit_balance = -1", "`-1` is not a balance"),
             ("credit_balance = 0.5", "a whole number or \"unlimited\""),
             ("node_prices = [\"a=1\", \"a=2\"]", "`a` has two prices"),
@@ -134,10 +140,10 @@ mod tests {
                 "{text}: {found:?}"
             );
         }
-        std::fs::write(&file, "data = \"here\"\n").expect("written");
-        assert_eq!(
-            load(&sources).expect("no problem").data,
-            folder.path().join("here")
-        );
+        let good = "data = \"here\"\nflowise_open_predictions = true\n";
+        std::fs::write(&file, good).expect("written");
+        let config = load(&sources).expect("no problem");
+        assert_eq!(config.data, folder.path().join("here"));
+        assert!(config.doors.flowise_open_predictions);
     }
 }

@@ -28,6 +28,24 @@ pub enum DefaultDoor {
     Native,
     /// Wireflow's API.
     Wireflow,
+    /// Flowise's API.
+    Flowise,
+}
+
+/// Who is spoken to, and who is let in without a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoorSettings {
+    /// Who is spoken to on `/api/v1` where neither path nor credential says.
+    pub default: DefaultDoor,
+    /// Whether chatflows that are bound to no key are asked without one, as in Flowise.
+    pub flowise_open_predictions: bool,
+}
+
+impl DoorSettings {
+    const DEFAULT: DoorSettings = DoorSettings {
+        default: DefaultDoor::Native,
+        flowise_open_predictions: false,
+    };
 }
 
 /// Everything that can be set, with its value.
@@ -49,8 +67,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// A path that stands before every other (`/flowlatch`), empty for none.
     pub base_path: String,
-    /// Who is spoken to on `/api/v1` where neither path nor credential says.
-    pub default_door: DefaultDoor,
+    /// Who is spoken to, and who is let in without a key.
+    pub doors: DoorSettings,
     /// Certificate chain (PEM); with `tls_key` the server speaks TLS.
     pub tls_cert: Option<PathBuf>,
     /// Private key (PEM).
@@ -212,7 +230,7 @@ impl Config {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             base_path: String::new(),
-            default_door: DefaultDoor::Native,
+            doors: DoorSettings::DEFAULT,
             tls_cert: None,
             tls_key: None,
             outbound_allow: Vec::new(),

@@ -10,6 +10,8 @@ use super::value::Given;
 pub enum Kind {
     /// Any text.
     Text,
+    /// `true` or `false`.
+    Switch,
     /// A file or folder.
     Path,
     /// Values separated by commas; an array in a file.
@@ -121,8 +123,11 @@ pub const SETTINGS: &[Setting] = &[
         "Path that stands before every other, such as `/flowlatch`.",
         |config, given| given.base_path().map(|value| config.base_path = value)),
     setting("default_door", "native", Kind::Text,
-        "Who answers on `/api/v1` where neither path nor credential says: `native` or `wireflow`.",
-        |config, given| given.door().map(|value| config.default_door = value)),
+        "Who answers on `/api/v1` where neither path nor credential says: `native`, `wireflow` or `flowise`.",
+        |config, given| given.door().map(|value| config.doors.default = value)),
+    setting("flowise_open_predictions", "false", Kind::Switch,
+        "Whether chatflows that are bound to no key answer callers without one, as Flowise does.",
+        |config, given| given.switch().map(|value| config.doors.flowise_open_predictions = value)),
     setting("tls_cert", "", Kind::Path,
         "Certificate chain (PEM); together with `tls_key` the server speaks TLS.",
         |config, given| given.optional_path().map(|value| config.tls_cert = value)),
@@ -311,7 +316,9 @@ pub fn table_markdown() -> String {
             Kind::Number { min, max, unit } => {
                 format!(" {min} to {max} {unit}").trim_end().to_owned() + "."
             }
-            Kind::Text | Kind::Path | Kind::List | Kind::Limit | Kind::Balance => String::new(),
+            Kind::Text | Kind::Switch | Kind::Path | Kind::List | Kind::Limit | Kind::Balance => {
+                String::new()
+            }
         };
         table.push_str(&format!(
             "| `{}` | {default} | {}{range} |\n",

@@ -127,11 +127,20 @@ impl Given<'_> {
         ))
     }
 
+    pub(super) fn switch(&self) -> Result<bool, String> {
+        self.text
+            .parse()
+            .map_err(|_| format!("`{}` is neither `true` nor `false`", self.text))
+    }
+
     pub(super) fn door(&self) -> Result<DefaultDoor, String> {
         match self.text {
             "native" => Ok(DefaultDoor::Native),
             "wireflow" => Ok(DefaultDoor::Wireflow),
-            other => Err(format!("`{other}` is neither `native` nor `wireflow`")),
+            "flowise" => Ok(DefaultDoor::Flowise),
+            other => Err(format!(
+                "`{other}` is none of `native`, `wireflow` and `flowise`"
+            )),
         }
     }
 

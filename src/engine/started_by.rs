@@ -18,6 +18,11 @@ impl StartedBy {
         StartedBy::nobody_with_a_key(usage::WEBHOOK)
     }
 
+    /// Somebody without a key who asks what is open to everybody.
+    pub fn visitor() -> StartedBy {
+        StartedBy::nobody_with_a_key(usage::VISITOR)
+    }
+
     /// The clock.
     pub(super) fn schedule() -> StartedBy {
         StartedBy::nobody_with_a_key(usage::SCHEDULE)

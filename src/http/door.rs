@@ -2,6 +2,7 @@
 //! its credential, before anything else. May not know endpoints.
 
 use super::visit::Credential;
+use std::borrow::Cow;
 use warp::http::{HeaderMap, HeaderValue, header};
 
 /// In whose words a request is answered.
@@ -11,6 +12,8 @@ pub enum Door {
     Native,
     /// Wireflow's API: `Authorization: Bearer sk-…`, bare answers, `{"error":"…"}`.
     Wireflow,
+    /// Flowise's API: `Authorization: Bearer …` or, to ask a flow, `?apikey=`; bare answers.
+    Flowise,
     /// Webhooks of other services: no key, bare answers.
     Webhook,
     /// What people open through links: no key, HTML, and files.
@@ -18,7 +21,14 @@ pub enum Door {
 }
 
 /// The doors that are served side by side on `/api/v1`, each with the prefix under which it is served alone.
-const APIS: [(Door, &str); 2] = [(Door::Native, "/native"), (Door::Wireflow, "/wireflow")];
+const APIS: [(Door, &str); 3] = [
+    (Door::Native, "/native"),
+    (Door::Wireflow, "/wireflow"),
+    (Door::Flowise, "/flowise"),
+];
+
+/// Where the paths begin that the doors share.
+const SHARED: &str = "/api/v1/";
 
 /// Where the paths of webhooks begin.
 const WEBHOOKS: &str = "/webhooks/";
@@ -48,6 +58,9 @@ impl Door {
             path,
         };
         if path.starts_with("/api/") {
+            if path.strip_prefix(SHARED).is_some_and(is_flowise) {
+                return alone(Door::Flowise, path);
+            }
             return Place {
                 door: by_credential(headers).unwrap_or(default),
                 is_shared: true,
@@ -83,7 +96,7 @@ impl Door {
     }
 
     /// The credential that this door looks at. The native door: `x-api-key`, or `Authorization: Bearer wfk_…`. Wireflow's:
-    /// `Authorization`, where anything but a bearer is a malformed key. A header that stands there twice is no credential
+    /// `Authorization`, where anything but a bearer is a malformed key. Flowise's: the same, and a bare key. A header that stands there twice is no credential
     /// that could be good, so the first is taken and the text made bad.
     pub(super) fn credential(self, headers: &HeaderMap) -> Option<Credential> {
         match self {
@@ -92,7 +105,7 @@ impl Door {
                 Some((header, false)) => Some(text_of(header, header.len())),
                 None => native_bearer(headers),
             },
-            Door::Wireflow => {
+            Door::Wireflow | Door::Flowise => {
                 let (header, is_alone) = once(headers, header::AUTHORIZATION.as_str())?;
                 let from = if is_alone {
                     bearer_from(header).unwrap_or(0)
@@ -104,6 +117,51 @@ impl Door {
             Door::Webhook | Door::Page => None,
         }
     }
+}
+
+/// Whether a path (what comes after `/api/v1/`) is Flowise's by its first segment, whatever the credential.
+fn is_flowise(path: &str) -> bool {
+    matches!(
+        path.split('/').next().unwrap_or_default(),
+        "apikey"
+            | "attachments"
+            | "chatflows"
+            | "chatflows-streaming"
+            | "chatflows-uploads"
+            | "chatmessage"
+            | "executions"
+            | "feedback"
+            | "flow-config"
+            | "get-upload-file"
+            | "internal-prediction"
+            | "ip"
+            | "leads"
+            | "marketplaces"
+            | "node-icon"
+            | "ping"
+            | "prediction"
+            | "public-chatbotConfig"
+            | "public-chatflows"
+            | "public-executions"
+            | "settings"
+            | "stats"
+            | "text-to-speech"
+            | "variables"
+            | "vector"
+            | "verify"
+            | "version"
+            | "webhook"
+    )
+}
+
+/// The key in a query string, as Flowise's clients may send it: the first `apikey`.
+pub(super) fn key_in_query(query: &str) -> Option<Credential> {
+    let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = serde_urlencoded::from_str(query).ok()?;
+    let (_, text) = pairs.into_iter().find(|(name, _)| name == "apikey")?;
+    // What cannot stand in a header is no key: the text is bad, not missing.
+    let mut header = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
+    header.set_sensitive(true);
+    Some(text_of(&header, 0))
 }
 
 /// To whom a credential speaks: `x-api-key` and `Bearer wfk_…` to the native door, any other `Authorization` to Wireflow's.

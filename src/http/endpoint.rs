@@ -27,8 +27,23 @@ pub enum Access {
     AnyKey(Category),
     /// A key with this permission.
     Needs(Permission, Category),
+    /// A key with at least one of these permissions.
+    NeedsOneOf(&'static [Permission], Category),
     /// A key with this permission, or nobody's where what the path names says that it is open. The handler asks.
     NeedsUnlessOpen(Permission, Category),
+}
+
+impl Access {
+    /// The permissions of which a key needs one; none where any key, or none, will do.
+    pub fn permissions(&self) -> &[Permission] {
+        match self {
+            Access::Open | Access::AnyKey(_) => &[],
+            Access::Needs(permission, _) | Access::NeedsUnlessOpen(permission, _) => {
+                std::slice::from_ref(permission)
+            }
+            Access::NeedsOneOf(permissions, _) => permissions,
+        }
+    }
 }
 
 /// One method on one path of one door.
@@ -43,6 +58,8 @@ pub struct Endpoint {
     pub access: Access,
     /// What it takes and gives, for the OpenAPI document. A test sees to it that every endpoint has one.
     pub description: Option<Description>,
+    /// Whether its key may stand in the query string, as `apikey`.
+    pub(super) takes_key_in_query: bool,
     segments: Vec<&'static str>,
     /// How many of the segments are no parameters.
     literals: usize,
@@ -72,6 +89,7 @@ impl Endpoint {
             pattern,
             access,
             description: None,
+            takes_key_in_query: false,
             literals: literals(&segments),
             segments,
             route: build(guard(access)).map(answer).boxed(),
@@ -91,6 +109,7 @@ impl Endpoint {
             pattern,
             access: Access::Open,
             description: None,
+            takes_key_in_query: false,
             literals: literals(&segments),
             segments,
             route,
@@ -115,6 +134,7 @@ impl Endpoint {
             pattern,
             access: Access::Open,
             description: None,
+            takes_key_in_query: false,
             literals: literals(&segments),
             segments,
             route: warp::ext::get::<Arc<Visit>>()
@@ -151,6 +171,13 @@ impl Endpoint {
         self
     }
 
+    /// The endpoint, to which a key may also be presented in the query string.
+    #[must_use]
+    pub(super) fn with_key_in_query(mut self) -> Endpoint {
+        self.takes_key_in_query = true;
+        self
+    }
+
     /// The parts of its path, parameters written `:id`.
     pub(super) fn segments(&self) -> &[&'static str] {
         &self.segments
@@ -169,7 +196,12 @@ impl Endpoint {
         for (segment, &(from, to)) in self.segments.iter().zip(split) {
             let text = path.get(usize::from(from)..usize::from(to))?;
             if segment.starts_with(':') {
-                if !is_id(text) {
+                let is_good = if WORDED.contains(segment) {
+                    is_worded(text)
+                } else {
+                    is_id(text)
+                };
+                if !is_good {
                     return None;
                 }
                 *parameters.get_mut(found)? = (from, to);
@@ -228,6 +260,18 @@ impl Methods {
             .collect();
         names.join(", ")
     }
+}
+
+/// Parameters that are no ids but what clients call something: a moment, a conversation.
+const WORDED: [&str; 2] = [":since", ":chatId"];
+
+/// Whether a text is one that such a parameter may have.
+fn is_worded(text: &str) -> bool {
+    (1..=255).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~+:@".contains(&byte))
+        && text.bytes().any(|byte| byte != b'.')
 }
 
 /// The endpoints, found by door, first word and pattern; literal segments beat parameters.

@@ -2,6 +2,7 @@
 //! nowhere else: `X-Request-Id`, limits, `Allow`, `Retry-After`, `WWW-Authenticate`.
 
 use super::door::Door;
+use super::flowise;
 use super::native;
 use super::pages;
 use super::problem::Problem;
@@ -48,15 +49,21 @@ pub(super) fn finish(visit: &Visit, outcome: Result<Response, Problem>) -> Respo
 }
 
 /// The state of the limit that the request counted for. Where a request stopped before it was counted although its key
-/// is good, the state without it.
+/// is good, the state without it. Of that and a flow's own limit, the one of which less is left.
 fn limit_state(visit: &Visit) -> Option<LimitState> {
-    visit.limit.get().copied().flatten()
+    let counted = visit.limit.get().copied().flatten();
+    let of_flow = visit.flow_limit.get().copied();
+    counted
+        .into_iter()
+        .chain(of_flow)
+        .min_by_key(|state| state.remaining)
 }
 
 fn render(visit: &Visit, problem: &Problem) -> Response {
     match visit.door {
         Door::Native => native::render(problem, visit),
         Door::Wireflow => wireflow::render(problem, visit),
+        Door::Flowise => flowise::render(problem, visit),
         Door::Webhook => webhooks::render(problem, visit),
         Door::Page => pages::render(problem, visit),
     }
@@ -68,12 +75,14 @@ fn explain(visit: &Visit, problem: &Problem, headers: &mut warp::http::HeaderMap
         Problem::Unauthorized(Refusal::Throttled { retry_after_s }) => {
             headers.insert(header::RETRY_AFTER, (*retry_after_s).into());
         }
-        Problem::Unauthorized(_) | Problem::Disbelieved => {
+        Problem::Unauthorized(_) | Problem::OtherKey | Problem::Disbelieved => {
             let challenge = match visit.door {
                 Door::Native => {
                     HeaderValue::from_static("ApiKey realm=\"flowlatch\", header=\"x-api-key\"")
                 }
-                Door::Wireflow => HeaderValue::from_static("Bearer realm=\"flowlatch\""),
+                Door::Wireflow | Door::Flowise => {
+                    HeaderValue::from_static("Bearer realm=\"flowlatch\"")
+                }
                 Door::Webhook | Door::Page => {
                     HeaderValue::from_static("Signature realm=\"flowlatch\"")
                 }

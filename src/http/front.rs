@@ -2,7 +2,7 @@
 //! warp chain. May not know any endpoint. Promise: a panic in one request is its own 500 and nobody else's.
 
 use super::cors::Cors;
-use super::door::{Door, Place};
+use super::door::{Door, Place, key_in_query};
 use super::endpoint::{Match, Methods, Table};
 use super::finish::finish;
 use super::guard::{category_of, who};
@@ -141,6 +141,7 @@ impl Front {
             body: Mutex::new(Some(body)),
             who: OnceLock::new(),
             limit: OnceLock::new(),
+            flow_limit: OnceLock::new(),
             problem: OnceLock::new(),
             method: parts.method,
             uri: parts.uri,
@@ -168,6 +169,9 @@ impl Front {
                 parameters,
             } => {
                 visit.parameters = parameters;
+                if endpoint.takes_key_in_query && visit.credential.is_none() {
+                    visit.credential = key_in_query(visit.query());
+                }
                 Ok(endpoint.route())
             }
             Match::OtherMethod(allow) => {

@@ -8,6 +8,7 @@ use super::problem::Problem;
 use super::visit::{Ctx, Visit};
 use crate::auth::{KeyEntry, Refusal};
 use crate::model::limit::Category;
+use crate::model::scope::Permission;
 use std::future::ready;
 use std::sync::Arc;
 use warp::filters::BoxedFilter;
@@ -86,6 +87,7 @@ pub(super) async fn who(visit: &Arc<Visit>) -> Result<Arc<KeyEntry>, Refusal> {
 fn within_limit(access: Access, ctx: &Ctx) -> Result<(), Problem> {
     let (Access::AnyKey(category)
     | Access::Needs(_, category)
+    | Access::NeedsOneOf(_, category)
     | Access::NeedsUnlessOpen(_, category)) = access
     else {
         return Ok(());
@@ -113,18 +115,29 @@ fn within_limit(access: Access, ctx: &Ctx) -> Result<(), Problem> {
 fn authorize(access: Access, ctx: &Ctx) -> Result<(), Problem> {
     let category = match access {
         Access::Open => return Ok(()),
-        Access::AnyKey(category) => category,
-        Access::Needs(permission, category) | Access::NeedsUnlessOpen(permission, category) => {
-            if !ctx.key.may(permission) {
-                ctx.key.note_refused();
-                note_refusal(ctx, "forbidden");
-                return Err(Problem::Forbidden(vec![permission.word().to_owned()]));
-            }
-            category
-        }
+        Access::AnyKey(category)
+        | Access::Needs(_, category)
+        | Access::NeedsOneOf(_, category)
+        | Access::NeedsUnlessOpen(_, category) => category,
     };
+    let permissions = access.permissions();
+    if !permissions.is_empty()
+        && !permissions
+            .iter()
+            .any(|permission| ctx.key.may(*permission))
+    {
+        return Err(forbidden(ctx, permissions));
+    }
     ctx.key.note_let_in(category);
     Ok(())
+}
+
+/// What is answered to a key that has none of these permissions; the refusal is noted.
+pub(super) fn forbidden(ctx: &Ctx, permissions: &[Permission]) -> Problem {
+    ctx.key.note_refused();
+    note_refusal(ctx, "forbidden");
+    let words = permissions.iter().map(|permission| permission.word());
+    Problem::Forbidden(words.map(str::to_owned).collect())
 }
 
 fn note_refusal(ctx: &Ctx, reason: &'static str) {

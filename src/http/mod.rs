@@ -12,6 +12,7 @@ mod door;
 mod endpoint;
 mod fields;
 mod finish;
+mod flowise;
 mod front;
 mod guard;
 mod health;
@@ -34,6 +35,7 @@ pub use address_limits::{AddressLimitOptions, AddressLimits};
 pub use describe::Description;
 pub use door::Door;
 pub use endpoint::{Access, Endpoint, Table};
+pub use flowise::FlowLimits;
 pub use front::Front;
 pub use host::Hosts;
 pub use openapi::{Rendered, document};
@@ -50,6 +52,7 @@ use crate::engine::media::Media;
 use crate::store::Store;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use tokio::sync::watch;
@@ -79,6 +82,8 @@ pub struct Api {
     pub address_limits: AddressLimits,
     /// Bounds of what comes in without a key.
     pub ingestion: Ingestion,
+    /// How often addresses have asked flows that say how often they may.
+    pub flow_limits: FlowLimits,
     /// The OpenAPI document, made when it is first asked for.
     pub openapi: OnceLock<Rendered>,
 }
@@ -100,6 +105,10 @@ pub struct ApiOptions {
     pub max_sync_wait_ms: u64,
     /// The largest body of a webhook, in bytes.
     pub max_webhook_bytes: usize,
+    /// Whether flows that are bound to no key are asked without one.
+    pub flowise_open_predictions: bool,
+    /// The environment variables that flows may see (setting `template_env`).
+    pub environment: BTreeMap<String, String>,
     /// What one address may do without a key.
     pub address_limits: AddressLimitOptions,
     /// The URL under which other services see the server, without a path; `None`: what they say in `Host`.
@@ -114,6 +123,7 @@ pub fn table() -> Table {
         native::endpoints()
             .into_iter()
             .chain(wireflow::endpoints())
+            .chain(flowise::endpoints())
             .chain(health::endpoints())
             .chain(webhooks::endpoints())
             .chain(pages::endpoints())

@@ -14,12 +14,15 @@ use crate::model::limit::LimitState;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::store::StoreError;
 use std::io::ErrorKind;
+use warp::http::StatusCode;
 
 /// Why a request was refused or failed.
 #[derive(Debug, Clone)]
 pub enum Problem {
     /// 401: nobody is let in.
     Unauthorized(Refusal),
+    /// 401: the key is good, and what is asked for is bound to another.
+    OtherKey,
     /// 401: a webhook's signature is missing, wrong or old.
     Disbelieved,
     /// 402: the balance is not enough for what was asked for.
@@ -81,6 +84,8 @@ pub enum Problem {
     Upstream(String),
     /// 503: nothing was written, and it may work again soon.
     Unavailable(String),
+    /// A refusal in the very words by which a door's clients know it.
+    Worded(StatusCode, String),
     /// 500: the log has the cause under the request's id.
     Internal,
 }

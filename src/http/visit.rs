@@ -60,6 +60,8 @@ pub(super) struct Visit {
     pub(super) body: Mutex<Option<RequestBody>>,
     pub(super) who: OnceLock<Arc<KeyEntry>>,
     pub(super) limit: OnceLock<Option<LimitState>>,
+    /// The state of the limit that a flow has of its own.
+    pub(super) flow_limit: OnceLock<LimitState>,
     pub(super) problem: OnceLock<Problem>,
 }
 

@@ -5,6 +5,7 @@
 pub mod address_limit;
 pub mod agent;
 pub mod audit;
+pub mod chatflow;
 pub mod connection;
 pub mod credit;
 pub mod event;

@@ -12,6 +12,8 @@ pub const CONTROL: &str = "control";
 pub const SCHEDULE: &str = "schedule";
 /// Whom it is counted for where an event of another service started a run.
 pub const WEBHOOK: &str = "webhook";
+/// Whom it is counted for where somebody without a key asked what is open to everybody.
+pub const VISITOR: &str = "visitor";
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 

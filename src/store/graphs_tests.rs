@@ -3,7 +3,7 @@
 
 use super::fixture::Fixture;
 use super::node_outputs::{MAX_KEPT_BYTES, MAX_KEPT_OUTPUT_BYTES};
-use super::{BesideGraph, Edit, WorkflowDraft, WorkflowEdit};
+use super::{Beside, BesideGraph, Edit, WorkflowDraft, WorkflowEdit};
 use crate::id::{RunId, WorkflowId};
 use crate::model::graph::record::{
     GraphDetails, GraphFilter, GraphRecord, LinkPermission, NodeOutput,
@@ -89,7 +89,7 @@ async fn every_graph_has_a_record_and_nothing_else_has() {
     };
     let full = WorkflowDraft {
         status: Some(WorkflowStatus::Active),
-        beside: Some(beside.clone()),
+        beside: Some(Beside::Graph(beside.clone())),
         ..draft("full", &["a"], Some("whk"))
     };
     let full = made(&fixture, full).await;

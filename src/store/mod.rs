@@ -11,6 +11,9 @@ mod audit;
 #[cfg(test)]
 mod audit_tests;
 mod awaiting;
+mod chat_replies;
+mod chatflows;
+mod chats;
 mod column;
 mod connections;
 mod cursor;
@@ -69,6 +72,7 @@ mod writer_tests;
 pub use agents::MAX_AGENTS;
 pub use answers::Answer;
 pub use awaiting::AwaitingRun;
+pub use chats::RatedMessage;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use first_start::FirstStart;
@@ -84,7 +88,7 @@ pub use tables::{
 };
 pub use usage::Charge;
 pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
-pub use workflows::{BesideGraph, WorkflowDraft, WorkflowEdit};
+pub use workflows::{Beside, BesideGraph, WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;
 use readers::Readers;

@@ -1,6 +1,7 @@
 //! That every index serves a query, every list is served by one, and no query walks a table that it should not.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod chats;
 mod queries;
 
 use super::fixture::Fixture;

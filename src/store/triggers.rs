@@ -1,7 +1,7 @@
 //! What a workflow's trigger needs on disk follows the workflow: written in the same job as every change of its status, its
 //! definition or its name. May not know who changes workflows, or why.
 
-use super::{StoreError, graph_records, schedules, webhook_routes};
+use super::{StoreError, chatflows, graph_records, schedules, webhook_routes};
 use crate::model::workflow::Workflow;
 use rusqlite::Connection;
 
@@ -13,5 +13,6 @@ pub(super) fn follow(
 ) -> Result<(), StoreError> {
     schedules::follow(connection, workflow, now_ms)?;
     webhook_routes::follow(connection, workflow)?;
+    chatflows::follow(connection, workflow)?;
     graph_records::follow(connection, workflow)
 }

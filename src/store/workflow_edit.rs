@@ -2,8 +2,10 @@
 //! Promise: a version that a run has used never changes, and what was asked for on a false assumption changes nothing.
 
 use super::retention::{self, REMOVE_FINISHED};
-use super::workflows::{find, forget_definition, insert_version, intern, write_canvas};
-use super::{Edit, Store, StoreError, WorkflowEdit, graph_records, triggers};
+use super::workflows::{
+    find, forget_definition, insert_version, intern, write_beside, write_canvas,
+};
+use super::{Edit, Store, StoreError, WorkflowEdit, triggers};
 use crate::id::WorkflowId;
 use crate::model::workflow::{DefinitionFormat, Workflow, WorkflowStatus};
 use rusqlite::{Connection, OptionalExtension};
@@ -96,7 +98,7 @@ fn save(
         write_canvas(connection, workflow.sequence, edit.draft.canvas.as_deref())?;
     }
     if let Some(beside) = &edit.draft.beside {
-        graph_records::write(connection, workflow.sequence, beside)?;
+        write_beside(connection, workflow.sequence, beside)?;
     }
     let definition_sequence = intern(connection, &edit.draft.definition)?;
     let is_same = definition_sequence == workflow.definition_sequence

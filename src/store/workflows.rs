@@ -1,8 +1,9 @@
 //! Workflows, their versions and definitions: making and reading them. Edits are in `workflow_edit`, lists in `workflow_list`.
 //! May not know what a definition means. Promise: two equal definitions are one row, named by a number that is never given out again.
 
-use super::{Store, StoreError, column, graph_records, triggers};
+use super::{Store, StoreError, chatflows, column, graph_records, triggers};
 use crate::id::WorkflowId;
+use crate::model::chatflow::ChatflowDetails;
 use crate::model::graph::record::{GraphDetails, LinkPermission};
 use crate::model::workflow::{
     Definition, DefinitionFormat, Workflow, WorkflowStatus, WorkflowVersion,
@@ -24,8 +25,17 @@ pub struct WorkflowDraft {
     pub canvas: Option<Arc<Value>>,
     /// Where it shall stand. `None`: where it stands; a new one is a draft.
     pub status: Option<WorkflowStatus>,
-    /// Of a graph: what is kept beside the definition. `None`: what is kept already.
-    pub beside: Option<BesideGraph>,
+    /// What is kept beside the definition. `None`: what is kept already.
+    pub beside: Option<Beside>,
+}
+
+/// What is saved beside a definition.
+#[derive(Debug, Clone)]
+pub enum Beside {
+    /// Of a graph.
+    Graph(BesideGraph),
+    /// Of a flow.
+    Flow(Box<ChatflowDetails>),
 }
 
 /// What an editor of graphs saves beside the definition.
@@ -144,14 +154,27 @@ impl Store {
     }
 }
 
-pub(super) const WORKFLOW: &str = "
-    SELECT w.sequence, w.id, w.name, w.description, w.status, w.version, v.definition, w.created_at_ms,
-        w.updated_at_ms, d.format, d.body, c.state
-    FROM workflow w
+/// The columns that [`workflow_row`] reads; so many come before what else a query asks for.
+macro_rules! workflow_columns {
+    () => {
+        "w.sequence, w.id, w.name, w.description, w.status, w.version, v.definition, w.created_at_ms, w.updated_at_ms,
+         d.format, d.body, c.state"
+    };
+}
+pub(super) use workflow_columns;
+
+/// How many columns those are.
+pub(super) const WORKFLOW_COLUMNS: usize = 12;
+
+pub(super) const WORKFLOW: &str = concat!(
+    "SELECT ",
+    workflow_columns!(),
+    " FROM workflow w
     CROSS JOIN workflow_version v ON v.workflow = w.sequence AND v.version = w.version
     CROSS JOIN definition d ON d.sequence = v.definition
     LEFT JOIN workflow_canvas c ON c.workflow = w.sequence
-    WHERE w.id = ?1";
+    WHERE w.id = ?1"
+);
 
 pub(super) const VERSIONS: &str = "
     SELECT version, name, description, change_summary, created_by, created_at_ms
@@ -171,23 +194,26 @@ pub(super) fn find(
 ) -> Result<Option<Workflow>, StoreError> {
     connection
         .prepare_cached(WORKFLOW)?
-        .query_and_then([id.as_str()], |row| {
-            Ok(Workflow {
-                sequence: row.get(0)?,
-                id: column::id(row, 1)?,
-                name: row.get(2)?,
-                description: row.get(3)?,
-                status: column::word(row, 4, WorkflowStatus::parse)?,
-                version: row.get(5)?,
-                definition_sequence: row.get(6)?,
-                definition: definition_columns(row, 9)?,
-                canvas: column::optional_json(row, 11)?.map(Arc::new),
-                created_at_ms: row.get(7)?,
-                updated_at_ms: row.get(8)?,
-            })
-        })?
+        .query_and_then([id.as_str()], workflow_row)?
         .next()
         .transpose()
+}
+
+/// Reads a workflow whose columns come first.
+pub(super) fn workflow_row(row: &Row<'_>) -> Result<Workflow, StoreError> {
+    Ok(Workflow {
+        sequence: row.get(0)?,
+        id: column::id(row, 1)?,
+        name: row.get(2)?,
+        description: row.get(3)?,
+        status: column::word(row, 4, WorkflowStatus::parse)?,
+        version: row.get(5)?,
+        definition_sequence: row.get(6)?,
+        definition: definition_columns(row, 9)?,
+        canvas: column::optional_json(row, 11)?.map(Arc::new),
+        created_at_ms: row.get(7)?,
+        updated_at_ms: row.get(8)?,
+    })
 }
 
 fn definition_columns(row: &Row<'_>, index: usize) -> Result<Definition, StoreError> {
@@ -259,9 +285,21 @@ pub(super) fn create(
     };
     triggers::follow(connection, &workflow, now_ms)?;
     if let Some(beside) = beside {
-        graph_records::write(connection, sequence, &beside)?;
+        write_beside(connection, sequence, &beside)?;
     }
     Ok(workflow)
+}
+
+/// Writes what is kept beside the definition of the workflow with this row number.
+pub(super) fn write_beside(
+    connection: &Connection,
+    workflow: i64,
+    beside: &Beside,
+) -> Result<(), StoreError> {
+    match beside {
+        Beside::Graph(beside) => graph_records::write(connection, workflow, beside),
+        Beside::Flow(details) => chatflows::write(connection, workflow, details),
+    }
 }
 
 /// Writes how a workflow is drawn, or that nobody has said it.

@@ -11,8 +11,8 @@ use flowlatch::engine::script::ScriptOptions;
 use flowlatch::engine::step::{BackendOptions, Backends};
 use flowlatch::engine::{Engine, EngineOptions, Messengers, Workflows};
 use flowlatch::http::{
-    self, AddressLimitOptions, AddressLimits, Api, ApiOptions, Door, Endpoint, Front, Hosts,
-    Ingestion, Listen, ServeOptions, Table, Tls,
+    self, AddressLimitOptions, AddressLimits, Api, ApiOptions, Door, Endpoint, FlowLimits, Front,
+    Hosts, Ingestion, Listen, ServeOptions, Table, Tls,
 };
 use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::limit::Limit;
@@ -187,6 +187,8 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             max_body_bytes: 1024,
             body_timeout_ms: 1000,
             default_door: Door::Native,
+            flowise_open_predictions: false,
+            environment: BTreeMap::new(),
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
             max_webhook_bytes: 1024,
@@ -197,6 +199,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         requests: AtomicU64::new(0),
         address_limits: AddressLimits::default(),
         ingestion: Ingestion::default(),
+        flow_limits: FlowLimits::default(),
     };
     endpoints.push(open("/api/health", Response::default));
     Front::new(

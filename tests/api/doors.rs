@@ -101,7 +101,7 @@ async fn under_its_own_prefix_a_door_speaks_alone() {
 #[tokio::test]
 async fn who_answers_a_caller_without_a_credential_can_be_set() {
     let server = TestServer::start_with(Clock::system(), |config| {
-        config.default_door = DefaultDoor::Wireflow;
+        config.doors.default = DefaultDoor::Wireflow;
     })
     .await;
     for (headers, spoke) in [

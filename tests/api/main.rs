@@ -18,6 +18,7 @@ mod credentials;
 mod doors;
 mod errors;
 mod events;
+mod flowise;
 mod keys;
 mod limits;
 mod numbers;

@@ -78,10 +78,18 @@ fn what_is_open_needs_no_key_and_everything_else_does() {
         let has = |status: &str| operation["responses"].get(status).is_some();
         // Webhooks have no key, and a signature and a limit of the address in its place; links have the limit.
         let is_signed = endpoint.door == Door::Webhook;
-        let is_link = ["/approvals/:", "/media/:"]
-            .iter()
-            .any(|links| endpoint.pattern.starts_with(links));
-        assert_eq!(has("401"), !is_open || is_signed, "{}", endpoint.pattern);
+        let is_link = endpoint.door == Door::Flowise
+            || ["/approvals/:", "/media/:"]
+                .iter()
+                .any(|links| endpoint.pattern.starts_with(links));
+        // A key's text stands in these paths.
+        let holds_key = endpoint.pattern.ends_with("/apikey/:apikey");
+        assert_eq!(
+            has("401"),
+            !is_open || is_signed || holds_key,
+            "{}",
+            endpoint.pattern
+        );
         assert_eq!(
             has("429"),
             !is_open || is_signed || is_link,
@@ -103,7 +111,8 @@ fn what_is_open_needs_no_key_and_everything_else_does() {
             "{}",
             endpoint.pattern
         );
-        let needs = may_be_open || matches!(endpoint.access, Access::Needs(..));
+        let needs =
+            may_be_open || matches!(endpoint.access, Access::Needs(..) | Access::NeedsOneOf(..));
         assert_eq!(has("403"), needs, "{}", endpoint.pattern);
     }
 }
@@ -166,7 +175,7 @@ async fn every_request_of_the_document_that_needs_nothing_before_it_is_taken() {
             continue;
         }
         let method = method.parse().expect("a method");
-        let is_wireflows = path.starts_with("/wireflow/");
+        let is_wireflows = path.starts_with("/wireflow/") || path.starts_with("/flowise/");
         let client = if is_wireflows { &bearer } else { &admin };
         let answer = client.send(method, path, example.clone()).await;
         assert!(answer.status.is_success(), "{name}: {}", answer.text);

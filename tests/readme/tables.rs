@@ -76,12 +76,8 @@ fn the_scopes_of_the_table_are_those_that_open_something() {
     let opening: BTreeSet<&str> = http::table()
         .endpoints()
         .iter()
-        .filter_map(|endpoint| match endpoint.access {
-            Access::Needs(permission, _) | Access::NeedsUnlessOpen(permission, _) => {
-                Some(native_word(permission))
-            }
-            Access::Open | Access::AnyKey(_) => None,
-        })
+        .flat_map(|endpoint| endpoint.access.permissions())
+        .map(|permission| native_word(*permission))
         .collect();
     let section = section("Keys and scopes");
     let table = rows(&section);
@@ -96,13 +92,14 @@ fn the_scopes_of_the_table_are_those_that_open_something() {
 
 #[test]
 fn every_endpoint_stands_with_its_access() {
-    let (wireflow, others) = ("Wireflow's clients", "Endpoints");
-    let (written, served) = (written(others), served(|door| door != Door::Wireflow));
-    assert_eq!(written, served);
-    assert_eq!(
-        self::written(wireflow),
-        self::served(|door| door == Door::Wireflow)
-    );
+    let others = |door| !matches!(door, Door::Wireflow | Door::Flowise);
+    assert_eq!(written("Endpoints"), served(others));
+    for (title, door) in [
+        ("Wireflow's clients", Door::Wireflow),
+        ("Flowise's clients", Door::Flowise),
+    ] {
+        assert_eq!(written(title), served(|other| other == door), "{title}");
+    }
 }
 
 /// Method, path, scope and category of every row of a table of endpoints.
@@ -124,6 +121,8 @@ fn served(is_meant: impl Fn(Door) -> bool) -> BTreeSet<Vec<String>> {
         .map(|endpoint| {
             let word = |permission| match (endpoint.door, permission) {
                 (Door::Wireflow, Permission::RunsRead) => "executions:read",
+                (Door::Flowise, Permission::KeysView) => "apikeys:view",
+                (Door::Flowise, permission) => permission.word(),
                 (_, permission) => native_word(permission),
             };
             let (needs, category) = match endpoint.access {
@@ -131,6 +130,11 @@ fn served(is_meant: impl Fn(Door) -> bool) -> BTreeSet<Vec<String>> {
                 Access::AnyKey(category) => ("any key".to_owned(), category.as_str()),
                 Access::Needs(permission, category) => {
                     (format!("`{}`", word(permission)), category.as_str())
+                }
+                Access::NeedsOneOf(permissions, category) => {
+                    let words = permissions.iter().map(|one| format!("`{}`", word(*one)));
+                    let words: Vec<String> = words.collect();
+                    (words.join(" or "), category.as_str())
                 }
                 Access::NeedsUnlessOpen(permission, category) => {
                     (format!("`{}` or open", word(permission)), category.as_str())

@@ -1,7 +1,7 @@
 //! The table against the configuration: no setting is missing, and each has the default that it says.
 
 use super::*;
-use crate::config::{DefaultDoor, MediaLimits};
+use crate::config::{DefaultDoor, DoorSettings, MediaLimits};
 use crate::model::credit::Prices;
 use crate::model::limit::Limit;
 use crate::secret::SecretText;
@@ -10,6 +10,11 @@ const OTHER_MEDIA: MediaLimits = MediaLimits {
     max_file_bytes: 1,
     max_total_bytes: 1,
     link_hours: 1,
+};
+
+const OTHER_DOORS: DoorSettings = DoorSettings {
+    default: DefaultDoor::Wireflow,
+    flowise_open_predictions: true,
 };
 
 /// A configuration in which no field is at its default.
@@ -23,7 +28,7 @@ fn all_different() -> Config {
         cors_origins: vec!["http://a".into()],
         trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
         base_path: "/x".into(),
-        default_door: DefaultDoor::Wireflow,
+        doors: OTHER_DOORS,
         tls_cert: Some("c".into()),
         tls_key: Some("k".into()),
         outbound_allow: vec!["a".into()],

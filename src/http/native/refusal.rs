@@ -127,9 +127,10 @@ pub(in crate::http) fn status_and_code(problem: &Problem) -> (StatusCode, &'stat
         Problem::Unauthorized(Refusal::Throttled { .. })
         | Problem::Limited { .. }
         | Problem::TooManyStreams(_) => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
-        Problem::Unauthorized(_) | Problem::Disbelieved => {
+        Problem::Unauthorized(_) | Problem::OtherKey | Problem::Disbelieved => {
             (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
         }
+        Problem::Worded(status, _) => (*status, "REFUSED"),
         Problem::InsufficientCredits(_) => (StatusCode::PAYMENT_REQUIRED, "INSUFFICIENT_CREDITS"),
         Problem::Forbidden(_) | Problem::NotHeld(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
         Problem::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
@@ -167,7 +168,7 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
                 "This key has {limit} event streams open, the most that it may; close one first."
             );
         }
-        Problem::Unauthorized(_) => "Invalid or missing API key",
+        Problem::Unauthorized(_) | Problem::OtherKey => "Invalid or missing API key",
         Problem::Disbelieved => "The signature is missing or wrong, or its time is too far off.",
         Problem::Forbidden(_) => "Insufficient permissions for this operation",
         Problem::NotFound("path") => "There is no such path; the README lists the API's paths.",
@@ -186,6 +187,7 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
         }
         Problem::Gone(message) => message,
         Problem::NotHeld(message)
+        | Problem::Worded(_, message)
         | Problem::NoRoom(message)
         | Problem::Conflict(message)
         | Problem::Invalid(message, _)
@@ -206,7 +208,7 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
         }
         Problem::TooLarge(max_bytes) => {
             let setting = match visit.door {
-                Door::Native | Door::Wireflow | Door::Page => "max_body_bytes",
+                Door::Native | Door::Wireflow | Door::Flowise | Door::Page => "max_body_bytes",
                 Door::Webhook => "max_webhook_bytes",
             };
             return format!("The body is larger than {max_bytes} bytes (setting `{setting}`).");

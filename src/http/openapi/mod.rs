@@ -133,7 +133,7 @@ pub fn document(table: &Table) -> Value {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A key of this server, `sk-…`, for the paths under `/wireflow`.",
+                    "description": "A key of this server, for the paths under `/wireflow` (`sk-…`) and `/flowise`.",
                 },
             },
         },

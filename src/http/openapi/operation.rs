@@ -6,6 +6,7 @@ use super::schemas::Schemas;
 use crate::http::describe::{AnswerDescription, BodyDescription, Description, Shape};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
+use crate::http::flowise::own_word as flowise_word;
 use crate::http::native::{Meta, native_word};
 use crate::http::wireflow::own_word as wireflow_word;
 use crate::model::limit::Category;
@@ -35,8 +36,8 @@ pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
         "security": match endpoint.access {
             Access::Open => json!([]),
             Access::NeedsUnlessOpen(..) => json!([{ "bearer": [] }, {}]),
-            Access::AnyKey(_) | Access::Needs(..) => match endpoint.door {
-                Door::Wireflow => json!([{ "bearer": [] }]),
+            Access::AnyKey(_) | Access::Needs(..) | Access::NeedsOneOf(..) => match endpoint.door {
+                Door::Wireflow | Door::Flowise => json!([{ "bearer": [] }]),
                 _ => json!([{ "apiKey": [] }]),
             },
         },
@@ -82,6 +83,7 @@ fn operation_id(endpoint: &Endpoint) -> String {
     let method = endpoint.method.as_str().to_ascii_lowercase();
     let mut id = match endpoint.door {
         Door::Wireflow => format!("wireflow{}", capitalized(&method)),
+        Door::Flowise => format!("flowise{}", capitalized(&method)),
         _ => method,
     };
     let words = endpoint
@@ -109,13 +111,20 @@ fn text(endpoint: &Endpoint, about: &Description) -> String {
         Access::AnyKey(category) => {
             format!("Any key may call it; it counts as `{}`.", counts(category))
         }
-        Access::Needs(permission, category) | Access::NeedsUnlessOpen(permission, category) => {
-            format!(
-                "Needs the scope `{}`; it counts as `{}`.",
-                match endpoint.door {
+        Access::Needs(_, category)
+        | Access::NeedsOneOf(_, category)
+        | Access::NeedsUnlessOpen(_, category) => {
+            let words = endpoint.access.permissions().iter().map(|permission| {
+                let word = match endpoint.door {
                     Door::Wireflow => wireflow_word(permission.word()),
+                    Door::Flowise => flowise_word(permission.word()),
                     _ => native_word(permission.word()),
-                },
+                };
+                format!("`{word}`")
+            });
+            format!(
+                "Needs the scope {}; it counts as `{}`.",
+                words.collect::<Vec<_>>().join(" or "),
                 counts(category)
             )
         }

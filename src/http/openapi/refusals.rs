@@ -208,7 +208,9 @@ fn usual(endpoint: &Endpoint, about: &Description) -> Vec<u16> {
     match endpoint.access {
         Access::Open => {}
         Access::AnyKey(_) => statuses.extend([401, 429, 503]),
-        Access::Needs(..) | Access::NeedsUnlessOpen(..) => statuses.extend([401, 403, 429, 503]),
+        Access::Needs(..) | Access::NeedsOneOf(..) | Access::NeedsUnlessOpen(..) => {
+            statuses.extend([401, 403, 429, 503]);
+        }
     }
     if !about.path.is_empty() {
         statuses.push(404);
@@ -333,7 +335,7 @@ pub(super) fn counted(endpoint: &Endpoint, about: &Description) -> Counted {
     match endpoint.access {
         Access::Open if about.has_address_limit => Counted::Addresses,
         Access::Open => Counted::Nobodys,
-        Access::AnyKey(_) | Access::Needs(..) => Counted::Keys,
+        Access::AnyKey(_) | Access::Needs(..) | Access::NeedsOneOf(..) => Counted::Keys,
         // Of requests without a key, by address.
         Access::NeedsUnlessOpen(..) => Counted::Addresses,
     }

@@ -11,7 +11,7 @@ use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
 use crate::model::graph::record::LinkPermission;
 use crate::model::workflow::{Workflow, WorkflowStatus};
-use crate::store::{BesideGraph, WorkflowDraft};
+use crate::store::{Beside, BesideGraph, WorkflowDraft};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json as example;
@@ -126,10 +126,10 @@ async fn duplicate(ctx: Ctx, body: DuplicateBody) -> Answer {
             WorkflowStatus::Active => WorkflowStatus::Active,
             _ => WorkflowStatus::Paused,
         }),
-        beside: Some(BesideGraph {
+        beside: Some(Beside::Graph(BesideGraph {
             details: kept(&ctx, original)?.details,
             ..BesideGraph::default()
-        }),
+        })),
         ..WorkflowDraft::new(name, original.description.clone(), definition)
     };
     let workflows = ctx.api().engine.workflows();
@@ -167,10 +167,10 @@ async fn set_visibility(ctx: Ctx, body: VisibilityBody) -> Answer {
     };
     let draft = |now: &Workflow| -> Result<WorkflowDraft, Problem> {
         Ok(WorkflowDraft {
-            beside: Some(BesideGraph {
+            beside: Some(Beside::Graph(BesideGraph {
                 details: kept(&ctx, now)?.details,
                 link_permission,
-            }),
+            })),
             ..WorkflowDraft::of(now)
         })
     };

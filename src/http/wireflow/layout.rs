@@ -12,7 +12,7 @@ use crate::id::WorkflowId;
 use crate::model::graph::Graph;
 use crate::model::graph::layout::{Bounds, Gaps, Layout, Point, arrange, moved, position};
 use crate::model::workflow::Workflow;
-use crate::store::{BesideGraph, WorkflowDraft};
+use crate::store::{Beside, BesideGraph, WorkflowDraft};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json as example};
@@ -105,10 +105,10 @@ async fn lay_out(ctx: Ctx, asked: LayoutBody) -> Answer {
         let record = kept(&ctx, now)?;
         let mut draft = WorkflowDraft::of(now);
         draft.definition.body = moved(body, &layout.positions);
-        draft.beside = Some(BesideGraph {
+        draft.beside = Some(Beside::Graph(BesideGraph {
             details: record.details,
             link_permission: record.link_permission,
-        });
+        }));
         done = (layout.clone(), elsewhere(body, &layout));
         Ok(draft)
     };

@@ -15,7 +15,7 @@ use crate::model::graph::catalogue::{NODE_TYPES, NodeType, Port, PortType};
 use crate::model::graph::patch::{self, MAX_PATCH_BYTES, PatchError};
 use crate::model::graph::{outputs, shown};
 use crate::model::workflow::Workflow;
-use crate::store::{BesideGraph, WorkflowDraft};
+use crate::store::{Beside, BesideGraph, WorkflowDraft};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json as example};
@@ -210,10 +210,10 @@ async fn change(ctx: Ctx, PatchBody(Fields(patch)): PatchBody) -> Answer {
         let record = kept(&ctx, now)?;
         let mut draft = WorkflowDraft::of(now);
         draft.definition.body = outputs::without(&body);
-        draft.beside = Some(BesideGraph {
+        draft.beside = Some(Beside::Graph(BesideGraph {
             details: record.details,
             link_permission: record.link_permission,
-        });
+        }));
         changed = node;
         Ok(draft)
     };

@@ -17,7 +17,7 @@ use crate::model::graph::record::{GraphDetails, GraphFilter, GraphRecord};
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use crate::model::workflow::{Definition, Reach, Workflow, WorkflowStatus};
-use crate::store::{BesideGraph, WorkflowDraft};
+use crate::store::{Beside, BesideGraph, WorkflowDraft};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json as example};
@@ -212,10 +212,10 @@ async fn create(ctx: &Ctx, how: &SaveQuery, save: &Save) -> Answer {
         } else {
             WorkflowStatus::Paused
         }),
-        beside: Some(BesideGraph {
+        beside: Some(Beside::Graph(BesideGraph {
             details: save.details(GraphDetails::default()),
             ..BesideGraph::default()
-        }),
+        })),
         ..WorkflowDraft::new(
             save.name.clone(),
             save.description.clone().flatten(),
@@ -245,10 +245,10 @@ async fn replace(ctx: &Ctx, how: &SaveQuery, id: &WorkflowId, save: &Save) -> An
                 .unwrap_or_else(|| now.description.clone()),
             definition: save.definition(Some(&now.definition))?,
             status: save.is_active.map(|is_active| moved(now.status, is_active)),
-            beside: Some(BesideGraph {
+            beside: Some(Beside::Graph(BesideGraph {
                 details: save.details(record.details),
                 link_permission: record.link_permission,
-            }),
+            })),
             ..WorkflowDraft::of(now)
         })
     };

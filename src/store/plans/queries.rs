@@ -7,6 +7,7 @@ use super::super::{
     retention, run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list,
     webhook_memory, webhook_routes, workflow_edit, workflow_list, workflows,
 };
+use super::chats::CHAT_QUERIES;
 
 /// Queries with what their plan has to hold.
 pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
@@ -20,6 +21,7 @@ pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
         AGENT_QUERIES.to_vec(),
         USAGE_QUERIES.to_vec(),
         GRAPH_QUERIES.to_vec(),
+        CHAT_QUERIES.to_vec(),
         MEDIA_QUERIES.to_vec(),
     ]
     .concat()
@@ -263,6 +265,11 @@ pub(super) const TABLES: &[&str] = &[
     "workflow_version",
     "workflow_canvas",
     "graph_record",
+    "chatflow",
+    "chat_message",
+    "chat_feedback",
+    "chat_lead",
+    "flow_variable",
     "node_output",
     "run",
     "journal",

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 pub(super) fn effective_body(endpoint: &Endpoint) -> Value {
     match endpoint.door {
         Door::Wireflow => wireflow_body(endpoint),
+        Door::Flowise => flowise_body(endpoint),
         _ => native_body(endpoint),
     }
 }
@@ -21,6 +22,35 @@ fn wireflow_body(endpoint: &Endpoint) -> Value {
         ("POST", _) => json!({}),
         _ => Value::Null,
     }
+}
+
+fn flowise_body(endpoint: &Endpoint) -> Value {
+    match (endpoint.method.as_str(), endpoint.pattern) {
+        ("POST", "/api/v1/chatflows") => a_flow(),
+        ("PUT", "/api/v1/chatflows/:id") => json!({ "name": "changed" }),
+        ("POST", "/api/v1/apikey") | ("PUT", "/api/v1/apikey/:id") => {
+            json!({ "keyName": "made", "permissions": ["workflows:read"] })
+        }
+        ("POST", "/api/v1/prediction/:id") => json!({ "question": "Hi" }),
+        _ => Value::Null,
+    }
+}
+
+/// A flow that says what it was told.
+pub(crate) fn a_flow() -> Value {
+    let node = |id: &str, name: &str, inputs: Value| {
+        json!({ "id": id, "type": "agentFlow", "position": { "x": 0, "y": 0 },
+            "data": { "id": id, "label": id, "name": name, "inputs": inputs } })
+    };
+    let drawing = json!({
+        "nodes": [
+            node("startAgentflow_0", "startAgentflow", json!({ "startInputType": "chatInput" })),
+            node("directReplyAgentflow_0", "directReplyAgentflow", json!({ "directReplyMessage": "You said: {{question}}" })),
+        ],
+        "edges": [{ "id": "e", "source": "startAgentflow_0", "target": "directReplyAgentflow_0",
+            "sourceHandle": "startAgentflow_0-output-startAgentflow", "targetHandle": "directReplyAgentflow_0" }],
+    });
+    json!({ "name": "asked", "type": "AGENTFLOW", "flowData": drawing.to_string() })
 }
 
 /// A graph of one node `say`.

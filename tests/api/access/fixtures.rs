@@ -1,6 +1,6 @@
 //! What the paths' parameters name, made anew for every endpoint.
 
-use super::bodies::{a_connection, a_graph, an_agent, pure_step};
+use super::bodies::{a_connection, a_flow, a_graph, an_agent, pure_step};
 use crate::support::{Answer, TestServer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ pub(super) struct Fixtures {
     pub(super) folder: String,
     pub(super) agent: String,
     pub(super) workflow: String,
+    pub(super) flow: String,
     pub(super) graph: String,
     /// The webhook id of the graph.
     pub(super) webhook: String,
@@ -55,6 +56,7 @@ impl Fixtures {
         let (graph, execution) = executed(server, &webhook, &app).await;
         Fixtures {
             media: uploaded(server).await,
+            flow: asked(server).await,
             graph,
             webhook,
             app,
@@ -70,6 +72,14 @@ impl Fixtures {
             key: text(&key["id"]),
         }
     }
+}
+
+/// A flow.
+async fn asked(server: &TestServer) -> String {
+    let client = server.admin().bearer();
+    let made = client.post("/flowise/api/v1/chatflows", a_flow()).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+    text(&made.json()["id"])
 }
 
 /// A graph with a webhook id that is published as an app, and an execution of it that goes on.

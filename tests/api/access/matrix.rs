@@ -4,7 +4,7 @@
 use super::bodies::{effective_body, pure_step};
 use super::fixtures::{Fixtures, text};
 use super::forged::{made_up, with_another_checksum, with_another_secret};
-use super::words::{forbidden, native_word, not_found, unauthorized};
+use super::words::{forbidden, native_word, needed, needs_flow, not_found, unauthorized};
 use crate::support::{Answer, Client, TestServer};
 use crate::upstream::{Gate, Reply, Upstream};
 use flowlatch::clock::Clock;
@@ -101,9 +101,11 @@ impl Bench {
 
         let mut lacking = HashMap::new();
         for endpoint in table().endpoints() {
-            if let Access::Needs(permission, _) = endpoint.access {
-                let client = self.server.with(&every_scope_but(permission)).await;
-                lacking.insert(permission.word(), client);
+            if let Some(needed) = needed(endpoint)
+                && !lacking.contains_key(&needed[0].word())
+            {
+                let client = self.server.with(&every_scope_but(needed)).await;
+                lacking.insert(needed[0].word(), client);
             }
         }
         let presents = |text: String| self.server.client(Some(text));
@@ -128,11 +130,20 @@ impl Bench {
         let mut path = endpoint.pattern.replacen("/api", self.prefix, 1);
         let (client, workflow) = match endpoint.door {
             Door::Wireflow => (&client.bearer(), &fixtures.graph),
+            Door::Flowise => (&client.bearer(), &fixtures.flow),
             // Only graphs can be published.
             _ if endpoint.pattern.ends_with("/publish") => (client, &fixtures.graph),
             _ => (client, &fixtures.workflow),
         };
         for (place, id) in [
+            ("/apikey/:id", &fixtures.key),
+            ("/chatflows/:id", &fixtures.flow),
+            ("/has-changed/:id", &fixtures.flow),
+            ("/chatflows-uploads/:id", &fixtures.flow),
+            ("/public-chatflows/:id", &fixtures.flow),
+            ("/public-chatbotConfig/:id", &fixtures.flow),
+            ("/prediction/:id", &fixtures.flow),
+            ("/abort/:id", &fixtures.flow),
             ("/workflows/:id", workflow),
             ("/workflows/executions/:id", &fixtures.execution),
             ("/workflow/:webhookId", &fixtures.webhook),
@@ -153,6 +164,8 @@ impl Bench {
         path = path.replace("/secrets/:name", "/secrets/KEPT");
         for (parameter, value) in [
             (":version", "1"),
+            (":since", "2030-01-31T00:00:00.000Z"),
+            (":chatId", "a-chat"),
             (":stepId", "ask"),
             (":nodeId", "say"),
             ("/blocks/:type", "/blocks/wait"),
@@ -161,7 +174,7 @@ impl Bench {
         ] {
             path = path.replace(parameter, value);
         }
-        assert!(!path.contains(':'), "a parameter without a value: {path}");
+        assert!(!path.contains("/:"), "a parameter without a value: {path}");
         let mut body = effective_body(endpoint);
         if endpoint.pattern.ends_with("/upload") {
             body = json!({ "url": self.models.url(FILE) });
@@ -203,11 +216,13 @@ impl Bench {
     }
 }
 
-/// Every scope word that does not give this permission.
-fn every_scope_but(needed: Permission) -> Vec<&'static str> {
-    all_words()
-        .filter(|word| !parse_scope(word).expect("a known word").has(needed))
-        .collect()
+/// Every scope word that gives none of these permissions.
+fn every_scope_but(needed: &[Permission]) -> Vec<&'static str> {
+    let gives_none = |word: &&str| {
+        let given = parse_scope(word).expect("a known word");
+        !needed.iter().any(|permission| given.has(*permission))
+    };
+    all_words().filter(gives_none).collect()
 }
 
 async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strangers: &Strangers) {
@@ -223,15 +238,11 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
         let limit = answer.header("x-ratelimit-limit");
         assert_eq!(limit.is_some(), is_counted, "{what}");
     }
-    if let Access::Needs(permission, _) = endpoint.access {
-        let wrong_scope = &strangers.lacking[permission.word()];
+    if let Some(needed) = needed(endpoint) {
+        let wrong_scope = &strangers.lacking[needed[0].word()];
         let answer = bench.call(wrong_scope, endpoint, fixtures).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{what}");
-        assert_eq!(
-            answer.json(),
-            forbidden(endpoint.door, permission),
-            "{what}"
-        );
+        assert_eq!(answer.json(), forbidden(endpoint.door, needed), "{what}");
     }
     // What is built in belongs to no workflow.
     if endpoint.pattern.contains(":id") && !endpoint.pattern.starts_with("/api/v1/templates/") {
@@ -240,11 +251,19 @@ async fn refused(bench: &Bench, endpoint: &Endpoint, fixtures: &Fixtures, strang
             .await;
         assert_eq!(
             answer.status,
-            StatusCode::NOT_FOUND,
+            if needs_flow(endpoint) {
+                StatusCode::UNAUTHORIZED
+            } else {
+                StatusCode::NOT_FOUND
+            },
             "{what}: {}",
             answer.text
         );
         match endpoint.door {
+            Door::Flowise if needs_flow(endpoint) => {
+                assert_eq!(answer.json(), unauthorized(endpoint.door, "other_key"));
+            }
+            Door::Flowise => assert_eq!(answer.json()["statusCode"], 404),
             Door::Wireflow => assert_eq!(answer.json(), not_found(endpoint)),
             _ => assert_eq!(answer.error_code(), "NOT_FOUND"),
         }
@@ -269,12 +288,18 @@ async fn let_in(bench: &Bench, endpoint: &Endpoint) {
         }
     }
     let key = match endpoint.access {
-        Access::Needs(permission, _) if endpoint.pattern.contains("/api-keys") => {
+        Access::Needs(permission, _)
+            if endpoint.pattern.contains("/api-keys") || endpoint.pattern.contains("/apikey") =>
+        {
             // To give or manage `workflows:read`, one has to hold it.
             bench
                 .server
                 .with(&[native_word(permission), "workflows:read", "runs:read"])
                 .await
+        }
+        Access::NeedsOneOf(permissions, _) => {
+            let words: Vec<&str> = permissions.iter().map(|one| native_word(*one)).collect();
+            bench.server.with(&words).await
         }
         Access::Needs(permission, _) | Access::NeedsUnlessOpen(permission, _) => {
             bench.server.with(&[native_word(permission)]).await
@@ -341,6 +366,16 @@ async fn every_endpoint_of_wireflows_door_asks_for_its_key() {
 #[tokio::test]
 async fn every_endpoint_of_wireflows_door_asks_for_its_key_under_a_base_path() {
     walk(Door::Wireflow, "/flow", "/wireflow/api").await;
+}
+
+#[tokio::test]
+async fn every_endpoint_of_flowises_door_asks_for_its_key() {
+    walk(Door::Flowise, "", "/flowise/api").await;
+}
+
+#[tokio::test]
+async fn every_endpoint_of_flowises_door_asks_for_its_key_under_a_base_path() {
+    walk(Door::Flowise, "/flow", "/flowise/api").await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Who may do what: every endpoint of the table with every kind of key, under every prefix. A route that is added without
 //! its place here fails a snapshot, so that its access is looked at.
 
-mod bodies;
+pub(crate) mod bodies;
 mod fixtures;
 pub(crate) mod forged;
 mod matrix;
@@ -11,7 +11,14 @@ mod words;
 use flowlatch::http::{Access, Door, Endpoint, table};
 
 /// What is open without a key, and nothing else.
-const OPEN: [&str; 8] = [
+const OPEN: [&str; 15] = [
+    "GET /api/v1/verify/apikey/:apikey",
+    "GET /api/v1/chatflows/apikey/:apikey",
+    "GET /api/v1/ping",
+    "GET /api/v1/version",
+    "GET /api/v1/ip",
+    "GET /api/v1/settings",
+    "GET /api/v1/chatflows-streaming/:id",
     "GET /api/health",
     "GET /approvals/style.css",
     "GET /api/openapi.json",
@@ -26,6 +33,14 @@ fn line(endpoint: &Endpoint) -> String {
     let access = match endpoint.access {
         Access::Open => "open".to_owned(),
         Access::AnyKey(category) => format!("any key, {}", category.as_str()),
+        Access::NeedsOneOf(permissions, category) => {
+            let words = permissions.iter().map(|permission| permission.word());
+            format!(
+                "{}, {}",
+                words.collect::<Vec<_>>().join(" or "),
+                category.as_str()
+            )
+        }
         Access::Needs(permission, category) => {
             format!("{}, {}", permission.word(), category.as_str())
         }
@@ -40,9 +55,10 @@ fn line(endpoint: &Endpoint) -> String {
     )
 }
 
-/// The endpoints, but for Wireflow's, whose path comes before or after that of runs.
+/// The endpoints, but for Wireflow's and Flowise's, whose path comes before or after that of runs.
 fn lines(comes_before: bool) -> String {
-    lines_of(|one| one.door != Door::Wireflow && (one.pattern < "/api/v1/runs") == comes_before)
+    let others = [Door::Wireflow, Door::Flowise];
+    lines_of(|one| !others.contains(&one.door) && (one.pattern < "/api/v1/runs") == comes_before)
 }
 
 fn lines_of(is_asked: impl Fn(&Endpoint) -> bool) -> String {
@@ -180,6 +196,34 @@ fn the_table_of_wireflows_door() {
     POST   /api/v1/workflows/executions/:id/cancel -> workflows:execute, execute
     GET    /api/v1/workflows/executions/:id/poll -> runs:read, read
     POST   /api/v1/workflows/lint -> workflows:read, read
+    ");
+}
+
+#[test]
+fn the_table_of_flowises_door() {
+    insta::assert_snapshot!(lines_of(|one| one.door == Door::Flowise), @r"
+    POST   /api/v1/apikey -> apikeys:create, write
+    GET    /api/v1/apikey -> keys:read, read
+    DELETE /api/v1/apikey/:id -> apikeys:delete, write
+    PUT    /api/v1/apikey/:id -> apikeys:update, write
+    POST   /api/v1/chatflows -> chatflows:create or chatflows:update or agentflows:create or agentflows:update, write
+    GET    /api/v1/chatflows -> chatflows:view or agentflows:view, read
+    GET    /api/v1/chatflows-streaming/:id -> open
+    GET    /api/v1/chatflows-uploads/:id -> predictions:create, read, or open
+    DELETE /api/v1/chatflows/:id -> chatflows:delete or agentflows:delete, write
+    PUT    /api/v1/chatflows/:id -> chatflows:update or agentflows:update, write
+    GET    /api/v1/chatflows/:id -> chatflows:view or chatflows:delete or agentflows:view or agentflows:delete, read
+    GET    /api/v1/chatflows/apikey/:apikey -> open
+    GET    /api/v1/chatflows/has-changed/:id/:since -> chatflows:view or chatflows:delete or agentflows:view or agentflows:delete, read
+    PUT    /api/v1/chatmessage/abort/:id/:chatId -> predictions:create, execute, or open
+    GET    /api/v1/ip -> open
+    GET    /api/v1/ping -> open
+    POST   /api/v1/prediction/:id -> predictions:create, execute, or open
+    GET    /api/v1/public-chatbotConfig/:id -> predictions:create, read, or open
+    GET    /api/v1/public-chatflows/:id -> predictions:create, read, or open
+    GET    /api/v1/settings -> open
+    GET    /api/v1/verify/apikey/:apikey -> open
+    GET    /api/v1/version -> open
     ");
 }
 

@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 fn filled(pattern: &str) -> String {
     pattern
         .replace(":version", "1")
+        .replace(":since", "2030-01-31T00:00:00.000Z")
+        .replace(":chatId", "a-chat")
+        .replace(":apikey", "not-a-key")
         .replace(":rowId", "row_0198c0de-0000-7000-8000-000000000001")
         .replace(":name", "NAME")
         .replace(":type", "wait")
@@ -101,6 +104,7 @@ async fn no_spelling_leads_past_the_guard() {
         let (method, path) = (endpoint.method.as_str(), filled(endpoint.pattern));
         let (prefixes, header, key): (&[&str], _, _) = match endpoint.door {
             Door::Wireflow => (&["/wireflow"], "Authorization", &bearer),
+            Door::Flowise => (&["/flowise"], "Authorization", &bearer),
             _ => (&["", "/native"], "x-api-key", &key),
         };
         for target in decorated(&path, prefixes) {

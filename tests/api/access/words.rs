@@ -1,6 +1,6 @@
 //! What doors say to who is not let in.
 
-use flowlatch::http::{Door, Endpoint};
+use flowlatch::http::{Access, Door, Endpoint};
 use flowlatch::model::scope::Permission;
 use serde_json::{Value, json};
 
@@ -14,6 +14,12 @@ pub(super) fn native_word(permission: Permission) -> &'static str {
 
 /// The body of a 401, to the letter.
 pub(super) fn unauthorized(door: Door, reason: &str) -> Value {
+    if door == Door::Flowise {
+        return json!({
+            "error": "Unauthorized Access", "statusCode": 401, "success": false, "message": "Unauthorized", "stack": {},
+            "reason": reason,
+        });
+    }
     if door == Door::Wireflow {
         let error = match reason {
             "expired" => "API key has expired",
@@ -30,7 +36,20 @@ pub(super) fn unauthorized(door: Door, reason: &str) -> Value {
 }
 
 /// The body of a 403, to the letter.
-pub(super) fn forbidden(door: Door, permission: Permission) -> Value {
+pub(super) fn forbidden(door: Door, permissions: &[Permission]) -> Value {
+    if door == Door::Flowise {
+        let words = permissions.iter().map(|permission| match permission {
+            Permission::KeysView => "apikeys:view",
+            permission => permission.word(),
+        });
+        return json!({
+            "statusCode": 403, "success": false, "message": "Forbidden", "stack": {},
+            "required": words.collect::<Vec<_>>(),
+        });
+    }
+    let [permission] = *permissions else {
+        panic!("these doors ask for one permission: {permissions:?}");
+    };
     if door == Door::Wireflow {
         let word = match permission {
             Permission::RunsRead => "executions:read",
@@ -54,4 +73,16 @@ pub(super) fn not_found(endpoint: &Endpoint) -> Value {
         _ => "Workflow not found",
     };
     json!({ "error": error })
+}
+
+/// The permissions of which an endpoint always needs one.
+pub(super) fn needed(endpoint: &Endpoint) -> Option<&[Permission]> {
+    let is_open = matches!(endpoint.access, Access::NeedsUnlessOpen(..));
+    let needed = endpoint.access.permissions();
+    (!is_open && !needed.is_empty()).then_some(needed)
+}
+
+/// Whether an endpoint of Flowise's is for who may ask a flow: another flow's key is refused by name.
+pub(super) fn needs_flow(endpoint: &Endpoint) -> bool {
+    endpoint.door == Door::Flowise && matches!(endpoint.access, Access::NeedsUnlessOpen(..))
 }

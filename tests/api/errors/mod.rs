@@ -62,6 +62,17 @@ impl Inspector {
         for word in INTERNALS {
             assert!(!body.contains(word), "{word}: {body}");
         }
+        // Flowise's words: the status once more, and a message.
+        if let Some(told) = answer["statusCode"].as_u64() {
+            assert_eq!(
+                (told, &answer["success"]),
+                (status.into(), &json!(false)),
+                "{body}"
+            );
+            let message = answer["message"].as_str().unwrap_or_default();
+            assert!(message.len() > 8 && answer["stack"] == json!({}), "{body}");
+            return format!("{status} {message}");
+        }
         // Wireflow's words: a sentence, and beside it a word in lower case where there is one.
         if let Some(sentence) = answer["error"].as_str() {
             assert!(

@@ -13,6 +13,9 @@ const ID: &str = "0198c0de-0000-7000-8000-000000000001";
 fn filled(pattern: &str) -> String {
     pattern
         .replace(":version", "1")
+        .replace(":since", "2030-01-31T00:00:00.000Z")
+        .replace(":chatId", "a-chat")
+        .replace(":apikey", "not-a-key")
         .replace(":rowId", "row_0198c0de-0000-7000-8000-000000000001")
         .replace(":webhookId", "whk_any")
         .replace(":stepId", "step")
@@ -33,6 +36,7 @@ async fn another_method_is_405_with_what_is_allowed() {
         let prefix = match endpoint.door {
             Door::Native => "",
             Door::Wireflow => "/wireflow",
+            Door::Flowise => "/flowise",
             Door::Webhook | Door::Page => continue,
         };
         let methods = by_path.entry(format!("{prefix}{}", endpoint.pattern));

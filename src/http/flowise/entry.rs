@@ -1,0 +1,118 @@
+//! Who may ask a flow, and what belongs to its chat: with the key that the flow is bound to, with a key that may send messages,
+//! or without one where the flow is open.
+//! May not know what is asked. Promises: a bound flow is asked with its key and no other, whatever else that may do; a caller
+//! without a key obeys the limits of its address.
+
+use super::flows::{Flow, find_to_ask, is_anonymous};
+use crate::engine::StartedBy;
+use crate::http::address_limits::{AddressCategory, within_address_limit};
+use crate::http::endpoint::Access;
+use crate::http::guard::admit;
+use crate::http::problem::Problem;
+use crate::http::visit::{Ctx, Visit};
+use crate::model::limit::Category;
+use crate::model::scope::Permission;
+use std::sync::Arc;
+
+/// Who was let in: a key, or nobody that is known.
+pub(super) struct Caller(Option<Ctx>);
+
+impl Caller {
+    /// Who starts a run.
+    pub(super) fn started_by(&self) -> StartedBy {
+        self.0
+            .as_ref()
+            .map_or_else(StartedBy::visitor, Ctx::started_by)
+    }
+
+    /// Whether it has shown a key.
+    pub(super) fn has_key(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// What an endpoint of a flow's chat asks of a key where the flow is not open.
+pub(super) const fn asks(category: Category) -> (Permission, Category) {
+    (Permission::PredictionsCreate, category)
+}
+
+/// The flow that the path's first parameter names, and who was let in to it.
+pub(super) async fn enter(visit: &Arc<Visit>, access: Access) -> Result<(Flow, Caller), Problem> {
+    enter_flow(visit, access, visit.parameter(0)).await
+}
+
+/// The same, of a flow that is named elsewhere.
+pub(super) async fn enter_flow(
+    visit: &Arc<Visit>,
+    access: Access,
+    named: &str,
+) -> Result<(Flow, Caller), Problem> {
+    let category = category_of(access);
+    if is_anonymous(visit) {
+        within_address_limit(visit, by_address(category))?;
+    }
+    let flow = find_to_ask(visit, named)?;
+    let caller = let_in(visit, access, &flow).await?;
+    Ok((flow, caller))
+}
+
+/// Who is let in to this flow. The limit of a caller's address was asked for by whoever calls this.
+pub(super) async fn let_in(
+    visit: &Arc<Visit>,
+    access: Access,
+    flow: &Flow,
+) -> Result<Caller, Problem> {
+    let any_key = Access::AnyKey(category_of(access));
+    if let Some(bound_to) = &flow.details.api_key {
+        let ctx = admit(visit, any_key).await?;
+        if ctx.key().id() != bound_to && !visit.peer.control {
+            return Err(other_key(&ctx));
+        }
+        return Ok(Caller(Some(ctx)));
+    }
+    let is_open =
+        flow.details.is_public == Some(true) || visit.api.options.flowise_open_predictions;
+    if !is_open {
+        let ctx = admit(visit, access).await?;
+        if !flow.is_within(ctx.key().reach()) {
+            return Err(other_key(&ctx));
+        }
+        return Ok(Caller(Some(ctx)));
+    }
+    if is_anonymous(visit) {
+        return Ok(Caller(None));
+    }
+    match admit(visit, any_key).await {
+        Ok(ctx) => Ok(Caller(
+            Some(ctx).filter(|ctx| flow.is_within(ctx.key().reach())),
+        )),
+        // What is open to everybody is open to who shows a bad key.
+        Err(Problem::Unauthorized(_)) => {
+            within_address_limit(visit, by_address(category_of(access)))?;
+            Ok(Caller(None))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+fn other_key(ctx: &Ctx) -> Problem {
+    let (keyring, peer) = (&ctx.api().keyring, ctx.visit.peer.address);
+    ctx.key().note_refused();
+    keyring.note_refusal("other_key", Some(ctx.key()), peer);
+    Problem::OtherKey
+}
+
+pub(super) fn category_of(access: Access) -> Category {
+    match access {
+        Access::NeedsUnlessOpen(_, category) => category,
+        _ => Category::Read,
+    }
+}
+
+/// Addresses have no limit of writes of their own: what a visitor leaves counts as asking does.
+pub(super) fn by_address(category: Category) -> AddressCategory {
+    match category {
+        Category::Read => AddressCategory::Read,
+        Category::Write | Category::Execute => AddressCategory::Execute,
+    }
+}

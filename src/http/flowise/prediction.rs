@@ -1,0 +1,322 @@
+//! `POST /prediction/:id`: asks a flow; and the end of what was asked.
+//! May not know how a flow goes on. Promises: nobody is let in after a stream has opened; a caller who goes away takes the run
+//! with them; what was asked and answered is kept before the answer is told.
+
+use super::chatflows::TAG;
+use super::entry::{Caller, asks, by_address, category_of, let_in};
+use super::flow_limit::within_flow_limit;
+use super::flows::{Flow, find_to_ask, is_anonymous};
+use super::prediction_body::{Asked, PLACE, PredictionBody, mistake};
+use super::stream::{Teller, respond};
+use super::told::{Outcome, said};
+use super::{Answer, about, ok, text, worded};
+use crate::engine::prediction::{Executed, Prediction, PredictionEnd, PredictionRequest};
+use crate::engine::{EngineError, StartTrigger};
+use crate::http::Api;
+use crate::http::address_limits::within_address_limit;
+use crate::http::body;
+use crate::http::describe::Word;
+use crate::http::door::Door;
+use crate::http::endpoint::{Access, Endpoint};
+use crate::http::problem::Problem;
+use crate::http::visit::Visit;
+use crate::id::{ChatMessageId, WorkflowId};
+use crate::model::chatflow::{ApiConfig, ChatRole, ChatbotConfig, VariableKind};
+use crate::model::flow::{Role, StartKind, Turn};
+use crate::model::limit::Category;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use warp::http::{Method, StatusCode, header};
+
+/// How much of a session a flow is told.
+const MAX_PAST_MESSAGES: u32 = 500;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    const ASK: &str = "/api/v1/prediction/:id";
+    const ABORT: &str = "/api/v1/chatmessage/abort/:id/:chatId";
+    let (door, needs) = (Door::Flowise, asks(Category::Execute));
+    vec![
+        Endpoint::unless_open(door, Method::POST, ASK, needs, predict)
+            .with_key_in_query()
+            .described(
+                about(TAG, "Ask a flow")
+                    .says(
+                        "A flow that is bound to a key is asked with that key, whatever it may do; any other with a key that \
+                         may send messages, or without one where it is public. With `streaming` the answer is told as it \
+                         comes, where the flow can: server-sent events, each one line of JSON with `event` and `data`.",
+                    )
+                    .path::<WorkflowId>()
+                    .query::<KeyQuery>()
+                    .body::<PredictionBody>(json!({ "question": "Hello" }))
+                    .gives_bare::<Map<String, Value>>(200)
+                    .may(500, "The flow failed; `message` says how."),
+            ),
+        Endpoint::unless_open(door, Method::PUT, ABORT, needs, abort).described(
+            about(TAG, "End what is under way in a conversation")
+                .path::<WorkflowId>()
+                .path::<Word>()
+                .gives_bare::<AbortedView>(200),
+        ),
+    ]
+}
+
+/// Where a key may stand, too.
+#[derive(Deserialize, JsonSchema)]
+#[allow(
+    dead_code,
+    reason = "the door reads it before any endpoint is known; this describes it"
+)]
+struct KeyQuery {
+    /// A key, where the client cannot send the header, which wins over it.
+    apikey: Option<String>,
+}
+
+/// What was under way was ended.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ChatAborted")]
+struct AbortedView {
+    /// Always 200.
+    status: u16,
+    /// Always the same.
+    message: &'static str,
+}
+
+/// What belongs to one question on its way.
+pub(super) struct Asking {
+    pub(super) visit: Arc<Visit>,
+    pub(super) flow: Flow,
+    pub(super) asked: Asked,
+    pub(super) shows_all: bool,
+}
+
+async fn predict(visit: Arc<Visit>, access: Access) -> Answer {
+    if is_anonymous(&visit) {
+        within_address_limit(&visit, by_address(category_of(access)))?;
+    }
+    let flow = find_to_ask(&visit, visit.parameter(0))?;
+    let config = ApiConfig::read(flow.details.api_config.as_deref());
+    if let Some(limit) = &config.rate_limit
+        && let Err(refused) = within_flow_limit(&visit, flow.id(), limit)
+    {
+        return Ok(*refused);
+    }
+    let caller = let_in(&visit, access, &flow).await?;
+    let body: PredictionBody = body::read_json(&visit, usize::MAX).await?;
+    let asked = body.read(&flow, &config.overrides)?;
+    let chatbot = ChatbotConfig::read(flow.details.chatbot_config.as_deref());
+    if let Some(message) = refused_origin(&visit, &chatbot) {
+        return if asked.is_streaming {
+            Ok(text(StatusCode::FORBIDDEN, message.to_owned()))
+        } else {
+            Err(worded(StatusCode::FORBIDDEN, message))
+        };
+    }
+    let facts = flow.compiled.flow();
+    if facts.is_some_and(|facts| facts.start == StartKind::Webhook) {
+        return Err(mistake(format!(
+            "This flow is configured as a Webhook Trigger. Call POST /api/v1/webhook/{} instead of the prediction API.",
+            flow.id()
+        )));
+    }
+    let is_streamed = asked.is_streaming
+        && facts.is_some_and(|facts| facts.is_streamable)
+        && !chatbot.is_post_processed()
+        && !is_called_by_a_flow(&visit);
+    let mut asking = Asking {
+        shows_all: caller.has_key(),
+        visit,
+        flow,
+        asked,
+    };
+    let prediction = start(&mut asking, &caller).await?;
+    if is_streamed {
+        return Ok(respond(Teller::new(asking, prediction)));
+    }
+    whole(asking, prediction, &chatbot).await
+}
+
+/// Flowise's own flows ask others so, and take no stream.
+fn is_called_by_a_flow(visit: &Visit) -> bool {
+    let tool = visit.headers.get("flowise-tool");
+    tool.is_some_and(|value| value.as_bytes() == b"true")
+}
+
+fn refused_origin<'a>(visit: &Visit, chatbot: &'a ChatbotConfig) -> Option<&'a str> {
+    let origin = visit.headers.get(header::ORIGIN)?;
+    chatbot.refuses_origin(origin.to_str().unwrap_or_default())
+}
+
+async fn start(asking: &mut Asking, caller: &Caller) -> Result<Prediction, Problem> {
+    let api = &asking.visit.api;
+    let (workflow, input) = (&asking.flow.compiled, &mut asking.asked.input);
+    let sequence = workflow.workflow.sequence;
+    let by = caller.started_by();
+    let last = || api.store.last_execution(sequence, &input.session_id);
+    if let Some(answer) = &asking.asked.human_input {
+        let run = match last()? {
+            Some(run) => api.store.run(&run)?,
+            None => None,
+        };
+        let run = run.ok_or_else(|| {
+            mistake(format!(
+                "No previous execution found for session {}",
+                input.session_id
+            ))
+        })?;
+        let resumed = api
+            .engine
+            .resume_prediction(&run, answer, &input.chat_id, &by.label)
+            .await;
+        return resumed.map_err(failed);
+    }
+    let facts = workflow.flow();
+    let previous = match facts {
+        Some(facts) if facts.persists_state => last()?,
+        _ => None,
+    };
+    if facts.is_some_and(|facts| facts.reads_past) {
+        input.past = past(api, sequence, &input.session_id)?;
+    }
+    if facts.is_some_and(|facts| facts.reads_variables) {
+        input.variables = variables(api, std::mem::take(&mut input.variables))?;
+    }
+    let request = PredictionRequest {
+        workflow: workflow.clone(),
+        input: input.clone(),
+        previous,
+        by,
+        trigger: StartTrigger::API,
+    };
+    api.engine.predict(request).await.map_err(failed)
+}
+
+/// What a flow cannot do now, in the form in which clients show it.
+fn failed(error: EngineError) -> Problem {
+    match error {
+        EngineError::Conflict(message) => mistake(message),
+        error => error.into(),
+    }
+}
+
+fn past(api: &Api, workflow: i64, session: &str) -> Result<Vec<Turn>, Problem> {
+    let messages = api
+        .store
+        .session_messages(workflow, session, MAX_PAST_MESSAGES)?;
+    let turn = |message: crate::model::chatflow::ChatMessage| Turn {
+        role: match message.role {
+            ChatRole::User => Role::User,
+            ChatRole::Api => Role::Assistant,
+        },
+        content: message.content,
+    };
+    Ok(messages.into_iter().map(turn).collect())
+}
+
+/// The variables that all flows share, under those that the caller may set.
+fn variables(api: &Api, over: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
+    let mut variables = Map::new();
+    for variable in api.store.flow_variables()? {
+        let value = match variable.kind {
+            VariableKind::Static => Some(&variable.value),
+            VariableKind::Runtime => api.options.environment.get(&variable.name),
+        };
+        if let Some(value) = value {
+            variables.insert(variable.name.clone(), json!(value));
+        }
+    }
+    variables.extend(over);
+    Ok(variables)
+}
+
+/// The answer in one piece.
+async fn whole(asking: Asking, prediction: Prediction, chatbot: &ChatbotConfig) -> Answer {
+    let run = prediction.run().clone();
+    let (executed, end) = prediction.end().await;
+    let mut outcome = match asking.ended(run, executed, end, None).await {
+        Ok(outcome) => outcome,
+        Err(message) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            return Err(worded(status, format!("{PLACE}{message}")));
+        }
+    };
+    if let Some(code) = &chatbot.post_processing()
+        && outcome.action.is_none()
+    {
+        let engine = &asking.visit.api.engine;
+        let changed = engine.post_processed(code, &asking.asked.input, &outcome.text);
+        outcome.text = changed.await.map_err(|error| {
+            worded(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("{PLACE}{}", error.message),
+            )
+        })?;
+    }
+    asking.keep(&outcome).await?;
+    ok(&outcome.answer(&asking.asked))
+}
+
+impl Asking {
+    /// What came of a prediction. `Err`: why it gave no answer; what was asked is kept then, and who asked is told why.
+    pub(super) async fn ended(
+        &self,
+        run: crate::id::RunId,
+        executed: Executed,
+        end: PredictionEnd,
+        used_tools: Option<Value>,
+    ) -> Result<Outcome, String> {
+        let facts = self.flow.compiled.flow();
+        let (text, value, action) = match end {
+            PredictionEnd::Completed { text, json } => (text, json, None),
+            PredictionEnd::Stopped { action, text } => (text, None, Some(action)),
+            other => {
+                let api = &self.visit.api;
+                let asked = vec![said(&self.asked, &run, api.clock.now_ms())];
+                let workflow = self.flow.compiled.workflow.sequence;
+                if let Err(error) = api.store.add_chat_messages(workflow, asked).await {
+                    log::warn!("what was asked of run {run} is not kept: {error}");
+                }
+                return Err(match other {
+                    PredictionEnd::Failed(message) => message,
+                    PredictionEnd::Stopping => "The server is stopping.".to_owned(),
+                    _ => "Flow execution was cancelled".to_owned(),
+                });
+            }
+        };
+        Ok(Outcome {
+            kind: self.flow.kind,
+            run,
+            message: ChatMessageId::generate(),
+            executed,
+            text,
+            value,
+            action,
+            used_tools,
+            memory_type: facts.and_then(|facts| facts.memory_type),
+            is_streamable: facts.is_some_and(|facts| facts.is_streamable),
+            shows_all: self.shows_all,
+        })
+    }
+
+    /// Keeps what was asked and answered.
+    pub(super) async fn keep(&self, outcome: &Outcome) -> Result<(), Problem> {
+        let api = &self.visit.api;
+        let messages = outcome.messages(&self.asked, api.clock.now_ms());
+        let workflow = self.flow.compiled.workflow.sequence;
+        Ok(api.store.add_chat_messages(workflow, messages).await?)
+    }
+}
+
+async fn abort(visit: Arc<Visit>, access: Access) -> Answer {
+    let (flow, caller) = super::entry::enter(&visit, access).await?;
+    let by = caller.started_by().label;
+    let engine = &visit.api.engine;
+    engine
+        .abort_predictions(flow.id(), visit.parameter(1), &by)
+        .await;
+    ok(&AbortedView {
+        status: 200,
+        message: "Chat message aborted",
+    })
+}

@@ -1,0 +1,205 @@
+//! What is told of a prediction and kept of it: the answer, its events on the wire, and the two messages of the chat.
+//! May not know how a prediction goes on. Promise: an event is one line of JSON after `message:` and `data:`, as Flowise writes
+//! them; who has shown no key is told what nodes have said, and not what they were told.
+
+use super::prediction_body::Asked;
+use crate::engine::prediction::Executed;
+use crate::id::{ChatMessageId, RunId};
+use crate::model::chatflow::{ChatMessage, ChatRole, ChatType};
+use crate::model::flow::{ExecutedNode, FlowKind};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+/// Keeps a connection open on which nothing else happens.
+pub(super) const HEARTBEAT: Bytes = Bytes::from_static(b":heartbeat\n\n");
+
+/// One event. A client of Flowise's cuts every `data:` out of a line, so none stands within the JSON.
+pub(super) fn event(name: &str, data: &Value) -> Bytes {
+    let data = data.to_string().replace("data:", "data\\u003a");
+    format!("message:\ndata:{{\"event\":\"{name}\",\"data\":{data}}}\n\n").into()
+}
+
+/// How a prediction went.
+pub(super) struct Outcome {
+    pub(super) kind: FlowKind,
+    pub(super) run: RunId,
+    pub(super) message: ChatMessageId,
+    pub(super) executed: Executed,
+    pub(super) text: String,
+    pub(super) value: Option<Value>,
+    /// What is asked, where it waits for somebody.
+    pub(super) action: Option<Value>,
+    pub(super) used_tools: Option<Value>,
+    pub(super) memory_type: Option<&'static str>,
+    pub(super) is_streamable: bool,
+    /// Whether the caller has shown a key.
+    pub(super) shows_all: bool,
+}
+
+impl Outcome {
+    /// The answer in one piece.
+    pub(super) fn answer(&self, asked: &Asked) -> Value {
+        let input = &asked.input;
+        let mut fields = Map::new();
+        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        match &self.value {
+            Some(value) => put("json", value.clone()),
+            None => put("text", json!(self.text)),
+        };
+        put("question", json!(asked.question));
+        put("chatId", json!(input.chat_id));
+        put("chatMessageId", json!(self.message));
+        put("sessionId", json!(input.session_id));
+        match self.kind {
+            FlowKind::Agentflow => {
+                put("form", json!(input.form.clone().unwrap_or_default()));
+                put("executionId", json!(self.run));
+                put(
+                    "agentFlowExecutedData",
+                    nodes(&self.executed, self.shows_all),
+                );
+            }
+            FlowKind::Chatflow => {
+                put("isStreamValid", json!(self.is_streamable));
+                if let Some(memory) = self.memory_type {
+                    put("memoryType", json!(memory));
+                }
+                if let Some(tools) = &self.used_tools {
+                    put("usedTools", tools.clone());
+                }
+            }
+        }
+        if let Some(action) = &self.action {
+            put("action", action.clone());
+        }
+        Value::Object(fields)
+    }
+
+    /// What comes after the last piece of a streamed answer.
+    pub(super) fn metadata(&self, asked: &Asked) -> Value {
+        let input = &asked.input;
+        let mut metadata = json!({
+            "chatId": input.chat_id,
+            "chatMessageId": self.message,
+            "question": asked.question,
+            "sessionId": input.session_id,
+        });
+        if let Some(memory) = self.memory_type {
+            metadata["memoryType"] = json!(memory);
+        }
+        if let Some(action) = &self.action {
+            metadata["action"] = action.clone();
+        }
+        metadata
+    }
+
+    /// What was asked and what was answered, as it is kept.
+    pub(super) fn messages(&self, asked: &Asked, now_ms: i64) -> Vec<ChatMessage> {
+        let mut more = Map::new();
+        if let Some(action) = &self.action {
+            more.insert("action".to_owned(), action.clone());
+        }
+        if let Some(tools) = &self.used_tools {
+            more.insert("usedTools".to_owned(), tools.clone());
+        }
+        let content = self
+            .value
+            .as_ref()
+            .map_or_else(|| self.text.clone(), Value::to_string);
+        vec![
+            said(asked, &self.run, now_ms),
+            ChatMessage {
+                id: self.message.clone(),
+                role: ChatRole::Api,
+                content,
+                more,
+                ..said(asked, &self.run, now_ms)
+            },
+        ]
+    }
+}
+
+/// What the user has said, as it is kept.
+pub(super) fn said(asked: &Asked, run: &RunId, now_ms: i64) -> ChatMessage {
+    let mut more = Map::new();
+    if !asked.uploads.is_empty() {
+        more.insert("fileUploads".to_owned(), json!(asked.uploads));
+    }
+    let content = match &asked.human_input {
+        Some(answer) => {
+            let word = if answer.proceeds { "Proceed" } else { "Reject" };
+            answer.feedback.clone().unwrap_or_else(|| word.to_owned())
+        }
+        None => asked.input.question.clone(),
+    };
+    ChatMessage {
+        id: ChatMessageId::generate(),
+        role: ChatRole::User,
+        content,
+        chat_type: ChatType::External,
+        chat_id: asked.input.chat_id.clone(),
+        session_id: asked.input.session_id.clone(),
+        execution: Some(run.clone()),
+        lead_email: asked.lead_email.clone(),
+        more,
+        created_at_ms: now_ms,
+    }
+}
+
+/// What the nodes came to.
+pub(super) fn nodes(executed: &Executed, shows_all: bool) -> Value {
+    let told = executed.nodes.iter().map(|node| told(node, shows_all));
+    Value::Array(told.collect())
+}
+
+fn told(node: &ExecutedNode, shows_all: bool) -> Value {
+    let data = if shows_all {
+        node.data.clone()
+    } else {
+        let mut shown = Map::new();
+        for name in ["id", "name", "error"] {
+            if let Some(value) = node.data.get(name) {
+                shown.insert(name.to_owned(), value.clone());
+            }
+        }
+        if let Some(content) = node
+            .data
+            .get("output")
+            .and_then(|output| output.get("content"))
+        {
+            shown.insert("output".to_owned(), json!({ "content": content }));
+        }
+        Value::Object(shown)
+    };
+    json!({
+        "nodeId": node.node_id,
+        "nodeLabel": node.label,
+        "data": data,
+        "previousNodeIds": node.before,
+        "status": node.status.as_str(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_written_to_the_letter_and_holds_no_other_data_mark() {
+        let written = |name: &str, data: Value| {
+            String::from_utf8(event(name, &data).to_vec()).unwrap_or_default()
+        };
+        assert_eq!(
+            written("token", json!("a\nb")),
+            "message:\ndata:{\"event\":\"token\",\"data\":\"a\\nb\"}\n\n"
+        );
+        let image = written("token", json!("see data:image/png"));
+        assert_eq!(image.matches("data:").count(), 1, "{image}");
+        let line = image
+            .lines()
+            .nth(1)
+            .and_then(|line| line.strip_prefix("data:"));
+        let parsed: Value = serde_json::from_str(line.unwrap_or_default()).unwrap_or_default();
+        assert_eq!(parsed["data"], "see data:image/png");
+    }
+}
