@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --release --example load                   everything, about five minutes
 //! cargo run --release --example load -- --smoke        the same with small numbers, a few seconds: does it work at all?
-//! cargo run --release --example load -- runs webhooks  only this: reads, runs, loops, waiting, webhooks, graphs, lists
+//! cargo run --release --example load -- runs webhooks  only this: reads, runs, loops, waiting, webhooks, graphs, predictions, lists
 //! cargo run --release --example load -- --prune        removes a long history and measures the file
 //! ```
 //!
@@ -18,6 +18,7 @@ mod graphs;
 mod group_commit;
 mod history;
 mod loops;
+mod predictions;
 mod prune;
 mod servers;
 mod table;
@@ -75,13 +76,14 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// Measures one thing and writes its rows.
 type Part = fn(Size, &Path, &mut Table) -> Result<()>;
 
-const PARTS: [(&str, Part); 7] = [
+const PARTS: [(&str, Part); 8] = [
     ("reads", reads),
     ("runs", runs),
     ("loops", loops::measure),
     ("waiting", waiting::measure),
     ("webhooks", webhooks::measure),
     ("graphs", graphs::measure),
+    ("predictions", predictions::measure),
     ("lists", lists_and_starts),
 ];
 

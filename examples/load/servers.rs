@@ -157,7 +157,8 @@ pub(crate) fn serve(folder: &str, names: &[&str]) -> Result<()> {
     runtime()?.block_on(async {
         let app = App::open(config, Options::default()).await?;
         let body = json!({
-            "name": "load", "scopes": ["workflows:read", "workflows:execute", "runs:read"],
+            "name": "load",
+            "scopes": ["workflows:read", "workflows:execute", "runs:read", "predictions:create"],
             "limits": { "read": null, "write": null, "execute": null },
         });
         let (_, created) = app

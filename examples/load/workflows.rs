@@ -15,6 +15,8 @@ pub(crate) const SIGNED: &str = "signed";
 
 /// A graph of forty pure nodes.
 pub(crate) const GRAPH: &str = "graph";
+/// An agentflow that replies with the question.
+pub(crate) const FLOW: &str = "flow";
 
 /// What requests to the webhook are signed with.
 pub(crate) const SECRET: &str = "It is a secret to everybody";
@@ -26,6 +28,10 @@ pub(crate) const EVENT_HEADER: &str = "x-event-id";
 pub(crate) async fn create(app: &App, name: &str) -> Result<String> {
     if name == GRAPH {
         let created = control(app, "/wireflow/api/v1/workflows", Some(graph())).await?;
+        return Ok(created["id"].as_str().ok_or("no id")?.to_owned());
+    }
+    if name == FLOW {
+        let created = control(app, "/flowise/api/v1/chatflows", Some(flow())).await?;
         return Ok(created["id"].as_str().ok_or("no id")?.to_owned());
     }
     let (trigger, steps) = match name {
@@ -100,6 +106,21 @@ fn graph() -> Value {
     let nodes: Value = (0..=LAST).map(node).collect();
     let edges: Value = (1..=LAST).map(edge).collect();
     json!({ "name": GRAPH, "nodes": nodes, "edges": edges })
+}
+
+fn flow() -> Value {
+    let node = |id: &str, name: &str, inputs: Value| {
+        json!({ "id": id, "type": "agentFlow", "position": { "x": 0, "y": 0 },
+            "data": { "id": id, "label": id, "name": name, "inputs": inputs } })
+    };
+    let flow_data = json!({
+        "nodes": [
+            node("start", "startAgentflow", json!({ "startInputType": "chatInput" })),
+            node("reply", "directReplyAgentflow", json!({ "directReplyMessage": "You said {{question}}" })),
+        ],
+        "edges": [{ "id": "e", "source": "start", "target": "reply", "sourceHandle": "start-output-x", "targetHandle": "reply" }],
+    });
+    json!({ "name": FLOW, "type": "AGENTFLOW", "flowData": flow_data.to_string() })
 }
 
 fn loop_steps() -> Value {
