@@ -13,6 +13,7 @@ mod agents;
 mod bench;
 mod chains;
 mod decisions;
+mod door;
 mod drawing;
 mod durable;
 mod hearing;
