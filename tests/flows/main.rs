@@ -14,6 +14,7 @@ mod bench;
 mod chains;
 mod decisions;
 mod door;
+mod door_between;
 mod drawing;
 mod durable;
 mod hearing;
