@@ -1,8 +1,8 @@
-//! Cross-origin calls: none by default; the origins that the configuration lists, never with credentials.
+//! Cross-origin calls: none by default; from the origins that the configuration lists and, to a flow, those that its owner lets
+//! ask, never with credentials.
 //! Promise: a preflight is answered before door and key, and refusals carry the headers too, so that a page can read them.
 
-use super::RequestBody;
-use warp::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
@@ -35,13 +35,12 @@ impl Cors {
 
     pub(super) fn preflight(
         &self,
-        request: &Request<RequestBody>,
+        method: &Method,
+        headers: &HeaderMap,
         origin: Option<&HeaderValue>,
     ) -> Option<Response> {
-        let asks = request.method() == Method::OPTIONS
-            && request
-                .headers()
-                .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        let asks = method == Method::OPTIONS
+            && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         if !asks || origin.is_none() {
             return None;
         }
@@ -66,7 +65,7 @@ impl Cors {
 
     /// Lets the origin read the answer. Once origins are configured, answers differ by origin and caches must know.
     pub(super) fn mark(&self, response: &mut Response, origin: Option<HeaderValue>) {
-        if self.origins.is_empty() {
+        if self.origins.is_empty() && origin.is_none() {
             return;
         }
         let headers = response.headers_mut();

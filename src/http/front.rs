@@ -5,6 +5,7 @@ use super::cors::Cors;
 use super::door::{Door, Place, key_in_query};
 use super::endpoint::{Match, Methods, Table};
 use super::finish::finish;
+use super::flowise;
 use super::guard::{category_of, who};
 use super::host::Hosts;
 use super::problem::Problem;
@@ -69,8 +70,15 @@ impl Front {
             .then(|| self.hosts.check(request.uri(), request.headers()).err())
             .flatten();
         let mut origin = self.cors.origin(request.headers());
-        let mut preflight = self.cors.preflight(&request, origin.as_ref());
         let (mut visit, from, is_shared) = self.visit(request, peer);
+        if origin.is_none() && stranger.is_none() {
+            origin = from
+                .and_then(|from| visit.uri.path().get(from..))
+                .and_then(|path| flowise::page_origin(&visit, path));
+        }
+        let mut preflight = self
+            .cors
+            .preflight(&visit.method, &visit.headers, origin.as_ref());
         // Webhooks come from servers, and a link is opened by itself: no other site's page has business there.
         if matches!(visit.door, Door::Webhook | Door::Page) {
             (origin, preflight) = (None, None);

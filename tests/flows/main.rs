@@ -13,6 +13,8 @@ mod agents;
 mod bench;
 mod chains;
 mod decisions;
+mod door;
+mod door_between;
 mod drawing;
 mod durable;
 mod hearing;

@@ -2,6 +2,7 @@
 //! May not know other doors. Promise: what clients written for Flowise read from an answer is there under its name, and a
 //! refusal is a 401 or 403 of its own, before any stream opens.
 
+mod chat_messages;
 mod chatflow_body;
 mod chatflow_view;
 mod chatflows;
@@ -10,6 +11,7 @@ mod flow_limit;
 mod flows;
 mod key_view;
 mod keys;
+mod pages;
 mod prediction;
 mod prediction_body;
 mod public;
@@ -19,6 +21,7 @@ mod stream;
 mod told;
 
 pub use flow_limit::FlowLimits;
+pub(super) use pages::page_origin;
 pub(super) use refusal::{own_word, render};
 
 use super::describe::{Description, about as about_any};
@@ -48,6 +51,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         keys::endpoints(),
         chatflows::endpoints(),
         prediction::endpoints(),
+        chat_messages::endpoints(),
         public::endpoints(),
     ]
     .into_iter()

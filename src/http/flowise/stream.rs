@@ -18,8 +18,9 @@ use warp::Reply as _;
 use warp::http::{HeaderName, HeaderValue, header};
 use warp::reply::Response;
 
-/// How often something is told on a connection where nothing else is.
-const HEARTBEAT_MS: u64 = 30_000;
+/// How often something is told on a connection where nothing else is. Only who is sent something is found to be gone, and
+/// until then a model goes on answering nobody.
+const HEARTBEAT_MS: u64 = 2_000;
 
 /// Tells one prediction to one client.
 pub(super) struct Teller {

@@ -144,6 +144,7 @@ impl Bench {
             ("/public-chatbotConfig/:id", &fixtures.flow),
             ("/prediction/:id", &fixtures.flow),
             ("/abort/:id", &fixtures.flow),
+            ("/chatmessage/:id", &fixtures.flow),
             ("/workflows/:id", workflow),
             ("/workflows/executions/:id", &fixtures.execution),
             ("/workflow/:webhookId", &fixtures.webhook),

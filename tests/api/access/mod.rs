@@ -215,6 +215,8 @@ fn the_table_of_flowises_door() {
     GET    /api/v1/chatflows/:id -> chatflows:view or chatflows:delete or agentflows:view or agentflows:delete, read
     GET    /api/v1/chatflows/apikey/:apikey -> open
     GET    /api/v1/chatflows/has-changed/:id/:since -> chatflows:view or chatflows:delete or agentflows:view or agentflows:delete, read
+    DELETE /api/v1/chatmessage/:id -> executions:delete, write
+    GET    /api/v1/chatmessage/:id -> executions:view, read
     PUT    /api/v1/chatmessage/abort/:id/:chatId -> predictions:create, execute, or open
     GET    /api/v1/ip -> open
     GET    /api/v1/ping -> open
