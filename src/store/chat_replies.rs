@@ -13,7 +13,7 @@ impl Store {
         workflow: i64,
         feedback: Feedback,
     ) -> Result<Edit<Feedback>, StoreError> {
-        self.write(move |connection| save(connection, workflow, feedback))
+        self.write(move |connection| save(connection, workflow, &feedback))
             .await
     }
 
@@ -98,7 +98,7 @@ const CHANGE: &str = "
 fn save(
     connection: &Connection,
     workflow: i64,
-    feedback: Feedback,
+    feedback: &Feedback,
 ) -> Result<Edit<Feedback>, StoreError> {
     let chat: Option<String> = connection
         .prepare_cached(MESSAGE)?
