@@ -8,7 +8,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// By which field a list names its items, where that is not `id`.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 7] = [
+    (":since", "updatedDate"),
     (":version", "version"),
     (":type", "type"),
     (":stepId", "step"),
@@ -26,7 +27,12 @@ pub(crate) async fn every_answer(admin: &Client) -> Vec<Answer> {
         if endpoint.method != Method::GET || endpoint.door == Door::Page {
             continue;
         }
+        // Who has no key's text has nothing to ask here.
+        if endpoint.pattern.ends_with("/:apikey") {
+            continue;
+        }
         let (client, pattern) = match endpoint.door {
+            Door::Flowise => (admin.bearer(), format!("/flowise{}", endpoint.pattern)),
             Door::Wireflow => (admin.bearer(), format!("/wireflow{}", endpoint.pattern)),
             _ => (admin.clone(), endpoint.pattern.to_owned()),
         };
@@ -99,8 +105,17 @@ async fn graph_items(client: &Client, path: &str) -> Vec<Value> {
     executions
 }
 
+/// The flows: all that Flowise's paths name.
+async fn flow_items(client: &Client) -> Vec<Value> {
+    let flows = client.get("/flowise/api/v1/chatflows").await.json();
+    flows.as_array().expect("a list").clone()
+}
+
 /// What the list at the path has.
 async fn items(admin: &Client, path: &str) -> Vec<Value> {
+    if path.starts_with("/flowise/") {
+        return flow_items(admin).await;
+    }
     if path.starts_with("/wireflow/") {
         return graph_items(admin, path).await;
     }

@@ -60,6 +60,19 @@ pub(crate) async fn something_of_everything(server: &TestServer) {
     let drawn = client.post("/wireflow/api/v1/workflows", graph).await;
     assert_eq!(drawn.status, StatusCode::CREATED, "{}", drawn.text);
     let graph = drawn.json()["id"].as_str().expect("an id").to_owned();
+    let node = |id: &str, inputs: serde_json::Value| {
+        json!({ "id": format!("{id}_0"), "type": "agentFlow",
+        "data": { "id": format!("{id}_0"), "label": id, "name": id, "inputs": inputs } })
+    };
+    let drawing = json!({
+        "nodes": [node("startAgentflow", json!({ "startInputType": "chatInput" })),
+            node("directReplyAgentflow", json!({ "directReplyMessage": "Yes." }))],
+        "edges": [{ "id": "e", "source": "startAgentflow_0", "target": "directReplyAgentflow_0",
+            "sourceHandle": "startAgentflow_0-output-startAgentflow", "targetHandle": "directReplyAgentflow_0" }],
+    });
+    let flow = json!({ "name": "flow", "type": "AGENTFLOW", "flowData": drawing.to_string() });
+    let drawn_flow = client.post("/flowise/api/v1/chatflows", flow).await;
+    assert_eq!(drawn_flow.status, StatusCode::OK, "{}", drawn_flow.text);
     let publish = format!("/wireflow/api/v1/workflows/{graph}/publish");
     let published = client.post(&publish, json!({ "slug": "planted" })).await;
     assert_eq!(published.status, StatusCode::OK, "{}", published.text);

@@ -54,7 +54,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "ChatMessageQuery")]
-struct ListQuery {
+pub(super) struct ListQuery {
     /// Only those that came by this way: `INTERNAL`, `EXTERNAL`, `SCHEDULED` or `WEBHOOK`; several as a list in JSON.
     chat_type: Option<String>,
     /// `ASC`, oldest first, or `DESC`.
@@ -93,18 +93,25 @@ struct DeleteQuery {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "ChatMessage")]
 struct MessageView<'a> {
+    /// A UUID.
     id: &'a ChatMessageId,
+    /// Who it is from.
     role: ChatRole,
     /// The flow's id.
     chatflowid: &'a WorkflowId,
     /// The execution that it came of, which may be gone.
     execution_id: Option<&'a RunId>,
+    /// Its text.
     content: &'a str,
+    /// By which way it came.
     chat_type: ChatType,
+    /// The conversation.
     chat_id: &'a str,
+    /// What the flow remembers by.
     session_id: &'a str,
     /// ISO 8601, in UTC.
     created_date: String,
+    /// Who asked, where a widget has found out.
     lead_email: Option<&'a str>,
     /// `fileUploads`, `usedTools`, `action` and others, where there are any.
     #[serde(flatten)]
@@ -156,7 +163,7 @@ async fn delete(ctx: Ctx, asked: DeleteQuery) -> Answer {
 }
 
 impl ListQuery {
-    fn filter(self) -> Result<MessageFilter, Problem> {
+    pub(super) fn filter(self) -> Result<MessageFilter, Problem> {
         let moment = |name: &str, text: Option<String>| {
             let moment = text.map(|text| parse_iso(&text).ok_or_else(|| no(name, &text)));
             moment.transpose()

@@ -33,7 +33,7 @@ use warp::http::{HeaderValue, Method, StatusCode, header};
 
 pub(super) const TAG: &str = "Flowise: flows";
 
-const LIST: Needed = Needed {
+pub(super) const LIST: Needed = Needed {
     of_chatflows: &[ChatflowsView],
     of_agentflows: &[AgentflowsView],
     either: &[ChatflowsView, AgentflowsView],

@@ -61,7 +61,9 @@ pub(super) fn find(api: &Api, named: &str, reach: &Reach) -> Result<Flow, Proble
 /// are.
 pub(super) fn find_to_ask(visit: &Visit, named: &str) -> Result<Flow, Problem> {
     find(&visit.api, named, &Reach::All).map_err(|problem| match problem {
-        Problem::Worded(StatusCode::NOT_FOUND, _) if is_anonymous(visit) => {
+        Problem::Worded(StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST, _)
+            if is_anonymous(visit) =>
+        {
             Problem::Unauthorized(Refusal::Missing)
         }
         problem => problem,

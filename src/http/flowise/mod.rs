@@ -16,9 +16,12 @@ mod prediction;
 mod prediction_body;
 mod public;
 mod refusal;
+mod replies;
 mod server;
+mod stats;
 mod stream;
 mod told;
+mod variables;
 
 pub use flow_limit::FlowLimits;
 pub(super) use pages::page_origin;
@@ -53,6 +56,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         prediction::endpoints(),
         chat_messages::endpoints(),
         public::endpoints(),
+        stats::endpoints(),
+        replies::endpoints(),
+        variables::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -8,9 +8,10 @@ use crate::model::workflow::Reach;
 use warp::http::{HeaderValue, header};
 
 /// The first segments of the paths that a widget asks before and during a chat; the flow's id follows.
-const OF_WIDGETS: [&str; 4] = [
+const OF_WIDGETS: [&str; 5] = [
     "chatflows-streaming",
     "chatflows-uploads",
+    "feedback",
     "prediction",
     "public-chatbotConfig",
 ];

@@ -31,6 +31,10 @@ fn flowise_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/apikey") | ("PUT", "/api/v1/apikey/:id") => {
             json!({ "keyName": "made", "permissions": ["workflows:read"] })
         }
+        ("POST", "/api/v1/variables") => json!({ "name": "made", "value": "a" }),
+        ("PUT", "/api/v1/variables/:id") => json!({ "value": "changed" }),
+        ("POST", "/api/v1/leads") => json!({ "email": "ada@example.com" }),
+        ("POST", "/api/v1/feedback/:id") => json!({ "chatId": "c", "rating": "THUMBS_UP" }),
         ("POST", "/api/v1/prediction/:id") => json!({ "question": "Hi" }),
         _ => Value::Null,
     }

@@ -12,6 +12,9 @@ pub(super) struct Fixtures {
     pub(super) agent: String,
     pub(super) workflow: String,
     pub(super) flow: String,
+    /// A message of the conversation `c` with the flow.
+    pub(super) message: String,
+    pub(super) variable: String,
     pub(super) graph: String,
     /// The webhook id of the graph.
     pub(super) webhook: String,
@@ -54,9 +57,12 @@ impl Fixtures {
         let app = format!("app-{workflow}");
         let webhook = format!("whk_{workflow}");
         let (graph, execution) = executed(server, &webhook, &app).await;
+        let (flow, message) = asked(server).await;
         Fixtures {
             media: uploaded(server).await,
-            flow: asked(server).await,
+            flow,
+            message,
+            variable: variable(server, &workflow).await,
             graph,
             webhook,
             app,
@@ -74,12 +80,26 @@ impl Fixtures {
     }
 }
 
-/// A flow.
-async fn asked(server: &TestServer) -> String {
+/// A variable with a name like no other.
+async fn variable(server: &TestServer, name: &str) -> String {
+    let body = json!({ "name": name, "value": "a" });
+    let client = server.admin().bearer();
+    let made = client.post("/flowise/api/v1/variables", body).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+    text(&made.json()["id"])
+}
+
+/// A flow, and a message of it.
+async fn asked(server: &TestServer) -> (String, String) {
     let client = server.admin().bearer();
     let made = client.post("/flowise/api/v1/chatflows", a_flow()).await;
     assert_eq!(made.status, StatusCode::OK, "{}", made.text);
-    text(&made.json()["id"])
+    let flow = text(&made.json()["id"]);
+    let path = format!("/flowise/api/v1/prediction/{flow}");
+    let asked = json!({ "question": "Hi", "chatId": "c" });
+    let answer = client.post(&path, asked).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    (flow, text(&answer.json()["chatMessageId"]))
 }
 
 /// A graph with a webhook id that is published as an app, and an execution of it that goes on.

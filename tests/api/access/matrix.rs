@@ -145,6 +145,10 @@ impl Bench {
             ("/prediction/:id", &fixtures.flow),
             ("/abort/:id", &fixtures.flow),
             ("/chatmessage/:id", &fixtures.flow),
+            ("/stats/:id", &fixtures.flow),
+            ("/feedback/:id", &fixtures.flow),
+            ("/leads/:id", &fixtures.flow),
+            ("/variables/:id", &fixtures.variable),
             ("/workflows/:id", workflow),
             ("/workflows/executions/:id", &fixtures.execution),
             ("/workflow/:webhookId", &fixtures.webhook),
@@ -179,6 +183,11 @@ impl Bench {
         let mut body = effective_body(endpoint);
         if endpoint.pattern.ends_with("/upload") {
             body = json!({ "url": self.models.url(FILE) });
+        }
+        match endpoint.pattern {
+            "/api/v1/leads" => body["chatflowid"] = json!(fixtures.flow),
+            "/api/v1/feedback/:id" => body["messageId"] = json!(fixtures.message),
+            _ => {}
         }
         client.send(endpoint.method.clone(), &path, body).await
     }

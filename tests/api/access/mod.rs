@@ -218,12 +218,20 @@ fn the_table_of_flowises_door() {
     DELETE /api/v1/chatmessage/:id -> executions:delete, write
     GET    /api/v1/chatmessage/:id -> executions:view, read
     PUT    /api/v1/chatmessage/abort/:id/:chatId -> predictions:create, execute, or open
+    POST   /api/v1/feedback/:id -> predictions:create, write, or open
     GET    /api/v1/ip -> open
+    POST   /api/v1/leads -> predictions:create, write, or open
+    GET    /api/v1/leads/:id -> chatflows:view or agentflows:view, read
     GET    /api/v1/ping -> open
     POST   /api/v1/prediction/:id -> predictions:create, execute, or open
     GET    /api/v1/public-chatbotConfig/:id -> predictions:create, read, or open
     GET    /api/v1/public-chatflows/:id -> predictions:create, read, or open
     GET    /api/v1/settings -> open
+    GET    /api/v1/stats/:id -> executions:view, read
+    POST   /api/v1/variables -> variables:create, write
+    GET    /api/v1/variables -> variables:view, read
+    DELETE /api/v1/variables/:id -> variables:delete, write
+    PUT    /api/v1/variables/:id -> variables:update, write
     GET    /api/v1/verify/apikey/:apikey -> open
     GET    /api/v1/version -> open
     ");

@@ -1,6 +1,7 @@
 //! Flowise's door, as its clients meet it.
 
 mod asking;
+mod chats;
 mod doors;
 mod flows;
 mod keys;

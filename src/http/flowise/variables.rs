@@ -1,0 +1,209 @@
+//! `/variables`: the variables that all flows share.
+
+use super::{Answer, RemovedView, about, ok, worded};
+use crate::clock::iso_utc;
+use crate::http::body::json;
+use crate::http::door::Door;
+use crate::http::endpoint::{Access, Endpoint};
+use crate::http::problem::Problem;
+use crate::http::visit::Ctx;
+use crate::id::VariableId;
+use crate::model::chatflow::{FlowVariable, VariableKind};
+use crate::model::limit::Category;
+use crate::model::scope::Permission;
+use crate::model::workflow::Reach;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json as example;
+use warp::Filter as _;
+use warp::http::{Method, StatusCode};
+
+const TAG: &str = "Flowise: variables";
+/// How long a name and a value may be, in characters.
+const MAX_NAME_CHARS: usize = 255;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    use Access::Needs;
+    use Category::{Read, Write};
+    use Permission::{VariablesCreate, VariablesDelete, VariablesUpdate, VariablesView};
+    const ALL: &str = "/api/v1/variables";
+    const ONE: &str = "/api/v1/variables/:id";
+    let door = Door::Flowise;
+    let body = example!({ "name": "tone", "value": "kind", "type": "static" });
+    vec![
+        Endpoint::new(
+            door,
+            Method::GET,
+            ALL,
+            Needs(VariablesView, Read),
+            |guard| guard.then(list),
+        )
+        .described(
+            about(TAG, "List variables")
+                .says("By name.")
+                .gives_bare::<Vec<VariableView>>(200),
+        ),
+        Endpoint::new(
+            door,
+            Method::POST,
+            ALL,
+            Needs(VariablesCreate, Write),
+            |guard| json(guard).then(create),
+        )
+        .described(
+            about(TAG, "Make a variable")
+                .says("Flows read it as `{{$vars.name}}`.")
+                .body::<VariableBody>(body.clone())
+                .gives_bare::<VariableView>(200)
+                .may(409, "Another variable has this name."),
+        ),
+        Endpoint::new(
+            door,
+            Method::PUT,
+            ONE,
+            Needs(VariablesUpdate, Write),
+            |guard| json(guard).then(update),
+        )
+        .described(
+            about(TAG, "Change a variable")
+                .says("What is left out stays.")
+                .path::<VariableId>()
+                .body::<VariableBody>(body)
+                .gives_bare::<VariableView>(200)
+                .may(409, "Another variable has this name."),
+        ),
+        Endpoint::new(
+            door,
+            Method::DELETE,
+            ONE,
+            Needs(VariablesDelete, Write),
+            |guard| guard.then(delete),
+        )
+        .described(
+            about(TAG, "Delete a variable")
+                .path::<VariableId>()
+                .gives_bare::<RemovedView>(200),
+        ),
+    ]
+}
+
+/// A variable to save.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "FlowVariableBody")]
+struct VariableBody {
+    /// By what flows call it.
+    name: Option<String>,
+    /// Its value.
+    value: Option<String>,
+    /// `static`, or `runtime`: from the server's environment, as far as the setting `template_env` names it.
+    r#type: Option<VariableKind>,
+}
+
+/// A variable.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "FlowVariable")]
+struct VariableView {
+    /// A UUID.
+    id: VariableId,
+    /// By what flows call it.
+    name: String,
+    /// Its value; not looked at where that comes from the environment.
+    value: String,
+    /// Where its value comes from.
+    r#type: VariableKind,
+    /// When it was made.
+    #[schemars(extend("format" = "date-time"))]
+    created_date: String,
+    /// When it was changed last.
+    #[schemars(extend("format" = "date-time"))]
+    updated_date: String,
+    /// Always `default`.
+    workspace_id: &'static str,
+}
+
+fn view(variable: FlowVariable) -> VariableView {
+    VariableView {
+        id: variable.id,
+        name: variable.name,
+        value: variable.value,
+        r#type: variable.kind,
+        created_date: iso_utc(variable.created_at_ms),
+        updated_date: iso_utc(variable.updated_at_ms),
+        workspace_id: super::WORKSPACE,
+    }
+}
+
+/// Every flow reads them, so a key that is bound to some flows has none to see or change.
+fn known(ctx: &Ctx) -> Result<Vec<FlowVariable>, Problem> {
+    match ctx.key().reach() {
+        Reach::All => Ok(ctx.api().store.flow_variables()?),
+        _ => Ok(Vec::new()),
+    }
+}
+
+async fn list(ctx: Ctx) -> Answer {
+    let known = known(&ctx)?;
+    ok(&known.into_iter().map(view).collect::<Vec<_>>())
+}
+
+fn named(ctx: &Ctx) -> Result<FlowVariable, Problem> {
+    let mut known = known(ctx)?.into_iter();
+    let found = known.find(|variable| variable.id.as_str() == ctx.text(0));
+    found.ok_or_else(|| {
+        let message = format!("Variable {} not found", ctx.text(0));
+        worded(StatusCode::NOT_FOUND, message)
+    })
+}
+
+async fn create(ctx: Ctx, body: VariableBody) -> Answer {
+    if *ctx.key().reach() != Reach::All {
+        return Err(Problem::NotHeld(
+            "This key is bound to some flows, and variables belong to all of them.".to_owned(),
+        ));
+    }
+    let now_ms = ctx.api().clock.now_ms();
+    let fresh = FlowVariable {
+        id: VariableId::generate(),
+        name: String::new(),
+        value: String::new(),
+        kind: VariableKind::Static,
+        created_at_ms: now_ms,
+        updated_at_ms: now_ms,
+    };
+    save(&ctx, fresh, body).await
+}
+
+async fn update(ctx: Ctx, body: VariableBody) -> Answer {
+    let before = FlowVariable {
+        updated_at_ms: ctx.api().clock.now_ms(),
+        ..named(&ctx)?
+    };
+    save(&ctx, before, body).await
+}
+
+async fn save(ctx: &Ctx, before: FlowVariable, body: VariableBody) -> Answer {
+    let variable = FlowVariable {
+        name: body.name.unwrap_or(before.name),
+        value: body.value.unwrap_or(before.value),
+        kind: body.r#type.unwrap_or(before.kind),
+        ..before
+    };
+    let length = variable.name.chars().count();
+    if !(1..=MAX_NAME_CHARS).contains(&length) || variable.name.trim() != variable.name {
+        return Err(Problem::invalid(format!(
+            "`name` has 1 to {MAX_NAME_CHARS} characters, and no white space at its ends."
+        )));
+    }
+    if !ctx.api().store.save_flow_variable(variable.clone()).await? {
+        let message = format!("Another variable is named `{}`.", variable.name);
+        return Err(Problem::Conflict(message));
+    }
+    ok(&view(variable))
+}
+
+async fn delete(ctx: Ctx) -> Answer {
+    let id = named(&ctx)?.id.to_string();
+    ctx.api().store.remove_flow_variable(id).await?;
+    ok(&RemovedView::of(1))
+}
