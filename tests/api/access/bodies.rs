@@ -1,5 +1,6 @@
 //! Bodies with which endpoints do something.
 
+use super::fixtures::Fixtures;
 use flowlatch::http::{Door, Endpoint};
 use serde_json::{Value, json};
 
@@ -37,6 +38,15 @@ fn flowise_body(endpoint: &Endpoint) -> Value {
         ("POST", "/api/v1/feedback/:id") => json!({ "chatId": "c", "rating": "THUMBS_UP" }),
         ("POST", "/api/v1/prediction/:id") => json!({ "question": "Hi" }),
         _ => Value::Null,
+    }
+}
+
+/// Puts into a body what it names.
+pub(super) fn with_names(endpoint: &Endpoint, fixtures: &Fixtures, body: &mut Value) {
+    match endpoint.pattern {
+        "/api/v1/leads" => body["chatflowid"] = json!(fixtures.flow),
+        "/api/v1/feedback/:id" => body["messageId"] = json!(fixtures.message),
+        _ => {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every endpoint × every kind of key. Every request is one that would have an effect if it were let in: the right key
 //! shows that it does, everybody else that it does not.
 
-use super::bodies::{effective_body, pure_step};
+use super::bodies::{effective_body, pure_step, with_names};
 use super::fixtures::{Fixtures, text};
 use super::forged::{made_up, with_another_checksum, with_another_secret};
 use super::words::{forbidden, native_word, needed, needs_flow, not_found, unauthorized};
@@ -184,11 +184,7 @@ impl Bench {
         if endpoint.pattern.ends_with("/upload") {
             body = json!({ "url": self.models.url(FILE) });
         }
-        match endpoint.pattern {
-            "/api/v1/leads" => body["chatflowid"] = json!(fixtures.flow),
-            "/api/v1/feedback/:id" => body["messageId"] = json!(fixtures.message),
-            _ => {}
-        }
+        with_names(endpoint, fixtures, &mut body);
         client.send(endpoint.method.clone(), &path, body).await
     }
 

@@ -69,6 +69,13 @@ async fn what_was_said_is_kept_rated_counted_and_removed() {
         json!({ "totalMessages": 6, "totalSessions": 2, "totalFeedback": 1, "positiveFeedback": 1 })
     );
 
+    removed_again(&server, &flow).await;
+}
+
+/// Nobody reads or removes what was said but who may.
+async fn removed_again(server: &TestServer, flow: &str) {
+    let (nobody, admin) = (server.anonymous(), server.admin().bearer());
+    let path = |what: &str| format!("/flowise/api/v1/{what}/{flow}");
     for what in ["chatmessage", "stats", "leads"] {
         let refused = nobody.get(&path(what)).await;
         assert_eq!(refusal(&refused), (401, "missing".to_owned()), "{what}");
@@ -156,12 +163,19 @@ async fn a_variable_is_what_flows_and_permitted_callers_make_it() {
             "{told}"
         );
     }
-    let one = format!("{variables}/{}", text(&made_one["id"]));
+    changed_and_removed(&server, &text(&made_one["id"])).await;
+}
+
+/// A variable is changed and removed by who may.
+async fn changed_and_removed(server: &TestServer, id: &str) {
+    let admin = server.admin().bearer();
+    let variables = "/flowise/api/v1/variables";
+    let one = format!("{variables}/{id}");
     assert_eq!(
         put(&admin, &one, json!({ "value": "dry" })).await.json()["value"],
         "dry"
     );
-    let (_, viewer) = key(&server, &["variables:view"]).await;
+    let (_, viewer) = key(server, &["variables:view"]).await;
     assert_eq!(
         viewer.get(variables).await.json().as_array().map(Vec::len),
         Some(2)
