@@ -43,6 +43,12 @@ NOT_FOR_SCHEMAS = {
     "POST /wireflow/api/v1/apps/{slug}/execute": ["inputs", "iteratorConfigs"],
     "POST /wireflow/api/v1/workflows/{id}/run": ["inputs", "iteratorConfigs"],
     "POST /wireflow/api/v1/workflows/{id}/execute": ["inputs", "nodes", "edges", "targetNodeId", "iteratorConfigs"],
+    # Lists of types and of marks, as JSON or between commas; moments; a page that there is.
+    "GET /flowise/api/v1/chatmessage/{id}": ["chatType", "feedbackType", "startDate", "endDate", "page", "limit"],
+    "GET /flowise/api/v1/stats/{id}": ["chatType", "feedbackType", "startDate", "endDate", "page", "limit"],
+    # A page that there is.
+    "GET /flowise/api/v1/apikey": ["page", "limit"],
+    "GET /flowise/api/v1/chatflows": ["page", "limit"],
     # An iteration of the step in the path.
     "POST /api/v1/runs/{id}/approvals/{stepId}": ["step"],
 }
@@ -106,7 +112,12 @@ def subject(case, given):
     if given in made or (given in lasting and not ends(case)):
         return given
     known = made if ends(case) else lasting or made
-    return known[-1] if known else "of-nobody"
+    return known[-1] if known else nobody(case)
+
+
+def nobody(case):
+    """An id that could be one. Those of Flowise's door are UUIDs."""
+    return "0190a8f2-0000-7000-8000-000000000000" if case.path.startswith("/flowise/") else "of-nobody"
 
 
 @schemathesis.hook
@@ -126,7 +137,7 @@ def before_call(context, case, kwargs):
         if case.method != "DELETE":
             parameters.update(PARTS.get(case.path, {}))
     elif ends(case) and parameters.get("id") in LASTING.get(collection(case), []):
-        parameters["id"] = "of-nobody"
+        parameters["id"] = nobody(case)
     if isinstance(case.body, dict) and str(case.body.get("url")).startswith("http"):
         # Nobody outside is called: the address is refused.
         case.body["url"] = "http://127.0.0.1/file"
