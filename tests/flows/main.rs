@@ -12,6 +12,7 @@
 mod agents;
 mod bench;
 mod chains;
+mod clients;
 mod decisions;
 mod door;
 mod door_between;

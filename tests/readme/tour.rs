@@ -52,11 +52,21 @@ async fn the_tour_answers_what_the_readme_shows() {
 
 #[tokio::test]
 async fn wireflows_clients_are_answered_as_the_readme_shows() {
+    clients_are_answered("Wireflow's clients").await;
+}
+
+#[tokio::test]
+async fn flowises_clients_are_answered_as_the_readme_shows() {
+    clients_are_answered("Flowise's clients").await;
+}
+
+/// Plays a section that takes a running server for granted.
+async fn clients_are_answered(title: &str) {
     let mut tour = Tour::new();
     for words in commands("cargo run --release --\n") {
         tour.play(&words).await;
     }
-    let steps = steps(&section("Wireflow's clients"));
+    let steps = steps(&section(title));
     let answered = steps.iter().filter(|step| step.answer.is_some()).count();
     assert!(answered > 3, "{answered} answers are shown");
     tour.take(steps).await;
