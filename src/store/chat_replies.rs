@@ -17,34 +17,6 @@ impl Store {
             .await
     }
 
-    /// Changes what somebody has said, by its id: the rating and the text, where given. `None`: there is none.
-    pub async fn change_feedback(
-        &self,
-        id: String,
-        rating: Option<Rating>,
-        content: Option<String>,
-    ) -> Result<Option<Feedback>, StoreError> {
-        self.write(move |connection| {
-            connection.prepare_cached(CHANGE)?.execute((
-                &id,
-                rating.map(Rating::as_str),
-                content,
-            ))?;
-            one(connection, &id)
-        })
-        .await
-    }
-
-    /// The id of the flow that a feedback is of. A point read.
-    pub fn workflow_of_feedback(&self, id: &str) -> Result<Option<String>, StoreError> {
-        self.read(|connection| {
-            Ok(connection
-                .prepare_cached(WORKFLOW_OF)?
-                .query_row([id], |row| row.get(0))
-                .optional()?)
-        })
-    }
-
     /// Keeps how somebody is reached.
     pub async fn add_lead(&self, workflow: i64, lead: Lead) -> Result<(), StoreError> {
         self.write(move |connection| {
@@ -87,13 +59,6 @@ pub(super) const MESSAGE: &str = "SELECT chat_id FROM chat_message WHERE id = ?1
 pub(super) const ONE: &str = "
     SELECT b.id, b.message, m.chat_id, b.rating, b.content, b.created_at_ms
     FROM chat_feedback b CROSS JOIN chat_message m ON m.id = b.message WHERE b.id = ?1";
-
-pub(super) const WORKFLOW_OF: &str = "
-    SELECT w.id FROM chat_feedback b CROSS JOIN chat_message m ON m.id = b.message
-    CROSS JOIN workflow w ON w.sequence = m.workflow WHERE b.id = ?1";
-
-const CHANGE: &str = "
-    UPDATE chat_feedback SET rating = coalesce(?2, rating), content = coalesce(?3, content) WHERE id = ?1";
 
 fn save(
     connection: &Connection,

@@ -44,13 +44,6 @@ impl ChatbotConfig {
         listed.into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// Whether whole files may be sent with a question.
-    pub fn takes_files(&self) -> bool {
-        self.0
-            .get("fullFileUpload")
-            .is_some_and(|upload| upload["status"] == true)
-    }
-
     /// Whether a script changes the answer at its end; such an answer is not streamed.
     pub fn is_post_processed(&self) -> bool {
         self.post_processing().is_some()

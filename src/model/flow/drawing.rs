@@ -119,11 +119,6 @@ impl Drawing {
     pub fn into<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a FlowEdge> {
         self.edges.iter().filter(move |edge| edge.target == id)
     }
-
-    /// The edges that come from a node.
-    pub fn out_of<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a FlowEdge> {
-        self.edges.iter().filter(move |edge| edge.source == id)
-    }
 }
 
 fn is_note(node: &Value) -> bool {

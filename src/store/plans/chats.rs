@@ -24,9 +24,5 @@ pub(super) const CHAT_QUERIES: &[(&str, &str)] = &[
         "sqlite_autoindex_chat_message_1 (id=?)",
     ),
     (chat_replies::ONE, "sqlite_autoindex_chat_feedback_2 (id=?)"),
-    (
-        chat_replies::WORKFLOW_OF,
-        "sqlite_autoindex_chat_feedback_2 (id=?)",
-    ),
     (chat_replies::LEADS, "chat_lead_by_workflow (workflow=?)"),
 ];
