@@ -10,7 +10,7 @@ use flowlatch::clock::Clock;
 use flowlatch::engine::redact::Redactor;
 use flowlatch::engine::step;
 use flowlatch::model::graph::GraphLimits;
-use flowlatch::model::key::KeyFormat;
+use flowlatch::model::key::{ForeignLookup, KeyFormat};
 use flowlatch::model::limit::{Category, KeyLimits, Limit, Window};
 use flowlatch::model::plan::{self, DefinitionLimits, RunState};
 use flowlatch::model::run::Event;
@@ -37,6 +37,7 @@ fn key_check(criterion: &mut Criterion) {
         let store = Store::open(&folder.path().join("flowlatch.db"), options).expect("a store");
         let options = KeyringOptions {
             default_limits: [Limit::PerMinute(1_000); 3],
+            foreign_lookup: ForeignLookup::new(&[7; 32]),
         };
         let keyring = Keyring::open(store, clock.clone(), options)
             .await

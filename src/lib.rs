@@ -32,6 +32,7 @@
 //! | how a script is kept within its bounds | [`engine::script`] |
 //! | which endpoints there are | [`http::table`] |
 //! | what is on disk | `schema.sql`, then [`store`] |
+//! | what comes of a Flowise database | [`app::import_flowise`] |
 //! | what can be set | [`config::SETTINGS`] |
 //! | how the server starts and stops | [`app::App`] |
 //!

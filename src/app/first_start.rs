@@ -16,7 +16,7 @@ use crate::store::{FirstStart, WorkflowDraft};
 use serde_json::Value;
 
 /// The name in `meta` that says that the first start is behind us.
-const FIRST_START: &str = "first_start_at";
+pub(super) const FIRST_START: &str = "first_start_at";
 /// The workflow that a new server has, so that there is something to run.
 const SAMPLE: &str = include_str!("../../examples/workflows/hello.json");
 

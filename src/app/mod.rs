@@ -3,11 +3,13 @@
 //! server use alike.
 
 mod first_start;
+mod flowise_import;
 mod listen;
 mod master_key;
 mod messengers;
 mod parts;
 
+pub use flowise_import::{FlowiseImport, import_flowise};
 pub use master_key::{Rekeyed, rekey};
 
 pub use crate::engine::script::serve as serve_scripts;
@@ -22,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::http::{
     self, AddressLimits, Api, FlowLimits, Front, Ingestion, Listen, Peer, ServeOptions, Tls,
 };
+use crate::model::key::ForeignLookup;
 use crate::store::{CommitHook, Store, StoreOptions};
 use parts::{api_options, engine, front, link_key, media};
 use serde_json::Value;
@@ -106,12 +109,14 @@ impl App {
             .hint("`flowlatch doctor` looks at it without changing it")
         })?;
         let clock = options.clock;
+        let link_key = link_key(&store).await?;
         let limits = [config.limit_read, config.limit_write, config.limit_execute];
         let keyring = Keyring::open(
             store.clone(),
             clock.clone(),
             KeyringOptions {
                 default_limits: limits,
+                foreign_lookup: ForeignLookup::new(&link_key),
             },
         )
         .await
@@ -125,7 +130,6 @@ impl App {
         .map_err(Error::new)?;
         let key = master_key::settle(&config, &folder, &store).await?;
         let messengers = messengers::of(&config, &outbound)?;
-        let link_key = link_key(&store).await?;
         let engine = engine(
             &config, &store, &clock, &outbound, key, link_key, messengers,
         );

@@ -13,26 +13,36 @@ use crate::http::{self, AddressLimitOptions, Api, ApiOptions, Door, Front, Hosts
 use crate::model::graph::GraphLimits;
 use crate::model::plan::DefinitionLimits;
 use crate::secret::MasterKey;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use std::sync::Arc;
 
-/// What the links of approvals are signed with: made once, kept in the database, so that a link outlives a restart.
+/// The name in `meta` of the secret below.
+const LINK_KEY: &str = "link_key";
+
+/// What the links of approvals are signed with, and under what texts of imported keys are looked up: made once, kept in the
+/// database, so that links and keys outlive a restart.
 pub(super) async fn link_key(store: &Store) -> Result<[u8; 32]> {
-    const NAME: &str = "link_key";
-    let failed = |error| Error::caused_by("cannot read the key of approval links", error);
-    if let Some(known) = store.meta(NAME).map_err(failed)?
-        && let Ok(key) = hex::decode(known)
-        && let Ok(key) = key.try_into()
-    {
-        return Ok(key);
+    if let Some(known) = known_link_key(store)? {
+        return Ok(known);
     }
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| Error::caused_by("no random bytes", error))?;
     store
-        .set_meta(NAME, hex::encode(key))
+        .set_meta(LINK_KEY, hex::encode(key))
         .await
-        .map_err(failed)?;
+        .map_err(no_link_key)?;
     Ok(key)
+}
+
+/// The same, where it was made before.
+pub(super) fn known_link_key(store: &Store) -> Result<Option<[u8; 32]>> {
+    let known = store.meta(LINK_KEY).map_err(no_link_key)?;
+    let bytes = known.and_then(|known| hex::decode(known).ok());
+    Ok(bytes.and_then(|bytes| bytes.try_into().ok()))
+}
+
+fn no_link_key(error: StoreError) -> Error {
+    Error::caused_by("cannot read the key of approval links", error)
 }
 
 pub(super) fn engine(
@@ -44,10 +54,7 @@ pub(super) fn engine(
     link_key: [u8; 32],
     messengers: Messengers,
 ) -> Engine {
-    let definition_limits = DefinitionLimits {
-        max_steps: config.max_steps,
-        graph: GraphLimits::DEFAULT,
-    };
+    let definition_limits = definition_limits(config);
     let workflows = Workflows::new(
         store.clone(),
         clock.clone(),
@@ -88,6 +95,14 @@ pub(super) fn engine(
             table_limits: config.table_limits(),
         },
     )
+}
+
+/// The bounds of definitions.
+pub(super) fn definition_limits(config: &Config) -> DefinitionLimits {
+    DefinitionLimits {
+        max_steps: config.max_steps,
+        graph: GraphLimits::DEFAULT,
+    }
 }
 
 /// The uploaded files, in the folder's own folder for them.

@@ -10,7 +10,7 @@ use super::throttle::Throttle;
 use super::{KeyringOptions, Refusal};
 use crate::clock::Clock;
 use crate::id::KeyId;
-use crate::model::key::{KeyRecord, KeyShape, parse};
+use crate::model::key::{ForeignLookup, KeyRecord, KeyShape, parse};
 use crate::model::limit::Limit;
 use crate::model::page::{Page, PageRequest};
 use crate::store::{Store, StoreError};
@@ -35,6 +35,7 @@ pub(super) struct Shared {
     pub(super) usage_turn: tokio::sync::Mutex<()>,
     pub(super) digest_key: DigestKey,
     ring: RwLock<Ring>,
+    foreign_lookup: ForeignLookup,
     queue: HashQueue,
     control: Arc<KeyEntry>,
 }
@@ -68,6 +69,7 @@ impl Keyring {
                 usage_turn: tokio::sync::Mutex::new(()),
                 digest_key,
                 ring: RwLock::new(ring),
+                foreign_lookup: options.foreign_lookup,
                 queue: HashQueue::new(),
                 control: Arc::new(KeyEntry::control()),
             }),
@@ -198,8 +200,14 @@ impl Keyring {
     /// Shape and digest of a text. The digest is made before anything is looked up, so that an unknown public part takes
     /// as long as a wrong secret.
     fn read(&self, text: &[u8]) -> Option<(KeyShape, Digest)> {
-        let shape = parse(text)?;
+        let shape = parse(text).or_else(|| self.foreign_shape(text))?;
         Some((shape, self.shared.digest_key.digest(text)))
+    }
+
+    /// The shape of a text of another form, where keys with such texts were imported.
+    fn foreign_shape(&self, text: &[u8]) -> Option<KeyShape> {
+        let knows_foreign_texts = self.ring().knows_foreign_texts();
+        knows_foreign_texts.then(|| self.shared.foreign_lookup.shape(text))?
     }
 
     fn look_up(&self, shape: &KeyShape, digest: &Digest) -> Seen {

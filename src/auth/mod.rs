@@ -7,6 +7,7 @@ mod first_use;
 mod fresh_text;
 mod hash;
 mod housekeeping;
+mod imported;
 mod issue;
 mod keyring;
 mod refusals;
@@ -17,9 +18,10 @@ mod throttle;
 mod usage;
 
 pub use entry::{KeyEntry, MAX_STREAMS, StreamSeat};
+pub use imported::{ImportedText, imported_secret};
 pub use keyring::Keyring;
 
-use crate::model::key::KeyFormat;
+use crate::model::key::{ForeignLookup, KeyFormat};
 use crate::model::limit::{KeyLimits, Limit};
 use crate::model::workflow::Reach;
 use crate::store::StoreError;
@@ -134,11 +136,13 @@ pub struct KeyChange {
     pub disabled: Option<bool>,
 }
 
-/// What the keyring takes from the configuration.
-#[derive(Debug, Clone)]
+/// What the keyring takes from the configuration and the database.
+#[derive(Clone)]
 pub struct KeyringOptions {
     /// The limits of keys that have none of their own, in the order of [`Category::ALL`](crate::model::limit::Category::ALL).
     pub default_limits: [Limit; 3],
+    /// Under what the texts of imported keys are looked up.
+    pub foreign_lookup: ForeignLookup,
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use super::entry::{Counters, Holder, KeyEntry};
 use super::first_use::{Digest, Verifier};
 use super::rules::Holding;
 use crate::id::KeyId;
-use crate::model::key::{KeyRecord, KeyShape, PublicId, REVOKED_KEPT_MS, Standing, TextRole};
+use crate::model::key::{
+    KeyRecord, KeyShape, PublicId, REVOKED_KEPT_MS, Standing, TextRole, is_foreign_id,
+};
 use crate::model::limit::{KeyLimits, Limit};
 use crate::model::page::{Cursor, Page, PageRequest};
 use std::cmp::Reverse;
@@ -19,6 +21,8 @@ pub(super) struct Ring {
     default_limits: [Limit; 3],
     keys: HashMap<KeyId, Key>,
     texts: HashMap<PublicId, Text>,
+    /// Whether a text of another form than the three was ever put in.
+    knows_foreign_texts: bool,
 }
 
 struct Key {
@@ -75,6 +79,7 @@ impl Ring {
             default_limits,
             keys: HashMap::new(),
             texts: HashMap::new(),
+            knows_foreign_texts: false,
         }
     }
 
@@ -145,6 +150,7 @@ impl Ring {
                     Arc::clone(&counters),
                 )),
             };
+            self.knows_foreign_texts |= is_foreign_id(&public_id);
             self.texts.insert(public_id, text);
         }
         self.keys
@@ -168,6 +174,11 @@ impl Ring {
     /// Whether a text with this public part is known.
     pub(super) fn has_text(&self, public_id: &PublicId) -> bool {
         self.texts.contains_key(public_id)
+    }
+
+    /// Whether texts of other forms than the three have to be looked up.
+    pub(super) fn knows_foreign_texts(&self) -> bool {
+        self.knows_foreign_texts
     }
 
     /// A page of the keys that a holder may see, newest first: itself, and those that hold no more than it does.

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::duration::Expiry;
 use super::output::{self, Output, cell};
 use crate::error::{Error, Result};
-use crate::model::key::{Form, KeyFormat, examine};
+use crate::model::key::{Form, KeyFormat, examine, is_older_flowise};
 use serde_json::{Map, Value, json};
 use std::io::Read as _;
 
@@ -170,7 +170,11 @@ fn format_of(text: &str) -> std::result::Result<KeyFormat, &'static str> {
     match examine(text.as_bytes()) {
         Form::Key(shape) => Ok(shape.format),
         Form::WrongChecksum(_) => Err("its checksum is wrong, so it is mistyped or made up"),
-        Form::NoKey => Err("it has not the form of a key"),
+        // Only an import brings such a text here.
+        Form::NoKey if is_older_flowise(text.as_bytes()) => Ok(KeyFormat::Flowise),
+        Form::NoKey => Err(
+            "it has not the form of one (a key that was imported may have any, which only its server knows)",
+        ),
     }
 }
 

@@ -8,6 +8,7 @@ mod descriptors;
 mod doctor;
 mod duration;
 mod flags;
+mod import;
 mod keys;
 mod output;
 mod parent;
@@ -105,6 +106,12 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Rekey { .. } if global.url.is_some() => Err(Failure::Usage(Error::new(
             "`rekey` changes the files of a folder: it takes no --url",
         ))),
+        Command::Import(_) if global.url.is_some() => Err(Failure::Usage(Error::new(
+            "`import` changes the files of a folder: it takes no --url",
+        ))),
+        Command::Import(args::Import::Flowise(asked)) => {
+            import::run(&local_config(&global)?, asked, &output).await
+        }
         Command::Rekey { new_key_stdin } => {
             rekey::run(&local_config(&global)?, new_key_stdin, &output).await
         }

@@ -51,7 +51,7 @@ pub use started_by::StartedBy;
 pub use tables::{RowsWanted, TableError, Tables};
 pub use watch::Subscription;
 pub use webhook::{WebhookAnswer, WebhookError, WebhookRequest, WebhookTargets};
-pub use workflows::{CompiledWorkflow, Editor, WorkflowProblem, Workflows};
+pub use workflows::{CompiledWorkflow, Editor, WorkflowProblem, Workflows, mistakes};
 
 use crate::clock::Clock;
 use crate::engine::agents::Agents;

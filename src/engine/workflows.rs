@@ -7,7 +7,7 @@ mod definition;
 mod hook;
 mod outside;
 
-pub use definition::CompiledDefinition;
+pub use definition::{CompiledDefinition, mistakes};
 
 use crate::clock::Clock;
 use crate::engine::webhook::require_ready;
@@ -21,7 +21,7 @@ use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
 use crate::to_its_end::to_its_end;
 use bytes::Bytes;
 use cache::Cache;
-use definition::compile_within;
+use definition::{compile_new, compile_within};
 use hook::require_free;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -358,18 +358,12 @@ impl Workflows {
         definition: &Definition,
         sequence: i64,
     ) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
-        let bytes = json_bytes(&definition.body);
-        if bytes > self.0.max_definition_bytes {
-            let message = format!(
-                "the definition has {bytes} bytes; at most {} are allowed (setting `max_definition_bytes`)",
-                self.0.max_definition_bytes
-            );
-            return Err(vec![DefinitionProblem {
-                place: String::new(),
-                message,
-            }]);
-        }
-        compile_within(definition, sequence, &self.0.limits)
+        let Shared {
+            limits,
+            max_definition_bytes,
+            ..
+        } = &*self.0;
+        compile_new(definition, sequence, limits, *max_definition_bytes)
     }
 }
 

@@ -17,6 +17,7 @@
 //! `#[schemars(rename = "…")]`.
 
 use crate::id::ID_PATTERN;
+use crate::model::key::FOREIGN_CHARS;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -300,6 +301,23 @@ impl JsonSchema for Word {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "pattern": ID_PATTERN })
+    }
+}
+
+/// A path parameter that is the text of a key, percent-encoded where a path cannot carry it as it is.
+pub(super) enum KeyText {}
+
+impl JsonSchema for KeyText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "KeyText".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": *FOREIGN_CHARS.end() })
     }
 }
 

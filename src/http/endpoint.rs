@@ -5,9 +5,9 @@
 use super::describe::Description;
 use super::door::Door;
 use super::guard::{Guard, guard};
+use super::parameter::is_parameter;
 use super::problem::Problem;
 use super::visit::{MAX_PARAMETERS, MAX_SEGMENTS, Visit};
-use crate::id::is_id;
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use std::collections::HashMap;
@@ -196,12 +196,7 @@ impl Endpoint {
         for (segment, &(from, to)) in self.segments.iter().zip(split) {
             let text = path.get(usize::from(from)..usize::from(to))?;
             if segment.starts_with(':') {
-                let is_good = if WORDED.contains(segment) {
-                    is_worded(text)
-                } else {
-                    is_id(text)
-                };
-                if !is_good {
+                if !is_parameter(segment, text) {
                     return None;
                 }
                 *parameters.get_mut(found)? = (from, to);
@@ -260,18 +255,6 @@ impl Methods {
             .collect();
         names.join(", ")
     }
-}
-
-/// Parameters that are no ids but what clients call something: a moment, a conversation.
-const WORDED: [&str; 2] = [":since", ":chatId"];
-
-/// Whether a text is one that such a parameter may have.
-fn is_worded(text: &str) -> bool {
-    (1..=255).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~+:@".contains(&byte))
-        && text.bytes().any(|byte| byte != b'.')
 }
 
 /// The endpoints, found by door, first word and pattern; literal segments beat parameters.

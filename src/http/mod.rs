@@ -22,6 +22,7 @@ mod multipart;
 mod native;
 mod openapi;
 mod pages;
+mod parameter;
 mod problem;
 mod reach;
 mod serve;

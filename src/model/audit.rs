@@ -11,7 +11,7 @@ pub struct AuditEntry {
     pub at_ms: i64,
     /// Who: a key's id, `control` for the owner of the data folder, `anonymous` for nobody.
     pub actor: String,
-    /// What: `key.created`, `key.updated`, `key.disabled`, `key.enabled`, `key.rotated`, `key.activated`, `key.revoked`, `request.refused` …
+    /// What: `key.created`, `key.imported`, `key.updated`, `key.disabled`, `key.enabled`, `key.rotated`, `key.activated`, `key.revoked`, `request.refused` …
     pub action: &'static str,
     /// On what: the id of the key, or the path's pattern.
     pub target: Option<String>,

@@ -1,9 +1,12 @@
-//! API keys: the record of a key, when it is in force, and how a rotation goes; the form of their texts is in `text`.
+//! API keys: the record of a key, when it is in force, and how a rotation goes; the form of their texts is in `text`,
+//! that of imported ones in `foreign`.
 //! May not know how keys are hashed, stored or sent. Promise: a key and each of its texts ends exactly at its
 //! millisecond, and a rotation never leaves a key without a text that works.
 
+mod foreign;
 mod text;
 
+pub use foreign::{FOREIGN_CHARS, ForeignLookup, is_foreign_id, is_older_flowise};
 pub use text::{Form, KeyShape, SECRET_SCANNER_PATTERNS, examine, from_entropy, parse};
 
 use crate::id::KeyId;

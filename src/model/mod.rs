@@ -10,6 +10,7 @@ pub mod connection;
 pub mod credit;
 pub mod event;
 pub mod flow;
+pub mod flowise_import;
 pub mod graph;
 pub mod json;
 pub mod key;

@@ -195,7 +195,12 @@ pub(super) const REMOVE: &str = "
     DELETE FROM chat_message
     WHERE workflow = ?1 AND (?2 IS NULL OR session_id = ?2) AND (?3 IS NULL OR chat_id = ?3)";
 
-fn insert(connection: &Connection, workflow: i64, message: &ChatMessage) -> Result<(), StoreError> {
+/// Keeps a message, within a job.
+pub(super) fn insert(
+    connection: &Connection,
+    workflow: i64,
+    message: &ChatMessage,
+) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO chat_message

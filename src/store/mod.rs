@@ -21,9 +21,11 @@ mod doctor;
 mod first_start;
 #[cfg(test)]
 mod fixture;
+mod flowise;
 mod graph_records;
 #[cfg(test)]
 mod graphs_tests;
+mod imports;
 mod journal;
 mod keys;
 #[cfg(test)]
@@ -76,6 +78,7 @@ pub use chats::RatedMessage;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use first_start::FirstStart;
+pub use flowise::{BrokenRow, FlowiseFile, FlowiseFileError, FlowiseKey, RowPlace};
 pub use media::{MediaUse, inspect_media};
 pub use node_outputs::MAX_KEPT_OUTPUT_BYTES;
 pub use retention::{RunScope, Space, StoredRun};

@@ -15,6 +15,7 @@ use flowlatch::http::{
     Hosts, Ingestion, Listen, ServeOptions, Table, Tls,
 };
 use flowlatch::model::graph::GraphLimits;
+use flowlatch::model::key::ForeignLookup;
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
 use flowlatch::secret::MasterKey;
@@ -171,6 +172,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let store = Store::open(database, store_options).expect("a store");
     let keyring_options = KeyringOptions {
         default_limits: [Limit::Unlimited; 3],
+        foreign_lookup: ForeignLookup::new(&[7; 32]),
     };
     let keyring = Keyring::open(store.clone(), clock.clone(), keyring_options);
     let engine = engine(&store, &clock, engine_options());

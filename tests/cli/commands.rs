@@ -33,6 +33,7 @@ fn every_command_shows_an_example() {
             "workflows",
             "runs",
             "usage",
+            "import",
             "rekey",
             "doctor"
         ]
@@ -45,7 +46,7 @@ fn every_command_shows_an_example() {
         }
         leaves.extend(inner.into_iter().map(|name| vec![group.clone(), name]));
     }
-    assert_eq!(leaves.len(), 20, "{leaves:?}");
+    assert_eq!(leaves.len(), 21, "{leaves:?}");
     for words in leaves {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let text = help(&words);

@@ -3,7 +3,7 @@
 use flowlatch::auth::{KeyEntry, Keyring, KeyringOptions, NewKey, Refusal};
 use flowlatch::clock::Clock;
 use flowlatch::model::audit::AuditFilter;
-use flowlatch::model::key::{KeyFormat, KeyRecord, from_entropy};
+use flowlatch::model::key::{ForeignLookup, KeyFormat, KeyRecord, from_entropy};
 use flowlatch::model::limit::{KeyLimits, Limit};
 use flowlatch::model::page::PageRequest;
 use flowlatch::model::workflow::Reach;
@@ -70,6 +70,7 @@ impl Bench {
         let store = Store::open(&folder.path().join("keys.db"), options).expect("a store");
         let options = KeyringOptions {
             default_limits: [1_000, 100, 500].map(Limit::PerMinute),
+            foreign_lookup: ForeignLookup::new(&[7; 32]),
         };
         let ring = Keyring::open(store.clone(), clock.clone(), options)
             .await

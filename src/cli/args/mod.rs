@@ -2,9 +2,11 @@
 //! May not know how anything is done. Promise: what is parsed is well-formed (ids, durations, limits), and every command
 //! shows an example in its help.
 
+mod import;
 mod keys;
 mod usage;
 
+pub(in crate::cli) use import::{Import, ImportFlowise};
 pub(in crate::cli) use keys::{CreateKey, Format, Keys};
 pub(in crate::cli) use usage::Usage;
 
@@ -65,6 +67,9 @@ pub(in crate::cli) enum Command {
     Runs(Runs),
     /// Say what keys have used, and the balance of credits
     Usage(Usage),
+    /// Bring in what another program keeps, while no server runs
+    #[command(subcommand)]
+    Import(Import),
     /// Encrypt all secrets with another master key, while no server runs
     #[command(
         after_help = "Without --new-key-stdin a random key is made and put into the data folder.\n\n\

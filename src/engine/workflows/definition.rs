@@ -2,6 +2,7 @@
 
 use crate::engine::schema::{self, Misfit, Schema};
 use crate::engine::step;
+use crate::model::json::json_bytes;
 use crate::model::plan::{DefinitionLimits, DefinitionProblem, Plan, compile};
 use crate::model::workflow::Definition;
 use serde_json::Value;
@@ -37,6 +38,36 @@ impl CompiledDefinition {
     pub fn check_output(&self, output: &Value) -> Result<(), Vec<DefinitionProblem>> {
         check(self.output_schema.as_ref(), "output", output)
     }
+}
+
+/// Every mistake of a definition that is to be kept; whoever keeps it may use whatever it names.
+pub fn mistakes(
+    definition: &Definition,
+    limits: &DefinitionLimits,
+    max_definition_bytes: usize,
+) -> Vec<DefinitionProblem> {
+    let compiled = compile_new(definition, 0, limits, max_definition_bytes);
+    compiled.err().unwrap_or_default()
+}
+
+/// Compiles a definition that is not kept yet; otherwise every problem with its place.
+pub(super) fn compile_new(
+    definition: &Definition,
+    sequence: i64,
+    limits: &DefinitionLimits,
+    max_definition_bytes: usize,
+) -> Result<CompiledDefinition, Vec<DefinitionProblem>> {
+    let bytes = json_bytes(&definition.body);
+    if bytes > max_definition_bytes {
+        let message = format!(
+            "the definition has {bytes} bytes; at most {max_definition_bytes} are allowed (setting `max_definition_bytes`)"
+        );
+        return Err(vec![DefinitionProblem {
+            place: String::new(),
+            message,
+        }]);
+    }
+    compile_within(definition, sequence, limits)
 }
 
 /// Compiles a definition; otherwise every problem with its place.

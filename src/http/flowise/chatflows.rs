@@ -11,7 +11,7 @@ use crate::clock::iso_utc;
 use crate::engine::CompiledWorkflow;
 use crate::http::address_limits::{AddressCategory, within_address_limit};
 use crate::http::body::{json, query};
-use crate::http::describe::Word;
+use crate::http::describe::KeyText;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
@@ -122,7 +122,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::unkeyed(door, Method::GET, "/api/v1/chatflows/apikey/:apikey", of_key).described(
             about(TAG, "The flows of a key")
                 .says("Those that are bound to the key whose text stands in the path, by name.")
-                .path::<Word>()
+                .path::<KeyText>()
                 .gives_bare::<Vec<ChatflowView<'_>>>(200)
                 .may(401, "It is no key in force.")
                 .limits_addresses(OVER_ADDRESS_LIMIT),

@@ -7,7 +7,7 @@ use super::{Answer, OVER_ADDRESS_LIMIT, RemovedView, about, ok, worded};
 use crate::auth::{KeyChange, KeyEntry, KeyError, NewKey, Refusal};
 use crate::http::address_limits::{AddressCategory, within_address_limit};
 use crate::http::body::{json, query};
-use crate::http::describe::Word;
+use crate::http::describe::KeyText;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
@@ -17,7 +17,9 @@ use crate::model::key::{KeyFormat, KeyRecord};
 use crate::model::limit::{Category, KeyLimits};
 use crate::model::page::{MAX_PAGE_LIMIT, PageRequest};
 use crate::model::scope::{Permission, parse_scope};
+use percent_encoding::percent_decode_str;
 use serde_json::json as example;
+use std::borrow::Cow;
 use std::sync::Arc;
 use warp::Filter as _;
 use warp::http::{Method, StatusCode};
@@ -69,7 +71,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::unkeyed(door, Method::GET, "/api/v1/verify/apikey/:apikey", verify)
         .described(
             about(TAG, "Whether a text is a key in force")
-                .path::<Word>()
+                .path::<KeyText>()
                 .gives_bare::<String>(200)
                 .may(401, "It is none.")
                 .limits_addresses(OVER_ADDRESS_LIMIT),
@@ -227,9 +229,10 @@ async fn verify(visit: Arc<Visit>) -> Answer {
 /// The key with this text, for a request that has the text in its path. Failed attempts count as everywhere.
 pub(super) async fn recognised(visit: &Visit, text: &str) -> Result<Arc<KeyEntry>, Problem> {
     let (keyring, peer) = (&visit.api.keyring, visit.peer.address);
-    let result = match keyring.check(text.as_bytes(), peer) {
+    let text: Cow<'_, [u8]> = percent_decode_str(text).into();
+    let result = match keyring.check(&text, peer) {
         Some(known) => known,
-        None => keyring.verify(text.as_bytes(), peer).await,
+        None => keyring.verify(&text, peer).await,
     };
     result.map_err(|refusal: Refusal| {
         keyring.note_refusal(refusal.as_str(), None, peer);

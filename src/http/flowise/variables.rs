@@ -19,8 +19,6 @@ use warp::Filter as _;
 use warp::http::{Method, StatusCode};
 
 const TAG: &str = "Flowise: variables";
-/// How long a name and a value may be, in characters.
-const MAX_NAME_CHARS: usize = 255;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     use Access::Needs;
@@ -189,10 +187,10 @@ async fn save(ctx: &Ctx, before: FlowVariable, body: VariableBody) -> Answer {
         kind: body.r#type.unwrap_or(before.kind),
         ..before
     };
-    let length = variable.name.chars().count();
-    if !(1..=MAX_NAME_CHARS).contains(&length) || variable.name.trim() != variable.name {
+    if !FlowVariable::is_name(&variable.name) {
         return Err(Problem::invalid(format!(
-            "`name` has 1 to {MAX_NAME_CHARS} characters, and no white space at its ends."
+            "`name`: {}.",
+            FlowVariable::NAME_RULE
         )));
     }
     if !ctx.api().store.save_flow_variable(variable.clone()).await? {

@@ -224,3 +224,13 @@ pub struct FlowVariable {
     /// Milliseconds since the Unix epoch.
     pub updated_at_ms: i64,
 }
+
+impl FlowVariable {
+    /// What a name is, in words.
+    pub const NAME_RULE: &str = "a name has 1 to 255 characters, and no white space at its ends";
+
+    /// Whether a variable may have this name.
+    pub fn is_name(name: &str) -> bool {
+        (1..=255).contains(&name.chars().count()) && name.trim() == name
+    }
+}

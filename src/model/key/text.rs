@@ -5,13 +5,14 @@
 use super::{KeyFormat, PublicId};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
-const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub(super) const BASE62: &[u8; 62] =
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The six characters at the end: CRC-32 of everything before them, in base 62.
 const CHECKSUM_LEN: usize = 6;
 
 /// How many random bytes a Flowise key is made of; 43 characters in base64url.
-const FLOWISE_ENTROPY_LEN: usize = 32;
+pub(super) const FLOWISE_ENTROPY_LEN: usize = 32;
 
 /// Regular expressions by which secret scanners find keys: formats with a prefix only. What they find can be told from
 /// chance by its checksum, without asking a server.

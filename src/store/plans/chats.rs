@@ -1,6 +1,6 @@
 //! Every query of flows and of chats with them, with what its plan has to hold.
 
-use super::super::{chat_replies, chatflows, chats};
+use super::super::{chat_replies, chatflows, chats, imports};
 
 /// The queries. The list of all flows sorts, and so has no place here.
 pub(super) const CHAT_QUERIES: &[(&str, &str)] = &[
@@ -24,5 +24,10 @@ pub(super) const CHAT_QUERIES: &[(&str, &str)] = &[
         "sqlite_autoindex_chat_message_1 (id=?)",
     ),
     (chat_replies::ONE, "sqlite_autoindex_chat_feedback_2 (id=?)"),
+    (imports::MESSAGE, "sqlite_autoindex_chat_message_1 (id=?)"),
+    (
+        imports::RATED,
+        "SEARCH chat_feedback USING PRIMARY KEY (message=?)",
+    ),
     (chat_replies::LEADS, "chat_lead_by_workflow (workflow=?)"),
 ];
