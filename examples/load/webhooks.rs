@@ -1,5 +1,6 @@
 //! Requests of other services, each signed and another event, beside requests of somebody with a key: each starts a run of
-//! the same workflow with the same input, and is answered when that is on disk.
+//! the same workflow with the same input, and is answered when that is on disk. The database grows all the while, and what
+//! comes later finds it larger: the two take turns in coming first.
 
 use crate::client::{Load, Measured, run_body, run_head, with_body};
 use crate::servers::Server;
@@ -19,11 +20,15 @@ pub(crate) fn measure(size: Size, folder: &Path, table: &mut Table) -> Result<()
     let (starts, events) = (starts(&server), events(&server));
     require_a_run(&events)?;
     let (mut started, mut received) = (Vec::new(), Vec::new());
-    for _ in 0..size.rounds {
-        started.push(starts.measure(CONNECTIONS, size.seconds)?);
-        settle(&server)?;
-        received.push(events.measure(CONNECTIONS, size.seconds)?);
-        settle(&server)?;
+    for round in 0..size.rounds {
+        let mut both = [(&starts, &mut started), (&events, &mut received)];
+        if round % 2 == 1 {
+            both.reverse();
+        }
+        for (load, measured) in both {
+            measured.push(load.measure(CONNECTIONS, size.seconds)?);
+            settle(&server)?;
+        }
     }
     require_a_run(&events)?;
     let (started, received) = (Measured::median(&started), Measured::median(&received));

@@ -80,7 +80,9 @@ impl Store {
         event: NewEvent,
         deliveries: Vec<NewDelivery>,
     ) -> Result<RecordedEvent, StoreError> {
-        self.write(move |connection| record(connection, &event, &deliveries))
+        // Here, since the writer's time is everybody's.
+        let headers = column::to_json(&event.headers)?;
+        self.write(move |connection| record(connection, &event, &headers, &deliveries))
             .await
     }
 
@@ -139,29 +141,18 @@ struct Outcome<'a> {
 fn record(
     connection: &Connection,
     event: &NewEvent,
+    headers: &str,
     deliveries: &[NewDelivery],
 ) -> Result<RecordedEvent, StoreError> {
-    let known = known(connection, deliveries, event.received_at_ms)?;
+    let known = remember_all(connection, event, deliveries)?;
     if let Some(duplicate) = duplicate(deliveries, &known) {
         return Ok(duplicate);
     }
     let Some(outcome) = start_all(connection, deliveries, &known)? else {
+        forget_all(connection, deliveries, &known)?;
         return Ok(RecordedEvent::VersionChanged);
     };
-    for (delivery, settled) in deliveries.iter().zip(&outcome.settled) {
-        if let Fate::Start { memory, .. } = &delivery.fate
-            && let Some((external_id, until_ms)) = memory
-            && settled.outcome == DeliveryOutcome::Started
-            && let Some(run) = &settled.run
-        {
-            let first = First {
-                event: event.id.clone(),
-                run: run.clone(),
-            };
-            webhook_memory::remember(connection, settled.workflow, external_id, &first, *until_ms)?;
-        }
-    }
-    let event_sequence = insert(connection, event)?;
+    let event_sequence = insert(connection, event, headers)?;
     let place = Place {
         event_sequence,
         first: 0,
@@ -171,22 +162,49 @@ fn record(
     Ok(RecordedEvent::New(outcome.started))
 }
 
-/// For each delivery, what is remembered of it.
-fn known(
+/// Remembers the event at each workflow where it starts a run; for each delivery, what came before it.
+fn remember_all(
     connection: &Connection,
+    event: &NewEvent,
     deliveries: &[NewDelivery],
-    now_ms: i64,
 ) -> Result<Vec<Option<First>>, StoreError> {
     let known = deliveries.iter().map(|delivery| match &delivery.fate {
         Fate::Start {
-            memory: Some((external_id, _)),
-            ..
+            memory: Some(memory),
+            run,
         } => {
-            webhook_memory::remembered(connection, delivery.workflow_sequence, external_id, now_ms)
+            let first = First {
+                event: event.id.clone(),
+                run: run.id.clone(),
+            };
+            let (workflow, now_ms) = (delivery.workflow_sequence, event.received_at_ms);
+            webhook_memory::remember(connection, workflow, memory, &first, now_ms)
         }
         Fate::Start { memory: None, .. } | Fate::Drop(..) => Ok(None),
     });
     known.collect()
+}
+
+/// Takes back what was remembered of an event that starts nothing after all.
+fn forget_all(
+    connection: &Connection,
+    deliveries: &[NewDelivery],
+    known: &[Option<First>],
+) -> Result<(), StoreError> {
+    for (delivery, _) in deliveries
+        .iter()
+        .zip(known)
+        .filter(|(_, known)| known.is_none())
+    {
+        if let Fate::Start {
+            memory: Some((external_id, _)),
+            ..
+        } = &delivery.fate
+        {
+            webhook_memory::forget(connection, delivery.workflow_sequence, external_id)?;
+        }
+    }
+    Ok(())
 }
 
 /// Every workflow at which the event would start a run has had it.
@@ -258,7 +276,7 @@ fn to_start<'a>((delivery, known): (&'a NewDelivery, &Option<First>)) -> Option<
     }
 }
 
-fn insert(connection: &Connection, event: &NewEvent) -> Result<i64, StoreError> {
+fn insert(connection: &Connection, event: &NewEvent, headers: &str) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO webhook_event (id, provider, path, received_at_ms, event_type, external_id, verified, headers,
@@ -273,7 +291,7 @@ fn insert(connection: &Connection, event: &NewEvent) -> Result<i64, StoreError> 
             &event.event_type,
             &event.external_id,
             event.verified,
-            column::to_json(&event.headers)?,
+            headers,
             i64::try_from(event.body.len()).unwrap_or(i64::MAX),
             event.body.as_ref(),
         ))?;

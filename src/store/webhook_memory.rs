@@ -78,18 +78,36 @@ pub(super) const FORGET: &str = "
 
 pub(super) const REMEMBERED: &str = "
     SELECT event_id, run_id FROM webhook_memory
-    WHERE workflow = ?1 AND external_id = ?2 AND expires_at_ms > ?3";
+    WHERE workflow = ?1 AND external_id = ?2";
 
-/// What came first under this id at the workflow, if it is remembered.
-pub(super) fn remembered(
+/// What comes first is remembered, in place of what has expired.
+pub(super) const REMEMBER: &str = "
+    INSERT INTO webhook_memory (workflow, external_id, event_id, run_id, expires_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT DO UPDATE SET event_id = excluded.event_id, run_id = excluded.run_id, expires_at_ms = excluded.expires_at_ms
+    WHERE expires_at_ms <= ?6";
+
+/// Remembers `first` under this id until then, unless another is remembered: that came first, and is given back.
+pub(super) fn remember(
     connection: &Connection,
     workflow: i64,
-    external_id: &str,
+    (external_id, until_ms): &(String, i64),
+    first: &First,
     now_ms: i64,
 ) -> Result<Option<First>, StoreError> {
+    let written = connection.prepare_cached(REMEMBER)?.execute((
+        workflow,
+        external_id,
+        first.event.as_str(),
+        first.run.as_str(),
+        until_ms,
+        now_ms,
+    ))?;
+    if written > 0 {
+        return Ok(None);
+    }
     connection
         .prepare_cached(REMEMBERED)?
-        .query_and_then((workflow, external_id, now_ms), |row| {
+        .query_and_then((workflow, external_id), |row| {
             Ok(First {
                 event: column::id(row, 0)?,
                 run: column::id(row, 1)?,
@@ -99,25 +117,14 @@ pub(super) fn remembered(
         .transpose()
 }
 
-/// Remembers it until then, in place of what has expired.
-pub(super) fn remember(
+/// Forgets what was just remembered: it did not come to it.
+pub(super) fn forget(
     connection: &Connection,
     workflow: i64,
     external_id: &str,
-    first: &First,
-    until_ms: i64,
 ) -> Result<(), StoreError> {
     connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO webhook_memory (workflow, external_id, event_id, run_id, expires_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute((
-            workflow,
-            external_id,
-            first.event.as_str(),
-            first.run.as_str(),
-            until_ms,
-        ))?;
+        .prepare_cached("DELETE FROM webhook_memory WHERE workflow = ?1 AND external_id = ?2")?
+        .execute((workflow, external_id))?;
     Ok(())
 }
