@@ -11,6 +11,7 @@
 
 mod agents;
 mod bench;
+mod bounds;
 mod chains;
 mod clients;
 mod decisions;
