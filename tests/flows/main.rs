@@ -21,6 +21,7 @@ mod drawing;
 mod durable;
 mod hearing;
 mod http;
+mod known;
 mod loops;
 mod mistakes;
 mod model;

@@ -85,6 +85,8 @@ pub struct FlowFacts {
     pub kind: FlowKind,
     /// How it begins; chatflows with a question.
     pub start: StartKind,
+    /// What a flow is asked that begins by the clock, where it says so.
+    pub default_question: Option<String>,
     /// Whether a node uses what was said before in the session: only then need it be read.
     pub reads_past: bool,
     /// Whether a text names `$vars`: only then need they be read.

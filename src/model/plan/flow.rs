@@ -15,7 +15,8 @@ use crate::model::flow::reference::Reference;
 use crate::model::flow::structure::{Structure, structure};
 use crate::model::flow::text::Text;
 use crate::model::flow::{
-    Drawing, FlowFacts, FlowKind, FlowStep, NodeKind, StartKind, catalogue, is_true,
+    Drawing, FlowFacts, FlowKind, FlowNode, FlowStep, NodeKind, StartKind, catalogue, is_true,
+    markdown, text_of,
 };
 use crate::model::trigger::Trigger;
 use serde_json::Value;
@@ -158,6 +159,7 @@ fn facts(drawing: &Drawing, structure: &Structure<'_>, nodes: &[Node]) -> Option
     Some(FlowFacts {
         kind: FlowKind::Agentflow,
         start: structure.start,
+        default_question: default_question(start, structure.start),
         reads_past: !is_set("startEphemeralMemory")
             && (reads_past
                 || texts().any(|text| text.names(&|name| *name == Reference::ChatHistory))),
@@ -170,6 +172,12 @@ fn facts(drawing: &Drawing, structure: &Structure<'_>, nodes: &[Node]) -> Option
         is_streamable: true,
         memory_type: None,
     })
+}
+
+/// What the clock asks.
+fn default_question(start: &FlowNode, kind: StartKind) -> Option<String> {
+    let text = markdown(text_of(&start.inputs, "scheduleDefaultInput"));
+    Some(text).filter(|text| kind == StartKind::Schedule && !text.is_empty())
 }
 
 fn iteration(block: BlockIndex) -> Composite {
@@ -265,6 +273,7 @@ fn chatflow(drawing: &Drawing, found: &mut Vec<DefinitionProblem>) -> Option<Par
     let flow = FlowFacts {
         kind: FlowKind::Chatflow,
         start: StartKind::Chat,
+        default_question: None,
         reads_past: memory_type.is_some()
             || texts().any(|text| text.names(&|name| *name == Reference::ChatHistory)),
         reads_variables: texts().any(names_variables),
