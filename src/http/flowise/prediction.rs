@@ -84,6 +84,7 @@ pub(super) struct Asking {
     pub(super) visit: Arc<Visit>,
     pub(super) flow: Flow,
     pub(super) asked: Asked,
+    /// Whether the caller may look at what the flow does.
     pub(super) shows_all: bool,
 }
 
@@ -121,7 +122,7 @@ async fn predict(visit: Arc<Visit>, access: Access) -> Answer {
         && !chatbot.is_post_processed()
         && !is_called_by_a_flow(&visit);
     let asking = Asking {
-        shows_all: caller.has_key(),
+        shows_all: caller.may_view(&flow),
         visit,
         flow,
         asked,

@@ -4,7 +4,7 @@
 
 use super::prediction::Asking;
 use super::prediction_body::PLACE;
-use super::told::{HEARTBEAT, event, nodes};
+use super::told::{HEARTBEAT, event, nodes, tools};
 use crate::engine::prediction::{Executed, Prediction, PredictionEnd, PredictionEvent};
 use crate::model::flow::passed::NodeStatus;
 use crate::model::flow::{ExecutedNode, FlowKind};
@@ -123,10 +123,14 @@ impl Teller {
                 self.put("token", &json!(token));
             }
             PredictionEvent::Thought(thought) => self.put("thinking", &json!(thought)),
-            PredictionEvent::CalledTools(tools) => self.put("calledTools", &tools),
-            PredictionEvent::UsedTools(tools) => {
-                self.put("usedTools", &tools);
-                self.used_tools = Some(tools);
+            PredictionEvent::CalledTools(called) => {
+                let told = tools(called, self.asking.shows_all);
+                self.put("calledTools", &told);
+            }
+            PredictionEvent::UsedTools(used) => {
+                let told = tools(used.clone(), self.asking.shows_all);
+                self.put("usedTools", &told);
+                self.used_tools = Some(used);
             }
             PredictionEvent::Usage(usage) => self.put("usageMetadata", &usage),
             PredictionEvent::NodeBegan { .. } | PredictionEvent::Ended(_) => {}
