@@ -117,6 +117,12 @@ impl Engine {
         let mut asking = pending.iter().filter(|pending| pending.is_approval);
         let asked = asking.find(|asked| wanted.is_none_or(|wanted| asked.step_id == wanted));
         let Some(asked) = asked else {
+            if let (Some(wanted), Some(waiting)) = (wanted, pending.first()) {
+                return Err(EngineError::Conflict(format!(
+                    "Cannot resume execution {id} at `{wanted}`: it waits at `{}`",
+                    waiting.step_id
+                )));
+            }
             let status = flow_status(run.summary.status, !pending.is_empty());
             return Err(EngineError::Conflict(format!(
                 "Cannot resume execution {id} because it is in '{status}' state. Only a stopped execution can be resumed"
