@@ -1,6 +1,7 @@
 //! What is too large for a flow: what is left out of it, and what fails.
 
 use crate::bench::{Bench, flow, llm, node, reply, start};
+use crate::door::{Door, events};
 use flowlatch::model::flow::FlowKind::Agentflow;
 use serde_json::json;
 
@@ -55,4 +56,41 @@ async fn a_state_that_does_not_fit_fails_its_node_and_is_never_an_earlier_one() 
     );
     let length = heard.executed.state["all"].as_str().expect("a text").len();
     assert_eq!(length, 800_000, "as it was before the node that failed");
+}
+
+#[tokio::test]
+async fn a_long_run_is_not_told_over_again_after_each_node() {
+    let door = Door::open().await;
+    let back = node(
+        "loopAgentflow",
+        "back",
+        json!({ "loopBackToNode": "say", "maxLoopCount": 200 }),
+    );
+    let drawing = flow(
+        vec![start(), reply("say", "on"), back],
+        &["start>say", "say>back"],
+    );
+    let id = door.save(&drawing, json!({})).await;
+    let body = json!({ "question": "q", "streaming": true });
+    let told = events(&door.ask(&id, body).await);
+    let counts: Vec<usize> = told
+        .iter()
+        .filter(|(name, _)| name == "agentFlowExecutedData")
+        .map(|(_, nodes)| nodes.as_array().expect("a list").len())
+        .collect();
+    assert!(counts.starts_with(&[1, 2, 3]), "{counts:?}");
+    assert_eq!(counts.last(), Some(&401));
+    let sum: usize = counts.iter().sum();
+    assert!(sum < 20 * 401, "{counts:?}");
+    let last: Vec<&str> = told
+        .iter()
+        .rev()
+        .take(4)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(
+        last,
+        ["end", "metadata", "agentFlowEvent", "agentFlowExecutedData"]
+    );
+    door.server.stop().await;
 }
