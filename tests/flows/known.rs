@@ -33,13 +33,18 @@ async fn run(bench: &Bench, id: &WorkflowId, input: Value) -> String {
 async fn a_flow_knows_variables_and_its_session_by_whichever_way_it_is_asked() {
     let bench = Bench::start().await;
     bench.knows("tone", "kind").await;
+    bench.knows("token", "secret").await;
     let says = reply("r", "{{$vars.tone}}; {{chat_history}}; {{question}}");
     let inner = bench
         .save(Agentflow, &flow(vec![start(), says], &["start>r"]))
         .await;
     bench.was_said(&inner, "before").await;
     let expected = "kind; Human: before; hi";
-    assert_eq!(bench.ask(&inner, "hi").await.text(), expected);
+    let heard = bench.ask(&inner, "hi").await;
+    assert_eq!(heard.text(), expected);
+    // What it does not name is not in its run, where who reads runs would see it.
+    let stands: Value = serde_json::from_str(bench.run(&heard).input.get()).expect("JSON");
+    assert_eq!(stands["variables"], json!({ "tone": "kind" }));
     let input = json!({ "question": "hi", "sessionId": "c" });
     assert_eq!(run(&bench, &inner, input).await, expected);
 

@@ -3,7 +3,7 @@
 
 use crate::engine::script::Script;
 use crate::engine::{Engine, EngineError};
-use crate::model::flow::PredictionInput;
+use crate::model::flow::{PredictionInput, VariablesRead};
 use crate::model::run::StepError;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ impl Engine {
     ) -> Result<String, StepError> {
         let unread = |error: EngineError| StepError::transient("STORE", error.to_string());
         let past = self.0.past(workflow, &input.session_id).map_err(unread)?;
-        let mut variables = self.0.variables().map_err(unread)?;
+        let mut variables = self.0.variables(&VariablesRead::All).map_err(unread)?;
         variables.extend(input.variables.clone());
         let flow = json!({
             "chatflowid": input.chatflow_id,

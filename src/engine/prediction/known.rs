@@ -4,7 +4,7 @@
 
 use crate::engine::{EngineError, Shared};
 use crate::model::chatflow::{ChatRole, VariableKind};
-use crate::model::flow::{FlowFacts, Role, Turn};
+use crate::model::flow::{FlowFacts, Role, Turn, VariablesRead};
 use crate::model::plan::Plan;
 use crate::model::run::Run;
 use serde_json::value::to_raw_value;
@@ -49,8 +49,8 @@ impl Shared {
             let past = self.past(workflow, text("sessionId"))?;
             fields.insert("past".to_owned(), json!(past));
         }
-        if facts.reads_variables {
-            let mut variables = self.variables()?;
+        if !facts.reads_variables.is_empty() {
+            let mut variables = self.variables(&facts.reads_variables)?;
             if let Some(Value::Object(set)) = fields.remove("variables") {
                 variables.extend(set);
             }
@@ -74,10 +74,14 @@ impl Shared {
         Ok(newest(turns.collect()))
     }
 
-    /// The variables that all flows share, by name.
-    pub(super) fn variables(&self) -> Result<Map<String, Value>, EngineError> {
+    /// The variables that are read, by name.
+    pub(super) fn variables(
+        &self,
+        read: &VariablesRead,
+    ) -> Result<Map<String, Value>, EngineError> {
         let mut variables = Map::new();
-        for variable in self.store.flow_variables()? {
+        let known = self.store.flow_variables()?;
+        for variable in known.iter().filter(|known| read.has(&known.name)) {
             let value = match variable.kind {
                 VariableKind::Static => Some(&variable.value),
                 VariableKind::Runtime => self.options.environment.get(&variable.name),

@@ -149,6 +149,22 @@ impl Text {
         })
     }
 
+    /// Shows every reference in it.
+    pub fn each_reference(&self, show: &mut dyn FnMut(&Reference)) {
+        match self {
+            Text::Plain(_) => {}
+            Text::Pieces(pieces) => pieces.iter().for_each(|piece| {
+                if let Piece::Reference(reference, _) = piece {
+                    show(reference);
+                }
+            }),
+            Text::List(items) => items.iter().for_each(|item| item.each_reference(show)),
+            Text::Object(fields) => fields
+                .iter()
+                .for_each(|(_, value)| value.each_reference(show)),
+        }
+    }
+
     /// Whether a reference in it is one of these.
     pub fn names(&self, is_one: &dyn Fn(&Reference) -> bool) -> bool {
         match self {
