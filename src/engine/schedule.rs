@@ -152,10 +152,12 @@ impl Engine {
             sent: None,
             workflow,
         };
-        let run = requested_run(&RunId::generate(), &request, fire.fired_at_ms);
+        let mut run = requested_run(&RunId::generate(), &request, fire.fired_at_ms);
+        let plan = &request.workflow.definition.plan;
+        let input = (self.0).tell_flow(plan, due.workflow_sequence, &mut run, input)?;
         let mut new_run = new_run(&run, due.workflow_sequence);
         new_run.fire = Some(fire);
-        new_run.charge = self.0.charge(&request.workflow.definition.plan, &[])?;
+        new_run.charge = self.0.charge(plan, &[])?;
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &request.workflow)?,
             definition: request.workflow.definition.clone(),

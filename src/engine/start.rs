@@ -193,6 +193,7 @@ impl Engine {
         let charge = self.0.charge(&definition.plan, &finished_steps)?;
         let mut run = requested_run(&started_as.id, request, now_ms);
         run.depth = started_as.depth;
+        let input = (self.0).tell_flow(&definition.plan, workflow.sequence, &mut run, input)?;
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
         new_run.charge = charge;
@@ -321,15 +322,17 @@ impl Engine {
         run.parent_sequence = request.waits.then_some(child.parent_sequence);
         run.depth = child.depth;
         run.top_sequence = Some(child.top_sequence);
-        let mut new_run = new_run(&run, workflow.workflow.sequence);
+        let (plan, sequence) = (&workflow.definition.plan, workflow.workflow.sequence);
+        let input = (self.0).tell_flow(plan, sequence, &mut run, request.input.clone())?;
+        let mut new_run = new_run(&run, sequence);
         new_run.idempotency = idempotency(&asked, &request.input, now_ms);
-        new_run.charge = self.0.charge(&workflow.definition.plan, &[])?;
+        new_run.charge = self.0.charge(plan, &[])?;
         new_run.max_below_top = self.0.options.max_runs_below;
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &workflow)?,
             definition: workflow.definition.clone(),
             finished_steps: Vec::new(),
-            input: request.input.clone(),
+            input,
             run,
             new_run,
         };

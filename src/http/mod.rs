@@ -53,7 +53,6 @@ use crate::engine::media::Media;
 use crate::store::Store;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use tokio::sync::watch;
@@ -108,8 +107,6 @@ pub struct ApiOptions {
     pub max_webhook_bytes: usize,
     /// Whether flows that are bound to no key are asked without one.
     pub flowise_open_predictions: bool,
-    /// The environment variables that flows may see (setting `template_env`).
-    pub environment: BTreeMap<String, String>,
     /// What one address may do without a key.
     pub address_limits: AddressLimitOptions,
     /// The URL under which other services see the server, without a path; `None`: what they say in `Host`.

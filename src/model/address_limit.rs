@@ -67,7 +67,7 @@ impl AddressWindows {
 }
 
 /// The address under which a peer is counted: whoever has one IPv6 address has the whole /64.
-fn counted_as(peer: IpAddr) -> IpAddr {
+pub fn counted_as(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(first_64_bits(address)),

@@ -17,7 +17,8 @@ use flowlatch::engine::{
     CreditOptions, Editor, Engine, EngineError, EngineOptions, Messengers, Retention, StartTrigger,
     StartedBy, WorkflowProblem, Workflows,
 };
-use flowlatch::id::{RunId, WorkflowId};
+use flowlatch::id::{ChatMessageId, RunId, VariableId, WorkflowId};
+use flowlatch::model::chatflow::{ChatMessage, ChatRole, ChatType, FlowVariable, VariableKind};
 use flowlatch::model::flow::{FlowKind, PredictionInput, definition};
 use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::plan::DefinitionLimits;
@@ -179,6 +180,46 @@ impl Bench {
             }
             subscription.grown().await;
         }
+    }
+
+    /// The row number of a flow.
+    pub(crate) fn sequence(&self, flow: &WorkflowId) -> i64 {
+        let workflow = self.engine.workflows().get(flow).expect("read");
+        workflow.expect("there").workflow.sequence
+    }
+
+    /// All flows share this variable from now on.
+    pub(crate) async fn knows(&self, name: &str, value: &str) {
+        let variable = FlowVariable {
+            id: VariableId::generate(),
+            name: name.to_owned(),
+            value: value.to_owned(),
+            kind: VariableKind::Static,
+            created_at_ms: 0,
+            updated_at_ms: 0,
+        };
+        let saved = self.store.save_flow_variable(variable).await;
+        assert!(saved.expect("saved"), "the name is free");
+    }
+
+    /// The user has said this to a flow, in the conversation `c`.
+    pub(crate) async fn was_said(&self, flow: &WorkflowId, text: &str) {
+        let message = ChatMessage {
+            id: ChatMessageId::generate(),
+            role: ChatRole::User,
+            content: text.to_owned(),
+            chat_type: ChatType::External,
+            chat_id: "c".to_owned(),
+            session_id: "c".to_owned(),
+            execution: None,
+            lead_email: None,
+            more: serde_json::Map::new(),
+            created_at_ms: 0,
+        };
+        let kept = self
+            .store
+            .add_chat_messages(self.sequence(flow), vec![message]);
+        kept.await.expect("kept");
     }
 
     /// The run of a prediction, as it is stored.

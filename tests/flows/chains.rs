@@ -53,7 +53,7 @@ async fn a_conversation_remembers_and_streams() {
         .await;
     let workflow = bench.engine.workflows().get(&id).unwrap().unwrap();
     let facts = workflow.flow().unwrap();
-    assert!(facts.is_streamable && facts.reads_past && facts.reads_variables);
+    assert!(facts.is_streamable && facts.reads_past && !facts.reads_variables.is_empty());
     assert_eq!(facts.memory_type, Some("Buffer Window Memory"));
     let turn = |role, content: &str| Turn {
         role,

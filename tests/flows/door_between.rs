@@ -37,6 +37,14 @@ async fn a_stopped_flow_goes_on_once_with_the_answer_of_its_session() {
         .await
         .json();
     assert_eq!(stopped["action"]["data"]["nodeId"], "h", "{stopped}");
+    let elsewhere =
+        json!({ "chatId": "c", "humanInput": { "type": "proceed", "startNodeId": "x" } });
+    let refused = door.ask(&id, elsewhere).await;
+    assert!(
+        refused.text.contains("at `x`: it waits at `h`"),
+        "{}",
+        refused.text
+    );
     let answer = door.ask(&id, proceed.clone()).await.json();
     assert_eq!(answer["text"], "done", "{answer}");
     assert_eq!(answer["executionId"], stopped["executionId"]);

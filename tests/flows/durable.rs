@@ -254,6 +254,15 @@ async fn a_flow_that_failed_is_tried_again_from_where_it_failed() {
 async fn an_answer_may_be_changed_by_its_owners_code() {
     let bench = Bench::start().await;
     let input = asked("hi");
+    let id = bench
+        .save(
+            Agentflow,
+            &flow(vec![start(), reply("r", "answer")], &["start>r"]),
+        )
+        .await;
+    let workflow = bench.sequence(&id);
+    bench.knows("tone", "kind").await;
+    bench.was_said(&id, "before").await;
     for (code, expected) in [
         (
             "return $flow.rawOutput.toUpperCase() + $flow.input",
@@ -261,14 +270,21 @@ async fn an_answer_may_be_changed_by_its_owners_code() {
         ),
         ("return", "answer"),
         ("return { a: 1 }", "{\"a\":1}"),
+        (
+            "return $vars.tone + ' ' + $flow.chatHistory[0].content",
+            "kind before",
+        ),
     ] {
-        let text = bench.engine.post_processed(code, &input, "answer").await;
+        let text = bench
+            .engine
+            .post_processed(code, workflow, &input, "answer")
+            .await;
         assert_eq!(text.unwrap(), expected, "{code}");
     }
     assert!(
         bench
             .engine
-            .post_processed("return nothing", &input, "answer")
+            .post_processed("return nothing", workflow, &input, "answer")
             .await
             .is_err()
     );

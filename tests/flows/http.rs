@@ -110,6 +110,27 @@ async fn bodies_and_answers_have_their_forms() {
 }
 
 #[tokio::test]
+async fn a_form_is_sent_in_parts_whatever_is_in_its_fields() {
+    let (bench, upstream) = (Bench::start().await, Upstream::start().await);
+    let inputs = json!({ "method": "POST", "url": upstream.url("/f"), "bodyType": "formData",
+        "body": [{ "key": "a\"\r\nb", "value": "{{question}}" }, { "key": "c", "value": "d" }] });
+    call(&bench, inputs, "one\r\n--two").await;
+    let sent = upstream.calls("/f").pop().unwrap();
+    let kind = sent.headers["content-type"].to_str().unwrap().to_owned();
+    let boundary = kind
+        .strip_prefix("multipart/form-data; boundary=")
+        .expect("a boundary");
+    let body = String::from_utf8(sent.body).unwrap();
+    let part = |name: &str, value: &str| {
+        format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        )
+    };
+    let expected = part("a%22%0D%0Ab", "one\r\n--two") + &part("c", "d");
+    assert_eq!(body, format!("{expected}--{boundary}--\r\n"));
+}
+
+#[tokio::test]
 async fn addresses_that_nobody_has_allowed_are_not_called() {
     let bench = Bench::start().await;
     for url in [

@@ -165,9 +165,12 @@ async fn an_iteration_runs_its_nodes_once_for_each_item() {
         bench.ask(&id, "[]").await.text(),
         " / {{each.output.iterationResults[0]}}"
     );
-    for wrong in ["not a list", "{}", "5"] {
+    let written = bench.ask(&id, "['x', // one\n]").await;
+    assert!(written.text().starts_with("x!"), "{}", written.text());
+    let deep = format!("[{}'x'{}]", "[".repeat(100_000), "]".repeat(100_000));
+    for wrong in ["not a list", "{}", "5", "['x'", deep.as_str()] {
         let heard = bench.ask(&id, wrong).await;
-        assert_eq!(heard.failure(), "Invalid input array", "{wrong}");
+        assert_eq!(heard.failure(), "Invalid input array", "{wrong:.20}");
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod agents;
 mod bench;
+mod bounds;
 mod chains;
 mod clients;
 mod decisions;
@@ -20,6 +21,7 @@ mod drawing;
 mod durable;
 mod hearing;
 mod http;
+mod known;
 mod loops;
 mod mistakes;
 mod model;

@@ -5,7 +5,7 @@
 use super::{Execution, Halt};
 use crate::engine::step::{Done, Given};
 use crate::model::json::{is_deeper, json_bytes};
-use crate::model::plan::Activation;
+use crate::model::plan::{Activation, left_out};
 use crate::model::run::{Event, StepError};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -37,7 +37,14 @@ impl Execution {
             Ok(output) => output,
             Err(error) => return self.refuse_output(step, error),
         };
-        let (output, bytes) = cut_to(output, self.shared.options.max_output_bytes);
+        let max_bytes = self.shared.options.max_output_bytes;
+        let (output, bytes) = match self.flow_of(step) {
+            Some(_) => match whole(output, max_bytes) {
+                Ok(output) => output,
+                Err(error) => return self.refuse_output(step, error),
+            },
+            None => cut_to(output, max_bytes),
+        };
         let bytes = bytes + logs.as_ref().map_or(0, json_bytes);
         if let Err(error) = self.check_room(step, bytes) {
             return self.refuse_output(step, error);
@@ -73,6 +80,27 @@ impl Execution {
     }
 }
 
+/// What a node of a flow came to. Later nodes, the flow's state and its answer are in it, so nothing of that is ever cut: where it
+/// does not fit without what it was given, which people alone look at, the node has failed. Gives its length as JSON too.
+fn whole(mut output: Value, max_bytes: usize) -> Result<(Value, usize), StepError> {
+    let fits = |output: &Value, bytes| bytes <= max_bytes && !is_deeper(output, MAX_OUTPUT_LEVELS);
+    let bytes = json_bytes(&output);
+    if fits(&output, bytes) {
+        return Ok((output, bytes));
+    }
+    if let Some(given) = output.get_mut("input") {
+        *given = left_out(json_bytes(given));
+    }
+    let bytes = json_bytes(&output);
+    if fits(&output, bytes) {
+        return Ok((output, bytes));
+    }
+    let message = format!(
+        "what the node came to has {bytes} bytes of JSON, or more than {MAX_OUTPUT_LEVELS} levels; at most {max_bytes} bytes are allowed (setting `max_output_bytes`)"
+    );
+    Err(StepError::fatal("OUTPUT_LIMIT", message))
+}
+
 /// An output that is too large or too deep is replaced by a mark with its size and its beginning. Gives its length as JSON
 /// too.
 fn cut_to(output: Value, max_bytes: usize) -> (Value, usize) {
@@ -100,6 +128,29 @@ mod tests {
         assert_eq!(cut["sizeBytes"], json!(bytes));
         assert_eq!(cut_bytes, cut.to_string().len());
         assert_eq!(cut_to(large.clone(), 1 << 20), (large, bytes));
+    }
+
+    #[test]
+    fn of_a_nodes_result_only_what_it_was_given_is_left_out() {
+        let result = |given: usize, said: usize| json!({ "input": "g".repeat(given), "output": { "content": "s".repeat(said) }, "state": { "a": 1 } });
+        let small = result(10, 10);
+        let bytes = small.to_string().len();
+        assert_eq!(whole(small.clone(), 1_000), Ok((small, bytes)));
+        let (kept, bytes) = whole(result(1_000, 500), 1_000).unwrap_or_default();
+        assert_eq!(bytes, kept.to_string().len());
+        assert_eq!(
+            kept["input"],
+            json!({ "truncated": true, "sizeBytes": 1_002 })
+        );
+        assert_eq!(kept["output"], result(0, 500)["output"]);
+        assert_eq!(kept["state"], json!({ "a": 1 }));
+        let code = |result| whole(result, 1_000).map_err(|error| error.code.to_string());
+        assert_eq!(code(result(10, 1_000)), Err("OUTPUT_LIMIT".to_owned()));
+        let deep = (0..=MAX_OUTPUT_LEVELS).fold(json!(1), |inner, _| json!([inner]));
+        assert_eq!(
+            code(json!({ "output": deep })),
+            Err("OUTPUT_LIMIT".to_owned())
+        );
     }
 
     #[test]

@@ -12,6 +12,11 @@ use crate::model::agent::AgentProvider;
 use crate::model::run::StepError;
 use serde_json::{Map, Value, json};
 
+/// What is said of a model's server that refuses the key: what it says itself may hold a part of that, and flows tell visitors why
+/// they failed.
+const WRONG_KEY: &str =
+    "401 Unauthorized – check your API key and ensure it has access to the requested model.";
+
 /// What a model is asked.
 #[derive(Debug, Clone, Default)]
 pub struct Chat {
@@ -85,7 +90,10 @@ impl Llm {
         let streaming = self.0.outbound.open(request).await?;
         if !(200..300).contains(&streaming.status()) {
             let response = redactor.response(streaming.whole().await?).await;
-            return Err(status_error(&what, &response, true, chat.now_ms));
+            return Err(match response.status {
+                401 => StepError::fatal("HTTP_STATUS", WRONG_KEY),
+                _ => status_error(&what, &response, true, chat.now_ms),
+            });
         }
         let is_stream = streaming
             .header("content-type")

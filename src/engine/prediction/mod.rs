@@ -4,6 +4,7 @@
 
 mod after;
 mod hearing;
+mod known;
 mod shown;
 mod tool;
 
@@ -16,7 +17,7 @@ pub use tool::Flows;
 use super::start::{As, RunRequest, Wait};
 use super::{CompiledWorkflow, Engine, EngineError, Reply, Shared, StartTrigger, StartedBy};
 use crate::id::{RunId, WorkflowId};
-use crate::model::flow::{FlowFacts, HumanInput, PredictionInput, Turn, sight};
+use crate::model::flow::{FlowFacts, HumanInput, PredictionInput, sight};
 use crate::model::run::{Run, RunStatus};
 use serde_json::value::to_raw_value;
 use std::sync::Arc;
@@ -24,14 +25,11 @@ use std::sync::Arc;
 /// Who cancels a run whose caller has gone away, as its journal names it.
 const GONE: &str = "caller gone";
 
-/// How much of what was said in a session before a run is told, in bytes of text.
-const MAX_PAST_BYTES: usize = 256 << 10;
-
 /// A prediction that somebody asks for.
 pub struct PredictionRequest {
     /// The flow: its current version.
     pub workflow: Arc<CompiledWorkflow>,
-    /// What is asked.
+    /// What is asked. What was said before and the variables are filled in, where the flow reads them.
     pub input: PredictionInput,
     /// The session's last run; read only where the flow goes on with the state that it left.
     pub previous: Option<RunId>,
@@ -89,7 +87,6 @@ impl Engine {
         if let (true, Some(form)) = (input.question.is_empty(), &input.form) {
             input.question = PredictionInput::form_text(form);
         }
-        input.past = newest(std::mem::take(&mut input.past));
         let workflow_id = workflow.workflow.id.clone();
         let prediction = self.prediction(&started_as.id, workflow_id, input.chat_id.clone())?;
         let input =
@@ -120,6 +117,12 @@ impl Engine {
         let mut asking = pending.iter().filter(|pending| pending.is_approval);
         let asked = asking.find(|asked| wanted.is_none_or(|wanted| asked.step_id == wanted));
         let Some(asked) = asked else {
+            if let (Some(wanted), Some(waiting)) = (wanted, pending.first()) {
+                return Err(EngineError::Conflict(format!(
+                    "Cannot resume execution {id} at `{wanted}`: it waits at `{}`",
+                    waiting.step_id
+                )));
+            }
             let status = flow_status(run.summary.status, !pending.is_empty());
             return Err(EngineError::Conflict(format!(
                 "Cannot resume execution {id} because it is in '{status}' state. Only a stopped execution can be resumed"
@@ -186,18 +189,6 @@ impl Engine {
         let (_, state) = self.folded(&run).await?;
         Ok(Some(sight::state(&state)))
     }
-}
-
-/// The end of what was said, as far as it fits into the journal of every run.
-fn newest(mut past: Vec<Turn>) -> Vec<Turn> {
-    let mut left_bytes = MAX_PAST_BYTES;
-    let fitting = past.iter().rev().take_while(|turn| {
-        let left = left_bytes.checked_sub(turn.content.len());
-        left_bytes = left.unwrap_or_default();
-        left.is_some()
-    });
-    let fitting = fitting.count();
-    past.split_off(past.len() - fitting)
 }
 
 /// A run's status in the words of Flowise.
@@ -294,26 +285,5 @@ impl Drop for Prediction {
                 }
             }
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::flow::Role;
-
-    #[test]
-    fn of_a_long_session_the_end_is_told() {
-        let turn = |bytes: usize| Turn {
-            role: Role::User,
-            content: "x".repeat(bytes),
-        };
-        let lengths = |past: Vec<Turn>| -> Vec<usize> {
-            newest(past).iter().map(|turn| turn.content.len()).collect()
-        };
-        assert_eq!(lengths(vec![]), [0; 0]);
-        assert_eq!(lengths(vec![turn(1), turn(2)]), [1, 2]);
-        assert_eq!(lengths(vec![turn(1), turn(MAX_PAST_BYTES), turn(2)]), [2]);
-        assert_eq!(lengths(vec![turn(MAX_PAST_BYTES)]), [MAX_PAST_BYTES]);
     }
 }

@@ -3,12 +3,13 @@
 use super::WORKSPACE;
 use crate::clock::iso_utc;
 use crate::id::{KeyId, WorkflowId};
-use crate::model::chatflow::{ChatflowDetails, kind_of};
+use crate::model::chatflow::{ChatbotConfig, ChatflowDetails, kind_of};
 use crate::model::flow::{FlowKind, flow_data};
 use crate::model::workflow::Workflow;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// A flow. What was never set is `null`; what is JSON is a text.
 #[derive(Serialize, JsonSchema)]
@@ -28,7 +29,7 @@ pub(super) struct ChatflowView<'a> {
     /// The only key that may ask it.
     apikeyid: Option<&'a KeyId>,
     /// What its widget shows, and from where it may be asked: `allowedOrigins`.
-    chatbot_config: Option<&'a str>,
+    chatbot_config: Option<Cow<'a, str>>,
     /// How often it may be asked, and what callers may override.
     api_config: Option<&'a str>,
     /// Kept for clients.
@@ -63,8 +64,10 @@ pub(super) struct ChatflowView<'a> {
 pub(super) enum Drawn {
     /// As it was sent.
     Whole,
-    /// Without what is nobody's business: see [`scrubbed`].
+    /// Without credentials: see [`scrubbed`].
     Scrubbed,
+    /// As everybody may see it: see [`outlined`].
+    Outlined,
 }
 
 /// A flow as it is told.
@@ -75,27 +78,36 @@ pub(super) fn view<'a>(
 ) -> ChatflowView<'a> {
     let kind = kind_of(workflow).unwrap_or(FlowKind::Agentflow);
     let data = flow_data(&workflow.definition).unwrap_or_default();
+    // These hold tokens and ids of credentials, and are read by who may change them.
+    let of_owners = |text: &'a Option<String>| text.as_deref().filter(|_| drawn == Drawn::Whole);
     ChatflowView {
         id: &workflow.id,
         name: &workflow.name,
         flow_data: match drawn {
             Drawn::Whole => data.to_owned(),
             Drawn::Scrubbed => scrubbed(data),
+            Drawn::Outlined => outlined(data),
         },
         deployed: details.is_deployed,
         is_public: details.is_public,
         apikeyid: details.api_key.as_ref(),
-        chatbot_config: details.chatbot_config.as_deref(),
-        api_config: details.api_config.as_deref(),
-        analytic: details.analytic.as_deref(),
-        speech_to_text: details.speech_to_text.as_deref(),
-        text_to_speech: details.text_to_speech.as_deref(),
-        follow_up_prompts: details.follow_up_prompts.as_deref(),
+        chatbot_config: match drawn {
+            Drawn::Whole => details.chatbot_config.as_deref().map(Cow::from),
+            Drawn::Scrubbed | Drawn::Outlined => details.chatbot_config.as_deref().map(|text| {
+                let shown = ChatbotConfig::read(Some(text)).shown();
+                Value::Object(shown).to_string().into()
+            }),
+        },
+        api_config: of_owners(&details.api_config),
+        analytic: of_owners(&details.analytic),
+        speech_to_text: of_owners(&details.speech_to_text),
+        text_to_speech: of_owners(&details.text_to_speech),
+        follow_up_prompts: of_owners(&details.follow_up_prompts),
         category: details.category.as_deref(),
         r#type: kind.as_str(),
         created_date: iso_utc(workflow.created_at_ms),
         updated_date: iso_utc(workflow.updated_at_ms),
-        mcp_server_config: details.mcp_server_config.as_deref(),
+        mcp_server_config: of_owners(&details.mcp_server_config),
         webhook_secret_configured: false,
         workspace_id: WORKSPACE,
     }
@@ -138,6 +150,25 @@ pub(super) fn scrubbed(flow_data: &str) -> String {
     drawing.to_string()
 }
 
+/// A scrubbed drawing in which only the beginning has inputs: a widget shows the form that stands there, and what other nodes are
+/// set to, such as a prompt, code or a URL, is nobody's business.
+pub(super) fn outlined(flow_data: &str) -> String {
+    let mut drawing: Value = serde_json::from_str(&scrubbed(flow_data)).unwrap_or_default();
+    let nodes = drawing.get_mut("nodes").and_then(Value::as_array_mut);
+    for data in nodes
+        .into_iter()
+        .flatten()
+        .filter_map(|node| node.get_mut("data"))
+    {
+        if data["name"] != "startAgentflow"
+            && let Some(fields) = data.as_object_mut()
+        {
+            fields.insert("inputs".to_owned(), json!({}));
+        }
+    }
+    drawing.to_string()
+}
+
 /// Takes credentials and headers out of a value, wherever in it they are.
 fn scrub(value: &mut Value) {
     let is_hidden = |header: &Value| {
@@ -157,10 +188,8 @@ fn scrub(value: &mut Value) {
             fields.values_mut().for_each(scrub);
         }
         // The editor keeps headers as a text of JSON, too.
-        Value::String(text) if text.trim_start().starts_with('{') => {
-            if let Ok(mut parsed) =
-                serde_json::from_str::<Map<String, Value>>(text).map(Value::Object)
-            {
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
+            if let Ok(mut parsed) = serde_json::from_str::<Value>(text) {
                 let before = parsed.clone();
                 scrub(&mut parsed);
                 if parsed != before {
@@ -175,7 +204,6 @@ fn scrub(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn nothing_secret_is_left_of_a_drawing() {
@@ -187,6 +215,7 @@ mod tests {
                 "url": "http://a.example",
                 "headers": [{ "key": "Authorization", "value": "SECRET-3" }, { "key": "Accept", "value": "text" }],
                 "more": "{\"x-api-key\":\"SECRET-4\",\"a\":1}",
+                "list": "[{\"key\":\"Cookie\",\"value\":\"SECRET-7\"},{\"key\":\"b\"}]",
                 "model": { "FLOWISE_CREDENTIAL_ID": "SECRET-5", "cookie": "SECRET-6" },
             },
         } }], "edges": [] });
@@ -196,5 +225,16 @@ mod tests {
             assert!(left.contains(kept), "{kept}: {left}");
         }
         assert_eq!(scrubbed("no JSON"), "");
+    }
+
+    #[test]
+    fn of_an_outline_the_beginning_alone_has_inputs() {
+        let node = |name: &str, input: &str| json!({ "id": name, "data": { "name": name, "credential": "SECRET", "inputs": { "a": input } } });
+        let drawing = json!({ "nodes": [node("startAgentflow", "form"), node("llmAgentflow", "SECRET")], "edges": [{ "source": "x" }] });
+        let left = outlined(&drawing.to_string());
+        assert!(!left.contains("SECRET"), "{left}");
+        for kept in ["form", "llmAgentflow", "\"source\":\"x\""] {
+            assert!(left.contains(kept), "{kept}: {left}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! May not know what is asked. Promises: a bound flow is asked with its key and no other, whatever else that may do; a caller
 //! without a key obeys the limits of its address.
 
+use super::chatflows::LIST;
 use super::flows::{Flow, find_to_ask, is_anonymous};
 use crate::engine::StartedBy;
 use crate::http::address_limits::{AddressCategory, within_address_limit};
@@ -25,9 +26,12 @@ impl Caller {
             .map_or_else(StartedBy::visitor, Ctx::started_by)
     }
 
-    /// Whether it has shown a key.
-    pub(super) fn has_key(&self) -> bool {
-        self.0.is_some()
+    /// Whether it may look at what a flow is made of and does, not only at what it says.
+    pub(super) fn may_view(&self, flow: &Flow) -> bool {
+        self.0.as_ref().is_some_and(|ctx| {
+            let sees = ctx.key().may(Permission::ExecutionsView) || LIST.holds(ctx, flow.kind);
+            sees && flow.is_within(ctx.key().reach())
+        })
     }
 }
 

@@ -118,7 +118,8 @@ impl Needed {
         kinds
     }
 
-    fn holds(&self, ctx: &Ctx, kind: FlowKind) -> bool {
+    /// Whether a key may do this with flows of this type.
+    pub(super) fn holds(&self, ctx: &Ctx, kind: FlowKind) -> bool {
         let mut needed = self.of(kind).iter();
         needed.any(|permission| ctx.key().may(*permission))
     }

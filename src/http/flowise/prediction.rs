@@ -12,7 +12,6 @@ use super::told::{Outcome, said};
 use super::{Answer, about, ok, text, worded};
 use crate::engine::prediction::{Executed, Prediction, PredictionEnd, PredictionRequest};
 use crate::engine::{EngineError, StartTrigger};
-use crate::http::Api;
 use crate::http::address_limits::within_address_limit;
 use crate::http::body;
 use crate::http::describe::Word;
@@ -21,17 +20,14 @@ use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
 use crate::id::{ChatMessageId, WorkflowId};
-use crate::model::chatflow::{ApiConfig, ChatRole, ChatbotConfig, VariableKind};
-use crate::model::flow::{Role, StartKind, Turn};
+use crate::model::chatflow::{ApiConfig, ChatbotConfig};
+use crate::model::flow::StartKind;
 use crate::model::limit::Category;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use warp::http::{Method, StatusCode, header};
-
-/// How much of a session a flow is told.
-const MAX_PAST_MESSAGES: u32 = 500;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     const ASK: &str = "/api/v1/prediction/:id";
@@ -88,6 +84,7 @@ pub(super) struct Asking {
     pub(super) visit: Arc<Visit>,
     pub(super) flow: Flow,
     pub(super) asked: Asked,
+    /// Whether the caller may look at what the flow does.
     pub(super) shows_all: bool,
 }
 
@@ -124,13 +121,13 @@ async fn predict(visit: Arc<Visit>, access: Access) -> Answer {
         && facts.is_some_and(|facts| facts.is_streamable)
         && !chatbot.is_post_processed()
         && !is_called_by_a_flow(&visit);
-    let mut asking = Asking {
-        shows_all: caller.has_key(),
+    let asking = Asking {
+        shows_all: caller.may_view(&flow),
         visit,
         flow,
         asked,
     };
-    let prediction = start(&mut asking, &caller).await?;
+    let prediction = start(&asking, &caller).await?;
     if is_streamed {
         return Ok(respond(Teller::new(asking, prediction)));
     }
@@ -148,9 +145,9 @@ fn refused_origin<'a>(visit: &Visit, chatbot: &'a ChatbotConfig) -> Option<&'a s
     chatbot.refuses_origin(origin.to_str().unwrap_or_default())
 }
 
-async fn start(asking: &mut Asking, caller: &Caller) -> Result<Prediction, Problem> {
+async fn start(asking: &Asking, caller: &Caller) -> Result<Prediction, Problem> {
     let api = &asking.visit.api;
-    let (workflow, input) = (&asking.flow.compiled, &mut asking.asked.input);
+    let (workflow, input) = (&asking.flow.compiled, &asking.asked.input);
     let sequence = workflow.workflow.sequence;
     let by = caller.started_by();
     let last = || api.store.last_execution(sequence, &input.session_id);
@@ -176,12 +173,6 @@ async fn start(asking: &mut Asking, caller: &Caller) -> Result<Prediction, Probl
         Some(facts) if facts.persists_state => last()?,
         _ => None,
     };
-    if facts.is_some_and(|facts| facts.reads_past) {
-        input.past = past(api, sequence, &input.session_id)?;
-    }
-    if facts.is_some_and(|facts| facts.reads_variables) {
-        input.variables = variables(api, std::mem::take(&mut input.variables))?;
-    }
     let request = PredictionRequest {
         workflow: workflow.clone(),
         input: input.clone(),
@@ -200,36 +191,6 @@ fn failed(error: EngineError) -> Problem {
     }
 }
 
-fn past(api: &Api, workflow: i64, session: &str) -> Result<Vec<Turn>, Problem> {
-    let messages = api
-        .store
-        .session_messages(workflow, session, MAX_PAST_MESSAGES)?;
-    let turn = |message: crate::model::chatflow::ChatMessage| Turn {
-        role: match message.role {
-            ChatRole::User => Role::User,
-            ChatRole::Api => Role::Assistant,
-        },
-        content: message.content,
-    };
-    Ok(messages.into_iter().map(turn).collect())
-}
-
-/// The variables that all flows share, under those that the caller may set.
-fn variables(api: &Api, over: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
-    let mut variables = Map::new();
-    for variable in api.store.flow_variables()? {
-        let value = match variable.kind {
-            VariableKind::Static => Some(&variable.value),
-            VariableKind::Runtime => api.options.environment.get(&variable.name),
-        };
-        if let Some(value) = value {
-            variables.insert(variable.name.clone(), json!(value));
-        }
-    }
-    variables.extend(over);
-    Ok(variables)
-}
-
 /// The answer in one piece.
 async fn whole(asking: Asking, prediction: Prediction, chatbot: &ChatbotConfig) -> Answer {
     let run = prediction.run().clone();
@@ -245,7 +206,8 @@ async fn whole(asking: Asking, prediction: Prediction, chatbot: &ChatbotConfig) 
         && outcome.action.is_none()
     {
         let engine = &asking.visit.api.engine;
-        let changed = engine.post_processed(code, &asking.asked.input, &outcome.text);
+        let workflow = asking.flow.compiled.workflow.sequence;
+        let changed = engine.post_processed(code, workflow, &asking.asked.input, &outcome.text);
         outcome.text = changed.await.map_err(|error| {
             worded(
                 StatusCode::INTERNAL_SERVER_ERROR,

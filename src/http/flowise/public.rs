@@ -1,7 +1,7 @@
 //! What a chat widget asks before and beside the chat: whether the flow streams, what may be sent to it, how it looks.
 //! Promise: what is shown without a key holds no credential, no password and no list of who else may look.
 
-use super::chatflow_view::{ChatflowView, Drawn, scrubbed, view};
+use super::chatflow_view::{ChatflowView, Drawn, outlined, view};
 use super::chatflows::TAG;
 use super::entry::{asks, enter, let_in};
 use super::flows::{Flow, find, find_to_ask, is_anonymous};
@@ -45,7 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         ),
         one("/api/v1/public-chatflows/:id", |visit, access| Box::pin(public_flow(visit, access))).described(
             about(TAG, "Look at a public flow")
-                .says("Without credentials, passwords and files.")
+                .says("Its nodes without what they are set to, but for the form that it begins with.")
                 .path::<WorkflowId>()
                 .gives_bare::<ChatflowView<'_>>(200),
         ),
@@ -174,7 +174,7 @@ async fn public_flow(visit: Arc<Visit>, access: Access) -> Answer {
     ok(&view(
         &flow.compiled.workflow,
         &flow.details,
-        Drawn::Scrubbed,
+        Drawn::Outlined,
     ))
 }
 
@@ -185,7 +185,7 @@ async fn config(visit: Arc<Visit>, access: Access) -> Answer {
     let uploads =
         serde_json::to_value(uploads_of(&flow)).map_err(|error| Problem::internal(&error))?;
     shown.insert("uploads".to_owned(), uploads);
-    shown.insert("flowData".to_owned(), json!(scrubbed(drawing(&flow))));
+    shown.insert("flowData".to_owned(), json!(outlined(drawing(&flow))));
     shown.insert("isTTSEnabled".to_owned(), json!(false));
     ok(&shown)
 }

@@ -4,7 +4,7 @@
 
 use super::prediction::Asking;
 use super::prediction_body::PLACE;
-use super::told::{HEARTBEAT, event, nodes};
+use super::told::{HEARTBEAT, event, nodes, tools};
 use crate::engine::prediction::{Executed, Prediction, PredictionEnd, PredictionEvent};
 use crate::model::flow::passed::NodeStatus;
 use crate::model::flow::{ExecutedNode, FlowKind};
@@ -22,11 +22,19 @@ use warp::reply::Response;
 /// until then a model goes on answering nobody.
 const HEARTBEAT_MS: u64 = 2_000;
 
+/// Of how many nodes it is told after each one what all of them came to. Of a longer run it is told when a quarter more have come,
+/// and at the end: clients take it whole each time, and a run of a thousand nodes would be told five hundred times over.
+const NODES_TOLD_EACH: usize = 64;
+
 /// Tells one prediction to one client.
 pub(super) struct Teller {
     asking: Asking,
     prediction: Prediction,
     executed: Executed,
+    /// Of how many nodes it was told what they came to.
+    nodes_told: usize,
+    /// Whether one has come to something since.
+    has_untold: bool,
     used_tools: Option<Value>,
     ready: VecDeque<Bytes>,
     /// Whether a piece of a chatflow's answer was told.
@@ -62,6 +70,8 @@ impl Teller {
             executed: prediction.earlier().clone(),
             asking,
             prediction,
+            nodes_told: 0,
+            has_untold: false,
             used_tools: None,
             ready,
             has_started: false,
@@ -114,8 +124,11 @@ impl Teller {
                 self.executed.push(node.clone());
                 if self.is_agentflow() {
                     self.put("nextAgentFlow", &passed(&node));
-                    let all = nodes(&self.executed, self.asking.shows_all);
-                    self.put("agentFlowExecutedData", &all);
+                    self.has_untold = true;
+                    let count = self.executed.nodes.len();
+                    if count <= NODES_TOLD_EACH || count >= self.nodes_told + self.nodes_told / 4 {
+                        self.tell_nodes();
+                    }
                 }
             }
             PredictionEvent::Token(token) => {
@@ -123,13 +136,26 @@ impl Teller {
                 self.put("token", &json!(token));
             }
             PredictionEvent::Thought(thought) => self.put("thinking", &json!(thought)),
-            PredictionEvent::CalledTools(tools) => self.put("calledTools", &tools),
-            PredictionEvent::UsedTools(tools) => {
-                self.put("usedTools", &tools);
-                self.used_tools = Some(tools);
+            PredictionEvent::CalledTools(called) => {
+                let told = tools(called, self.asking.shows_all);
+                self.put("calledTools", &told);
+            }
+            PredictionEvent::UsedTools(used) => {
+                let told = tools(used.clone(), self.asking.shows_all);
+                self.put("usedTools", &told);
+                self.used_tools = Some(used);
             }
             PredictionEvent::Usage(usage) => self.put("usageMetadata", &usage),
             PredictionEvent::NodeBegan { .. } | PredictionEvent::Ended(_) => {}
+        }
+    }
+
+    /// What all nodes came to so far, unless that was told.
+    fn tell_nodes(&mut self) {
+        if std::mem::take(&mut self.has_untold) {
+            self.nodes_told = self.executed.nodes.len();
+            let all = nodes(&self.executed, self.asking.shows_all);
+            self.put("agentFlowExecutedData", &all);
         }
     }
 
@@ -153,6 +179,7 @@ impl Teller {
         let used_tools = self.used_tools.clone();
         let outcome = self.asking.ended(run, executed, end, used_tools).await;
         if self.is_agentflow() {
+            self.tell_nodes();
             self.put("agentFlowEvent", &json!(word));
         }
         match outcome {

@@ -1,6 +1,6 @@
 //! What is told of a prediction and kept of it: the answer, its events on the wire, and the two messages of the chat.
 //! May not know how a prediction goes on. Promise: an event is one line of JSON after `message:` and `data:`, as Flowise writes
-//! them; who has shown no key is told what nodes have said, and not what they were told.
+//! them; who may not look at flows is told what nodes have said, and not what they and their tools were told.
 
 use super::prediction_body::Asked;
 use crate::engine::prediction::Executed;
@@ -32,7 +32,7 @@ pub(super) struct Outcome {
     pub(super) used_tools: Option<Value>,
     pub(super) memory_type: Option<&'static str>,
     pub(super) is_streamable: bool,
-    /// Whether the caller has shown a key.
+    /// Whether the caller may look at what the flow does.
     pub(super) shows_all: bool,
 }
 
@@ -180,9 +180,29 @@ fn told(node: &ExecutedNode, shows_all: bool) -> Value {
     })
 }
 
+/// The functions that a model has called: all of it, or their names.
+pub(super) fn tools(called: Value, shows_all: bool) -> Value {
+    let Value::Array(calls) = called else {
+        return called;
+    };
+    let name = |call: &Value| json!({ "tool": call["tool"], "toolInput": {}, "toolOutput": "" });
+    match shows_all {
+        true => Value::Array(calls),
+        false => calls.iter().map(name).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_tools_the_names_are_told_to_everybody() {
+        let used = json!([{ "tool": "find", "toolInput": { "q": "x" }, "toolOutput": "SECRET" }]);
+        assert_eq!(tools(used.clone(), true), used);
+        let told = json!([{ "tool": "find", "toolInput": {}, "toolOutput": "" }]);
+        assert_eq!(tools(used, false), told);
+    }
 
     #[test]
     fn an_event_is_written_to_the_letter_and_holds_no_other_data_mark() {

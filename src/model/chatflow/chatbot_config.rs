@@ -57,9 +57,10 @@ impl ChatbotConfig {
         Some(code).filter(|code| processing["enabled"] == true && !code.trim().is_empty())
     }
 
-    /// What a widget may see: everything but which origins are allowed.
+    /// What a widget may see: everything but which origins are allowed, and the script.
     pub fn shown(mut self) -> Map<String, Value> {
-        self.0.retain(|name, _| !name.starts_with("allowedOrigins"));
+        self.0
+            .retain(|name, _| !name.starts_with("allowedOrigins") && name != "postProcessing");
         self.0
     }
 }
@@ -125,9 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn a_widget_does_not_see_which_origins_there_are() {
+    fn a_widget_does_not_see_which_origins_there_are_nor_the_script() {
         let config = ChatbotConfig::read(Some(
-            r#"{"allowedOrigins":["a"],"allowedOriginsError":"x","starterPrompts":{"0":{"prompt":"Hi"}}}"#,
+            r#"{"allowedOrigins":["a"],"allowedOriginsError":"x","postProcessing":{"customFunction":"y"},"starterPrompts":{"0":{"prompt":"Hi"}}}"#,
         ));
         assert_eq!(
             Value::Object(config.shown()),

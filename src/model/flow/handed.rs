@@ -1,4 +1,5 @@
 //! What a step of a flow is handed: its inputs with their texts filled in, and what its kind needs to know of the run.
+//! Promise: what a caller puts in the place of an input is never read as a template, so it names no variable and no node.
 //!
 //! `{"id", "label", "name", "inputs", …}`; of nodes that ask a model also what was said, of functions the flow's `flow` and
 //! `variables`, of loops how often they have gone back.
@@ -69,8 +70,7 @@ fn inputs(node: &Node, step: &FlowStep, sight: &Sight<'_>) -> Result<Map<String,
     }
     let replaced = of(&node.id).into_iter().flatten();
     for (name, value) in replaced.filter(|(name, _)| !NOT_REPLACED.contains(&name.as_str())) {
-        let value = render(name, &Text::compile(value))?;
-        inputs.insert(name.clone(), joined(inputs.get(name), value));
+        inputs.insert(name.clone(), joined(inputs.get(name), value.clone()));
     }
     Ok(inputs)
 }

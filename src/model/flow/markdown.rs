@@ -18,6 +18,11 @@ const BLOCKS: [&str; 13] = [
     "table",
 ];
 
+/// How far lists within lists are indented: what comes out is no more than so many times longer than what went in.
+const MAX_INDENTS: usize = 16;
+/// The longest entity, in bytes.
+const MAX_ENTITY_BYTES: usize = 10;
+
 /// The text as Markdown, where it begins with a block of HTML; else as it is.
 pub fn markdown(text: &str) -> String {
     let begins = text.trim_start().strip_prefix('<').is_some_and(|rest| {
@@ -33,17 +38,13 @@ pub fn markdown(text: &str) -> String {
     let mut writer = Writer::default();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('<') {
+        // Where no tag ends any more, none begins.
+        let Some((tag, after)) = after.split_once('>') else {
+            break;
+        };
         writer.text(&decoded(before));
-        match after.split_once('>') {
-            Some((tag, after)) => {
-                writer.tag(tag);
-                rest = after;
-            }
-            None => {
-                writer.text("<");
-                rest = after;
-            }
-        }
+        writer.tag(tag);
+        rest = after;
     }
     writer.text(&decoded(rest));
     writer.finish()
@@ -165,7 +166,8 @@ impl Writer {
                 && !self.out.lines().last().is_some_and(is_item);
             self.out.push_str(if is_first { "\n\n" } else { "\n" });
         }
-        let indent = "    ".repeat(self.lists.len().saturating_sub(1));
+        let level = self.lists.len().saturating_sub(1);
+        let indent = "    ".repeat(level.min(MAX_INDENTS));
         let mark = match self.lists.last_mut() {
             Some(Some(number)) => {
                 *number += 1;
@@ -209,11 +211,11 @@ fn decoded(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         out.push_str(before);
-        let entity = after.get(..10.min(after.len())).unwrap_or(after);
-        match entity.split_once(';').and_then(|(name, _)| {
-            let letter = character(name)?;
-            Some((name.len() + 1, letter))
-        }) {
+        let end = after
+            .bytes()
+            .take(MAX_ENTITY_BYTES)
+            .position(|byte| byte == b';');
+        match end.and_then(|end| Some((end + 1, character(after.get(..end)?)?))) {
             Some((length, letter)) => {
                 out.push(letter);
                 rest = after.get(length..).unwrap_or_default();
@@ -281,8 +283,19 @@ mod tests {
             ("<blockquote><p>q</p></blockquote>", "> q"),
             ("<p>&lt;b&gt; &#39;&#x41; &nope; &", "<b> 'A &nope; &"),
             ("<p>unclosed <", "unclosed <"),
+            ("<p>a <b &amp; <c", "a <b & <c"),
+            ("<p>&€;&€€€€;&", "&€;&€€€€;&"),
         ] {
             assert_eq!(markdown(html), expected, "{html}");
+        }
+    }
+    #[test]
+    fn no_text_becomes_much_longer_or_is_read_more_than_once() {
+        let lists = format!("{}{}", "<ul>".repeat(20_000), "<li>".repeat(20_000));
+        assert!(markdown(&lists).len() < 20 * lists.len());
+        for (piece, read) in [("<", "<"), ("&€", "&€"), ("<b", "<b")] {
+            let text = piece.repeat(1 << 18);
+            assert_eq!(markdown(&format!("<p>{text}")), read.repeat(1 << 18));
         }
     }
 }

@@ -31,7 +31,9 @@ pub use question::{HumanInput, PredictionInput, Role, Turn, WebhookCall};
 pub use refused::TOOLS;
 
 use crate::model::workflow::{Definition, DefinitionFormat};
+use reference::Reference;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use text::Text;
 
 /// The most times that nodes of one flow may run in one run.
@@ -85,16 +87,61 @@ pub struct FlowFacts {
     pub kind: FlowKind,
     /// How it begins; chatflows with a question.
     pub start: StartKind,
+    /// What a flow is asked that begins by the clock, where it says so.
+    pub default_question: Option<String>,
     /// Whether a node uses what was said before in the session: only then need it be read.
     pub reads_past: bool,
-    /// Whether a text names `$vars`: only then need they be read.
-    pub reads_variables: bool,
+    /// Which of `$vars` it names: only these need be read, and stand in its runs.
+    pub reads_variables: VariablesRead,
     /// Whether it begins with the state that the session's last run left.
     pub persists_state: bool,
     /// Whether its answer may be streamed.
     pub is_streamable: bool,
     /// What the memory of a chatflow is called, as clients are told: `Buffer Memory`.
     pub memory_type: Option<&'static str>,
+}
+
+/// Which of the variables that all flows share one flow reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VariablesRead {
+    /// Those that its texts name; mostly none.
+    Named(BTreeSet<String>),
+    /// Any: it has code, or a text that names them all.
+    All,
+}
+
+impl VariablesRead {
+    /// Those that these texts name.
+    pub fn of<'a>(texts: impl Iterator<Item = &'a Text>) -> VariablesRead {
+        let mut names = BTreeSet::new();
+        let mut all = false;
+        let mut add = |reference: &Reference| {
+            if let Reference::Variable(path) = reference {
+                match path.first() {
+                    Some(name) => drop(names.insert(name.clone())),
+                    None => all = true,
+                }
+            }
+        };
+        texts.for_each(|text| text.each_reference(&mut add));
+        match all {
+            true => VariablesRead::All,
+            false => VariablesRead::Named(names),
+        }
+    }
+
+    /// Whether none is read.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, VariablesRead::Named(names) if names.is_empty())
+    }
+
+    /// Whether the one with this name is read.
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            VariablesRead::Named(names) => names.contains(name),
+            VariablesRead::All => true,
+        }
+    }
 }
 
 /// What a step of a plan is in its flow.

@@ -1,5 +1,8 @@
 //! What may stand between `{{` and `}}` in a flow's texts. May not know what it comes to.
 
+/// The longest name, in bytes.
+pub const MAX_NAME_BYTES: usize = 500;
+
 /// A name between braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
@@ -39,7 +42,7 @@ impl Reference {
     pub fn parse(text: &str) -> Option<Reference> {
         let text = text.trim();
         let is_name = |letter: char| letter.is_alphanumeric() || "_-$.[]\"' ".contains(letter);
-        if text.is_empty() || text.len() > 500 || !text.chars().all(is_name) {
+        if text.is_empty() || text.len() > MAX_NAME_BYTES || !text.chars().all(is_name) {
             return None;
         }
         let mut path = path(text);

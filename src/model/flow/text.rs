@@ -3,7 +3,7 @@
 //! written; what comes out is bounded.
 
 use super::markdown;
-use super::reference::Reference;
+use super::reference::{MAX_NAME_BYTES, Reference};
 use serde_json::{Map, Value};
 
 /// The most that one input comes to, in bytes of text.
@@ -69,7 +69,7 @@ impl Text {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
             literal.push_str(before);
-            let inside = after.split_once("}}");
+            let inside = closed(after);
             let known = inside.and_then(|(inside, _)| Reference::parse(inside));
             match (known, inside) {
                 (Some(reference), Some((inside, after))) => {
@@ -149,6 +149,22 @@ impl Text {
         })
     }
 
+    /// Shows every reference in it.
+    pub fn each_reference(&self, show: &mut dyn FnMut(&Reference)) {
+        match self {
+            Text::Plain(_) => {}
+            Text::Pieces(pieces) => pieces.iter().for_each(|piece| {
+                if let Piece::Reference(reference, _) = piece {
+                    show(reference);
+                }
+            }),
+            Text::List(items) => items.iter().for_each(|item| item.each_reference(show)),
+            Text::Object(fields) => fields
+                .iter()
+                .for_each(|(_, value)| value.each_reference(show)),
+        }
+    }
+
     /// Whether a reference in it is one of these.
     pub fn names(&self, is_one: &dyn Fn(&Reference) -> bool) -> bool {
         match self {
@@ -160,6 +176,13 @@ impl Text {
             Text::Object(fields) => fields.iter().any(|(_, value)| value.names(is_one)),
         }
     }
+}
+
+/// What stands before the next `}}`, and what after it, where that is near enough for a name.
+fn closed(text: &str) -> Option<(&str, &str)> {
+    let near = text.get(..text.floor_char_boundary(MAX_NAME_BYTES + 2))?;
+    let end = near.find("}}")?;
+    Some((text.get(..end)?, text.get(end + 2..)?))
 }
 
 #[cfg(test)]
@@ -202,6 +225,14 @@ mod tests {
             ),
         ] {
             assert_eq!(rendered(&given), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn braces_without_end_are_read_once() {
+        for end in ["", "a+b}}"] {
+            let text = format!("{}{end}", "{{ ".repeat(1 << 18));
+            assert_eq!(Text::compile(&json!(text)), Text::Plain(json!(text)));
         }
     }
 

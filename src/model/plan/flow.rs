@@ -15,7 +15,8 @@ use crate::model::flow::reference::Reference;
 use crate::model::flow::structure::{Structure, structure};
 use crate::model::flow::text::Text;
 use crate::model::flow::{
-    Drawing, FlowFacts, FlowKind, FlowStep, NodeKind, StartKind, catalogue, is_true,
+    Drawing, FlowFacts, FlowKind, FlowNode, FlowStep, Known, NodeKind, StartKind, VariablesRead,
+    catalogue, is_true, markdown, text_of,
 };
 use crate::model::trigger::Trigger;
 use serde_json::Value;
@@ -158,18 +159,32 @@ fn facts(drawing: &Drawing, structure: &Structure<'_>, nodes: &[Node]) -> Option
     Some(FlowFacts {
         kind: FlowKind::Agentflow,
         start: structure.start,
+        default_question: default_question(start, structure.start),
         reads_past: !is_set("startEphemeralMemory")
             && (reads_past
                 || texts().any(|text| text.names(&|name| *name == Reference::ChatHistory))),
-        reads_variables: structure
-            .known
-            .iter()
-            .any(|known| known.kind == NodeKind::CustomFunction)
-            || texts().any(names_variables),
+        reads_variables: if has_code(&structure.known) {
+            VariablesRead::All
+        } else {
+            VariablesRead::of(texts())
+        },
         persists_state: is_set("startPersistState"),
         is_streamable: true,
         memory_type: None,
     })
+}
+
+/// Whether there is code, which may read any variable.
+fn has_code(known: &[&Known]) -> bool {
+    known
+        .iter()
+        .any(|known| known.kind == NodeKind::CustomFunction)
+}
+
+/// What the clock asks.
+fn default_question(start: &FlowNode, kind: StartKind) -> Option<String> {
+    let text = markdown(text_of(&start.inputs, "scheduleDefaultInput"));
+    Some(text).filter(|text| kind == StartKind::Schedule && !text.is_empty())
 }
 
 fn iteration(block: BlockIndex) -> Composite {
@@ -265,9 +280,10 @@ fn chatflow(drawing: &Drawing, found: &mut Vec<DefinitionProblem>) -> Option<Par
     let flow = FlowFacts {
         kind: FlowKind::Chatflow,
         start: StartKind::Chat,
+        default_question: None,
         reads_past: memory_type.is_some()
             || texts().any(|text| text.names(&|name| *name == Reference::ChatHistory)),
-        reads_variables: texts().any(names_variables),
+        reads_variables: VariablesRead::of(texts()),
         persists_state: false,
         is_streamable: chains.last().is_some_and(|chain| !chain.has_parser()),
         memory_type,
@@ -301,8 +317,4 @@ fn chatflow(drawing: &Drawing, found: &mut Vec<DefinitionProblem>) -> Option<Par
 fn texts(step: &FlowStep) -> impl Iterator<Item = &Text> {
     let inputs = step.inputs.iter().map(|(_, text)| text);
     inputs.chain(&step.updates)
-}
-
-fn names_variables(text: &Text) -> bool {
-    text.names(&|name| matches!(name, Reference::Variable(_)))
 }

@@ -121,10 +121,11 @@ async fn a_widget_sees_what_it_needs_and_nothing_secret() {
         serde_json::from_str(a_flow()["flowData"].as_str().expect("a text")).expect("JSON");
     drawing["nodes"][1]["data"]["inputs"]["headers"] =
         json!([{ "key": "Authorization", "value": "SECRET-3" }]);
-    let config =
-        r#"{"starterPrompts":{"0":{"prompt":"Hi"}},"allowedOrigins":["https://a.example"]}"#;
-    let fields =
-        json!({ "flowData": drawing.to_string(), "chatbotConfig": config, "isPublic": true });
+    let config = r#"{"starterPrompts":{"0":{"prompt":"Hi"}},"allowedOrigins":["https://a.example"],"postProcessing":{"customFunction":"SECRET-4"}}"#;
+    let hidden = r#"{"token":"SECRET-5"}"#;
+    let fields = json!({ "flowData": drawing.to_string(), "chatbotConfig": config, "isPublic": true,
+        "mcpServerConfig": hidden, "analytic": hidden, "speechToText": hidden, "textToSpeech": hidden,
+        "followUpPrompts": hidden, "apiConfig": hidden });
     let public = made(&server, flow_with(fields)).await;
     let private = made(&server, a_flow()).await;
     let nobody = server.anonymous();
@@ -144,10 +145,13 @@ async fn a_widget_sees_what_it_needs_and_nothing_secret() {
     let flow = nobody.get(&path("public-chatflows", &public)).await;
     assert_eq!(flow.json()["id"], public, "{}", flow.text);
     for answer in [&shown, &flow] {
-        assert!(answer.text.contains("You said: {{question}}"));
-        assert!(!answer.text.contains("SECRET"), "{}", answer.text);
+        for kept in ["chatInput", "directReplyAgentflow", "starterPrompts"] {
+            assert!(answer.text.contains(kept), "{kept}: {}", answer.text);
+        }
+        for hidden in ["SECRET", "You said: {{question}}", "a.example"] {
+            assert!(!answer.text.contains(hidden), "{hidden}: {}", answer.text);
+        }
     }
-    assert!(!shown.text.contains("a.example"), "{}", shown.text);
     for what in [
         "public-chatbotConfig",
         "public-chatflows",

@@ -88,16 +88,36 @@ async fn nobody_is_refused_after_a_stream_has_opened() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_told_what_nodes_said_and_not_what_they_were_told() {
+async fn who_may_not_look_at_flows_is_told_what_nodes_said_and_not_what_they_were_told() {
     let server = TestServer::start().await;
     let flow = made(&server, flow_with(json!({ "isPublic": true }))).await;
-    let whole = ask(&server.anonymous(), &flow, hello()).await;
-    let node = &whole.json()["agentFlowExecutedData"][1];
-    assert_eq!(
-        node["data"]["output"],
-        json!({ "content": "You said: Hello" })
-    );
-    assert_eq!(node["data"].get("input"), None, "{}", whole.text);
+    let (_, asks) = key(&server, &["predictions:create"]).await;
+    let (_, of_other_flows) = key(&server, &["predictions:create", "chatflows:view"]).await;
+    let (_, views) = key(&server, &["predictions:create", "agentflows:update"]).await;
+    let (_, reads) = key(&server, &["executions:view"]).await;
+    for (client, sees) in [
+        (server.anonymous(), false),
+        (asks, false),
+        (of_other_flows, false),
+        (views, true),
+        (reads, true),
+    ] {
+        let whole = ask(&client, &flow, hello()).await;
+        let data = whole.json()["agentFlowExecutedData"][1]["data"].clone();
+        assert_eq!(
+            data["output"],
+            json!({ "content": "You said: Hello" }),
+            "{}",
+            whole.text
+        );
+        assert_eq!(data.get("input").is_some(), sees, "{}", whole.text);
+        let streamed = events(&stream(&client, &flow).await.text);
+        let told = streamed
+            .iter()
+            .rfind(|(name, _)| name == "agentFlowExecutedData");
+        let data = &told.expect("the nodes").1[1]["data"];
+        assert_eq!(data.get("input").is_some(), sees, "{data}");
+    }
     assert!(
         stream(&server.anonymous(), &flow)
             .await

@@ -10,6 +10,7 @@ use crate::engine::step::{Effects, Given};
 use crate::model::run::StepError;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// How often a model may call tools before it has to answer, where the node does not say, and at most.
 const DEFAULT_ROUNDS: f64 = 15.0;
@@ -40,7 +41,8 @@ async fn answered(effects: &Effects, node: &Handed<'_>) -> Result<Given, StepErr
             chat.tools.clear();
         }
         chat.idempotency_key = format!("{own_key}:{round}");
-        let answer = ask(effects, &chat, heard(effects, node)).await?;
+        let mut answer = ask(effects, &chat, heard(effects, node)).await?;
+        tell_apart(&mut answer.calls, round);
         if answer.calls.is_empty() || chat.tools.is_empty() {
             let mut output = output(&answer);
             if !used.is_empty() {
@@ -89,8 +91,31 @@ async fn tell_calls(effects: &Effects, answer: &ChatAnswer) {
     }
 }
 
+/// Gives every call an id of its own: some servers send none, or one several times, and none takes that back. What calls nothing
+/// is left out.
+fn tell_apart(calls: &mut Vec<ToolCall>, round: usize) {
+    calls.retain(|call| !call.name.is_empty());
+    let mut seen = HashSet::new();
+    for (number, call) in calls.iter_mut().enumerate() {
+        if call.id.is_empty() || seen.contains(&call.id) {
+            call.id = format!("call_{round}_{number}");
+        }
+        seen.insert(call.id.clone());
+    }
+}
+
+/// The arguments of a call; `None`: they are no object, and nobody may guess what was meant.
+fn read_arguments(call: &ToolCall) -> Option<Value> {
+    match call.arguments.trim() {
+        // Functions that take nothing are called so.
+        "" | "null" => Some(json!({})),
+        text => serde_json::from_str(text).ok().filter(Value::is_object),
+    }
+}
+
+/// The arguments as they are shown.
 fn arguments(call: &ToolCall) -> Value {
-    serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}))
+    read_arguments(call).unwrap_or_else(|| Value::String(call.arguments.clone()))
 }
 
 /// What a tool answers. That it failed is an answer too: the model decides what to make of it.
@@ -98,8 +123,47 @@ async fn call_tool(effects: &Effects, tools: &[Tool], call: &ToolCall, key: &str
     let Some(tool) = tools.iter().find(|tool| tool.name == call.name) else {
         return format!("Error: there is no tool `{}`", call.name);
     };
-    match tool.call(effects, &arguments(call), key).await {
+    let Some(arguments) = read_arguments(call) else {
+        return format!("Error: the arguments of `{}` are no JSON object", call.name);
+    };
+    match tool.call(effects, &arguments, key).await {
         Ok(text) => text,
         Err(error) => format!("Error: {}", error.message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(id: &str, name: &str, arguments: &str) -> ToolCall {
+        ToolCall {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            arguments: arguments.to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_call_has_an_id_of_its_own() {
+        let mut calls: Vec<ToolCall> = ["", "a", "a", "b", ""].map(|id| call(id, "add", "")).into();
+        calls.push(ToolCall::default());
+        tell_apart(&mut calls, 3);
+        let ids: Vec<&str> = calls.iter().map(|call| call.id.as_str()).collect();
+        assert_eq!(ids, ["call_3_0", "a", "call_3_2", "b", "call_3_4"]);
+    }
+
+    #[test]
+    fn what_is_no_object_is_no_arguments() {
+        for (text, read) in [
+            ("{\"a\":1}", Some(json!({ "a": 1 }))),
+            (" ", Some(json!({}))),
+            ("null", Some(json!({}))),
+            ("{\"a\":", None),
+            ("[1]", None),
+            ("5", None),
+        ] {
+            assert_eq!(read_arguments(&call("c", "add", text)), read, "{text}");
+        }
     }
 }

@@ -86,13 +86,17 @@ fn said(content: &str) -> String {
     output.unwrap_or(content).trim().to_lowercase()
 }
 
-/// The scenario that is meant: the same, one that begins so, one that has it inside, else the last one.
+/// The scenario that is meant: the same, one that begins so, one that has it inside, else the last one. One without a text, as the
+/// editor leaves it, is meant by nothing.
 fn matching(scenarios: &[&str], said: &str) -> usize {
     let lower: Vec<String> = scenarios
         .iter()
         .map(|scenario| scenario.trim().to_lowercase())
         .collect();
-    let find = |fits: &dyn Fn(&String) -> bool| lower.iter().position(fits);
+    let find = |fits: &dyn Fn(&String) -> bool| {
+        let mut named = lower.iter().enumerate().filter(|(_, one)| !one.is_empty());
+        named.find(|(_, one)| fits(one)).map(|(index, _)| index)
+    };
     let last = scenarios.len().saturating_sub(1);
     if said.is_empty() {
         return last;
@@ -121,6 +125,10 @@ mod tests {
             ("", 2),
         ] {
             assert_eq!(matching(&scenarios, &said(content)), expected, "{content}");
+        }
+        let unfilled = ["", "Ask about the weather", " ", "Anything else"];
+        for (said, expected) in [("the weather", 1), ("nonsense", 3), ("", 3)] {
+            assert_eq!(matching(&unfilled, said), expected, "{said}");
         }
     }
 }

@@ -88,35 +88,60 @@ fn body(
         return Ok(None);
     }
     let (body, kind) = match node.text("bodyType") {
-        "xWwwFormUrlencoded" | "formData" => {
-            let fields: Vec<(String, String)> = match body {
-                Value::Array(list) => pairs(list),
-                _ => {
-                    let fields: Map<String, Value> = serde_json::from_str(&text).map_err(|_| {
-                        error("`body` of a form is a list of `key` and `value`, or a JSON object")
-                    })?;
-                    let list: Vec<Value> = fields
-                        .into_iter()
-                        .map(|(key, value)| json!({ "key": key, "value": value }))
-                        .collect();
-                    pairs(&list)
-                }
-            };
-            let kind = "application/x-www-form-urlencoded";
-            (url::form_encoded(&fields), kind)
+        "xWwwFormUrlencoded" => {
+            let kind = "application/x-www-form-urlencoded".to_owned();
+            (url::form_encoded(&fields(body, &text)?), kind)
         }
-        "raw" => (text, "text/plain"),
+        "formData" => multipart(&fields(body, &text)?),
+        "raw" => (text, "text/plain".to_owned()),
         _ => {
             serde_json::from_str::<Value>(&text)
                 .map_err(|problem| error(format!("`body` is not JSON: {problem}")))?;
-            (text, "application/json")
+            (text, "application/json".to_owned())
         }
     };
     if !headers
         .iter()
         .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
     {
-        headers.push(("content-type".to_owned(), kind.to_owned()));
+        headers.push(("content-type".to_owned(), kind));
     }
     Ok(Some(body.into_bytes()))
+}
+
+/// The fields of a form.
+fn fields(body: &Value, text: &str) -> Result<Vec<(String, String)>, StepError> {
+    if let Value::Array(list) = body {
+        return Ok(pairs(list));
+    }
+    let fields: Map<String, Value> = serde_json::from_str(text)
+        .map_err(|_| error("`body` of a form is a list of `key` and `value`, or a JSON object"))?;
+    let list: Vec<Value> = fields
+        .into_iter()
+        .map(|(key, value)| json!({ "key": key, "value": value }))
+        .collect();
+    Ok(pairs(&list))
+}
+
+/// Fields as `multipart/form-data`, and that with its boundary: the same for the same fields, and no part of them.
+fn multipart(fields: &[(String, String)]) -> (String, String) {
+    let mut hasher = blake3::Hasher::new();
+    for (name, value) in fields {
+        hasher.update(name.as_bytes()).update(b"\0");
+        hasher.update(value.as_bytes()).update(b"\0");
+    }
+    let boundary = hasher.finalize().to_hex();
+    let mut body = String::new();
+    for (name, value) in fields {
+        // As browsers write what would end the name.
+        let name = name
+            .replace('"', "%22")
+            .replace('\r', "%0D")
+            .replace('\n', "%0A");
+        body.push_str(&format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    body.push_str(&format!("--{boundary}--\r\n"));
+    (body, format!("multipart/form-data; boundary={boundary}"))
 }

@@ -1,13 +1,19 @@
-//! Prompts of chatflows: texts with `{name}` in them. May not know chains. Promise: what is filled in is never read again.
+//! Prompts of chatflows: texts with `{name}` in them. May not know chains. Promises: what is filled in is never read again; reading
+//! is linear.
 
 use serde_json::{Map, Value};
+use std::collections::HashSet;
+
+/// The longest name, in bytes.
+const MAX_NAME_BYTES: usize = 500;
 
 /// The names in a prompt, each once, in their order. `{{` and `}}` stand for braces.
 pub(super) fn names(prompt: &str) -> Vec<&str> {
     let mut names = Vec::new();
+    let mut seen = HashSet::new();
     for piece in pieces(prompt) {
         if let Piece::Name(name) = piece
-            && !names.contains(&name)
+            && seen.insert(name)
         {
             names.push(name);
         }
@@ -54,9 +60,7 @@ fn pieces(prompt: &str) -> Vec<Piece<'_>> {
             rest = after.get(2..).unwrap_or_default();
             continue;
         }
-        let name = after
-            .strip_prefix('{')
-            .and_then(|inside| inside.split_once('}'));
+        let name = after.strip_prefix('{').and_then(closed);
         let is_name = |name: &str| {
             let known = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
             !name.is_empty() && name.chars().all(known)
@@ -75,6 +79,13 @@ fn pieces(prompt: &str) -> Vec<Piece<'_>> {
     }
     pieces.push(Piece::Text(rest));
     pieces
+}
+
+/// What stands before the next `}`, and what after it, where that is near enough for a name.
+fn closed(text: &str) -> Option<(&str, &str)> {
+    let near = text.get(..text.floor_char_boundary(MAX_NAME_BYTES + 1))?;
+    let end = near.find('}')?;
+    Some((text.get(..end)?, text.get(end + 1..)?))
 }
 
 #[cfg(test)]
@@ -97,5 +108,14 @@ mod tests {
             assert_eq!(super::names(prompt), names, "{prompt}");
             assert_eq!(filled(prompt, &values), expected, "{prompt}");
         }
+    }
+    #[test]
+    fn braces_without_end_are_read_once() {
+        let text = "{a".repeat(1 << 18);
+        assert!(super::names(&text).is_empty());
+        let names: String = (0..100_000)
+            .map(|number| format!("{{n{number}}}"))
+            .collect();
+        assert_eq!(super::names(&names).len(), 100_000);
     }
 }
