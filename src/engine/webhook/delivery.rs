@@ -203,7 +203,9 @@ pub(super) fn deliver(
         },
         sent: None,
     };
-    let run = requested_run(&RunId::generate(), &request, origin.now_ms);
+    let mut run = requested_run(&RunId::generate(), &request, origin.now_ms);
+    let plan = &target.definition.plan;
+    let input = shared.tell_flow(plan, workflow_sequence, &mut run, content.value.clone())?;
     let mut new_run = new_run(&run, workflow_sequence);
     // Its sender has no balance here, and could do nothing but send again.
     new_run.charge = shared.charge_regardless(&target.definition.plan);
@@ -212,7 +214,7 @@ pub(super) fn deliver(
         new_run,
         definition: target.definition.clone(),
         finished_steps: Vec::new(),
-        input: content.value.clone(),
+        input,
         run,
     };
     Ok(Delivery {
