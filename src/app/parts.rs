@@ -138,6 +138,7 @@ pub(super) fn api_options(config: &Config, instance: &str) -> ApiOptions {
         },
         flowise_open_predictions: config.doors.flowise_open_predictions,
         environment: config.template_environment(),
+        chat_bounds: config.doors.chats,
         max_body_bytes: config.max_body_bytes,
         body_timeout_ms: config.body_timeout_ms,
         sync_wait_ms: config.sync_wait_ms,

@@ -49,6 +49,7 @@ use crate::auth::Keyring;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::engine::media::Media;
+use crate::model::chatflow::ChatBounds;
 use crate::store::Store;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
@@ -109,6 +110,8 @@ pub struct ApiOptions {
     pub flowise_open_predictions: bool,
     /// The environment variables that flows may see (setting `template_env`).
     pub environment: BTreeMap<String, String>,
+    /// How much is kept of what people say to one flow.
+    pub chat_bounds: ChatBounds,
     /// What one address may do without a key.
     pub address_limits: AddressLimitOptions,
     /// The URL under which other services see the server, without a path; `None`: what they say in `Host`.

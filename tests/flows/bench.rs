@@ -163,6 +163,14 @@ impl Bench {
         Heard::all_of(self.predict(flow, input).await.expect("it starts")).await
     }
 
+    /// What the last node of a run has said.
+    pub(crate) async fn answer(&self, run: &Run) -> String {
+        let executed = self.engine.executed(run).await.expect("read");
+        let last = executed.nodes.last().expect("a node");
+        let said = last.data["output"]["content"].as_str();
+        said.unwrap_or_default().to_owned()
+    }
+
     /// A run when it has ended.
     pub(crate) async fn until_ended(&self, run: &RunId) -> Run {
         let read = || {
