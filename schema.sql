@@ -597,3 +597,35 @@ CREATE TABLE flow_variable (
     created_at_ms INTEGER NOT NULL,
     updated_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Executions of flows that everybody sees who knows their id.
+CREATE TABLE public_execution (
+    run INTEGER PRIMARY KEY REFERENCES run (sequence) ON DELETE CASCADE
+) STRICT;
+
+-- Serves: the messages of a flow in their order, and which of them are the oldest.
+CREATE INDEX chat_message_by_workflow ON chat_message (workflow);
+
+-- Images that were sent along with messages.
+CREATE TABLE chat_file (
+    sequence     INTEGER PRIMARY KEY,
+    message      TEXT NOT NULL REFERENCES chat_message (id) ON DELETE CASCADE,
+    workflow     INTEGER NOT NULL,
+    chat_id      TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    bytes        BLOB NOT NULL
+) STRICT;
+
+-- Serves: one file of a conversation.
+CREATE INDEX chat_file_by_chat ON chat_file (workflow, chat_id, name);
+
+-- Serves: what the files of a message take, and their removal with it.
+CREATE INDEX chat_file_by_message ON chat_file (message);
+
+-- What the messages of a flow take, with the files in them.
+CREATE TABLE chat_use (
+    workflow INTEGER PRIMARY KEY REFERENCES workflow (sequence) ON DELETE CASCADE,
+    messages INTEGER NOT NULL CHECK (messages >= 0),
+    bytes    INTEGER NOT NULL CHECK (bytes >= 0)
+) STRICT;

@@ -47,7 +47,7 @@ async fn a_fresh_file_is_schema_sql_and_nothing_else() {
     let memory = Connection::open_in_memory().unwrap();
     memory.execute_batch(SCHEMA).unwrap();
     assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
-    assert_eq!(pragma(&file, "user_version"), 4);
+    assert_eq!(pragma(&file, "user_version"), 5);
     assert_eq!(pragma(&file, "auto_vacuum"), 2);
     assert_eq!(column(&file, "PRAGMA journal_mode"), ["wal"]);
 }
@@ -147,6 +147,40 @@ async fn events_of_the_third_version_keep_their_bodies() {
 }
 
 #[tokio::test]
+async fn messages_of_the_fourth_version_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowlatch.db");
+    let old = Connection::open(&path).unwrap();
+    old.pragma_update(None, "auto_vacuum", 2).unwrap();
+    old.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+        .unwrap();
+    for text in [
+        include_str!("schemas/1.sql"),
+        include_str!("../src/store/upgrades/2.sql"),
+        include_str!("../src/store/upgrades/3.sql"),
+        include_str!("../src/store/upgrades/4.sql"),
+        "INSERT INTO workflow (sequence, id, name, status, version, created_at_ms, updated_at_ms)
+             VALUES (1, 'w', 'name', 'active', 1, 5, 5);
+         INSERT INTO chatflow (workflow) VALUES (1);
+         INSERT INTO chat_message (id, workflow, session_id, chat_id, role, chat_type, created_at_ms, content, more)
+             VALUES ('a', 1, 's', 'c', 'userMessage', 'EXTERNAL', 5, 'Hällo', '{}'),
+                ('b', 1, 's', 'c', 'apiMessage', 'EXTERNAL', 5, '', '{}');
+         PRAGMA user_version = 4;",
+    ] {
+        old.execute_batch(text).unwrap();
+    }
+    drop(old);
+    let store = Store::open(&path, options()).unwrap();
+    store.close().await;
+    let file = Connection::open(&path).unwrap();
+    let memory = Connection::open_in_memory().unwrap();
+    memory.execute_batch(SCHEMA).unwrap();
+    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    let used = "SELECT workflow || ' ' || messages || ' ' || bytes FROM chat_use";
+    assert_eq!(column(&file, used), ["1 2 10"]);
+}
+
+#[tokio::test]
 async fn every_table_is_strict_and_no_foreign_key_is_deferred() {
     let folder = tempfile::tempdir().unwrap();
     let file = Connection::open(made(&folder).await).unwrap();
@@ -205,7 +239,7 @@ async fn a_sound_file_has_no_fault_and_is_not_changed_by_looking() {
 #[tokio::test]
 async fn each_fault_is_found() {
     let damages: [(&str, &[&str]); 6] = [
-        ("PRAGMA user_version = 5", &["schema version"]),
+        ("PRAGMA user_version = 6", &["schema version"]),
         ("DROP INDEX run_by_workflow", &["schema"]),
         ("DROP TRIGGER run_final_status_never_changes", &["schema"]),
         (

@@ -152,6 +152,7 @@ pub(super) fn api_options(config: &Config, instance: &str) -> ApiOptions {
             DefaultDoor::Flowise => Door::Flowise,
         },
         flowise_open_predictions: config.doors.flowise_open_predictions,
+        chat_bounds: config.doors.chats,
         max_body_bytes: config.max_body_bytes,
         body_timeout_ms: config.body_timeout_ms,
         sync_wait_ms: config.sync_wait_ms,

@@ -11,6 +11,7 @@ pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, So
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
 pub use value::parse_limit;
 
+use crate::model::chatflow::ChatBounds;
 use crate::model::credit::Prices;
 use crate::model::event::EventRetention;
 use crate::model::limit::Limit;
@@ -32,19 +33,22 @@ pub enum DefaultDoor {
     Flowise,
 }
 
-/// Who is spoken to, and who is let in without a key.
+/// Who is spoken to, who is let in without a key, and how much is kept of what they say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoorSettings {
     /// Who is spoken to on `/api/v1` where neither path nor credential says.
     pub default: DefaultDoor,
     /// Whether chatflows that are bound to no key are asked without one, as in Flowise.
     pub flowise_open_predictions: bool,
+    /// How much is kept of what people say to one flow.
+    pub chats: ChatBounds,
 }
 
 impl DoorSettings {
     const DEFAULT: DoorSettings = DoorSettings {
         default: DefaultDoor::Native,
         flowise_open_predictions: false,
+        chats: ChatBounds::DEFAULT,
     };
 }
 
@@ -67,7 +71,7 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// A path that stands before every other (`/flowlatch`), empty for none.
     pub base_path: String,
-    /// Who is spoken to, and who is let in without a key.
+    /// Who is spoken to, who is let in without a key, and how much is kept of what they say.
     pub doors: DoorSettings,
     /// Certificate chain (PEM); with `tls_key` the server speaks TLS.
     pub tls_cert: Option<PathBuf>,

@@ -302,6 +302,15 @@ pub const SETTINGS: &[Setting] = &[
     setting("media_link_hours", "168", number(1, 87_600, "hours"),
         "How long a link to an uploaded file opens it.",
         |config, given| given.number().map(|value| config.media.link_hours = value)),
+    setting("max_chat_messages", "100000", number(2, 10_000_000, ""),
+        "Messages that are kept of the chats with one flow; the oldest go first, with what was thought of them.",
+        |config, given| given.number().map(|value| config.doors.chats.max_messages = value)),
+    setting("max_chat_bytes", "268435456", number(16 << 20, 1 << 40, "bytes"),
+        "What these messages and the images in them have together; the oldest go first.",
+        |config, given| given.number().map(|value| config.doors.chats.max_bytes = value)),
+    setting("max_leads", "10000", number(0, 1_000_000, ""),
+        "People who may leave an address with one flow; one more is refused.",
+        |config, given| given.number().map(|value| config.doors.chats.max_leads = value)),
 ];
 
 /// The README's table of settings.

@@ -77,7 +77,8 @@ where
         .boxed()
 }
 
-fn read_query<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
+/// The query string.
+pub(super) fn read_query<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
     serde_urlencoded::from_str(visit.query()).map_err(|error| bad_query::<T>(visit.query(), &error))
 }
 

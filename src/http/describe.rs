@@ -42,6 +42,8 @@ pub struct Description {
     /// What a body that is no JSON of the server's own is.
     pub(super) foreign_body: Option<&'static str>,
     pub(super) answers: Vec<AnswerDescription>,
+    /// The type of the events that may come in place of what 200 gives.
+    pub(super) stream: Option<SchemaOf>,
     /// Headers of its own that a good answer may have.
     pub(super) answer_headers: Vec<(&'static str, &'static str)>,
     pub(super) refusals: Vec<(u16, &'static str)>,
@@ -128,6 +130,7 @@ pub(super) fn about(tag: &'static str, summary: &'static str) -> Description {
         multipart: None,
         foreign_body: None,
         answers: Vec::new(),
+        stream: None,
         answer_headers: Vec::new(),
         refusals: Vec::new(),
         refusal_shape: None,
@@ -219,6 +222,12 @@ impl Description {
     /// 200 with server-sent events.
     pub(super) fn gives_events(self) -> Description {
         self.answers(200, Shape::Events)
+    }
+
+    /// Server-sent events, whose `data` is JSON of this type, in place of what 200 gives.
+    pub(super) fn or_streams<T: JsonSchema>(mut self) -> Description {
+        self.stream = Some(named::<T>);
+        self
     }
 
     /// A page for people, with this status.

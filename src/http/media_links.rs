@@ -26,7 +26,7 @@ use warp::reply::Response;
 const PIECE_BYTES: usize = 64 << 10;
 
 /// What keeps a browser from making a page of a file, and others from keeping it.
-const HEADERS: [(HeaderName, HeaderValue); 4] = [
+pub(super) const SAVED: [(HeaderName, HeaderValue); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("sandbox; default-src 'none'"),
@@ -82,7 +82,7 @@ fn sent(kept: &MediaFile, file: File) -> Result<Response, Problem> {
     headers.insert(header::CONTENT_TYPE, text(&kept.content_type)?);
     headers.insert(header::CONTENT_LENGTH, kept.size_bytes.into());
     headers.insert(header::CONTENT_DISPOSITION, text(&disposition(&kept.name))?);
-    headers.extend(HEADERS);
+    headers.extend(SAVED);
     Ok(response)
 }
 

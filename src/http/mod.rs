@@ -50,6 +50,7 @@ use crate::auth::Keyring;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::engine::media::Media;
+use crate::model::chatflow::ChatBounds;
 use crate::store::Store;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
@@ -107,6 +108,8 @@ pub struct ApiOptions {
     pub max_webhook_bytes: usize,
     /// Whether flows that are bound to no key are asked without one.
     pub flowise_open_predictions: bool,
+    /// How much is kept of what people say to one flow.
+    pub chat_bounds: ChatBounds,
     /// What one address may do without a key.
     pub address_limits: AddressLimitOptions,
     /// The URL under which other services see the server, without a path; `None`: what they say in `Host`.

@@ -2,7 +2,8 @@
 //! Promise: of one message there is one opinion at most.
 
 use super::{Edit, Store, StoreError, column};
-use crate::model::chatflow::{Feedback, Lead, Rating};
+use crate::id::{FeedbackId, WorkflowId};
+use crate::model::chatflow::{ChatBounds, Feedback, Lead, Rating};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 impl Store {
@@ -17,9 +18,51 @@ impl Store {
             .await
     }
 
-    /// Keeps how somebody is reached.
-    pub async fn add_lead(&self, workflow: i64, lead: Lead) -> Result<(), StoreError> {
+    /// What somebody thought, with the flow that it is of. A point read.
+    pub fn feedback(&self, id: &FeedbackId) -> Result<Option<(WorkflowId, Feedback)>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(ONE)?
+                .query_and_then([id.as_str()], |row| {
+                    Ok((column::id(row, 6)?, feedback(row)?))
+                })?
+                .next()
+                .transpose()
+        })
+    }
+
+    /// Changes what somebody thought; what is `None` stays. `NotFound`: there is none with this id.
+    pub async fn change_feedback(
+        &self,
+        id: FeedbackId,
+        rating: Option<Rating>,
+        content: Option<String>,
+    ) -> Result<Edit<Feedback>, StoreError> {
         self.write(move |connection| {
+            connection.prepare_cached(CHANGE)?.execute((
+                id.as_str(),
+                rating.map(Rating::as_str),
+                content,
+            ))?;
+            Ok(one(connection, id.as_str())?.map_or(Edit::NotFound, Edit::Done))
+        })
+        .await
+    }
+
+    /// Keeps how somebody is reached. `Conflict`: as many people as there may be have left an address with this flow.
+    pub async fn add_lead(
+        &self,
+        workflow: i64,
+        lead: Lead,
+        bounds: ChatBounds,
+    ) -> Result<Edit<()>, StoreError> {
+        self.write(move |connection| {
+            let left: i64 = connection
+                .prepare_cached(LEFT)?
+                .query_row([workflow], |row| row.get(0))?;
+            if u64::try_from(left).unwrap_or_default() >= bounds.max_leads {
+                return Ok(Edit::Conflict(format!("{left} have left an address")));
+            }
             connection
                 .prepare_cached(
                     "INSERT INTO chat_lead (id, workflow, chat_id, name, email, phone, created_at_ms)
@@ -34,17 +77,24 @@ impl Store {
                     lead.phone,
                     lead.created_at_ms,
                 ])?;
-            Ok(())
+            Ok(Edit::Done(()))
         })
         .await
     }
 
-    /// Who has left a name or an address with a flow, oldest first.
-    pub async fn leads(&self, workflow: i64) -> Result<Vec<Lead>, StoreError> {
+    /// So many of those who have left a name or an address with a flow, after the newest so many; newest first.
+    pub async fn leads(
+        &self,
+        workflow: i64,
+        skipped: usize,
+        limit: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
         self.scan(move |connection| {
+            let [skipped, limit] =
+                [skipped, limit].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
             connection
                 .prepare_cached(LEADS)?
-                .query_and_then([workflow], lead)?
+                .query_and_then((workflow, limit, skipped), lead)?
                 .collect()
         })
         .await
@@ -52,13 +102,20 @@ impl Store {
 }
 
 pub(super) const LEADS: &str = "
-    SELECT id, chat_id, name, email, phone, created_at_ms FROM chat_lead WHERE workflow = ?1 ORDER BY sequence";
+    SELECT id, chat_id, name, email, phone, created_at_ms FROM chat_lead WHERE workflow = ?1
+    ORDER BY sequence DESC LIMIT ?2 OFFSET ?3";
+
+pub(super) const LEFT: &str = "SELECT count(*) FROM chat_lead WHERE workflow = ?1";
+
+pub(super) const CHANGE: &str = "
+    UPDATE chat_feedback SET rating = coalesce(?2, rating), content = coalesce(?3, content) WHERE id = ?1";
 
 pub(super) const MESSAGE: &str = "SELECT chat_id FROM chat_message WHERE id = ?1 AND workflow = ?2";
 
 pub(super) const ONE: &str = "
-    SELECT b.id, b.message, m.chat_id, b.rating, b.content, b.created_at_ms
-    FROM chat_feedback b CROSS JOIN chat_message m ON m.id = b.message WHERE b.id = ?1";
+    SELECT b.id, b.message, m.chat_id, b.rating, b.content, b.created_at_ms, w.id
+    FROM chat_feedback b CROSS JOIN chat_message m ON m.id = b.message CROSS JOIN workflow w ON w.sequence = m.workflow
+    WHERE b.id = ?1";
 
 fn save(
     connection: &Connection,
@@ -96,18 +153,20 @@ fn save(
 fn one(connection: &Connection, id: &str) -> Result<Option<Feedback>, StoreError> {
     connection
         .prepare_cached(ONE)?
-        .query_and_then([id], |row| {
-            Ok(Feedback {
-                id: column::id(row, 0)?,
-                message: column::id(row, 1)?,
-                chat_id: row.get(2)?,
-                rating: column::word(row, 3, Rating::parse)?,
-                content: row.get(4)?,
-                created_at_ms: row.get(5)?,
-            })
-        })?
+        .query_and_then([id], feedback)?
         .next()
         .transpose()
+}
+
+fn feedback(row: &Row<'_>) -> Result<Feedback, StoreError> {
+    Ok(Feedback {
+        id: column::id(row, 0)?,
+        message: column::id(row, 1)?,
+        chat_id: row.get(2)?,
+        rating: column::word(row, 3, Rating::parse)?,
+        content: row.get(4)?,
+        created_at_ms: row.get(5)?,
+    })
 }
 
 fn lead(row: &Row<'_>) -> Result<Lead, StoreError> {

@@ -4,9 +4,10 @@
 use super::workflow_list::end_of_prefix;
 use super::workflows::{WORKFLOW_COLUMNS, workflow_columns, workflow_row};
 use super::{Store, StoreError, column};
-use crate::model::chatflow::{Chatflow, ChatflowDetails, ChatflowFilter, kind_of};
+use crate::model::chatflow::{BoundFlow, Chatflow, ChatflowDetails, ChatflowFilter, kind_of};
 use crate::model::workflow::{DefinitionFormat, Reach, Workflow};
 use rusqlite::{Connection, Row, params};
+use std::collections::HashMap;
 
 impl Store {
     /// What is kept of the flow with this row number; nothing of what is no flow. A point read.
@@ -27,7 +28,37 @@ impl Store {
     ) -> Result<Vec<Chatflow>, StoreError> {
         self.scan(move |connection| list(connection, &filter)).await
     }
+
+    /// The flows that are bound to keys and within the reach, those that were changed last first: by the id of the key, in one query.
+    pub async fn flows_of_keys(
+        &self,
+        reach: Reach,
+    ) -> Result<HashMap<String, Vec<BoundFlow>>, StoreError> {
+        self.scan(move |connection| {
+            let mut statement = connection.prepare_cached(BOUND)?;
+            let mut rows = statement.query([])?;
+            let mut flows: HashMap<String, Vec<BoundFlow>> = HashMap::new();
+            while let Some(row) = rows.next()? {
+                let flow = BoundFlow {
+                    name: row.get(2)?,
+                    category: row.get(3)?,
+                    updated_at_ms: row.get(4)?,
+                };
+                if reach.covers(&column::id(row, 1)?, &flow.name) {
+                    flows.entry(row.get(0)?).or_default().push(flow);
+                }
+            }
+            Ok(flows)
+        })
+        .await
+    }
 }
+
+/// Reads the keys' own index, in which no other flows are.
+pub(super) const BOUND: &str = "
+    SELECT f.api_key, w.id, w.name, f.category, w.updated_at_ms
+    FROM chatflow f INDEXED BY chatflow_by_api_key CROSS JOIN workflow w ON w.sequence = f.workflow
+    WHERE f.api_key IS NOT NULL AND w.status <> 'archived' ORDER BY w.updated_at_ms DESC";
 
 macro_rules! detail_columns {
     () => {

@@ -1,29 +1,51 @@
-//! Chats with flows: messages, what people thought of them, who has left an address; and the variables that flows share.
-//! May not know who may see them. Promise: all of it goes with its flow.
+//! Chats with flows: their messages and the files in them; and the variables that flows share. May not know who may see them.
+//! Promises: all of it goes with its flow; the messages of a flow are never more than their bounds.
 
-use super::{Store, StoreError, column};
-use crate::id::{ChatMessageId, RunId};
+use super::{Store, StoreError, chat_use, column};
+use crate::id::RunId;
 use crate::model::chatflow::{
-    ChatMessage, ChatRole, ChatType, Feedback, FlowVariable, MessageFilter, Rating, VariableKind,
+    ChatBounds, ChatFile, ChatMessage, ChatRole, ChatStats, ChatType, FlowVariable, MessageFilter,
+    Rating, VariableKind,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-/// A message, and what somebody thought of it.
-pub type RatedMessage = (ChatMessage, Option<Feedback>);
-
 impl Store {
-    /// Keeps messages of the flow with this row number, in this order.
+    /// Keeps messages of the flow with this row number, in this order; the oldest ones of the flow go, as far as its bounds want.
     pub async fn add_chat_messages(
         &self,
         workflow: i64,
         messages: Vec<ChatMessage>,
+        bounds: ChatBounds,
     ) -> Result<(), StoreError> {
         self.write(move |connection| {
-            messages
-                .iter()
-                .try_for_each(|message| insert(connection, workflow, message))
+            for message in &messages {
+                insert(connection, workflow, message)?;
+            }
+            chat_use::prune(connection, workflow, bounds)
         })
         .await
+    }
+
+    /// The newest file of this name in a conversation. A point read.
+    pub fn chat_file(
+        &self,
+        workflow: i64,
+        chat_id: &str,
+        name: &str,
+    ) -> Result<Option<ChatFile>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(FILE)?
+                .query_and_then((workflow, chat_id, name), |row| {
+                    Ok(ChatFile {
+                        name: row.get(0)?,
+                        content_type: row.get(1)?,
+                        bytes: row.get(2)?,
+                    })
+                })?
+                .next()
+                .transpose()
+        })
     }
 
     /// The last so many messages of a session, oldest first. A point read.
@@ -57,33 +79,65 @@ impl Store {
         })
     }
 
-    /// The messages of a flow, oldest first unless the filter says otherwise, each with what was thought of it.
+    /// So many messages of a flow after the first so many, in the order that the filter says.
     pub async fn chat_messages(
         &self,
         workflow: i64,
         filter: MessageFilter,
-    ) -> Result<Vec<RatedMessage>, StoreError> {
+        skipped: usize,
+        limit: usize,
+    ) -> Result<Vec<ChatMessage>, StoreError> {
         self.scan(move |connection| {
-            let mut statement = connection.prepare_cached(OF_WORKFLOW)?;
-            let found = statement.query_and_then(
+            let place = [skipped, limit].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+            let sql = if filter.is_descending {
+                NEWEST_FIRST
+            } else {
+                OLDEST_FIRST
+            };
+            let asked = Asked::of(workflow, &filter);
+            connection
+                .prepare_cached(sql)?
+                .query_and_then(
+                    params![
+                        asked.workflow,
+                        asked.session,
+                        asked.chat,
+                        asked.message,
+                        asked.from_ms,
+                        asked.until_ms,
+                        asked.rating,
+                        asked.types,
+                        place[1],
+                        place[0],
+                    ],
+                    message,
+                )?
+                .collect()
+        })
+        .await
+    }
+
+    /// How much was said to a flow, of what the filter leaves.
+    pub async fn chat_stats(
+        &self,
+        workflow: i64,
+        filter: MessageFilter,
+    ) -> Result<ChatStats, StoreError> {
+        self.scan(move |connection| {
+            let asked = Asked::of(workflow, &filter);
+            connection.prepare_cached(STATS)?.query_row(
                 params![
-                    workflow,
-                    filter.session_id,
-                    filter.chat_id,
-                    filter.message,
-                    filter.from_ms,
-                    filter.until_ms,
-                    filter.rating.map(Rating::as_str),
+                    asked.workflow,
+                    asked.session,
+                    asked.chat,
+                    asked.message,
+                    asked.from_ms,
+                    asked.until_ms,
+                    asked.rating,
+                    asked.types,
                 ],
-                |row| Ok((message(row)?, feedback(row)?)),
-            )?;
-            let mut found: Vec<RatedMessage> = found.collect::<Result<_, StoreError>>()?;
-            let types = &filter.chat_types;
-            found.retain(|(message, _)| types.is_empty() || types.contains(&message.chat_type));
-            if filter.is_descending {
-                found.reverse();
-            }
-            Ok(found)
+                |row| Ok(stats(row)),
+            )?
         })
         .await
     }
@@ -96,10 +150,12 @@ impl Store {
         session_id: Option<String>,
     ) -> Result<u64, StoreError> {
         self.write(move |connection| {
-            let removed = connection
-                .prepare_cached(REMOVE)?
-                .execute((workflow, session_id, chat_id))?;
-            Ok(u64::try_from(removed).unwrap_or(u64::MAX))
+            chat_use::remove(
+                connection,
+                workflow,
+                session_id.as_deref(),
+                chat_id.as_deref(),
+            )
         })
         .await
     }
@@ -175,25 +231,70 @@ pub(super) const LAST_EXECUTION: &str = "
     SELECT execution FROM chat_message
     WHERE workflow = ?1 AND session_id = ?2 AND execution IS NOT NULL ORDER BY sequence DESC LIMIT 1";
 
-/// Sorts the messages of one flow.
-pub(super) const OF_WORKFLOW: &str = concat!(
-    "SELECT ",
+pub(super) const FILE: &str = "
+    SELECT name, content_type, bytes FROM chat_file
+    WHERE workflow = ?1 AND chat_id = ?2 AND name = ?3 ORDER BY sequence DESC LIMIT 1";
+
+macro_rules! matching {
+    ($select:expr, $end:literal) => {
+        concat!(
+            "SELECT ",
+            $select,
+            " FROM chat_message m INDEXED BY chat_message_by_workflow LEFT JOIN chat_feedback b ON b.message = m.id
+             WHERE m.workflow = ?1
+                AND (?2 IS NULL OR m.session_id = ?2)
+                AND (?3 IS NULL OR m.chat_id = ?3)
+                AND (?4 IS NULL OR m.id = ?4)
+                AND (?5 IS NULL OR m.created_at_ms >= ?5)
+                AND (?6 IS NULL OR m.created_at_ms <= ?6)
+                AND (?7 IS NULL OR b.rating = ?7)
+                AND (?8 IS NULL OR instr(?8, m.chat_type) > 0)",
+            $end
+        )
+    };
+}
+
+pub(super) const OLDEST_FIRST: &str = matching!(
     message_columns!(),
-    ", b.id, b.rating, b.content, b.created_at_ms
-     FROM chat_message m LEFT JOIN chat_feedback b ON b.message = m.id
-     WHERE m.workflow = ?1
-        AND (?2 IS NULL OR m.session_id = ?2)
-        AND (?3 IS NULL OR m.chat_id = ?3)
-        AND (?4 IS NULL OR m.id = ?4)
-        AND (?5 IS NULL OR m.created_at_ms >= ?5)
-        AND (?6 IS NULL OR m.created_at_ms <= ?6)
-        AND (?7 IS NULL OR b.rating = ?7)
-     ORDER BY m.sequence"
+    " ORDER BY m.sequence LIMIT ?9 OFFSET ?10"
+);
+pub(super) const NEWEST_FIRST: &str = matching!(
+    message_columns!(),
+    " ORDER BY m.sequence DESC LIMIT ?9 OFFSET ?10"
+);
+const STATS: &str = matching!(
+    "count(*), count(DISTINCT m.session_id), count(b.id), count(CASE b.rating WHEN 'THUMBS_UP' THEN 1 END)",
+    ""
 );
 
-pub(super) const REMOVE: &str = "
-    DELETE FROM chat_message
-    WHERE workflow = ?1 AND (?2 IS NULL OR session_id = ?2) AND (?3 IS NULL OR chat_id = ?3)";
+/// A filter as queries take it.
+struct Asked<'a> {
+    workflow: i64,
+    session: Option<&'a str>,
+    chat: Option<&'a str>,
+    message: Option<&'a str>,
+    from_ms: Option<i64>,
+    until_ms: Option<i64>,
+    rating: Option<&'static str>,
+    /// The types one after another: none of their words stands in another.
+    types: Option<String>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(workflow: i64, filter: &'a MessageFilter) -> Asked<'a> {
+        let types: Vec<&str> = filter.chat_types.iter().map(|kind| kind.as_str()).collect();
+        Asked {
+            workflow,
+            session: filter.session_id.as_deref(),
+            chat: filter.chat_id.as_deref(),
+            message: filter.message.as_deref(),
+            from_ms: filter.from_ms,
+            until_ms: filter.until_ms,
+            rating: filter.rating.map(Rating::as_str),
+            types: (!types.is_empty()).then(|| types.join(" ")),
+        }
+    }
+}
 
 /// Keeps a message, within a job.
 pub(super) fn insert(
@@ -220,7 +321,21 @@ pub(super) fn insert(
             message.content,
             column::to_json(&message.more)?,
         ])?;
-    Ok(())
+    for file in &message.files {
+        connection
+            .prepare_cached(
+                "INSERT INTO chat_file (message, workflow, chat_id, name, content_type, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute((
+                message.id.as_str(),
+                workflow,
+                &message.chat_id,
+                &file.name,
+                &file.content_type,
+                &file.bytes,
+            ))?;
+    }
+    chat_use::count(connection, workflow, &message.id)
 }
 
 fn message(row: &Row<'_>) -> Result<ChatMessage, StoreError> {
@@ -234,24 +349,18 @@ fn message(row: &Row<'_>) -> Result<ChatMessage, StoreError> {
         execution: column::optional_id(row, 6)?,
         lead_email: row.get(7)?,
         more: column::json(row, 8)?,
+        files: Vec::new(),
         created_at_ms: row.get(9)?,
     })
 }
 
-/// What stands behind a message's columns.
-fn feedback(row: &Row<'_>) -> Result<Option<Feedback>, StoreError> {
-    let Some(id) = column::optional_id(row, 10)? else {
-        return Ok(None);
-    };
-    let message: ChatMessageId = column::id(row, 0)?;
-    Ok(Some(Feedback {
-        id,
-        message,
-        chat_id: row.get(4)?,
-        rating: column::word(row, 11, Rating::parse)?,
-        content: row.get(12)?,
-        created_at_ms: row.get(13)?,
-    }))
+fn stats(row: &Row<'_>) -> Result<ChatStats, StoreError> {
+    Ok(ChatStats {
+        messages: column::unsigned(row, 0)?,
+        sessions: column::unsigned(row, 1)?,
+        rated: column::unsigned(row, 2)?,
+        rated_well: column::unsigned(row, 3)?,
+    })
 }
 
 fn variable(row: &Row<'_>) -> Result<FlowVariable, StoreError> {

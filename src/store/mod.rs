@@ -12,12 +12,16 @@ mod audit;
 mod audit_tests;
 mod awaiting;
 mod chat_replies;
+mod chat_use;
 mod chatflows;
 mod chats;
 mod column;
 mod connections;
 mod cursor;
 mod doctor;
+mod executions;
+#[cfg(test)]
+mod executions_tests;
 mod first_start;
 #[cfg(test)]
 mod fixture;
@@ -74,7 +78,6 @@ mod writer_tests;
 pub use agents::MAX_AGENTS;
 pub use answers::Answer;
 pub use awaiting::AwaitingRun;
-pub use chats::RatedMessage;
 pub use connections::{StoredConnection, TestRecord};
 pub use doctor::{Finding, inspect};
 pub use first_start::FirstStart;

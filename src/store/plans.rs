@@ -6,6 +6,7 @@ mod queries;
 
 use super::fixture::Fixture;
 use super::{run_list, runs};
+use chats::CHAT_TABLES;
 use queries::{TABLES, WALKS, point_queries};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -80,7 +81,7 @@ fn every_index_is_used_and_none_repeats_another() {
         assert!(comment.trim_start().starts_with("-- Serves: "), "{name}");
     }
     let mut shapes = BTreeSet::new();
-    for table in TABLES {
+    for table in TABLES.iter().chain(CHAT_TABLES) {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")
             .unwrap()

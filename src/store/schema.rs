@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("upgrades/2.sql"),
     include_str!("upgrades/3.sql"),
     include_str!("upgrades/4.sql"),
+    include_str!("upgrades/5.sql"),
 ];
 
 /// Older versions of SQLite can corrupt a WAL when two connections checkpoint at once.

@@ -190,6 +190,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             body_timeout_ms: 1000,
             default_door: Door::Native,
             flowise_open_predictions: false,
+            chat_bounds: flowlatch::model::chatflow::ChatBounds::DEFAULT,
             sync_wait_ms: 1,
             max_sync_wait_ms: 1,
             max_webhook_bytes: 1024,

@@ -18,7 +18,9 @@ use flowlatch::engine::{
     StartedBy, WorkflowProblem, Workflows,
 };
 use flowlatch::id::{ChatMessageId, RunId, VariableId, WorkflowId};
-use flowlatch::model::chatflow::{ChatMessage, ChatRole, ChatType, FlowVariable, VariableKind};
+use flowlatch::model::chatflow::{
+    ChatBounds, ChatMessage, ChatRole, ChatType, FlowVariable, VariableKind,
+};
 use flowlatch::model::flow::{FlowKind, PredictionInput, definition};
 use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::plan::DefinitionLimits;
@@ -164,6 +166,14 @@ impl Bench {
         Heard::all_of(self.predict(flow, input).await.expect("it starts")).await
     }
 
+    /// What the last node of a run has said.
+    pub(crate) async fn answer(&self, run: &Run) -> String {
+        let executed = self.engine.executed(run).await.expect("read");
+        let last = executed.nodes.last().expect("a node");
+        let said = last.data["output"]["content"].as_str();
+        said.unwrap_or_default().to_owned()
+    }
+
     /// A run when it has ended.
     pub(crate) async fn until_ended(&self, run: &RunId) -> Run {
         let read = || {
@@ -214,11 +224,12 @@ impl Bench {
             execution: None,
             lead_email: None,
             more: serde_json::Map::new(),
+            files: Vec::new(),
             created_at_ms: 0,
         };
-        let kept = self
-            .store
-            .add_chat_messages(self.sequence(flow), vec![message]);
+        let kept =
+            self.store
+                .add_chat_messages(self.sequence(flow), vec![message], ChatBounds::DEFAULT);
         kept.await.expect("kept");
     }
 

@@ -176,7 +176,7 @@ async fn a_question_survives_the_server_and_so_does_a_model_that_was_asked() {
         "{:?}",
         run.summary.error
     );
-    assert_eq!(bench.engine.answer_of(&run).await.unwrap(), "You said: hi");
+    assert_eq!(bench.answer(&run).await, "You said: hi");
     let run = bench.run(&stopped);
     let goes_on = bench
         .engine
@@ -239,10 +239,7 @@ async fn a_flow_that_failed_is_tried_again_from_where_it_failed() {
         .run;
     let run = bench.until_ended(&again.summary.id).await;
     assert_eq!(run.summary.status, RunStatus::Completed);
-    assert_eq!(
-        bench.engine.answer_of(&run).await.unwrap(),
-        "You said: After first"
-    );
+    assert_eq!(bench.answer(&run).await, "You said: After first");
     assert_eq!(
         bench.model.calls().len(),
         3,

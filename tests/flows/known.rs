@@ -26,7 +26,7 @@ async fn run(bench: &Bench, id: &WorkflowId, input: Value) -> String {
     let run = bench
         .until_ended(&accepted.expect("it starts").run.summary.id)
         .await;
-    bench.engine.answer_of(&run).await.expect("an answer")
+    bench.answer(&run).await
 }
 
 #[tokio::test]

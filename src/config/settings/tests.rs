@@ -2,9 +2,16 @@
 
 use super::*;
 use crate::config::{DefaultDoor, DoorSettings, MediaLimits};
+use crate::model::chatflow::ChatBounds;
 use crate::model::credit::Prices;
 use crate::model::limit::Limit;
 use crate::secret::SecretText;
+
+const OTHER_CHATS: ChatBounds = ChatBounds {
+    max_messages: 1,
+    max_bytes: 1,
+    max_leads: 1,
+};
 
 const OTHER_MEDIA: MediaLimits = MediaLimits {
     max_file_bytes: 1,
@@ -15,6 +22,7 @@ const OTHER_MEDIA: MediaLimits = MediaLimits {
 const OTHER_DOORS: DoorSettings = DoorSettings {
     default: DefaultDoor::Wireflow,
     flowise_open_predictions: true,
+    chats: OTHER_CHATS,
 };
 
 /// A configuration in which no field is at its default.

@@ -17,6 +17,7 @@ pub use tool::Flows;
 use super::start::{As, RunRequest, Wait};
 use super::{CompiledWorkflow, Engine, EngineError, Reply, Shared, StartTrigger, StartedBy};
 use crate::id::{RunId, WorkflowId};
+use crate::model::chatflow::ExecutionState;
 use crate::model::flow::{FlowFacts, HumanInput, PredictionInput, sight};
 use crate::model::run::{Run, RunStatus};
 use serde_json::value::to_raw_value;
@@ -123,7 +124,9 @@ impl Engine {
                     waiting.step_id
                 )));
             }
-            let status = flow_status(run.summary.status, !pending.is_empty());
+            let execution = self.0.store.execution(id)?;
+            let state = execution.map_or(ExecutionState::InProgress, |found| found.state);
+            let status = state.as_str();
             return Err(EngineError::Conflict(format!(
                 "Cannot resume execution {id} because it is in '{status}' state. Only a stopped execution can be resumed"
             )));
@@ -188,17 +191,6 @@ impl Engine {
         };
         let (_, state) = self.folded(&run).await?;
         Ok(Some(sight::state(&state)))
-    }
-}
-
-/// A run's status in the words of Flowise.
-pub fn flow_status(status: RunStatus, waits_for_somebody: bool) -> &'static str {
-    match status {
-        RunStatus::Pending | RunStatus::Running if waits_for_somebody => "STOPPED",
-        RunStatus::Pending | RunStatus::Running => "INPROGRESS",
-        RunStatus::Completed => "FINISHED",
-        RunStatus::Failed => "ERROR",
-        RunStatus::Cancelled => "TERMINATED",
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the nodes of a run came to, as clients are shown it: from the journal, at any time.
 
 use crate::engine::{Engine, EngineError};
+use crate::model::flow::ExecutedNode;
 use crate::model::flow::passed::NodeStatus;
-use crate::model::flow::{ExecutedNode, sight};
 use crate::model::plan::{Plan, RunState};
 use crate::model::run::{Run, RunStatus};
 use serde_json::{Map, Value, json};
@@ -68,11 +68,5 @@ impl Engine {
     pub async fn executed(&self, run: &Run) -> Result<Executed, EngineError> {
         let (definition, state) = self.folded(run).await?;
         Ok(Executed::of(&definition.plan, &state))
-    }
-
-    /// The answer of a flow's run: its text so far.
-    pub async fn answer_of(&self, run: &Run) -> Result<String, EngineError> {
-        let (_, state) = self.folded(run).await?;
-        Ok(sight::answer(&state))
     }
 }

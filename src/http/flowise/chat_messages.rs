@@ -3,7 +3,7 @@
 
 use super::chatflows::TAG;
 use super::flows::named;
-use super::keys::Paging;
+use super::paging::Paging;
 use super::{Answer, RemovedView, about, ok};
 use crate::clock::{iso_utc, parse_iso};
 use crate::http::body::query;
@@ -21,6 +21,9 @@ use serde_json::{Map, Value};
 use warp::Filter as _;
 use warp::http::Method;
 
+/// A list has so many messages at most.
+const MAX_LISTED: usize = 1_000;
+
 pub(super) fn endpoints() -> Vec<Endpoint> {
     const ALL: &str = "/api/v1/chatmessage/:id";
     let view = Access::Needs(Permission::ExecutionsView, Category::Read);
@@ -31,7 +34,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         })
         .described(
             about(TAG, "List what was said to a flow and by it")
-                .says("Oldest first, or newest first with `order=DESC`. With `page` and `limit` one page.")
+                .says(
+                    "Oldest first, or newest first with `order=DESC`. With `page` and `limit` (up to 1000) one page, else the \
+                     newest 1000.",
+                )
                 .path::<WorkflowId>()
                 .query::<ListQuery>()
                 .gives_bare::<Vec<MessageView<'_>>>(200)
@@ -71,9 +77,9 @@ pub(super) struct ListQuery {
     end_date: Option<String>,
     /// Only those that were rated so: `THUMBS_UP` or `THUMBS_DOWN`.
     feedback_type: Option<String>,
-    /// Which page, from 1; all messages without it.
+    /// Which page, from 1; the newest 1000 messages without it.
     page: Option<i64>,
-    /// How many a page.
+    /// How many a page, up to 1000.
     limit: Option<i64>,
 }
 
@@ -121,14 +127,24 @@ struct MessageView<'a> {
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
     let flow = named(&ctx)?;
     let paging = Paging::read(asked.page, asked.limit)?;
-    let store = &ctx.api().store;
-    let workflow = flow.compiled.workflow.sequence;
-    let found = store.chat_messages(workflow, asked.filter()?).await?;
-    let view = |(message, _): &'_ (ChatMessage, _)| -> Value { told(flow.id(), message) };
-    let told: Vec<Value> = match paging {
-        Some(paging) => paging.of(&found).map(view).collect(),
-        None => found.iter().map(view).collect(),
+    let paging = paging.map(|page| page.at_most(MAX_LISTED)).transpose()?;
+    let (store, workflow) = (&ctx.api().store, flow.compiled.workflow.sequence);
+    let mut filter = asked.filter()?;
+    let is_descending = filter.is_descending;
+    let (skipped, limit) = match &paging {
+        Some(paging) => (paging.skipped, paging.limit),
+        None => (0, MAX_LISTED),
     };
+    // Of all, the newest are those that are wanted, in whatever order.
+    filter.is_descending |= paging.is_none();
+    let is_turned = filter.is_descending != is_descending;
+    let mut found = store
+        .chat_messages(workflow, filter, skipped, limit)
+        .await?;
+    if is_turned {
+        found.reverse();
+    }
+    let told: Vec<Value> = found.iter().map(|one| told(flow.id(), one)).collect();
     ok(&told)
 }
 
@@ -164,10 +180,6 @@ async fn delete(ctx: Ctx, asked: DeleteQuery) -> Answer {
 
 impl ListQuery {
     pub(super) fn filter(self) -> Result<MessageFilter, Problem> {
-        let moment = |name: &str, text: Option<String>| {
-            let moment = text.map(|text| parse_iso(&text).ok_or_else(|| no(name, &text)));
-            moment.transpose()
-        };
         let rating = self
             .feedback_type
             .map(|text| Rating::parse(&text).ok_or_else(|| no("feedbackType", &text)));
@@ -182,6 +194,12 @@ impl ListQuery {
             is_descending: self.order.as_deref() == Some("DESC"),
         })
     }
+}
+
+/// The moment that a parameter says.
+pub(super) fn moment(name: &str, text: Option<String>) -> Result<Option<i64>, Problem> {
+    let moment = text.map(|text| parse_iso(&text).ok_or_else(|| no(name, &text)));
+    moment.transpose()
 }
 
 /// One type, or a list in JSON, as Flowise's own pages send it.

@@ -5,7 +5,8 @@
 use super::chatflow_body::ChatflowBody;
 use super::chatflow_view::{ChatflowView, Drawn, view};
 use super::flows::{Flow, Needed, find, named};
-use super::keys::{Paging, recognised};
+use super::keys::recognised;
+use super::paging::Paging;
 use super::{Answer, OVER_ADDRESS_LIMIT, RemovedView, about, ok, text, worded};
 use crate::clock::iso_utc;
 use crate::engine::CompiledWorkflow;

@@ -4,16 +4,21 @@
 //! without a key obeys the limits of its address.
 
 use super::chatflows::LIST;
+use super::flow_limit::within_flow_limit;
 use super::flows::{Flow, find_to_ask, is_anonymous};
+use super::worded;
 use crate::engine::StartedBy;
 use crate::http::address_limits::{AddressCategory, within_address_limit};
 use crate::http::endpoint::Access;
 use crate::http::guard::admit;
 use crate::http::problem::Problem;
 use crate::http::visit::{Ctx, Visit};
+use crate::model::chatflow::{ApiConfig, ChatbotConfig};
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use std::sync::Arc;
+use warp::http::{StatusCode, header};
+use warp::reply::Response;
 
 /// Who was let in: a key, or nobody that is known.
 pub(super) struct Caller(Option<Ctx>);
@@ -57,7 +62,51 @@ pub(super) async fn enter_flow(
     }
     let flow = find_to_ask(visit, named)?;
     let caller = let_in(visit, access, &flow).await?;
-    Ok((flow, caller))
+    match refused_origin(visit, &flow.chatbot()) {
+        Some(message) => Err(worded(StatusCode::FORBIDDEN, message)),
+        None => Ok((flow, caller)),
+    }
+}
+
+/// What the page that asks is refused with, where the flow does not let it. A form can be sent by any page, and unlike JSON
+/// without asking the server first.
+pub(super) fn refused_origin<'a>(visit: &Visit, chatbot: &'a ChatbotConfig) -> Option<&'a str> {
+    let origin = visit.headers.get(header::ORIGIN)?;
+    chatbot.refuses_origin(origin.to_str().unwrap_or_default())
+}
+
+/// The flow that the path's first parameter names and that is to run, and who was let in to it. An answer: it was asked more
+/// often than its owner lets one address, which comes before keys.
+pub(super) async fn enter_to_run(
+    visit: &Arc<Visit>,
+    access: Access,
+) -> Result<Result<(Flow, Caller), Response>, Problem> {
+    if is_anonymous(visit) {
+        within_address_limit(visit, by_address(category_of(access)))?;
+    }
+    let flow = find_to_ask(visit, visit.parameter(0))?;
+    let config = ApiConfig::read(flow.details.api_config.as_deref());
+    if let Some(limit) = &config.rate_limit
+        && let Err(refused) = within_flow_limit(visit, flow.id(), limit)
+    {
+        return Ok(Err(*refused));
+    }
+    let caller = let_in(visit, access, &flow).await?;
+    Ok(Ok((flow, caller)))
+}
+
+/// What is said where nothing is: who shows no good key does not learn that, and `problem` is for everybody else.
+pub(super) async fn nowhere(visit: &Arc<Visit>, access: Access, problem: Problem) -> Problem {
+    let category = category_of(access);
+    if is_anonymous(visit)
+        && let Err(limited) = within_address_limit(visit, by_address(category))
+    {
+        return limited;
+    }
+    match admit(visit, Access::AnyKey(category)).await {
+        Ok(_) => problem,
+        Err(refused) => refused,
+    }
 }
 
 /// Who is let in to this flow. The limit of a caller's address was asked for by whoever calls this.
@@ -106,7 +155,7 @@ fn other_key(ctx: &Ctx) -> Problem {
     Problem::OtherKey
 }
 
-pub(super) fn category_of(access: Access) -> Category {
+fn category_of(access: Access) -> Category {
     match access {
         Access::NeedsUnlessOpen(_, category) => category,
         _ => Category::Read,
@@ -114,7 +163,7 @@ pub(super) fn category_of(access: Access) -> Category {
 }
 
 /// Addresses have no limit of writes of their own: what a visitor leaves counts as asking does.
-pub(super) fn by_address(category: Category) -> AddressCategory {
+fn by_address(category: Category) -> AddressCategory {
     match category {
         Category::Read => AddressCategory::Read,
         Category::Write | Category::Execute => AddressCategory::Execute,

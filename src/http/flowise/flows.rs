@@ -9,7 +9,7 @@ use crate::http::guard::forbidden;
 use crate::http::problem::Problem;
 use crate::http::visit::{Ctx, Visit};
 use crate::id::WorkflowId;
-use crate::model::chatflow::{ChatflowDetails, kind_of};
+use crate::model::chatflow::{ChatbotConfig, ChatflowDetails, kind_of};
 use crate::model::flow::FlowKind;
 use crate::model::scope::Permission;
 use crate::model::workflow::{Reach, WorkflowStatus};
@@ -26,6 +26,11 @@ pub(super) struct Flow {
 impl Flow {
     pub(super) fn id(&self) -> &WorkflowId {
         &self.compiled.workflow.id
+    }
+
+    /// How its widget looks, and from which pages it may be asked.
+    pub(super) fn chatbot(&self) -> ChatbotConfig {
+        ChatbotConfig::read(self.details.chatbot_config.as_deref())
     }
 
     pub(super) fn is_within(&self, reach: &Reach) -> bool {

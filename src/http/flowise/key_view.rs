@@ -3,8 +3,10 @@
 use super::{WORKSPACE, worded};
 use crate::auth::KeyText;
 use crate::clock::iso_utc;
+use crate::http::describe::NAME_PATTERN;
 use crate::http::problem::Problem;
 use crate::id::KeyId;
+use crate::model::chatflow::BoundFlow;
 use crate::model::key::KeyRecord;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,7 @@ use warp::http::StatusCode;
 #[schemars(rename = "FlowiseKeyBody")]
 pub(super) struct KeyBody {
     /// For people, 1 to 255 characters.
-    #[schemars(with = "String", required)]
+    #[schemars(with = "String", required, length(max = 255), extend("pattern" = NAME_PATTERN))]
     key_name: Option<Value>,
     /// What the key may do: words like `chatflows:view`, at least one; none that the calling key lacks.
     #[schemars(with = "Vec<String>", required)]
@@ -124,6 +126,17 @@ pub(super) struct BoundView {
     /// When it was changed last.
     #[schemars(extend("format" = "date-time"))]
     pub(super) updated_date: String,
+}
+
+impl BoundView {
+    /// A flow as it is told beside its key.
+    pub(super) fn of(flow: BoundFlow) -> BoundView {
+        BoundView {
+            flow_name: flow.name,
+            category: flow.category,
+            updated_date: iso_utc(flow.updated_at_ms),
+        }
+    }
 }
 
 /// Some keys: all of them, or one page.

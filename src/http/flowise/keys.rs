@@ -2,7 +2,8 @@
 //! Promises: a key's text stands in the answer that makes it and nowhere else; who asks about texts is throttled like who
 //! presents them.
 
-use super::key_view::{KeyBody, KeyPage, KeyView, KeysView, ListQuery, view};
+use super::key_view::{BoundView, KeyBody, KeyPage, KeyView, KeysView, ListQuery, view};
+use super::paging::Paging;
 use super::{Answer, OVER_ADDRESS_LIMIT, RemovedView, about, ok, worded};
 use crate::auth::{KeyChange, KeyEntry, KeyError, NewKey, Refusal};
 use crate::http::address_limits::{AddressCategory, within_address_limit};
@@ -13,6 +14,7 @@ use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::{Ctx, Visit};
 use crate::id::KeyId;
+use crate::model::chatflow::BoundFlow;
 use crate::model::key::{KeyFormat, KeyRecord};
 use crate::model::limit::{Category, KeyLimits};
 use crate::model::page::{MAX_PAGE_LIMIT, PageRequest};
@@ -20,6 +22,7 @@ use crate::model::scope::{Permission, parse_scope};
 use percent_encoding::percent_decode_str;
 use serde_json::json as example;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 use warp::Filter as _;
 use warp::http::{Method, StatusCode};
@@ -99,56 +102,32 @@ fn seen_by(ctx: &Ctx) -> Vec<KeyRecord> {
     seen
 }
 
+/// The flows that are bound to keys, by the keys' ids.
+type BoundFlows = HashMap<String, Vec<BoundFlow>>;
+
+async fn bound_flows(ctx: &Ctx) -> Result<BoundFlows, Problem> {
+    let reach = ctx.key().reach().clone();
+    Ok(ctx.api().store.flows_of_keys(reach).await?)
+}
+
+fn told(record: &KeyRecord, flows: &mut BoundFlows) -> KeyView {
+    let bound = flows.remove(record.id.as_str()).unwrap_or_default();
+    view(record, None, bound.into_iter().map(BoundView::of).collect())
+}
+
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
     let page = Paging::read(asked.page, asked.limit)?;
     let seen = seen_by(&ctx);
     let total = seen.len();
-    let told = |record: &KeyRecord| view(record, None, Vec::new());
+    let mut flows = bound_flows(&ctx).await?;
+    let mut told = |record: &KeyRecord| told(record, &mut flows);
     let Some(page) = page else {
-        return ok(&KeysView::All(seen.iter().map(told).collect()));
+        return ok(&KeysView::All(seen.iter().map(&mut told).collect()));
     };
     ok(&KeysView::Page(KeyPage {
         total,
         data: page.of(&seen).map(told).collect(),
     }))
-}
-
-/// Which part of a list is asked for.
-pub(super) struct Paging {
-    skipped: usize,
-    pub(super) limit: usize,
-}
-
-impl Paging {
-    /// `None`: all of it.
-    pub(super) fn read(page: Option<i64>, limit: Option<i64>) -> Result<Option<Paging>, Problem> {
-        for (name, number) in [("page", page), ("limit", limit)] {
-            if number.is_some_and(|number| number < 0) {
-                return Err(worded(
-                    StatusCode::PRECONDITION_FAILED,
-                    format!("Error: {name} cannot be negative!"),
-                ));
-            }
-        }
-        let from = |number: i64| usize::try_from(number).unwrap_or(usize::MAX);
-        Ok(match (page, limit) {
-            (Some(page @ 1..), Some(limit @ 1..)) => Some(Paging {
-                skipped: from(page - 1).saturating_mul(from(limit)),
-                limit: from(limit),
-            }),
-            _ => None,
-        })
-    }
-
-    /// Those that are on the page.
-    pub(super) fn of<'a, T>(&self, all: &'a [T]) -> impl Iterator<Item = &'a T> {
-        all.iter().skip(self.skipped).take(self.limit)
-    }
-
-    /// Which page it is, from 1.
-    pub(super) fn page(&self) -> usize {
-        self.skipped / self.limit + 1
-    }
 }
 
 async fn create(ctx: Ctx, body: KeyBody) -> Answer {
@@ -183,7 +162,8 @@ async fn update(ctx: Ctx, body: KeyBody) -> Answer {
     let keyring = &ctx.api().keyring;
     let changed = keyring.update(ctx.key(), &ctx.address(), &id, change).await;
     let record = changed.map_err(|error| about_key(&id, error))?;
-    ok(&view(&record, None, Vec::new()))
+    let mut flows = bound_flows(&ctx).await?;
+    ok(&told(&record, &mut flows))
 }
 
 async fn delete(ctx: Ctx) -> Answer {

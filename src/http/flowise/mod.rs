@@ -7,11 +7,17 @@ mod chatflow_body;
 mod chatflow_view;
 mod chatflows;
 mod entry;
+mod execution_view;
+mod executions;
+mod files;
 mod flow_limit;
 mod flows;
+mod form;
+mod hooks;
 mod key_view;
 mod keys;
 mod pages;
+mod paging;
 mod prediction;
 mod prediction_body;
 mod public;
@@ -21,6 +27,7 @@ mod server;
 mod stats;
 mod stream;
 mod told;
+mod uploads;
 mod variables;
 
 pub use flow_limit::FlowLimits;
@@ -55,6 +62,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         chatflows::endpoints(),
         prediction::endpoints(),
         chat_messages::endpoints(),
+        executions::endpoints(),
+        files::endpoints(),
+        hooks::endpoints(),
         public::endpoints(),
         stats::endpoints(),
         replies::endpoints(),

@@ -3,31 +3,31 @@
 //! with them; what was asked and answered is kept before the answer is told.
 
 use super::chatflows::TAG;
-use super::entry::{Caller, asks, by_address, category_of, let_in};
-use super::flow_limit::within_flow_limit;
-use super::flows::{Flow, find_to_ask, is_anonymous};
-use super::prediction_body::{Asked, PLACE, PredictionBody, mistake};
+use super::entry::{Caller, asks, enter_to_run, refused_origin};
+use super::flows::Flow;
+use super::form;
+use super::prediction_body::{Asked, PLACE, PredictionBody, PredictionForm, mistake};
 use super::stream::{Teller, respond};
-use super::told::{Outcome, said};
+use super::told::{EventView, Outcome, said};
 use super::{Answer, about, ok, text, worded};
 use crate::engine::prediction::{Executed, Prediction, PredictionEnd, PredictionRequest};
 use crate::engine::{EngineError, StartTrigger};
-use crate::http::address_limits::within_address_limit;
 use crate::http::body;
 use crate::http::describe::Word;
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
+use crate::http::multipart::boundary;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
 use crate::id::{ChatMessageId, WorkflowId};
-use crate::model::chatflow::{ApiConfig, ChatbotConfig};
+use crate::model::chatflow::ApiConfig;
 use crate::model::flow::StartKind;
 use crate::model::limit::Category;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use warp::http::{Method, StatusCode, header};
+use warp::http::{Method, StatusCode};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     const ASK: &str = "/api/v1/prediction/:id";
@@ -41,12 +41,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                     .says(
                         "A flow that is bound to a key is asked with that key, whatever it may do; any other with a key that \
                          may send messages, or without one where it is public. With `streaming` the answer is told as it \
-                         comes, where the flow can: server-sent events, each one line of JSON with `event` and `data`.",
+                         comes, where the flow can. In a form, `files` are images and texts that are sent along.",
                     )
                     .path::<WorkflowId>()
                     .query::<KeyQuery>()
                     .body::<PredictionBody>(json!({ "question": "Hello" }))
+                    .or_multipart::<PredictionForm>()
                     .gives_bare::<Map<String, Value>>(200)
+                    .or_streams::<EventView>()
                     .may(500, "The flow failed; `message` says how."),
             ),
         Endpoint::unless_open(door, Method::PUT, ABORT, needs, abort).described(
@@ -89,20 +91,13 @@ pub(super) struct Asking {
 }
 
 async fn predict(visit: Arc<Visit>, access: Access) -> Answer {
-    if is_anonymous(&visit) {
-        within_address_limit(&visit, by_address(category_of(access)))?;
-    }
-    let flow = find_to_ask(&visit, visit.parameter(0))?;
+    let (flow, caller) = match enter_to_run(&visit, access).await? {
+        Ok(entered) => entered,
+        Err(refused) => return Ok(refused),
+    };
     let config = ApiConfig::read(flow.details.api_config.as_deref());
-    if let Some(limit) = &config.rate_limit
-        && let Err(refused) = within_flow_limit(&visit, flow.id(), limit)
-    {
-        return Ok(*refused);
-    }
-    let caller = let_in(&visit, access, &flow).await?;
-    let body: PredictionBody = body::read_json(&visit, usize::MAX).await?;
-    let asked = body.read(&flow, &config.overrides)?;
-    let chatbot = ChatbotConfig::read(flow.details.chatbot_config.as_deref());
+    let asked = sent(&visit).await?.read(&flow, &config.overrides)?;
+    let chatbot = flow.chatbot();
     if let Some(message) = refused_origin(&visit, &chatbot) {
         return if asked.is_streaming {
             Ok(text(StatusCode::FORBIDDEN, message.to_owned()))
@@ -127,22 +122,25 @@ async fn predict(visit: Arc<Visit>, access: Access) -> Answer {
         flow,
         asked,
     };
-    let prediction = start(&asking, &caller).await?;
     if is_streamed {
+        let prediction = start(&asking, &caller).await?;
         return Ok(respond(Teller::new(asking, prediction)));
     }
-    whole(asking, prediction, &chatbot).await
+    run_whole(asking, &caller).await
+}
+
+/// The body: JSON, or a form with files.
+async fn sent(visit: &Visit) -> Result<PredictionBody, Problem> {
+    match boundary(&visit.headers)? {
+        Some(boundary) => PredictionBody::of_form(form::read(visit, boundary).await?),
+        None => body::read_json(visit, usize::MAX).await,
+    }
 }
 
 /// Flowise's own flows ask others so, and take no stream.
 fn is_called_by_a_flow(visit: &Visit) -> bool {
     let tool = visit.headers.get("flowise-tool");
     tool.is_some_and(|value| value.as_bytes() == b"true")
-}
-
-fn refused_origin<'a>(visit: &Visit, chatbot: &'a ChatbotConfig) -> Option<&'a str> {
-    let origin = visit.headers.get(header::ORIGIN)?;
-    chatbot.refuses_origin(origin.to_str().unwrap_or_default())
 }
 
 async fn start(asking: &Asking, caller: &Caller) -> Result<Prediction, Problem> {
@@ -191,8 +189,10 @@ fn failed(error: EngineError) -> Problem {
     }
 }
 
-/// The answer in one piece.
-async fn whole(asking: Asking, prediction: Prediction, chatbot: &ChatbotConfig) -> Answer {
+/// Runs the flow to its end: the answer in one piece.
+pub(super) async fn run_whole(asking: Asking, caller: &Caller) -> Answer {
+    let prediction = start(&asking, caller).await?;
+    let chatbot = asking.flow.chatbot();
     let run = prediction.run().clone();
     let (executed, end) = prediction.end().await;
     let mut outcome = match asking.ended(run, executed, end, None).await {
@@ -236,7 +236,11 @@ impl Asking {
                 let api = &self.visit.api;
                 let asked = vec![said(&self.asked, &run, api.clock.now_ms())];
                 let workflow = self.flow.compiled.workflow.sequence;
-                if let Err(error) = api.store.add_chat_messages(workflow, asked).await {
+                if let Err(error) = api
+                    .store
+                    .add_chat_messages(workflow, asked, api.options.chat_bounds)
+                    .await
+                {
                     log::warn!("what was asked of run {run} is not kept: {error}");
                 }
                 return Err(match other {
@@ -266,7 +270,9 @@ impl Asking {
         let api = &self.visit.api;
         let messages = outcome.messages(&self.asked, api.clock.now_ms());
         let workflow = self.flow.compiled.workflow.sequence;
-        Ok(api.store.add_chat_messages(workflow, messages).await?)
+        let bounds = api.options.chat_bounds;
+        let kept = api.store.add_chat_messages(workflow, messages, bounds);
+        Ok(kept.await?)
     }
 }
 

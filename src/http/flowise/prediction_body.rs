@@ -3,11 +3,13 @@
 //! nobody has opened by name changes nothing.
 
 use super::flows::Flow;
+use super::form::SentForm;
+use super::uploads::Uploads;
 use super::worded;
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
 use crate::id::ChatMessageId;
-use crate::model::chatflow::OverrideRules;
+use crate::model::chatflow::{ChatFile, ChatType, OverrideRules};
 use crate::model::flow::{Drawing, FlowKind, HumanInput, PredictionInput, Role, Turn, flow_data};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -52,14 +54,30 @@ impl JsonSchema for PredictionBody {
     }
 }
 
+/// The same as a form. What is an object or a list in JSON is its text here.
+#[derive(JsonSchema)]
+#[schemars(rename = "PredictionForm")]
+pub(super) struct PredictionForm {
+    /// What the user says.
+    #[schemars(rename = "question")]
+    _question: Option<String>,
+    /// An image or a text that is sent along; the field may come several times.
+    #[schemars(rename = "files", extend("format" = "binary"))]
+    _files: Option<String>,
+}
+
 /// A body, found to be what it should.
 pub(super) struct Asked {
     pub(super) input: PredictionInput,
     pub(super) is_streaming: bool,
     pub(super) lead_email: Option<String>,
     pub(super) human_input: Option<HumanInput>,
-    /// What was sent along, without its contents.
+    /// What is told of what was sent along.
     pub(super) uploads: Vec<Value>,
+    /// The images whose bytes were.
+    pub(super) files: Vec<ChatFile>,
+    /// By which way it came.
+    pub(super) chat_type: ChatType,
     /// The question as it was asked, without what was put before it.
     pub(super) question: String,
 }
@@ -118,7 +136,7 @@ impl PredictionBody {
             history: turns(list(&fields, "history")?)?,
             file_attachment: sent.attachment,
             images: sent.images,
-            variables: rules.variables(overrides.get("vars").unwrap_or(&Value::Null)),
+            variables: rules.variables(&variables(&overrides)),
             overrides: inputs(flow, rules, &overrides),
             ..PredictionInput::default()
         };
@@ -126,10 +144,49 @@ impl PredictionBody {
             is_streaming: is_true(fields.get("streaming")),
             lead_email: text(&fields, "leadEmail")?,
             human_input,
-            uploads: sent.kept,
+            uploads: sent.told,
+            files: sent.files,
+            chat_type: ChatType::External,
             question,
             input,
         })
+    }
+
+    /// The same, sent as a form: its files stand behind the uploads that it names.
+    pub(super) fn of_form(form: SentForm) -> Result<PredictionBody, Problem> {
+        let mut fields = form.texts;
+        if !form.files.is_empty() {
+            let mut uploads = list(&fields, "uploads")?.to_vec();
+            for file in &form.files {
+                uploads.push(file.upload()?);
+            }
+            fields.insert("uploads".to_owned(), Value::Array(uploads));
+        }
+        Ok(PredictionBody(Fields(fields)))
+    }
+}
+
+impl Asked {
+    /// What a flow is asked by a request of another service.
+    pub(super) fn of_webhook(input: PredictionInput) -> Asked {
+        Asked {
+            question: input.question.clone(),
+            input,
+            is_streaming: false,
+            lead_email: None,
+            human_input: None,
+            uploads: Vec::new(),
+            files: Vec::new(),
+            chat_type: ChatType::Webhook,
+        }
+    }
+}
+
+/// What stands in a form may be the text of JSON.
+fn variables(overrides: &Map<String, Value>) -> Value {
+    match overrides.get("vars") {
+        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
+        other => other.cloned().unwrap_or_default(),
     }
 }
 
@@ -156,7 +213,7 @@ fn object(fields: &Map<String, Value>, name: &str) -> Result<Option<Map<String, 
 
 fn list<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a [Value], Problem> {
     match fields.get(name) {
-        None => Ok(&[]),
+        None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(items)) if items.len() <= MAX_ITEMS => Ok(items),
         Some(Value::Array(_)) => Err(mistake(format!("`{name}` has {MAX_ITEMS} entries at most"))),
         Some(_) => Err(mistake(format!("`{name}` is a list"))),
@@ -202,49 +259,6 @@ fn turns(history: &[Value]) -> Result<Vec<Turn>, Problem> {
             "Invalid history format. Each history item must have: { role: \"apiMessage\" | \"userMessage\", content: string }",
         )
     })
-}
-
-/// What was sent along.
-#[derive(Default)]
-struct Uploads {
-    images: Vec<String>,
-    attachment: String,
-    kept: Vec<Value>,
-}
-
-impl Uploads {
-    fn read(items: &[Value]) -> Result<Uploads, Problem> {
-        let mut uploads = Uploads::default();
-        for item in items {
-            let said = |name: &str| item[name].as_str().unwrap_or_default();
-            let (kind, name, mime, data) = (said("type"), said("name"), said("mime"), said("data"));
-            let is_image = mime.starts_with("image/") || data.starts_with("data:image/");
-            match kind {
-                "file:full" => {
-                    let name = name.replace(['\'', '<', '>'], "");
-                    uploads
-                        .attachment
-                        .push_str(&format!("<doc name='{name}'>{data}</doc>\n"));
-                }
-                "url" if data.starts_with("https://") || data.starts_with("http://") => {
-                    uploads.images.push(data.to_owned());
-                }
-                "file" if is_image && data.starts_with("data:") => {
-                    uploads.images.push(data.to_owned());
-                }
-                _ => {
-                    return Err(mistake(format!(
-                        "An upload of type `{}` is not taken here: send images (`file` with a data URL, `url`) or texts of files (`file:full`)",
-                        kind.chars().take(40).collect::<String>()
-                    )));
-                }
-            }
-            uploads
-                .kept
-                .push(serde_json::json!({ "type": kind, "name": name, "mime": mime }));
-        }
-        Ok(uploads)
-    }
 }
 
 /// For nodes by id, the inputs that a caller replaces and may. A value that is an object keyed by ids of nodes is for these.

@@ -12,7 +12,6 @@ use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
 use crate::id::WorkflowId;
-use crate::model::chatflow::ChatbotConfig;
 use crate::model::flow::flow_data;
 use crate::model::limit::Category;
 use crate::model::workflow::Reach;
@@ -109,7 +108,7 @@ async fn streaming(visit: Arc<Visit>) -> Answer {
         }
         problem => problem,
     })?;
-    let chatbot = ChatbotConfig::read(flow.details.chatbot_config.as_deref());
+    let chatbot = flow.chatbot();
     let can = flow
         .compiled
         .flow()
@@ -180,7 +179,7 @@ async fn public_flow(visit: Arc<Visit>, access: Access) -> Answer {
 
 async fn config(visit: Arc<Visit>, access: Access) -> Answer {
     let (flow, _) = enter(&visit, access).await?;
-    let chatbot = ChatbotConfig::read(flow.details.chatbot_config.as_deref());
+    let chatbot = flow.chatbot();
     let mut shown = chatbot.shown();
     let uploads =
         serde_json::to_value(uploads_of(&flow)).map_err(|error| Problem::internal(&error))?;

@@ -9,12 +9,10 @@ use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
 use crate::http::visit::Ctx;
 use crate::id::WorkflowId;
-use crate::model::chatflow::Rating;
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use warp::Filter as _;
 use warp::http::Method;
 
@@ -44,28 +42,23 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[schemars(rename = "ChatStats")]
 struct StatsView {
     /// How many messages there are.
-    total_messages: usize,
+    total_messages: u64,
     /// In how many sessions.
-    total_sessions: usize,
+    total_sessions: u64,
     /// Of how many somebody has said what they thought.
-    total_feedback: usize,
+    total_feedback: u64,
     /// Of how many they thought well.
-    positive_feedback: usize,
+    positive_feedback: u64,
 }
 
 async fn stats(ctx: Ctx, asked: ListQuery) -> Answer {
     let flow = named(&ctx)?;
     let (workflow, filter) = (flow.compiled.workflow.sequence, asked.filter()?);
-    let found = ctx.api().store.chat_messages(workflow, filter).await?;
-    let sessions = found.iter().map(|(message, _)| message.session_id.as_str());
-    let sessions: BTreeSet<&str> = sessions.collect();
-    let ratings = || found.iter().filter_map(|(_, feedback)| feedback.as_ref());
+    let found = ctx.api().store.chat_stats(workflow, filter).await?;
     ok(&StatsView {
-        total_messages: found.len(),
-        total_sessions: sessions.len(),
-        total_feedback: ratings().count(),
-        positive_feedback: ratings()
-            .filter(|feedback| feedback.rating == Rating::ThumbsUp)
-            .count(),
+        total_messages: found.messages,
+        total_sessions: found.sessions,
+        total_feedback: found.rated,
+        positive_feedback: found.rated_well,
     })
 }

@@ -5,10 +5,12 @@
 use super::prediction_body::Asked;
 use crate::engine::prediction::Executed;
 use crate::id::{ChatMessageId, RunId};
-use crate::model::chatflow::{ChatMessage, ChatRole, ChatType};
+use crate::model::chatflow::{ChatMessage, ChatRole};
 use crate::model::flow::{ExecutedNode, FlowKind};
 use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// Keeps a connection open on which nothing else happens.
 pub(super) const HEARTBEAT: Bytes = Bytes::from_static(b":heartbeat\n\n");
@@ -17,6 +19,55 @@ pub(super) const HEARTBEAT: Bytes = Bytes::from_static(b":heartbeat\n\n");
 pub(super) fn event(name: &str, data: &Value) -> Bytes {
     let data = data.to_string().replace("data:", "data\\u003a");
     format!("message:\ndata:{{\"event\":\"{name}\",\"data\":{data}}}\n\n").into()
+}
+
+/// One event, for the document: what stands behind `data:`.
+pub(super) enum EventView {}
+
+impl JsonSchema for EventView {
+    fn schema_name() -> Cow<'static, str> {
+        "PredictionEvent".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words = json!({ "enum": ["INPROGRESS", "FINISHED", "ERROR", "TERMINATED", "STOPPED"] });
+        let list = json!({ "type": "array", "items": { "type": "object" } });
+        let (text, object) = (json!({ "type": "string" }), json!({ "type": "object" }));
+        let node = json!({
+            "type": "object",
+            "properties": {
+                "nodeId": text, "nodeLabel": text, "error": text,
+                "status": { "enum": ["INPROGRESS", "FINISHED", "ERROR", "STOPPED", "TERMINATED"] },
+            },
+            "required": ["nodeId", "nodeLabel", "status"],
+        });
+        let kind = |event: &str, data: &Value, what: &str| {
+            json!({
+                "type": "object",
+                "description": what,
+                "properties": { "event": { "const": event }, "data": data },
+                "required": ["event", "data"],
+            })
+        };
+        json_schema!({
+            "description": "Between the first event and `end` in any order and number. Lines that begin with `:` say nothing.",
+            "oneOf": [
+                kind("agentFlowEvent", &words, "How an agentflow stands; its first event is `INPROGRESS`."),
+                kind("start", &text, "A chatflow's answer begins."),
+                kind("token", &text, "A piece of the answer."),
+                kind("thinking", &text, "A piece of what the model thinks."),
+                kind("nextAgentFlow", &node, "A node has begun or ended."),
+                kind("agentFlowExecutedData", &list, "What the nodes have come to so far."),
+                kind("calledTools", &list, "The functions that a model calls."),
+                kind("usedTools", &list, "What they answered."),
+                kind("usageMetadata", &object, "How many tokens that took."),
+                kind("action", &object, "What somebody is asked, where the flow waits."),
+                kind("metadata", &object, "`chatId`, `chatMessageId`, `question`, `sessionId` and others, once all is kept."),
+                kind("error", &text, "Why there is no answer."),
+                kind("end", &json!({ "const": "[DONE]" }), "The last event."),
+            ],
+        })
+    }
 }
 
 /// How a prediction went.
@@ -113,6 +164,7 @@ impl Outcome {
                 role: ChatRole::Api,
                 content,
                 more,
+                files: Vec::new(),
                 ..said(asked, &self.run, now_ms)
             },
         ]
@@ -136,12 +188,13 @@ pub(super) fn said(asked: &Asked, run: &RunId, now_ms: i64) -> ChatMessage {
         id: ChatMessageId::generate(),
         role: ChatRole::User,
         content,
-        chat_type: ChatType::External,
+        chat_type: asked.chat_type,
         chat_id: asked.input.chat_id.clone(),
         session_id: asked.input.session_id.clone(),
         execution: Some(run.clone()),
         lead_email: asked.lead_email.clone(),
         more,
+        files: asked.files.clone(),
         created_at_ms: now_ms,
     }
 }

@@ -56,6 +56,9 @@ pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     if let Some(form) = about.multipart {
         let content = &mut operation["requestBody"]["content"];
         content["multipart/form-data"] = json!({ "schema": schemas.read(form) });
+        if about.body.is_none() {
+            operation["requestBody"]["required"] = json!(true);
+        }
     }
     if let Some(form) = about.form {
         operation["requestBody"] = json!({
@@ -72,6 +75,12 @@ pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
             answer.status.to_string(),
             response(endpoint, about, answer, schemas),
         );
+    }
+    if let Some(event) = about.stream
+        && let Some(done) = responses.get_mut("200")
+    {
+        done["content"]["text/event-stream"] =
+            json!({ "schema": stream_of(&schemas.written(event)) });
     }
     operation["responses"] = Value::Object(responses);
     operation
@@ -276,6 +285,17 @@ fn event() -> Value {
             "data": { "type": "string", "contentMediaType": "application/json" },
         },
         "required": ["event", "data"],
+    })
+}
+
+/// One event of a stream whose `data` is JSON of one type.
+fn stream_of(data: &Value) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "data": { "type": "string", "contentMediaType": "application/json", "contentSchema": data },
+        },
+        "required": ["data"],
     })
 }
 

@@ -215,7 +215,7 @@ fn usual(endpoint: &Endpoint, about: &Description) -> Vec<u16> {
     if !about.path.is_empty() {
         statuses.push(404);
     }
-    if about.body.is_some() || about.form.is_some() {
+    if about.body.is_some() || about.form.is_some() || about.multipart.is_some() {
         statuses.extend([408, 413, 415]);
     }
     if about.foreign_body.is_some() {

@@ -91,8 +91,54 @@ pub struct ChatMessage {
     pub lead_email: Option<String>,
     /// What else belongs to it, under Flowise's names: `fileUploads`, `usedTools`, `action` and others.
     pub more: Map<String, Value>,
+    /// The files in it; left out where messages are read.
+    pub files: Vec<ChatFile>,
     /// Milliseconds since the Unix epoch.
     pub created_at_ms: i64,
+}
+
+/// A file that was sent along with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatFile {
+    /// What its sender calls it: one line, no path.
+    pub name: String,
+    /// What it is served as.
+    pub content_type: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// How much is kept of what people say to one flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChatBounds {
+    /// How many messages; with one more the oldest goes.
+    pub max_messages: u64,
+    /// How many bytes they have together, with the files in them; with more the oldest go.
+    pub max_bytes: u64,
+    /// How many people may leave an address; one more is refused.
+    pub max_leads: u64,
+}
+
+impl ChatBounds {
+    /// What is kept where no setting says otherwise.
+    pub const DEFAULT: ChatBounds = ChatBounds {
+        max_messages: 100_000,
+        max_bytes: 256 << 20,
+        max_leads: 10_000,
+    };
+}
+
+/// How much was said to a flow, and what was thought of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChatStats {
+    /// How many messages there are.
+    pub messages: u64,
+    /// In how many sessions.
+    pub sessions: u64,
+    /// Of how many somebody has said what they thought.
+    pub rated: u64,
+    /// Of how many they thought well.
+    pub rated_well: u64,
 }
 
 /// Which messages of a flow are asked for.

@@ -57,6 +57,16 @@ impl ChatbotConfig {
         Some(code).filter(|code| processing["enabled"] == true && !code.trim().is_empty())
     }
 
+    /// The media types of files whose text is read for questions, none for any; `None`: the flow takes none.
+    pub fn file_types(&self) -> Option<Vec<&str>> {
+        let upload = self.0.get("fullFileUpload")?;
+        let listed = upload["allowedUploadFileTypes"]
+            .as_str()
+            .unwrap_or_default();
+        let types = listed.split(',').map(str::trim);
+        (upload["status"] == true).then(|| types.filter(|kind| !kind.is_empty()).collect())
+    }
+
     /// What a widget may see: everything but which origins are allowed, and the script.
     pub fn shown(mut self) -> Map<String, Value> {
         self.0
@@ -134,5 +144,20 @@ mod tests {
             Value::Object(config.shown()),
             serde_json::json!({ "starterPrompts": { "0": { "prompt": "Hi" } } })
         );
+    }
+
+    #[test]
+    fn files_are_taken_where_that_is_on_and_of_the_types_that_are_listed() {
+        let types = |upload: &str| {
+            let text = format!(r#"{{"fullFileUpload":{upload}}}"#);
+            let config = ChatbotConfig::read(Some(&text));
+            config.file_types().map(|types| types.join("|"))
+        };
+        assert_eq!(types("{}"), None);
+        assert_eq!(types(r#"{"status":"true"}"#), None);
+        assert_eq!(types(r#"{"status":true}"#), Some(String::new()));
+        let some = r#"{"status":true,"allowedUploadFileTypes":"text/css, text/csv,"}"#;
+        assert_eq!(types(some).as_deref(), Some("text/css|text/csv"));
+        assert_eq!(ChatbotConfig::read(None).file_types(), None);
     }
 }

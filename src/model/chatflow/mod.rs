@@ -5,13 +5,15 @@
 mod api_config;
 mod chat;
 mod chatbot_config;
+mod execution;
 
 pub use api_config::{ApiConfig, FlowRateLimit, OverrideRules};
 pub use chat::{
-    ChatMessage, ChatRole, ChatType, Feedback, FlowVariable, Lead, MessageFilter, Rating,
-    VariableKind,
+    ChatBounds, ChatFile, ChatMessage, ChatRole, ChatStats, ChatType, Feedback, FlowVariable, Lead,
+    MessageFilter, Rating, VariableKind,
 };
 pub use chatbot_config::ChatbotConfig;
+pub use execution::{Execution, ExecutionFilter, ExecutionRemoval, ExecutionState};
 
 use crate::id::KeyId;
 use crate::model::flow::FlowKind;
@@ -60,6 +62,17 @@ pub struct Chatflow {
     pub workflow: Workflow,
     /// What is kept beside.
     pub details: ChatflowDetails,
+}
+
+/// What is told of a flow beside the key that it is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundFlow {
+    /// What it is called.
+    pub name: String,
+    /// Its categories, with `;` between them.
+    pub category: Option<String>,
+    /// When it was changed last, in milliseconds since the Unix epoch.
+    pub updated_at_ms: i64,
 }
 
 /// Which flows a list should have.

@@ -104,6 +104,7 @@ impl SourceMessage {
             execution: None,
             lead_email: filled(self.lead_email),
             more: more(self.more)?,
+            files: Vec::new(),
             created_at_ms: moment("createdDate", &self.created)?,
         };
         Ok(ImportedMessage {

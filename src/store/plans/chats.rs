@@ -1,8 +1,9 @@
 //! Every query of flows and of chats with them, with what its plan has to hold.
 
-use super::super::{chat_replies, chatflows, chats, imports};
+use super::super::{chat_replies, chat_use, chatflows, chats, executions, imports};
 
-/// The queries. The list of all flows sorts, and so has no place here.
+/// The queries. The lists of all flows and of all executions sort, and so have no place
+/// here.
 pub(super) const CHAT_QUERIES: &[(&str, &str)] = &[
     (
         chatflows::DETAILS,
@@ -17,8 +18,39 @@ pub(super) const CHAT_QUERIES: &[(&str, &str)] = &[
         chats::LAST_EXECUTION,
         "chat_message_by_session (workflow=? AND session_id=?)",
     ),
-    (chats::OF_WORKFLOW, "chat_message_by_session (workflow=?)"),
-    (chats::REMOVE, "chat_message_by_session (workflow=?)"),
+    (chats::OLDEST_FIRST, "chat_message_by_workflow (workflow=?)"),
+    (chats::NEWEST_FIRST, "chat_message_by_workflow (workflow=?)"),
+    (
+        chats::FILE,
+        "chat_file_by_chat (workflow=? AND chat_id=? AND name=?)",
+    ),
+    (chat_use::COUNT, "chat_file_by_message (message=?)"),
+    (chat_use::USED, "SEARCH chat_use USING INTEGER PRIMARY KEY"),
+    (chat_use::OLDEST, "chat_message_by_workflow (workflow=?)"),
+    (
+        chat_use::REMOVE_UP_TO,
+        "chat_message_by_workflow (workflow=? AND rowid<?)",
+    ),
+    (chat_use::TAKEN, "(workflow=?)"),
+    (chat_use::REMOVE, "(workflow=?)"),
+    (
+        chat_use::GIVE_BACK,
+        "SEARCH chat_use USING INTEGER PRIMARY KEY",
+    ),
+    (
+        executions::ONE,
+        "SEARCH r USING INDEX sqlite_autoindex_run_1 (id=?)",
+    ),
+    (
+        executions::REMOVABLE,
+        "SEARCH r USING INDEX sqlite_autoindex_run_1 (id=?)",
+    ),
+    (executions::NAMED_BY_KEY, "USING PRIMARY KEY (workflow=?)"),
+    (chat_replies::LEFT, "chat_lead_by_workflow (workflow=?)"),
+    (
+        chat_replies::CHANGE,
+        "sqlite_autoindex_chat_feedback_2 (id=?)",
+    ),
     (
         chat_replies::MESSAGE,
         "sqlite_autoindex_chat_message_1 (id=?)",
@@ -30,4 +62,16 @@ pub(super) const CHAT_QUERIES: &[(&str, &str)] = &[
         "SEARCH chat_feedback USING PRIMARY KEY (message=?)",
     ),
     (chat_replies::LEADS, "chat_lead_by_workflow (workflow=?)"),
+];
+
+/// The tables of flows and of chats with them.
+pub(super) const CHAT_TABLES: &[&str] = &[
+    "chatflow",
+    "chat_message",
+    "chat_feedback",
+    "chat_lead",
+    "chat_file",
+    "chat_use",
+    "public_execution",
+    "flow_variable",
 ];

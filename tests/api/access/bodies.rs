@@ -36,6 +36,9 @@ fn flowise_body(endpoint: &Endpoint) -> Value {
         ("PUT", "/api/v1/variables/:id") => json!({ "value": "changed" }),
         ("POST", "/api/v1/leads") => json!({ "email": "ada@example.com" }),
         ("POST", "/api/v1/feedback/:id") => json!({ "chatId": "c", "rating": "THUMBS_UP" }),
+        ("PUT", "/api/v1/feedback/:id") => json!({ "content": "changed" }),
+        ("PUT", "/api/v1/executions/:id") => json!({ "isPublic": true }),
+        ("DELETE", "/api/v1/executions") => json!({}),
         ("POST", "/api/v1/prediction/:id") => json!({ "question": "Hi" }),
         _ => Value::Null,
     }
@@ -46,6 +49,9 @@ pub(super) fn with_names(endpoint: &Endpoint, fixtures: &Fixtures, body: &mut Va
     match endpoint.pattern {
         "/api/v1/leads" => body["chatflowid"] = json!(fixtures.flow),
         "/api/v1/feedback/:id" => body["messageId"] = json!(fixtures.message),
+        "/api/v1/executions" if endpoint.method == "DELETE" => {
+            body["executionIds"] = json!([fixtures.prediction]);
+        }
         _ => {}
     }
 }
@@ -112,6 +118,6 @@ pub(super) fn an_agent() -> Value {
     json!({ "name": "made", "type": "custom", "systemPrompt": "Say yes." })
 }
 
-pub(super) fn pure_step() -> Value {
+pub(crate) fn pure_step() -> Value {
     json!([{ "id": "say", "type": "transform", "config": { "sourceData": { "said": 1 } } }])
 }

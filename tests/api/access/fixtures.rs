@@ -1,7 +1,7 @@
 //! What the paths' parameters name, made anew for every endpoint.
 
 use super::bodies::{a_connection, a_flow, a_graph, an_agent, pure_step};
-use crate::support::{Answer, TestServer};
+use crate::support::{Answer, Client, TestServer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -12,8 +12,14 @@ pub(super) struct Fixtures {
     pub(super) agent: String,
     pub(super) workflow: String,
     pub(super) flow: String,
-    /// A message of the conversation `c` with the flow.
+    /// A flow that begins with a request of another service.
+    pub(super) hooked: String,
+    /// A message of the conversation `c` with the flow, with the image `cat.png`.
     pub(super) message: String,
+    /// What somebody thought of it.
+    pub(super) feedback: String,
+    /// The execution that it came of.
+    pub(super) prediction: String,
     pub(super) variable: String,
     pub(super) graph: String,
     /// The webhook id of the graph.
@@ -57,11 +63,19 @@ impl Fixtures {
         let app = format!("app-{workflow}");
         let webhook = format!("whk_{workflow}");
         let (graph, execution) = executed(server, &webhook, &app).await;
-        let (flow, message) = asked(server).await;
+        let Asked {
+            flow,
+            message,
+            feedback,
+            prediction,
+        } = asked(server).await;
         Fixtures {
             media: uploaded(server).await,
             flow,
             message,
+            feedback,
+            prediction,
+            hooked: hooked(server).await,
             variable: variable(server, &workflow).await,
             graph,
             webhook,
@@ -89,17 +103,50 @@ async fn variable(server: &TestServer, name: &str) -> String {
     text(&made.json()["id"])
 }
 
-/// A flow, and a message of it.
-async fn asked(server: &TestServer) -> (String, String) {
-    let client = server.admin().bearer();
-    let made = client.post("/flowise/api/v1/chatflows", a_flow()).await;
+/// A new flow of this body.
+async fn flow(client: &Client, body: Value) -> String {
+    let made = client.post("/flowise/api/v1/chatflows", body).await;
     assert_eq!(made.status, StatusCode::OK, "{}", made.text);
-    let flow = text(&made.json()["id"]);
+    text(&made.json()["id"])
+}
+
+/// A flow that begins with a request of another service.
+async fn hooked(server: &TestServer) -> String {
+    let mut body = a_flow();
+    let drawing = text(&body["flowData"]).replace("chatInput", "webhookTrigger");
+    body["flowData"] = json!(drawing);
+    flow(&server.admin().bearer(), body).await
+}
+
+/// A flow that was asked, and what came of it.
+struct Asked {
+    flow: String,
+    message: String,
+    feedback: String,
+    prediction: String,
+}
+
+async fn asked(server: &TestServer) -> Asked {
+    let client = server.admin().bearer();
+    let mut body = a_flow();
+    let takes_files = json!({ "fullFileUpload": { "status": true } });
+    body["chatbotConfig"] = json!(takes_files.to_string());
+    let flow = flow(&client, body).await;
     let path = format!("/flowise/api/v1/prediction/{flow}");
-    let asked = json!({ "question": "Hi", "chatId": "c" });
+    let image = json!({ "type": "file", "name": "cat.png", "mime": "image/png", "data": "data:image/png;base64,AAAA" });
+    let asked = json!({ "question": "Hi", "chatId": "c", "uploads": [image] });
     let answer = client.post(&path, asked).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    (flow, text(&answer.json()["chatMessageId"]))
+    let message = text(&answer.json()["chatMessageId"]);
+    let path = format!("/flowise/api/v1/feedback/{flow}");
+    let body = json!({ "chatId": "c", "messageId": message, "rating": "THUMBS_UP" });
+    let rated = client.post(&path, body).await;
+    Asked {
+        feedback: text(&rated.json()["id"]),
+        prediction: text(&answer.json()["executionId"]),
+        flow,
+        message,
+    }
 }
 
 /// A graph with a webhook id that is published as an app, and an execution of it that goes on.

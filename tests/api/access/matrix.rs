@@ -4,6 +4,7 @@
 use super::bodies::{effective_body, pure_step, with_names};
 use super::fixtures::{Fixtures, text};
 use super::forged::{made_up, with_another_checksum, with_another_secret};
+use super::paths::path;
 use super::words::{forbidden, native_word, needed, needs_flow, not_found, unauthorized};
 use crate::support::{Answer, Client, TestServer};
 use crate::upstream::{Gate, Reply, Upstream};
@@ -127,59 +128,14 @@ impl Bench {
     }
 
     async fn call(&self, client: &Client, endpoint: &Endpoint, fixtures: &Fixtures) -> Answer {
-        let mut path = endpoint.pattern.replacen("/api", self.prefix, 1);
-        let (client, workflow) = match endpoint.door {
-            Door::Wireflow => (&client.bearer(), &fixtures.graph),
-            Door::Flowise => (&client.bearer(), &fixtures.flow),
-            // Only graphs can be published.
-            _ if endpoint.pattern.ends_with("/publish") => (client, &fixtures.graph),
-            _ => (client, &fixtures.workflow),
+        let client = match endpoint.door {
+            Door::Wireflow | Door::Flowise => &client.bearer(),
+            _ => client,
         };
-        for (place, id) in [
-            ("/apikey/:id", &fixtures.key),
-            ("/chatflows/:id", &fixtures.flow),
-            ("/has-changed/:id", &fixtures.flow),
-            ("/chatflows-uploads/:id", &fixtures.flow),
-            ("/public-chatflows/:id", &fixtures.flow),
-            ("/public-chatbotConfig/:id", &fixtures.flow),
-            ("/prediction/:id", &fixtures.flow),
-            ("/abort/:id", &fixtures.flow),
-            ("/chatmessage/:id", &fixtures.flow),
-            ("/stats/:id", &fixtures.flow),
-            ("/feedback/:id", &fixtures.flow),
-            ("/leads/:id", &fixtures.flow),
-            ("/variables/:id", &fixtures.variable),
-            ("/workflows/:id", workflow),
-            ("/workflows/executions/:id", &fixtures.execution),
-            ("/workflow/:webhookId", &fixtures.webhook),
-            ("/apps/:slug", &fixtures.app),
-            ("/runs/:id", &fixtures.run),
-            ("/events/:id", &fixtures.event),
-            ("/api-keys/:id", &fixtures.key),
-            ("/tables/:id", &fixtures.table),
-            ("/table-folders/:id", &fixtures.folder),
-            ("/rows/:rowId", &fixtures.row),
-            ("/connections/:id", &fixtures.connection),
-            ("/agents/:id", &fixtures.agent),
-            ("/media/:id", &fixtures.media),
-        ] {
-            let (kind, _) = place.split_once(':').expect("a parameter");
-            path = path.replace(place, &format!("{kind}{id}"));
+        let path = path(endpoint, fixtures, self.prefix);
+        if endpoint.pattern.contains("/attachments/") {
+            return attach(client, &path).await;
         }
-        path = path.replace("/secrets/:name", "/secrets/KEPT");
-        for (parameter, value) in [
-            (":version", "1"),
-            (":since", "2030-01-31T00:00:00.000Z"),
-            (":chatId", "a-chat"),
-            (":stepId", "ask"),
-            (":nodeId", "say"),
-            ("/blocks/:type", "/blocks/wait"),
-            ("/by-slug/:slug", "/by-slug/hello"),
-            ("/templates/:id", "/templates/tpl_hello"),
-        ] {
-            path = path.replace(parameter, value);
-        }
-        assert!(!path.contains("/:"), "a parameter without a value: {path}");
         let mut body = effective_body(endpoint);
         if endpoint.pattern.ends_with("/upload") {
             body = json!({ "url": self.models.url(FILE) });
@@ -220,6 +176,16 @@ impl Bench {
         }
         Value::Array(state)
     }
+}
+
+/// A form with one text.
+async fn attach(client: &Client, path: &str) -> Answer {
+    let form = "--b\r\nContent-Disposition: form-data; name=files\r\n\r\nx\r\n--b--\r\n";
+    let request = client
+        .request(Method::POST, path)
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(form);
+    Answer::read(request.send().await.expect("an answer")).await
 }
 
 /// Every scope word that gives none of these permissions.

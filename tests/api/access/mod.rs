@@ -5,6 +5,7 @@ pub(crate) mod bodies;
 mod fixtures;
 pub(crate) mod forged;
 mod matrix;
+mod paths;
 mod spellings;
 mod words;
 
@@ -206,6 +207,7 @@ fn the_table_of_flowises_door() {
     GET    /api/v1/apikey -> keys:read, read
     DELETE /api/v1/apikey/:id -> apikeys:delete, write
     PUT    /api/v1/apikey/:id -> apikeys:update, write
+    POST   /api/v1/attachments/:id/:chatId -> predictions:create, write, or open
     POST   /api/v1/chatflows -> chatflows:create or chatflows:update or agentflows:create or agentflows:update, write
     GET    /api/v1/chatflows -> chatflows:view or agentflows:view, read
     GET    /api/v1/chatflows-streaming/:id -> open
@@ -218,7 +220,14 @@ fn the_table_of_flowises_door() {
     DELETE /api/v1/chatmessage/:id -> executions:delete, write
     GET    /api/v1/chatmessage/:id -> executions:view, read
     PUT    /api/v1/chatmessage/abort/:id/:chatId -> predictions:create, execute, or open
+    DELETE /api/v1/executions -> executions:delete, write
+    GET    /api/v1/executions -> executions:view, read
+    DELETE /api/v1/executions/:id -> executions:delete, write
+    PUT    /api/v1/executions/:id -> executions:update, write
+    GET    /api/v1/executions/:id -> executions:view, read
     POST   /api/v1/feedback/:id -> predictions:create, write, or open
+    PUT    /api/v1/feedback/:id -> predictions:create, write, or open
+    GET    /api/v1/get-upload-file -> predictions:create, read, or open
     GET    /api/v1/ip -> open
     POST   /api/v1/leads -> predictions:create, write, or open
     GET    /api/v1/leads/:id -> chatflows:view or agentflows:view, read
@@ -226,6 +235,7 @@ fn the_table_of_flowises_door() {
     POST   /api/v1/prediction/:id -> predictions:create, execute, or open
     GET    /api/v1/public-chatbotConfig/:id -> predictions:create, read, or open
     GET    /api/v1/public-chatflows/:id -> predictions:create, read, or open
+    GET    /api/v1/public-executions/:id -> executions:view, read, or open
     GET    /api/v1/settings -> open
     GET    /api/v1/stats/:id -> executions:view, read
     POST   /api/v1/variables -> variables:create, write
@@ -234,6 +244,7 @@ fn the_table_of_flowises_door() {
     PUT    /api/v1/variables/:id -> variables:update, write
     GET    /api/v1/verify/apikey/:apikey -> open
     GET    /api/v1/version -> open
+    POST   /api/v1/webhook/:id -> predictions:create, execute, or open
     ");
 }
 

@@ -84,5 +84,9 @@ pub(super) fn needed(endpoint: &Endpoint) -> Option<&[Permission]> {
 
 /// Whether an endpoint of Flowise's is for who may ask a flow: another flow's key is refused by name.
 pub(super) fn needs_flow(endpoint: &Endpoint) -> bool {
-    endpoint.door == Door::Flowise && matches!(endpoint.access, Access::NeedsUnlessOpen(..))
+    let asks = matches!(
+        endpoint.access,
+        Access::NeedsUnlessOpen(Permission::PredictionsCreate, _)
+    );
+    endpoint.door == Door::Flowise && asks
 }

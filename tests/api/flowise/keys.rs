@@ -183,3 +183,41 @@ async fn who_asks_about_texts_is_throttled() {
     );
     assert_eq!(nobody.get(&verify(&good)).await.json(), json!("OK"));
 }
+
+#[tokio::test]
+async fn keys_are_listed_with_the_flows_that_are_bound_to_them() {
+    let server = TestServer::start().await;
+    let (id, _) = key(&server, &["chatflows:view"]).await;
+    let (other, _) = key(&server, &["chatflows:view"]).await;
+    for (name, bound) in [("One", &id), ("Two", &id)] {
+        made(
+            &server,
+            flow_with(json!({ "name": name, "apikeyid": bound, "category": "a;b" })),
+        )
+        .await;
+    }
+    made(&server, flow_with(json!({ "name": "Free" }))).await;
+    let admin = server.admin().bearer();
+    let flows = |listed: &Value, id: &str| -> Vec<String> {
+        let mut all = listed.as_array().expect("a list").iter();
+        let key = all.find(|key| key["id"] == *id).expect("the key");
+        let flows = key["chatFlows"].as_array().expect("flows").iter();
+        let mut names: Vec<String> = flows.map(|flow| text(&flow["flowName"])).collect();
+        names.sort();
+        names
+    };
+    let all = admin.get("/flowise/api/v1/apikey").await.json();
+    let page = admin
+        .get("/flowise/api/v1/apikey?page=1&limit=50")
+        .await
+        .json();
+    for listed in [&all, &page["data"]] {
+        assert_eq!(flows(listed, &id), ["One", "Two"]);
+        assert_eq!(flows(listed, &other), Vec::<String>::new());
+    }
+    let body = json!({ "keyName": "renamed", "permissions": ["chatflows:view"] });
+    let changed = super::put(&admin, &format!("/flowise/api/v1/apikey/{id}"), body).await;
+    let changed = json!([changed.json()]);
+    assert_eq!(flows(&changed, &id), ["One", "Two"]);
+    assert_eq!(changed[0]["chatFlows"][0]["category"], "a;b");
+}

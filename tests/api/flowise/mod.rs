@@ -1,10 +1,15 @@
 //! Flowise's door, as its clients meet it.
 
 mod asking;
+mod bounds;
 mod chats;
 mod doors;
+mod executions;
+mod files;
 mod flows;
+mod hooks;
 mod keys;
+mod pages;
 mod streaming;
 
 use crate::access::bodies::a_flow;
