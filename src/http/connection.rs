@@ -1,11 +1,14 @@
 //! Connections: how many there are, what each is doing, and which are closed: one whose request head takes too long, one
 //! that takes nothing of its answer, and, when another wants in and there is no room, the one that has been idle longest, or
-//! silent.
+//! silent. And whether the client at the other end has gone, for an answer that nobody else should wait for.
 //! May not know requests. Promise: a request costs no clock read and no lock here, only a mark in its connection; one
 //! that is being answered, and takes what it is sent, is never closed.
 
+mod leaving;
+
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use leaving::{Ahead, Leaving};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
@@ -42,6 +45,7 @@ pub(super) struct Progress {
     is_given_up: AtomicBool,
     told: Notify,
     drains: AtomicBool,
+    leaving: Leaving,
     registry: Arc<Shared>,
     number: u64,
     _permit: OwnedSemaphorePermit,
@@ -109,6 +113,7 @@ impl Registry {
             is_given_up: AtomicBool::new(false),
             told: Notify::new(),
             drains: AtomicBool::new(false),
+            leaving: Leaving::default(),
             registry: self.0.clone(),
             number,
             _permit: permit,
@@ -218,6 +223,7 @@ impl Progress {
 
     /// An answer has been handed over whole; its last bytes may still be on their way out.
     fn request_ended(&self) {
+        self.leaving.look_away();
         self.mark(IDLE);
     }
 
@@ -231,6 +237,12 @@ impl Progress {
         if self.phase.load(Ordering::Relaxed) == IDLE {
             self.mark(HEAD);
         }
+    }
+
+    /// Returns when the client has closed its sending half, or all of the connection, while a request of it that came whole is
+    /// answered. One that has sent a further request meanwhile is not found to leave.
+    pub(super) async fn client_gone(&self) {
+        self.leaving.seen().await;
     }
 
     /// Returns when the connection should drain (once) or end. A request that began meanwhile is answered first.
@@ -289,8 +301,28 @@ impl<B> Drop for Answering<B> {
 
 /// A stream that marks in its connection when bytes come in and go out.
 pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) progress: Arc<Progress>,
+    stream: S,
+    progress: Arc<Progress>,
+    /// What was read to see whether the client is there still.
+    ahead: Ahead,
+}
+
+impl<S: AsyncRead + Unpin> Watched<S> {
+    pub(super) fn new(stream: S, progress: Arc<Progress>) -> Watched<S> {
+        Watched {
+            stream,
+            progress,
+            ahead: Ahead::default(),
+        }
+    }
+
+    /// Looks whether the client has gone, where somebody wants to know.
+    fn look(&mut self, cx: &mut Context<'_>) {
+        let leaving = &self.progress.leaving;
+        if leaving.is_looked_for() && self.ahead.finds_end(&mut self.stream, cx) {
+            leaving.tell();
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -300,7 +332,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let poll = match self.ahead.give(buf) {
+            true => Poll::Ready(Ok(())),
+            false => Pin::new(&mut self.stream).poll_read(cx, buf),
+        };
         if buf.filled().len() > before {
             self.progress.bytes_came();
         }
@@ -308,7 +343,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -320,7 +355,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         poll
     }
 
+    // hyper flushes each time after it has asked for an answer, also where there is none yet.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.look(cx);
         let poll = Pin::new(&mut self.stream).poll_flush(cx);
         self.progress.offered(poll.is_pending());
         poll

@@ -1,6 +1,7 @@
 //! Where every request comes in and every answer goes out: host, preflight, door, endpoint, and then that endpoint's own
 //! warp chain. May not know any endpoint. Promise: a panic in one request is its own 500 and nobody else's.
 
+use super::connection::Progress;
 use super::cors::Cors;
 use super::door::{Door, Place, key_in_query};
 use super::endpoint::{Match, Methods, Table};
@@ -56,12 +57,13 @@ impl Front {
         }
     }
 
-    /// Answers one request. Everything that needs no waiting is done before the future is made, so that it carries no
+    /// Answers one request that came over a connection, or out of this process. Everything that needs no waiting is done before the future is made, so that it carries no
     /// request around.
-    pub fn serve(
+    pub(super) fn serve(
         &self,
         request: Request<RequestBody>,
         mut peer: Peer,
+        connection: Option<Arc<Progress>>,
     ) -> impl Future<Output = Response> + Send + '_ {
         if !peer.control && !self.trusted_proxies.is_empty() {
             peer.address = self.client_address(peer.address, request.headers());
@@ -70,7 +72,7 @@ impl Front {
             .then(|| self.hosts.check(request.uri(), request.headers()).err())
             .flatten();
         let mut origin = self.cors.origin(request.headers());
-        let (mut visit, from, is_shared) = self.visit(request, peer);
+        let (mut visit, from, is_shared) = self.visit(request, peer, connection);
         if origin.is_none() && stranger.is_none() {
             origin = from
                 .and_then(|from| visit.uri.path().get(from..))
@@ -114,7 +116,7 @@ impl Front {
                 body.unwrap_or_default(),
             ))))
             .map_err(|error| error.to_string())?;
-        let (parts, body) = self.serve(request, peer).await.into_parts();
+        let (parts, body) = self.serve(request, peer, None).await.into_parts();
         let bytes = body
             .collect()
             .await
@@ -125,7 +127,12 @@ impl Front {
     }
 
     /// What is known of a request at once, at which byte of its path the endpoint's path begins, and whether doors share it.
-    fn visit(&self, request: Request<RequestBody>, peer: Peer) -> (Visit, Option<usize>, bool) {
+    fn visit(
+        &self,
+        request: Request<RequestBody>,
+        peer: Peer,
+        connection: Option<Arc<Progress>>,
+    ) -> (Visit, Option<usize>, bool) {
         let (parts, body) = request.into_parts();
         let whole = parts.uri.path();
         let stripped = whole
@@ -142,6 +149,7 @@ impl Front {
             api: self.api.clone(),
             door,
             peer,
+            connection,
             number: self.api.requests.fetch_add(1, Ordering::Relaxed),
             credential: None,
             parameters: [(0, 0); MAX_PARAMETERS],

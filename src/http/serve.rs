@@ -1,7 +1,8 @@
 //! The accept loop: ports, TLS, the control socket, limits on connections, and a stop that ends.
 //! May not know doors or endpoints. Promise: a slow or silent client holds nothing but its own connection, clients never
 //! crowd out the folder's owner, and a stop is over within the drain time, also with event streams open.
-//! A client that closes its sending half has still its answer: a request that came whole is answered whole.
+//! A client that closes its sending half has still its answer: a request that came whole is answered whole, unless its endpoint
+//! takes a client that sends no more for one that has gone.
 
 use super::connection::{Answering, Progress, Registry, Told, Watched};
 use super::front::Front;
@@ -227,7 +228,8 @@ impl Connection {
             progress.request_began();
             let is_stranger = token.is_some_and(|token| !presents(request.headers(), token));
             // Matched here and now, so that the future does not carry the request around.
-            let answer = (!is_stranger).then(|| front.serve(request.map(Either::Left), peer));
+            let answer = (!is_stranger)
+                .then(|| front.serve(request.map(Either::Left), peer, Some(progress.clone())));
             async move {
                 let response = match answer {
                     Some(answer) => answer.await,
@@ -237,10 +239,7 @@ impl Connection {
                 Ok::<_, Infallible>(response.map(|body| Answering { body, progress }))
             }
         });
-        let io = TokioIo::new(Watched {
-            stream,
-            progress: progress.clone(),
-        });
+        let io = TokioIo::new(Watched::new(stream, progress.clone()));
         let mut server = hyper::server::conn::http1::Builder::new();
         // Not `pipeline_flush`: with it hyper takes answers of whoever does not read them into memory without an end.
         server.half_close(true).max_buf_size(MAX_HEAD_BYTES);

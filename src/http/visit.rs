@@ -1,6 +1,7 @@
 //! One request on its way: what is known of it before its handler runs, and what was found out on the way.
 //! May not know any endpoint. Promise: a refusal is written here once, and the one exit reads it from here.
 
+use super::connection::Progress;
 use super::door::Door;
 use super::problem::Problem;
 use super::{Api, RequestBody};
@@ -50,6 +51,8 @@ pub(super) struct Visit {
     pub(super) door: Door,
     /// From where it came.
     pub(super) peer: Peer,
+    /// The connection on which it came; none where it came out of this process.
+    pub(super) connection: Option<Arc<Progress>>,
     pub(super) number: u64,
     pub(super) method: Method,
     pub(super) uri: Uri,
@@ -78,6 +81,15 @@ impl Visit {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
+    }
+
+    /// Returns when the client sends no more: no further request, and it may have gone. For answers that cost too much to be made
+    /// for nobody.
+    pub(super) async fn client_gone(&self) {
+        match &self.connection {
+            Some(connection) => connection.client_gone().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The query string, empty where there is none.

@@ -1,5 +1,8 @@
 //! Bytes on a connection, for what no well-behaved client would send.
 
+// Several test binaries include this file, and each uses a part of it.
+#![allow(dead_code)]
+
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

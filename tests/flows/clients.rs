@@ -23,6 +23,15 @@ fn chromium() -> PathBuf {
     std::env::var_os("CHROMIUM").map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from)
 }
 
+/// Node.js, where it is on the path.
+fn node() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|place| place.join("node"));
+    places
+        .find(|node| node.exists())
+        .unwrap_or_else(|| "node".into())
+}
+
 /// Whether `parts` are there. Says so past the test harness, which hides what a passing test prints.
 fn is_there(test: &str, parts: &[PathBuf]) -> bool {
     let Some(missing) = parts.iter().find(|part| !part.exists()) else {
@@ -66,7 +75,7 @@ impl Sdk {
         let script = root().join("tests/flowise/sdk.mjs");
         let first = [script, clients()].map(|path| path.display().to_string());
         Sdk {
-            program: "node".into(),
+            program: node(),
             first: first.to_vec(),
         }
     }
@@ -132,7 +141,10 @@ async fn an_sdk_is_answered(sdk: &Sdk, refused: impl Fn(bool, &Value) -> bool) {
 
 #[tokio::test]
 async fn the_javascript_sdk_is_answered_and_refused() {
-    if !is_there("flowise-sdk", &[clients().join("node_modules/flowise-sdk")]) {
+    if !is_there(
+        "flowise-sdk",
+        &[node(), clients().join("node_modules/flowise-sdk")],
+    ) {
         return;
     }
     // It throws for a stream, and hands over the body of a refusal otherwise.
@@ -164,7 +176,7 @@ async fn widget(door: &Door, flow: &str, key: &str, expected: &str) -> Value {
         .to_string();
     let (place, base) = (clients().display().to_string(), base(door));
     play(
-        Path::new("node"),
+        &node(),
         &[&script, &place, &base, flow, key, "good morning", expected],
     )
     .await
@@ -174,6 +186,7 @@ fn has_browser() -> bool {
     let parts = [
         clients().join("node_modules/flowise-embed"),
         clients().join("node_modules/puppeteer-core"),
+        node(),
         chromium(),
     ];
     is_there("flowise-embed in Chromium", &parts)

@@ -15,9 +15,13 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) async fn open() -> Door {
+        Door::open_at(Clock::system()).await
+    }
+
+    pub(crate) async fn open_at(clock: Clock) -> Door {
         let model = Model::start().await;
         let base_url = model.base_url();
-        let server = TestServer::start_with(Clock::system(), |config| {
+        let server = TestServer::start_with(clock, |config| {
             config.llm_base_url = Some(base_url);
             config.outbound_allow = vec!["127.0.0.1".to_owned()];
         })

@@ -22,6 +22,7 @@ mod durable;
 mod hearing;
 mod http;
 mod known;
+mod leaving;
 mod loops;
 mod mistakes;
 mod model;
@@ -34,3 +35,5 @@ mod support;
 mod troubles;
 #[path = "../api/upstream.rs"]
 mod upstream;
+#[path = "../api/wire.rs"]
+mod wire;

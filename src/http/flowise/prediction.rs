@@ -194,7 +194,13 @@ pub(super) async fn run_whole(asking: Asking, caller: &Caller) -> Answer {
     let prediction = start(&asking, caller).await?;
     let chatbot = asking.flow.chatbot();
     let run = prediction.run().clone();
-    let (executed, end) = prediction.end().await;
+    // Dropped at the end of this, and the run cancelled, where it is not over: what was asked is kept by then.
+    let mut ending = std::pin::pin!(prediction.end());
+    let (executed, end) = tokio::select! {
+        biased;
+        ended = ending.as_mut() => ended,
+        () = asking.is_given_up() => (Executed::default(), PredictionEnd::Cancelled),
+    };
     let mut outcome = match asking.ended(run, executed, end, None).await {
         Ok(outcome) => outcome,
         Err(message) => {
@@ -220,6 +226,14 @@ pub(super) async fn run_whole(asking: Asking, caller: &Caller) -> Answer {
 }
 
 impl Asking {
+    /// Returns when nobody is there to be answered. Who sends a webhook wants it to be done, and need not wait for the answer.
+    async fn is_given_up(&self) {
+        match self.asked.input.webhook {
+            Some(_) => std::future::pending().await,
+            None => self.visit.client_gone().await,
+        }
+    }
+
     /// What came of a prediction. `Err`: why it gave no answer; what was asked is kept then, and who asked is told why.
     pub(super) async fn ended(
         &self,

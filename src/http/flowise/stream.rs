@@ -1,6 +1,6 @@
 //! An answer that is told as it comes: server-sent events in Flowise's form.
 //! May not know who may hear it. Promises: the first event says that it begins, the last one is `end`; what is told of the whole
-//! answer was kept before; when nobody takes the events any more, the run is cancelled.
+//! answer was kept before; when nobody takes the events any more, or whoever asked sends no more, the run is cancelled.
 
 use super::prediction::Asking;
 use super::prediction_body::PLACE;
@@ -18,8 +18,8 @@ use warp::Reply as _;
 use warp::http::{HeaderName, HeaderValue, header};
 use warp::reply::Response;
 
-/// How often something is told on a connection where nothing else is. Only who is sent something is found to be gone, and
-/// until then a model goes on answering nobody.
+/// How often something is told on a connection where nothing else is. Who has gone without a word, or behind a proxy that keeps
+/// the connection, is found only so, and until then a model goes on answering nobody.
 const HEARTBEAT_MS: u64 = 2_000;
 
 /// Of how many nodes it is told after each one what all of them came to. Of a longer run it is told when a quarter more have come,
@@ -94,7 +94,9 @@ impl Teller {
                 return None;
             }
             let heard = tokio::select! {
+                biased;
                 heard = self.prediction.next() => heard,
+                () = self.asking.visit.client_gone() => Some(PredictionEvent::Ended(PredictionEnd::Cancelled)),
                 () = clock.sleep_ms(HEARTBEAT_MS) => return Some(HEARTBEAT),
             };
             match heard {
