@@ -41,8 +41,15 @@ impl Waiting {
         assert!(events.text.contains("caller gone"), "{}", events.text);
         let run = admin.get(&format!("/api/v1/runs/{run}")).await.data();
         assert_eq!(run["status"], "cancelled", "{run}");
-        let messages = format!("/api/v1/chatmessage/{flow}");
-        let messages = sent(door.keyed(Method::GET, &messages)).await.json();
+        let path = format!("/api/v1/chatmessage/{flow}");
+        let mut messages = json!([]);
+        // They are kept beside the run's end: a look-up or two later.
+        for _ in 0..90 {
+            messages = sent(door.keyed(Method::GET, &path)).await.json();
+            if messages != json!([]) {
+                break;
+            }
+        }
         let said: Vec<_> = messages
             .as_array()
             .expect("a list")

@@ -17,7 +17,7 @@ use crate::model::flow::{PredictionInput, StartKind, WebhookCall};
 use crate::model::json::{MAX_DEPTH, depth};
 use crate::model::limit::Category;
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use warp::http::{HeaderMap, Method, StatusCode, header};
 
 /// The most headers that a flow sees, and the longest value.
@@ -85,6 +85,7 @@ async fn receive(visit: Arc<Visit>, access: Access) -> Answer {
         asked: Asked::of_webhook(input),
         visit,
         flow,
+        unkept: Mutex::default(),
     };
     run_whole(asking, &caller).await
 }

@@ -19,14 +19,16 @@ use crate::http::endpoint::{Access, Endpoint};
 use crate::http::multipart::boundary;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
-use crate::id::{ChatMessageId, WorkflowId};
-use crate::model::chatflow::ApiConfig;
+use crate::id::{ChatMessageId, RunId, WorkflowId};
+use crate::model::chatflow::{ApiConfig, ChatMessage};
 use crate::model::flow::StartKind;
 use crate::model::limit::Category;
+use crate::store::StoreError;
+use crate::to_its_end::to_its_end;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use warp::http::{Method, StatusCode};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -88,6 +90,8 @@ pub(super) struct Asking {
     pub(super) asked: Asked,
     /// Whether the caller may look at what the flow does.
     pub(super) shows_all: bool,
+    /// The run of which nothing is kept yet.
+    pub(super) unkept: Mutex<Option<RunId>>,
 }
 
 async fn predict(visit: Arc<Visit>, access: Access) -> Answer {
@@ -121,6 +125,7 @@ async fn predict(visit: Arc<Visit>, access: Access) -> Answer {
         visit,
         flow,
         asked,
+        unkept: Mutex::default(),
     };
     if is_streamed {
         let prediction = start(&asking, &caller).await?;
@@ -144,6 +149,12 @@ fn is_called_by_a_flow(visit: &Visit) -> bool {
 }
 
 async fn start(asking: &Asking, caller: &Caller) -> Result<Prediction, Problem> {
+    let prediction = begin(asking, caller).await?;
+    *asking.unkept() = Some(prediction.run().clone());
+    Ok(prediction)
+}
+
+async fn begin(asking: &Asking, caller: &Caller) -> Result<Prediction, Problem> {
     let api = &asking.visit.api;
     let (workflow, input) = (&asking.flow.compiled, &asking.asked.input);
     let sequence = workflow.workflow.sequence;
@@ -237,7 +248,7 @@ impl Asking {
     /// What came of a prediction. `Err`: why it gave no answer; what was asked is kept then, and who asked is told why.
     pub(super) async fn ended(
         &self,
-        run: crate::id::RunId,
+        run: RunId,
         executed: Executed,
         end: PredictionEnd,
         used_tools: Option<Value>,
@@ -247,14 +258,8 @@ impl Asking {
             PredictionEnd::Completed { text, json } => (text, json, None),
             PredictionEnd::Stopped { action, text } => (text, None, Some(action)),
             other => {
-                let api = &self.visit.api;
-                let asked = vec![said(&self.asked, &run, api.clock.now_ms())];
-                let workflow = self.flow.compiled.workflow.sequence;
-                if let Err(error) = api
-                    .store
-                    .add_chat_messages(workflow, asked, api.options.chat_bounds)
-                    .await
-                {
+                let asked = said(&self.asked, &run, self.visit.api.clock.now_ms());
+                if let Err(error) = self.keep_messages(vec![asked]).await {
                     log::warn!("what was asked of run {run} is not kept: {error}");
                 }
                 return Err(match other {
@@ -281,12 +286,45 @@ impl Asking {
 
     /// Keeps what was asked and answered.
     pub(super) async fn keep(&self, outcome: &Outcome) -> Result<(), Problem> {
-        let api = &self.visit.api;
-        let messages = outcome.messages(&self.asked, api.clock.now_ms());
+        let now_ms = self.visit.api.clock.now_ms();
+        let messages = outcome.messages(&self.asked, now_ms);
+        Ok(self.keep_messages(messages).await?)
+    }
+
+    /// Keeps them, also when whoever has asked goes away meanwhile.
+    fn keep_messages(
+        &self,
+        messages: Vec<ChatMessage>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        *self.unkept() = None;
+        let api = self.visit.api.clone();
         let workflow = self.flow.compiled.workflow.sequence;
-        let bounds = api.options.chat_bounds;
-        let kept = api.store.add_chat_messages(workflow, messages, bounds);
-        Ok(kept.await?)
+        to_its_end(async move {
+            let bounds = api.options.chat_bounds;
+            api.store
+                .add_chat_messages(workflow, messages, bounds)
+                .await
+        })
+    }
+
+    fn unkept(&self) -> MutexGuard<'_, Option<RunId>> {
+        self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nobody waits for the answer any more, and it was not noticed in time: what was asked is kept all the same.
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let Some(run) = self.unkept().take() else {
+            return;
+        };
+        let asked = said(&self.asked, &run, self.visit.api.clock.now_ms());
+        let keeping = self.keep_messages(vec![asked]);
+        tokio::spawn(async move {
+            if let Err(error) = keeping.await {
+                log::warn!("what was asked of run {run} is not kept: {error}");
+            }
+        });
     }
 }
 
