@@ -1,6 +1,7 @@
 //! Every answer to a GET: the table of endpoints is walked, and each parameter gets every value that the list above it has.
 
 use crate::forms::url_encoded;
+use crate::planted::{PLANTED_CHAT, PLANTED_IMAGE};
 use crate::support::{Answer, Client};
 use flowlatch::http::{Door, table};
 use reqwest::{Method, StatusCode};
@@ -36,7 +37,10 @@ pub(crate) async fn every_answer(admin: &Client) -> Vec<Answer> {
             Door::Wireflow => (admin.bearer(), format!("/wireflow{}", endpoint.pattern)),
             _ => (admin.clone(), endpoint.pattern.to_owned()),
         };
-        let paths = concrete(&client, &pattern).await;
+        let mut paths = concrete(&client, &pattern).await;
+        if pattern.ends_with("/get-upload-file") {
+            paths = images(&client, &pattern).await;
+        }
         patterns.insert(pattern, paths.len());
         for path in paths {
             answers.extend(pages(&client, &path).await);
@@ -49,6 +53,16 @@ pub(crate) async fn every_answer(admin: &Client) -> Vec<Answer> {
         .collect();
     assert!(unseen.is_empty(), "nothing to ask these for: {unseen:?}");
     answers
+}
+
+/// Where the image is fetched that was sent to each flow.
+async fn images(client: &Client, pattern: &str) -> Vec<String> {
+    let flows = flow_items(client).await;
+    let ids = flows.iter().filter_map(|flow| flow["id"].as_str());
+    ids.map(|id| {
+        format!("{pattern}?chatflowId={id}&chatId={PLANTED_CHAT}&fileName={PLANTED_IMAGE}")
+    })
+    .collect()
 }
 
 /// The paths of a pattern: its parameters replaced, from the first on.
@@ -105,7 +119,14 @@ async fn graph_items(client: &Client, path: &str) -> Vec<Value> {
     executions
 }
 
-/// The flows: all that Flowise's paths name.
+/// The executions of flows.
+async fn execution_items(client: &Client) -> Vec<Value> {
+    let executions = client.get("/flowise/api/v1/executions").await.json();
+    let executions = executions["data"].as_array().expect("a list");
+    executions.clone()
+}
+
+/// The flows: all else that Flowise's paths name.
 async fn flow_items(client: &Client) -> Vec<Value> {
     let flows = client.get("/flowise/api/v1/chatflows").await.json();
     flows.as_array().expect("a list").clone()
@@ -113,6 +134,9 @@ async fn flow_items(client: &Client) -> Vec<Value> {
 
 /// What the list at the path has.
 async fn items(admin: &Client, path: &str) -> Vec<Value> {
+    if path.starts_with("/flowise/") && path.ends_with("executions") {
+        return execution_items(admin).await;
+    }
     if path.starts_with("/flowise/") {
         return flow_items(admin).await;
     }

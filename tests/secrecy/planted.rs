@@ -2,12 +2,16 @@
 
 use crate::answers::every_answer;
 use crate::forms::{BASIC_PASSWORD, BEARER_TOKEN, QUERY_KEY, WORKFLOW_SECRET, planted_forms};
-use crate::support::TestServer;
+use crate::support::{Client, TestServer};
 use crate::upstream::{Reply, Upstream};
 use crate::{contains, files};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+
+/// What an image is called that was sent to the flow, and in which conversation.
+pub(crate) const PLANTED_IMAGE: &str = "dot.png";
+pub(crate) const PLANTED_CHAT: &str = "planted";
 
 /// Searches every answer, every file and the log, for these texts too.
 pub(crate) async fn nothing_has_what_was_planted(
@@ -73,12 +77,31 @@ pub(crate) async fn something_of_everything(server: &TestServer) {
     let flow = json!({ "name": "flow", "type": "AGENTFLOW", "flowData": drawing.to_string() });
     let drawn_flow = client.post("/flowise/api/v1/chatflows", flow).await;
     assert_eq!(drawn_flow.status, StatusCode::OK, "{}", drawn_flow.text);
+    flow_asked(&client, drawn_flow.json()["id"].as_str().expect("an id")).await;
     let publish = format!("/wireflow/api/v1/workflows/{graph}/publish");
     let published = client.post(&publish, json!({ "slug": "planted" })).await;
     assert_eq!(published.status, StatusCode::OK, "{}", published.text);
     let run = format!("/wireflow/api/v1/workflows/{graph}/run");
     let started = client.post(&run, json!({})).await;
     assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text);
+}
+
+/// A question with an image, and an execution that everybody may see.
+async fn flow_asked(client: &Client, flow: &str) {
+    let image = json!({ "type": "file", "name": PLANTED_IMAGE, "mime": "image/png",
+        "data": format!("data:image/png;base64,{}", BASE64_STANDARD.encode(b"\x89PNG\r\n\x1a\n\xff")) });
+    let question = json!({ "question": "Yes?", "chatId": PLANTED_CHAT, "uploads": [image] });
+    let asked = client
+        .post(&format!("/flowise/api/v1/prediction/{flow}"), question)
+        .await;
+    assert_eq!(asked.status, StatusCode::OK, "{}", asked.text);
+    let answer = asked.json();
+    let execution = answer["executionId"].as_str().expect("an id");
+    let path = format!("/flowise/api/v1/executions/{execution}");
+    let shown = client
+        .send(Method::PUT, &path, json!({ "isPublic": true }))
+        .await;
+    assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
 }
 
 /// Connections of each kind and a secret, used in calls that fail and give back all that they were sent, tested, changed
