@@ -169,9 +169,8 @@ impl Bench {
     /// What the last node of a run has said.
     pub(crate) async fn answer(&self, run: &Run) -> String {
         let executed = self.engine.executed(run).await.expect("read");
-        let last = executed.nodes.last().expect("a node");
-        let said = last.data["output"]["content"].as_str();
-        said.unwrap_or_default().to_owned()
+        let last = &executed.nodes.last().expect("a node").data;
+        last["output"]["content"].as_str().expect("a text").into()
     }
 
     /// A run when it has ended.
