@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --release --example load                   everything, about five minutes
 //! cargo run --release --example load -- --smoke        the same with small numbers, a few seconds: does it work at all?
-//! cargo run --release --example load -- runs webhooks  only this: reads, runs, loops, waiting, webhooks, graphs, predictions, lists
+//! cargo run --release --example load -- runs webhooks  only this: reads, runs, loops, waiting, webhooks, graphs, predictions, streams, lists
 //! cargo run --release --example load -- --prune        removes a long history and measures the file
 //! ```
 //!
@@ -21,6 +21,7 @@ mod loops;
 mod predictions;
 mod prune;
 mod servers;
+mod streams;
 mod table;
 mod waiting;
 mod webhooks;
@@ -43,6 +44,7 @@ struct Size {
     many_items: usize,
     waiting_runs: u64,
     waiting_spread_ms: u64,
+    streams: usize,
 }
 
 const FULL: Size = Size {
@@ -55,6 +57,7 @@ const FULL: Size = Size {
     many_items: 10_000,
     waiting_runs: 10_000,
     waiting_spread_ms: 20_000,
+    streams: 500,
 };
 const SMOKE: Size = Size {
     rounds: 1,
@@ -66,6 +69,7 @@ const SMOKE: Size = Size {
     many_items: 1_000,
     waiting_runs: 100,
     waiting_spread_ms: 200,
+    streams: 20,
 };
 const CONNECTIONS: usize = 64;
 /// The input of the runs of pure steps.
@@ -76,7 +80,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// Measures one thing and writes its rows.
 type Part = fn(Size, &Path, &mut Table) -> Result<()>;
 
-const PARTS: [(&str, Part); 8] = [
+const PARTS: [(&str, Part); 9] = [
     ("reads", reads),
     ("runs", runs),
     ("loops", loops::measure),
@@ -84,6 +88,7 @@ const PARTS: [(&str, Part); 8] = [
     ("webhooks", webhooks::measure),
     ("graphs", graphs::measure),
     ("predictions", predictions::measure),
+    ("streams", streams::measure),
     ("lists", lists_and_starts),
 ];
 
@@ -96,7 +101,10 @@ fn main() -> Result<()> {
         .as_slice()
     {
         ["serve-bare", body] => servers::serve_bare(body),
-        ["serve", folder, names @ ..] => servers::serve(folder, names),
+        ["serve", folder, "--model", model, names @ ..] => {
+            servers::serve(folder, Some(model), names)
+        }
+        ["serve", folder, names @ ..] => servers::serve(folder, None, names),
         ["seed", folder, runs] => history::seed(folder, runs.parse()?),
         ["--prune"] => measure(FULL, &[("prune", prune::measure)]),
         ["--prune", "--smoke"] => measure(SMOKE, &[("prune", prune::measure)]),

@@ -29,6 +29,16 @@ impl Server {
         Server::start(&[&["serve", folder], workflows].concat())
     }
 
+    /// The same, with a model behind its flows.
+    pub(crate) fn flowlatch_with_model(
+        folder: &Path,
+        workflows: &[&str],
+        model: &str,
+    ) -> Result<Server> {
+        let folder = folder.to_str().ok_or("the folder's name is not UTF-8")?;
+        Server::start(&[&["serve", folder, "--model", model], workflows].concat())
+    }
+
     /// A bare warp route that answers with this body.
     pub(crate) fn bare(body: &str) -> Result<Server> {
         Server::start(&["serve-bare", body])
@@ -147,13 +157,18 @@ pub(crate) fn serve_bare(body: &str) -> Result<()> {
     })
 }
 
-/// Child: Flowlatch on this folder, with a key without limits and these workflows.
-pub(crate) fn serve(folder: &str, names: &[&str]) -> Result<()> {
+/// Child: Flowlatch on this folder, with a key without limits, these workflows and, maybe, a model.
+pub(crate) fn serve(folder: &str, model: Option<&str>, names: &[&str]) -> Result<()> {
     let mut config = Config::new(folder);
     config.port = 0;
     // The history that is measured is long over.
     config.retention_days = 0;
     config.limit_webhook = Limit::Unlimited;
+    if let Some(model) = model {
+        config.llm_base_url = Some(model.to_owned());
+        // Each open stream is a run.
+        config.max_running_runs = 1_000;
+    }
     runtime()?.block_on(async {
         let app = App::open(config, Options::default()).await?;
         let body = json!({

@@ -17,6 +17,8 @@ pub(crate) const SIGNED: &str = "signed";
 pub(crate) const GRAPH: &str = "graph";
 /// An agentflow that replies with the question.
 pub(crate) const FLOW: &str = "flow";
+/// An agentflow that a model answers.
+pub(crate) const TALK: &str = "talk";
 
 /// What requests to the webhook are signed with.
 pub(crate) const SECRET: &str = "It is a secret to everybody";
@@ -30,8 +32,14 @@ pub(crate) async fn create(app: &App, name: &str) -> Result<String> {
         let created = control(app, "/wireflow/api/v1/workflows", Some(graph())).await?;
         return Ok(created["id"].as_str().ok_or("no id")?.to_owned());
     }
-    if name == FLOW {
-        let created = control(app, "/flowise/api/v1/chatflows", Some(flow())).await?;
+    let asked = match name {
+        FLOW => Some(reply()),
+        TALK => Some(talk()),
+        _ => None,
+    };
+    if let Some((node, inputs)) = asked {
+        let flow = flow(name, node, &inputs);
+        let created = control(app, "/flowise/api/v1/chatflows", Some(flow)).await?;
         return Ok(created["id"].as_str().ok_or("no id")?.to_owned());
     }
     let (trigger, steps) = match name {
@@ -108,7 +116,21 @@ fn graph() -> Value {
     json!({ "name": GRAPH, "nodes": nodes, "edges": edges })
 }
 
-fn flow() -> Value {
+/// A node that says what it was asked.
+fn reply() -> (&'static str, Value) {
+    let inputs = json!({ "directReplyMessage": "You said {{question}}" });
+    ("directReplyAgentflow", inputs)
+}
+
+/// A node whose answer a model gives.
+fn talk() -> (&'static str, Value) {
+    let model = json!({ "modelName": "small" });
+    let inputs = json!({ "llmModel": "chatOpenAI", "llmModelConfig": model });
+    ("llmAgentflow", inputs)
+}
+
+/// An agentflow of a start and one node.
+fn flow(flow: &str, node_name: &str, inputs: &Value) -> Value {
     let node = |id: &str, name: &str, inputs: Value| {
         json!({ "id": id, "type": "agentFlow", "position": { "x": 0, "y": 0 },
             "data": { "id": id, "label": id, "name": name, "inputs": inputs } })
@@ -116,11 +138,11 @@ fn flow() -> Value {
     let flow_data = json!({
         "nodes": [
             node("start", "startAgentflow", json!({ "startInputType": "chatInput" })),
-            node("reply", "directReplyAgentflow", json!({ "directReplyMessage": "You said {{question}}" })),
+            node("reply", node_name, inputs.clone()),
         ],
         "edges": [{ "id": "e", "source": "start", "target": "reply", "sourceHandle": "start-output-x", "targetHandle": "reply" }],
     });
-    json!({ "name": FLOW, "type": "AGENTFLOW", "flowData": flow_data.to_string() })
+    json!({ "name": flow, "type": "AGENTFLOW", "flowData": flow_data.to_string() })
 }
 
 fn loop_steps() -> Value {

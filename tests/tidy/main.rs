@@ -56,7 +56,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "engine", "auth", "store", "model", "id", "clock", "config", "secret", "error",
+            "engine",
+            "auth",
+            "store",
+            "model",
+            "id",
+            "clock",
+            "config",
+            "secret",
+            "to_its_end",
+            "error",
         ],
     ),
     (
