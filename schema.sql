@@ -629,3 +629,10 @@ CREATE TABLE chat_use (
     messages INTEGER NOT NULL CHECK (messages >= 0),
     bytes    INTEGER NOT NULL CHECK (bytes >= 0)
 ) STRICT;
+
+-- People who are signed in to the dashboard. `token_hash` is the BLAKE3 hash of what their browser holds.
+CREATE TABLE dashboard_session (
+    token_hash    BLOB PRIMARY KEY CHECK (length(token_hash) = 32),
+    created_at_ms INTEGER NOT NULL,
+    last_used_ms  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

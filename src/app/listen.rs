@@ -4,7 +4,8 @@ use super::App;
 use crate::data_folder::Control;
 use crate::error::{Error, Result};
 use crate::http::{Listen, Tls};
-use std::net::Ipv4Addr;
+use crate::secret::SecretText;
+use std::net::{IpAddr, Ipv4Addr};
 use tokio::net::TcpListener;
 
 impl App {
@@ -17,6 +18,31 @@ impl App {
             }),
             _ => Ok(None),
         }
+    }
+
+    /// Whoever comes first to a dashboard that is not set up owns the server: it is shown to this machine alone.
+    pub(super) fn require_set_up(&self) -> Result<()> {
+        let config = &self.0.config;
+        let is_open = config.doors.dashboard && !self.0.sign_in.is_set_up();
+        if !is_open || is_loopback(&config.host) {
+            return Ok(());
+        }
+        Err(Error::new(format!(
+            "not listening on {}: the dashboard has no password yet, and whoever came first could set it",
+            config.host
+        ))
+        .hint("set one with `flowlatch password`, or serve no dashboard with `--no-dashboard`"))
+    }
+
+    /// The link that sets the dashboard's password, while none is set; `server` is the URL under which it is seen.
+    pub(super) fn set_up_url(&self, server: &str) -> Option<SecretText> {
+        let token = self
+            .0
+            .sign_in
+            .set_up_token()
+            .filter(|_| self.0.config.doors.dashboard)?;
+        let link = format!("{server}/dashboard/set-up/{}", token.expose());
+        Some(SecretText::new(link))
     }
 
     /// The public port; beside 127.0.0.1 the same port on [::1], where that can be had.
@@ -78,4 +104,9 @@ pub(super) fn bracketed(host: &str) -> String {
     } else {
         host.to_owned()
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    address.map_or(host == "localhost", |address| address.is_loopback())
 }

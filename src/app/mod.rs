@@ -14,19 +14,20 @@ pub use master_key::{Rekeyed, rekey};
 
 pub use crate::engine::script::serve as serve_scripts;
 
-use crate::auth::{KeyText, Keyring, KeyringOptions};
+use crate::auth::{KeyText, Keyring, KeyringOptions, SignIn};
 use crate::clock::{Clock, iso_utc};
 use crate::config::Config;
 use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::Engine;
-use crate::engine::outbound::{Lookup, Outbound, OutboundOptions};
+use crate::engine::outbound::Outbound;
 use crate::error::{Error, Result};
 use crate::http::{
     self, AddressLimits, Api, FlowLimits, Front, Ingestion, Listen, Peer, ServeOptions, Tls,
 };
 use crate::model::key::ForeignLookup;
+use crate::secret::SecretText;
 use crate::store::{CommitHook, Store, StoreOptions};
-use parts::{api_options, engine, front, link_key, media};
+use parts::{api_options, engine, front, link_key, media, outbound};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::AtomicU64;
@@ -74,6 +75,8 @@ pub struct Bound {
     pub port: u16,
     /// The admin key's text, if this start made it: the first one on an empty folder does.
     pub first_key: Option<KeyText>,
+    /// The link that sets the dashboard's password, while none is set.
+    pub set_up_url: Option<SecretText>,
 }
 
 /// An opened server; clones share it. The data folder is held until the last clone is dropped.
@@ -85,6 +88,7 @@ struct Parts {
     clock: Clock,
     store: Store,
     keyring: Keyring,
+    sign_in: SignIn,
     engine: Engine,
     outbound: Outbound,
     front: Arc<Front>,
@@ -121,13 +125,9 @@ impl App {
         )
         .await
         .map_err(|error| Error::caused_by("cannot read the API keys", error))?;
-        let outbound = Outbound::new(OutboundOptions {
-            allow: config.outbound_allow.clone(),
-            max_response_bytes: config.max_response_bytes,
-            timeout_ms: config.http_timeout_ms,
-            lookup: Lookup::system(),
-        })
-        .map_err(Error::new)?;
+        let sign_in = SignIn::open(store.clone(), clock.clone())
+            .map_err(|error| Error::caused_by("cannot read who is signed in", error))?;
+        let outbound = outbound(&config)?;
         let key = master_key::settle(&config, &folder, &store).await?;
         let messengers = messengers::of(&config, &outbound)?;
         let engine = engine(
@@ -137,6 +137,7 @@ impl App {
         let stopping = watch::Sender::new(false);
         let api = Api {
             keyring: keyring.clone(),
+            sign_in: sign_in.clone(),
             engine: engine.clone(),
             media,
             store: store.clone(),
@@ -155,6 +156,7 @@ impl App {
             clock,
             store,
             keyring,
+            sign_in,
             engine,
             outbound,
             front,
@@ -175,6 +177,7 @@ impl App {
         ready: impl FnOnce(Bound) + Send,
     ) -> Result<()> {
         let tls = self.tls()?;
+        self.require_set_up()?;
         let listeners = self.bind().await?;
         let port = listeners
             .first()
@@ -214,11 +217,13 @@ impl App {
 
         // Last of what can fail: a first key that was made by a start that came to nothing would never be seen.
         let first_key = self.first_start().await?;
+        let set_up_url = self.set_up_url(&format!("{seen}{base_path}"));
         let bound = Bound {
             url,
             base_path,
             port,
             first_key,
+            set_up_url,
         };
         let mut background = JoinSet::new();
         self.spawn_background(&mut background, tls.clone(), stop.clone());

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::{Config, DefaultDoor};
 use crate::data_folder::DataFolder;
 use crate::engine::media::{Media, MediaOptions};
-use crate::engine::outbound::Outbound;
+use crate::engine::outbound::{Lookup, Outbound, OutboundOptions};
 use crate::engine::script::ScriptOptions;
 use crate::engine::{CreditOptions, Engine, EngineOptions, Messengers, Retention, Workflows};
 use crate::error::{Error, Result};
@@ -43,6 +43,16 @@ pub(super) fn known_link_key(store: &Store) -> Result<Option<[u8; 32]>> {
 
 fn no_link_key(error: StoreError) -> Error {
     Error::caused_by("cannot read the key of approval links", error)
+}
+
+pub(super) fn outbound(config: &Config) -> Result<Outbound> {
+    Outbound::new(OutboundOptions {
+        allow: config.outbound_allow.clone(),
+        max_response_bytes: config.max_response_bytes,
+        timeout_ms: config.http_timeout_ms,
+        lookup: Lookup::system(),
+    })
+    .map_err(Error::new)
 }
 
 pub(super) fn engine(
@@ -165,6 +175,11 @@ pub(super) fn api_options(config: &Config, instance: &str) -> ApiOptions {
         },
         public_url: config.public_url.clone(),
         base_path: config.base_path.clone(),
+        secure_cookies: config.tls_cert.is_some()
+            || config
+                .public_url
+                .as_deref()
+                .is_some_and(|url| url.starts_with("https:")),
     }
 }
 
@@ -176,7 +191,7 @@ pub(super) fn front(config: &Config, api: Arc<Api>) -> Front {
     let (cors, base_path) = (config.cors_origins.clone(), config.base_path.clone());
     Front::new(
         api,
-        http::table(),
+        http::whole_table(config.doors.dashboard),
         hosts,
         cors,
         base_path,

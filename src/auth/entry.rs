@@ -82,7 +82,8 @@ impl KeyEntry {
     }
 
     /// The owner of the data folder. It holds everything, so that rules need no exception for it.
-    pub(super) fn control() -> KeyEntry {
+    /// `label` says by which way they came.
+    pub(super) fn owner(label: &str) -> KeyEntry {
         KeyEntry {
             holder: Holder {
                 // `control` is an id, so nothing is ever generated here.
@@ -95,7 +96,7 @@ impl KeyEntry {
                     limits: [Limit::Unlimited; 3],
                 },
             },
-            label: CONTROL.to_owned(),
+            label: label.to_owned(),
             counters: Arc::default(),
         }
     }
@@ -263,7 +264,7 @@ mod tests {
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn limited(limits: [Limit; 3], counters: &Arc<Counters>) -> KeyEntry {
-        let mut entry = KeyEntry::control();
+        let mut entry = KeyEntry::owner(CONTROL);
         entry.holder.holding.limits = limits;
         entry.counters = Arc::clone(counters);
         entry
@@ -329,7 +330,7 @@ mod tests {
 
     #[test]
     fn the_owner_of_the_data_folder_holds_everything() {
-        let control = KeyEntry::control();
+        let control = KeyEntry::owner(CONTROL);
         assert_eq!(
             (control.id().as_str(), control.label()),
             ("control", "control")

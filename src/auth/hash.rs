@@ -8,15 +8,28 @@ use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVe
 /// so the hash has to be one-way, not slow.
 const KEY_MEMORY_KIB: u32 = 1_024;
 
+/// The parameters for what people think up: 19 MiB, two passes, one lane, as OWASP recommends.
+const PASSWORD_MEMORY_KIB: u32 = 19_456;
+const PASSWORD_PASSES: u32 = 2;
+
 /// A text could not be hashed: no random bytes for the salt, or no memory.
 #[derive(Debug, thiserror::Error)]
-#[error("the key could not be hashed: {0}")]
+#[error("it could not be hashed: {0}")]
 pub(super) struct HashError(String);
 
 /// Argon2id of a key's text under a fresh salt, as a PHC string. Takes some 0.4 ms: not for an async worker.
 pub(super) fn hash_key(text: &[u8]) -> Result<String, HashError> {
+    hash(text, KEY_MEMORY_KIB, 1)
+}
+
+/// Argon2id of a password under a fresh salt, as a PHC string. Takes some 20 ms and 19 MiB: not for an async worker.
+pub(super) fn hash_password(text: &[u8]) -> Result<String, HashError> {
+    hash(text, PASSWORD_MEMORY_KIB, PASSWORD_PASSES)
+}
+
+fn hash(text: &[u8], memory_kib: u32, passes: u32) -> Result<String, HashError> {
     let params =
-        Params::new(KEY_MEMORY_KIB, 1, 1, None).map_err(|error| HashError(error.to_string()))?;
+        Params::new(memory_kib, passes, 1, None).map_err(|error| HashError(error.to_string()))?;
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password(text)
         .map(|hash| hash.to_string())
@@ -30,7 +43,7 @@ pub(super) fn matches(text: &[u8], phc: &str) -> bool {
         Ok(hash) => Argon2::default().verify_password(text, &hash).is_ok(),
         Err(error) => {
             log::warn!(
-                "the stored hash of a key cannot be read, so the key lets nobody in: {error}"
+                "the stored hash of a key or password cannot be read, so it lets nobody in: {error}"
             );
             false
         }

@@ -13,6 +13,7 @@ use crate::id::KeyId;
 use crate::model::key::{ForeignLookup, KeyRecord, KeyShape, parse};
 use crate::model::limit::Limit;
 use crate::model::page::{Page, PageRequest};
+use crate::model::usage::CONTROL;
 use crate::store::{Store, StoreError};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -71,7 +72,7 @@ impl Keyring {
                 ring: RwLock::new(ring),
                 foreign_lookup: options.foreign_lookup,
                 queue: HashQueue::new(),
-                control: Arc::new(KeyEntry::control()),
+                control: Arc::new(KeyEntry::owner(CONTROL)),
             }),
         })
     }

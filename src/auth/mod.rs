@@ -10,16 +10,22 @@ mod housekeeping;
 mod imported;
 mod issue;
 mod keyring;
+mod password;
 mod refusals;
 mod request_counts;
 mod ring;
 mod rules;
+mod sessions;
+mod sign_in;
 mod throttle;
 mod usage;
 
 pub use entry::{KeyEntry, MAX_STREAMS, StreamSeat};
 pub use imported::{ImportedText, imported_secret};
 pub use keyring::Keyring;
+pub use password::{MIN_PASSWORD_CHARS, WeakPassword};
+pub use sessions::SESSION_SECONDS;
+pub use sign_in::{SessionText, SignIn, SignInError};
 
 use crate::model::key::{ForeignLookup, KeyFormat};
 use crate::model::limit::{KeyLimits, Limit};

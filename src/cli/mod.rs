@@ -12,6 +12,7 @@ mod import;
 mod keys;
 mod output;
 mod parent;
+mod password;
 mod rekey;
 mod runs;
 mod serve;
@@ -114,6 +115,16 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         }
         Command::Rekey { new_key_stdin } => {
             rekey::run(&local_config(&global)?, new_key_stdin, &output).await
+        }
+        Command::Password { .. } if global.url.is_some() => Err(Failure::Usage(Error::new(
+            "`password` belongs to the owner of a data folder: it takes no --url",
+        ))),
+        Command::Password { stdin } => {
+            let password = password::read(stdin)?;
+            let client = Client::connect(&global, true).await?;
+            let done = password::set(&client, &password, &output).await;
+            client.close().await;
+            Ok(done?)
         }
         Command::Doctor => doctor::run(&local_config(&global)?, &output),
         Command::Keys(args::Keys::Check { text }) => Ok(keys::check(&text, &output)?),

@@ -23,7 +23,8 @@ pub(super) async fn run(global: &Global, arguments: Serve) -> std::result::Resul
             error.hint("`--public-url` says under which URL clients see it"),
         ));
     }
-    let config = read_config(global, arguments.settings.0)?;
+    let mut config = read_config(global, arguments.settings.0)?;
+    config.doors.dashboard &= !arguments.no_dashboard;
     start_log("info");
     take_all_allowed();
     let (stop, stopped) = watch::channel(false);
@@ -83,6 +84,9 @@ impl Greeting {
                      `flowlatch keys create --name NAME --scope SCOPE`"
                 );
             }
+            if bound.set_up_url.is_some() {
+                log::warn!("the dashboard has no password yet: set one with `flowlatch password`");
+            }
             Ok(())
         };
         if let Err(error) = said {
@@ -97,6 +101,9 @@ impl Greeting {
             "pid": std::process::id(),
             "instance": self.instance,
         });
+        if let Some(url) = &bound.set_up_url {
+            line["setupUrl"] = url.expose().into();
+        }
         if let Some(key) = &bound.first_key {
             line["adminKey"] = key.reveal().into();
         }
@@ -110,6 +117,12 @@ impl Greeting {
             text.push_str(&format!(
                 "\n\nThis is a new data folder. Its admin key, shown only now:\n\n  {key}\n\nTry it:\n\n  \
                  curl -H 'x-api-key: {key}' {address}/api/v1/workflows\n"
+            ));
+        }
+        if let Some(url) = &bound.set_up_url {
+            let url = url.expose();
+            text.push_str(&format!(
+                "\n\nThe dashboard has no password yet. Set it, once, at:\n\n  {url}\n"
             ));
         }
         text

@@ -40,6 +40,8 @@ pub struct DoorSettings {
     pub default: DefaultDoor,
     /// Whether chatflows that are bound to no key are asked without one, as in Flowise.
     pub flowise_open_predictions: bool,
+    /// Whether the dashboard is served.
+    pub dashboard: bool,
     /// How much is kept of what people say to one flow.
     pub chats: ChatBounds,
 }
@@ -48,6 +50,7 @@ impl DoorSettings {
     const DEFAULT: DoorSettings = DoorSettings {
         default: DefaultDoor::Native,
         flowise_open_predictions: false,
+        dashboard: true,
         chats: ChatBounds::DEFAULT,
     };
 }

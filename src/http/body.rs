@@ -77,7 +77,7 @@ where
         .boxed()
 }
 
-/// The query string.
+/// The query string. Unknown and repeated parameters are refused by name.
 pub(super) fn read_query<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
     serde_urlencoded::from_str(visit.query()).map_err(|error| bad_query::<T>(visit.query(), &error))
 }

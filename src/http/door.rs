@@ -18,6 +18,8 @@ pub enum Door {
     Webhook,
     /// What people open through links: no key, HTML, and files.
     Page,
+    /// The dashboard: a session, HTML.
+    Dashboard,
 }
 
 /// The doors that are served side by side on `/api/v1`, each with the prefix under which it is served alone.
@@ -39,6 +41,9 @@ const APPROVALS: &str = "/approvals/";
 /// Where the links of uploaded files begin.
 const MEDIA: &str = "/media/";
 
+/// Where the dashboard's paths begin.
+const DASHBOARD: &str = "/dashboard";
+
 /// A path without its base path and door prefix.
 pub(super) struct Place<'a> {
     /// Whose the path is; where it is shared, whom the credential speaks to.
@@ -46,6 +51,11 @@ pub(super) struct Place<'a> {
     /// Whether a door that alone has the path may take it.
     pub(super) is_shared: bool,
     pub(super) path: &'a str,
+}
+
+fn is_dashboard(path: &str) -> bool {
+    let below = path.strip_prefix(DASHBOARD);
+    path == "/" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Door {
@@ -77,6 +87,8 @@ impl Door {
             alone(Door::Webhook, path)
         } else if path.starts_with(APPROVALS) || path.starts_with(MEDIA) {
             alone(Door::Page, path)
+        } else if is_dashboard(path) {
+            alone(Door::Dashboard, path)
         } else {
             alone(default, path)
         }
@@ -114,7 +126,7 @@ impl Door {
                 };
                 Some(text_of(header, from))
             }
-            Door::Webhook | Door::Page => None,
+            Door::Webhook | Door::Page | Door::Dashboard => None,
         }
     }
 }

@@ -31,13 +31,15 @@ pub enum Access {
     NeedsOneOf(&'static [Permission], Category),
     /// A key with this permission, or nobody's where what the path names says that it is open. The handler asks.
     NeedsUnlessOpen(Permission, Category),
+    /// Somebody who is signed in to the dashboard, whatever key there is.
+    SignedIn,
 }
 
 impl Access {
     /// The permissions of which a key needs one; none where any key, or none, will do.
     pub fn permissions(&self) -> &[Permission] {
         match self {
-            Access::Open | Access::AnyKey(_) => &[],
+            Access::Open | Access::AnyKey(_) | Access::SignedIn => &[],
             Access::Needs(permission, _) | Access::NeedsUnlessOpen(permission, _) => {
                 std::slice::from_ref(permission)
             }
@@ -364,7 +366,10 @@ fn split(path: &str, from: usize, segments: &mut [(u16, u16); MAX_SEGMENTS]) -> 
     let path_end = path.strip_suffix('/').unwrap_or(path).len();
     let (mut count, mut start) = (0, from + 1);
     if start > path_end {
-        return None;
+        // The root has one segment, which is empty.
+        let root = u16::try_from(path.len()).ok()?;
+        *segments.get_mut(0)? = (root, root);
+        return (start == path.len()).then_some(1);
     }
     loop {
         let rest = path.get(start..path_end)?;

@@ -1,6 +1,7 @@
 //! The one exit: the door renders a problem in its words, and the headers that every answer has are written here and
 //! nowhere else: `X-Request-Id`, limits, `Allow`, `Retry-After`, `WWW-Authenticate`.
 
+use super::dashboard;
 use super::door::Door;
 use super::flowise;
 use super::native;
@@ -66,6 +67,7 @@ fn render(visit: &Visit, problem: &Problem) -> Response {
         Door::Flowise => flowise::render(problem, visit),
         Door::Webhook => webhooks::render(problem, visit),
         Door::Page => pages::render(problem, visit),
+        Door::Dashboard => dashboard::render(problem, visit),
     }
 }
 
@@ -83,7 +85,7 @@ fn explain(visit: &Visit, problem: &Problem, headers: &mut warp::http::HeaderMap
                 Door::Wireflow | Door::Flowise => {
                     HeaderValue::from_static("Bearer realm=\"flowlatch\"")
                 }
-                Door::Webhook | Door::Page => {
+                Door::Webhook | Door::Page | Door::Dashboard => {
                     HeaderValue::from_static("Signature realm=\"flowlatch\"")
                 }
             };

@@ -82,7 +82,7 @@ impl Front {
             .cors
             .preflight(&visit.method, &visit.headers, origin.as_ref());
         // Webhooks come from servers, and a link is opened by itself: no other site's page has business there.
-        if matches!(visit.door, Door::Webhook | Door::Page) {
+        if matches!(visit.door, Door::Webhook | Door::Page | Door::Dashboard) {
             (origin, preflight) = (None, None);
         }
         let found = match (stranger, preflight) {

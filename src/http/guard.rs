@@ -2,6 +2,7 @@
 //! May not know what the handler does. Promise: a [`Ctx`] is made here and nowhere else, so a handler that takes one is
 //! guarded, and a body is read only after its sender was let in.
 
+use super::dashboard::{refuse_other_sites, session_text};
 use super::door::Door;
 use super::endpoint::Access;
 use super::problem::Problem;
@@ -20,8 +21,11 @@ pub(super) type Guard = BoxedFilter<(Ctx,)>;
 /// The guard that an access asks for.
 pub(super) fn guard(access: Access) -> Guard {
     warp::ext::get::<Arc<Visit>>()
-        .and_then(|visit: Arc<Visit>| async move {
-            let let_in = authenticate(&visit).await;
+        .and_then(move |visit: Arc<Visit>| async move {
+            let let_in = match access {
+                Access::SignedIn => signed_in(&visit).await,
+                _ => authenticate(&visit).await,
+            };
             let_in.map_err(|problem| visit.refuse(problem))
         })
         .and_then(move |ctx| ready(stopping(ctx, |ctx| within_limit(access, ctx))))
@@ -43,6 +47,22 @@ fn stopping(ctx: Ctx, check: impl Fn(&Ctx) -> Result<(), Problem>) -> Result<Ctx
         Ok(()) => Ok(ctx),
         Err(problem) => Err(ctx.visit.refuse(problem)),
     }
+}
+
+/// Somebody whose browser holds a session, and whose form comes from a page of this server.
+async fn signed_in(visit: &Arc<Visit>) -> Result<Ctx, Problem> {
+    if !matches!(visit.method.as_str(), "GET" | "HEAD") {
+        refuse_other_sites(visit)?;
+    }
+    let sign_in = &visit.api.sign_in;
+    let owner = match session_text(visit) {
+        Some(session) => sign_in.owner(session).await,
+        None => None,
+    };
+    Ok(Ctx {
+        visit: visit.clone(),
+        key: owner.ok_or(Problem::NotSignedIn)?,
+    })
 }
 
 async fn authenticate(visit: &Arc<Visit>) -> Result<Ctx, Problem> {
@@ -114,7 +134,7 @@ fn within_limit(access: Access, ctx: &Ctx) -> Result<(), Problem> {
 
 fn authorize(access: Access, ctx: &Ctx) -> Result<(), Problem> {
     let category = match access {
-        Access::Open => return Ok(()),
+        Access::Open | Access::SignedIn => return Ok(()),
         Access::AnyKey(category)
         | Access::Needs(_, category)
         | Access::NeedsOneOf(_, category)

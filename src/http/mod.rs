@@ -7,6 +7,7 @@ mod apps;
 mod body;
 mod connection;
 mod cors;
+mod dashboard;
 mod describe;
 mod door;
 mod endpoint;
@@ -46,7 +47,7 @@ pub use tls::Tls;
 pub use visit::Peer;
 pub use webhooks::Ingestion;
 
-use crate::auth::Keyring;
+use crate::auth::{Keyring, SignIn};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::engine::media::Media;
@@ -65,6 +66,8 @@ pub type RequestBody = Either<hyper::body::Incoming, Full<Bytes>>;
 pub struct Api {
     /// Who is calling.
     pub keyring: Keyring,
+    /// Who is in front of the dashboard.
+    pub sign_in: SignIn,
     /// Runs and workflows.
     pub engine: Engine,
     /// Uploaded files.
@@ -116,20 +119,34 @@ pub struct ApiOptions {
     pub public_url: Option<String>,
     /// What stands before every path: empty, or a slash and no slash at its end.
     pub base_path: String,
+    /// Whether browsers may send the dashboard's cookie over TLS alone.
+    pub secure_cookies: bool,
 }
 
-/// Every endpoint of every door.
+/// Every endpoint of the APIs, and what is open beside them.
 pub fn table() -> Table {
-    Table::new(
-        native::endpoints()
-            .into_iter()
-            .chain(wireflow::endpoints())
-            .chain(flowise::endpoints())
-            .chain(health::endpoints())
-            .chain(webhooks::endpoints())
-            .chain(pages::endpoints())
-            .chain(media_links::endpoints())
-            .chain(openapi::endpoints())
-            .collect(),
-    )
+    Table::new(apis())
+}
+
+/// Every endpoint that a server answers: those of the APIs, what the owner's commands ask, and the dashboard if it is wanted.
+pub fn whole_table(has_dashboard: bool) -> Table {
+    let mut endpoints = apis();
+    endpoints.extend(native::dashboard_password::endpoints());
+    if has_dashboard {
+        endpoints.extend(dashboard::endpoints());
+    }
+    Table::new(endpoints)
+}
+
+fn apis() -> Vec<Endpoint> {
+    native::endpoints()
+        .into_iter()
+        .chain(wireflow::endpoints())
+        .chain(flowise::endpoints())
+        .chain(health::endpoints())
+        .chain(webhooks::endpoints())
+        .chain(pages::endpoints())
+        .chain(media_links::endpoints())
+        .chain(openapi::endpoints())
+        .collect()
 }

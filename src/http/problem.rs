@@ -25,6 +25,10 @@ pub enum Problem {
     OtherKey,
     /// 401: a webhook's signature is missing, wrong or old.
     Disbelieved,
+    /// 303: nobody is signed in to the dashboard.
+    NotSignedIn,
+    /// 403: a form of the dashboard that was not sent from a page of it.
+    OtherSite,
     /// 402: the balance is not enough for what was asked for.
     InsufficientCredits(Shortfall),
     /// 403: the key lacks these scopes.

@@ -18,6 +18,7 @@ mod chats;
 mod column;
 mod connections;
 mod cursor;
+mod dashboard;
 mod doctor;
 mod executions;
 #[cfg(test)]
@@ -79,6 +80,7 @@ pub use agents::MAX_AGENTS;
 pub use answers::Answer;
 pub use awaiting::AwaitingRun;
 pub use connections::{StoredConnection, TestRecord};
+pub use dashboard::{SessionHash, StoredSession};
 pub use doctor::{Finding, inspect};
 pub use first_start::FirstStart;
 pub use flowise::{BrokenRow, FlowiseFile, FlowiseFileError, FlowiseKey, RowPlace};

@@ -34,16 +34,30 @@ impl Store {
         from: UtcDay,
         to: UtcDay,
     ) -> Result<UsageReport, StoreError> {
+        let mut report = UsageReport::default();
+        for row in self.usage_days(accounts, from, to).await? {
+            report.add(row);
+        }
+        Ok(report)
+    }
+
+    /// The same, a row for each account and day. Days without usage are left out.
+    pub async fn usage_days(
+        &self,
+        accounts: Vec<String>,
+        from: UtcDay,
+        to: UtcDay,
+    ) -> Result<Vec<DayUsage>, StoreError> {
         self.scan(move |connection| {
-            let mut report = UsageReport::default();
+            let mut days = Vec::new();
             let mut statement = connection.prepare_cached(OF_ACCOUNT)?;
             for account in &accounts {
                 let mut rows = statement.query((account, from.0, to.0))?;
                 while let Some(row) = rows.next()? {
-                    report.add(day_usage(row)?);
+                    days.push(day_usage(row)?);
                 }
             }
-            Ok(report)
+            Ok(days)
         })
         .await
     }

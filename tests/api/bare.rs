@@ -1,6 +1,6 @@
 //! The accept loop and the front alone, with endpoints of the test's own beside the health check.
 
-use flowlatch::auth::{Keyring, KeyringOptions};
+use flowlatch::auth::{Keyring, KeyringOptions, SignIn};
 use flowlatch::clock::Clock;
 use flowlatch::config::Config;
 use flowlatch::engine::llm::{Llm, LlmOptions};
@@ -179,6 +179,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let api = Api {
         openapi: OnceLock::new(),
         keyring: keyring.await.expect("no keys"),
+        sign_in: SignIn::open(store.clone(), clock.clone()).expect("nobody"),
         engine,
         media: media(database, &store, &clock).await,
         store,
@@ -196,6 +197,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
             max_webhook_bytes: 1024,
             address_limits: NO_LIMITS,
             public_url: None,
+            secure_cookies: false,
         },
         stopping: watch::channel(false).1,
         requests: AtomicU64::new(0),

@@ -15,6 +15,7 @@ mod catalogue;
 mod connections;
 mod cors;
 mod credentials;
+mod dashboard;
 mod doors;
 mod errors;
 mod events;

@@ -25,6 +25,8 @@ pub(crate) const MONDAY_MS: i64 = 1_705_312_800_000;
 pub(crate) struct TestServer {
     pub(crate) url: String,
     pub(crate) admin_key: String,
+    /// Where the dashboard's password is set, while there is none.
+    pub(crate) set_up_url: Option<String>,
     pub(crate) clock: Clock,
     http: reqwest::Client,
     folder: Option<TempDir>,
@@ -102,10 +104,12 @@ impl TestServer {
         let admin_key = bound
             .first_key
             .map_or(String::new(), |key| key.reveal().to_owned());
+        let set_up_url = bound.set_up_url.map(|url| url.expose().to_owned());
         let url = format!("{}{}", bound.url, bound.base_path);
         TestServer {
             url,
             admin_key,
+            set_up_url,
             clock,
             http: http_client(),
             folder: None,
@@ -132,14 +136,23 @@ impl TestServer {
     /// One request of the folder's owner, over the control socket: the status.
     #[cfg(unix)]
     pub(crate) async fn owner(&self, method: &str, path: &str) -> u16 {
+        self.owner_sends(method, path, &json!({})).await
+    }
+
+    /// The same, with a body.
+    #[cfg(unix)]
+    pub(crate) async fn owner_sends(&self, method: &str, path: &str, body: &Value) -> u16 {
         let http = reqwest::Client::builder()
             .unix_socket(self.data.join("control.sock"))
             .no_proxy()
             .build()
             .expect("a client");
-        let method = method.parse().expect("a method");
-        let answer = http.request(method, format!("http://localhost{path}"));
-        answer.send().await.expect("an answer").status().as_u16()
+        let method: Method = method.parse().expect("a method");
+        let mut request = http.request(method.clone(), format!("http://localhost{path}"));
+        if method != Method::GET {
+            request = request.json(body);
+        }
+        request.send().await.expect("an answer").status().as_u16()
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -222,7 +235,7 @@ impl TestServer {
 }
 
 /// One for a server, since making one takes longer than many a test.
-fn http_client() -> reqwest::Client {
+pub(crate) fn http_client() -> reqwest::Client {
     // A second installation finds the first one and changes nothing.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()

@@ -35,6 +35,7 @@ fn every_command_shows_an_example() {
             "usage",
             "import",
             "rekey",
+            "password",
             "doctor"
         ]
     );
@@ -46,7 +47,7 @@ fn every_command_shows_an_example() {
         }
         leaves.extend(inner.into_iter().map(|name| vec![group.clone(), name]));
     }
-    assert_eq!(leaves.len(), 21, "{leaves:?}");
+    assert_eq!(leaves.len(), 22, "{leaves:?}");
     for words in leaves {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let text = help(&words);

@@ -10,6 +10,7 @@ mod files;
 mod keys;
 mod master_key;
 mod mistakes;
+mod password;
 mod places;
 mod runs;
 mod scripts;

@@ -13,7 +13,10 @@ fn with_json_ready_stdout_has_one_line_and_nothing_else_ever() {
     let ready = server.ready.as_object().expect("an object");
     let mut names: Vec<&str> = ready.keys().map(String::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["adminKey", "basePath", "instance", "pid", "url"]);
+    assert_eq!(
+        names,
+        ["adminKey", "basePath", "instance", "pid", "setupUrl", "url"]
+    );
     assert_eq!(ready["pid"], server.pid().as_raw_nonzero().get());
     assert_eq!(ready["basePath"], "");
     let port = server

@@ -126,7 +126,7 @@ fn served(is_meant: impl Fn(Door) -> bool) -> BTreeSet<Vec<String>> {
                 (_, permission) => native_word(permission),
             };
             let (needs, category) = match endpoint.access {
-                Access::Open => ("–".to_owned(), "–"),
+                Access::Open | Access::SignedIn => ("–".to_owned(), "–"),
                 Access::AnyKey(category) => ("any key".to_owned(), category.as_str()),
                 Access::Needs(permission, category) => {
                     (format!("`{}`", word(permission)), category.as_str())

@@ -275,7 +275,7 @@ fn a_key_sees_itself_and_what_holds_no_more_newest_first() {
             .map(|key| key.created_at_ms)
             .collect()
     };
-    assert_eq!(seen(&KeyEntry::control()), [5, 4, 3, 2, 1]);
+    assert_eq!(seen(&KeyEntry::owner("control")), [5, 4, 3, 2, 1]);
     assert_eq!(seen(&bench.entry(1)), [5, 3, 2, 1]);
     assert_eq!(seen(&bench.entry(2)), [3, 2]);
     assert_eq!(seen(&bench.entry(4)), [4]);

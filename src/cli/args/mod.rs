@@ -80,6 +80,16 @@ pub(in crate::cli) enum Command {
         #[arg(long)]
         new_key_stdin: bool,
     },
+    /// Set the dashboard's password, which ends every session
+    #[command(
+        after_help = "Without --stdin it is asked for on the terminal, twice.\n\n\
+        Examples:\n  flowlatch password --data ./data\n  pass show flowlatch | flowlatch password --stdin"
+    )]
+    Password {
+        /// Read the password from the first line of stdin
+        #[arg(long)]
+        stdin: bool,
+    },
     /// Check the data folder: file modes, lock, SQLite, integrity, schema, audit log, key
     #[command(after_help = "Example:\n  flowlatch doctor --data ./data")]
     Doctor,
@@ -95,7 +105,7 @@ pub(in crate::cli) enum Command {
     Examples:\n  flowlatch serve --port 8080\n  flowlatch serve --port 0 --json-ready --exit-on-stdin-eof"
 )]
 pub(in crate::cli) struct Serve {
-    /// When listening, print one line of JSON on stdout (url, basePath, pid, instance; on the first start adminKey), and nothing else ever
+    /// When listening, print one line of JSON on stdout (url, basePath, pid, instance; setupUrl while the dashboard has no password; on the first start adminKey), and nothing else ever
     #[arg(long)]
     pub json_ready: bool,
     /// Stop when the process with this id has ended. Linux: any process; other Unix systems: the direct parent only
@@ -104,6 +114,9 @@ pub(in crate::cli) struct Serve {
     /// Stop when stdin ends
     #[arg(long)]
     pub exit_on_stdin_eof: bool,
+    /// Serve no dashboard
+    #[arg(long)]
+    pub no_dashboard: bool,
     #[command(flatten)]
     pub settings: SettingFlags,
 }

@@ -22,6 +22,7 @@ const OTHER_MEDIA: MediaLimits = MediaLimits {
 const OTHER_DOORS: DoorSettings = DoorSettings {
     default: DefaultDoor::Wireflow,
     flowise_open_predictions: true,
+    dashboard: false,
     chats: OTHER_CHATS,
 };
 

@@ -11,6 +11,7 @@ mod canvas;
 mod connection_view;
 mod connections;
 mod credential_schema;
+pub(super) mod dashboard_password;
 mod events;
 mod firings;
 mod key_view;

@@ -132,7 +132,10 @@ pub(in crate::http) fn status_and_code(problem: &Problem) -> (StatusCode, &'stat
         }
         Problem::Worded(status, _) => (*status, "REFUSED"),
         Problem::InsufficientCredits(_) => (StatusCode::PAYMENT_REQUIRED, "INSUFFICIENT_CREDITS"),
-        Problem::Forbidden(_) | Problem::NotHeld(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+        Problem::NotSignedIn => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        Problem::Forbidden(_) | Problem::NotHeld(_) | Problem::OtherSite => {
+            (StatusCode::FORBIDDEN, "FORBIDDEN")
+        }
         Problem::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Problem::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
         Problem::Conflict(_) | Problem::StaleWrite { .. } => (StatusCode::CONFLICT, "CONFLICT"),
@@ -170,6 +173,10 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
         }
         Problem::Unauthorized(_) | Problem::OtherKey => "Invalid or missing API key",
         Problem::Disbelieved => "The signature is missing or wrong, or its time is too far off.",
+        Problem::NotSignedIn => "Sign in first.",
+        Problem::OtherSite => {
+            "This form was not sent from a page of this server. Open the dashboard and send it from there."
+        }
         Problem::Forbidden(_) => "Insufficient permissions for this operation",
         Problem::NotFound("path") => "There is no such path; the README lists the API's paths.",
         Problem::NotFound(what) => {
@@ -208,7 +215,9 @@ pub(in crate::http) fn message(problem: &Problem, visit: &Visit) -> String {
         }
         Problem::TooLarge(max_bytes) => {
             let setting = match visit.door {
-                Door::Native | Door::Wireflow | Door::Flowise | Door::Page => "max_body_bytes",
+                Door::Native | Door::Wireflow | Door::Flowise | Door::Page | Door::Dashboard => {
+                    "max_body_bytes"
+                }
                 Door::Webhook => "max_webhook_bytes",
             };
             return format!("The body is larger than {max_bytes} bytes (setting `{setting}`).");

@@ -34,7 +34,7 @@ pub(super) fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     let mut operation = json!({
         "operationId": operation_id(endpoint),
         "security": match endpoint.access {
-            Access::Open => json!([]),
+            Access::Open | Access::SignedIn => json!([]),
             Access::NeedsUnlessOpen(..) => json!([{ "bearer": [] }, {}]),
             Access::AnyKey(_) | Access::Needs(..) | Access::NeedsOneOf(..) => match endpoint.door {
                 Door::Wireflow | Door::Flowise => json!([{ "bearer": [] }]),
@@ -117,6 +117,7 @@ fn text(endpoint: &Endpoint, about: &Description) -> String {
     };
     let access = match endpoint.access {
         Access::Open => "Needs no key.".to_owned(),
+        Access::SignedIn => "For people who are signed in to the dashboard.".to_owned(),
         Access::AnyKey(category) => {
             format!("Any key may call it; it counts as `{}`.", counts(category))
         }

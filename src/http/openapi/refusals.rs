@@ -206,7 +206,7 @@ const fn header(name: &'static str, kind: &'static str, meaning: &'static str) -
 fn usual(endpoint: &Endpoint, about: &Description) -> Vec<u16> {
     let mut statuses = vec![400, 421, 500];
     match endpoint.access {
-        Access::Open => {}
+        Access::Open | Access::SignedIn => {}
         Access::AnyKey(_) => statuses.extend([401, 429, 503]),
         Access::Needs(..) | Access::NeedsOneOf(..) | Access::NeedsUnlessOpen(..) => {
             statuses.extend([401, 403, 429, 503]);
@@ -334,7 +334,7 @@ pub(super) enum Counted {
 pub(super) fn counted(endpoint: &Endpoint, about: &Description) -> Counted {
     match endpoint.access {
         Access::Open if about.has_address_limit => Counted::Addresses,
-        Access::Open => Counted::Nobodys,
+        Access::Open | Access::SignedIn => Counted::Nobodys,
         Access::AnyKey(_) | Access::Needs(..) | Access::NeedsOneOf(..) => Counted::Keys,
         // Of requests without a key, by address.
         Access::NeedsUnlessOpen(..) => Counted::Addresses,

@@ -29,3 +29,10 @@ CREATE TABLE chat_use (
 
 INSERT INTO chat_use
 SELECT workflow, count(*), sum(octet_length(content) + octet_length(more)) FROM chat_message GROUP BY workflow;
+
+-- People who are signed in to the dashboard. `token_hash` is the BLAKE3 hash of what their browser holds.
+CREATE TABLE dashboard_session (
+    token_hash    BLOB PRIMARY KEY CHECK (length(token_hash) = 32),
+    created_at_ms INTEGER NOT NULL,
+    last_used_ms  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

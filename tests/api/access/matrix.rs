@@ -276,7 +276,9 @@ async fn let_in(bench: &Bench, endpoint: &Endpoint) {
         Access::Needs(permission, _) | Access::NeedsUnlessOpen(permission, _) => {
             bench.server.with(&[native_word(permission)]).await
         }
-        Access::AnyKey(_) | Access::Open => bench.server.with(&["usage:read"]).await,
+        Access::AnyKey(_) | Access::Open | Access::SignedIn => {
+            bench.server.with(&["usage:read"]).await
+        }
     };
     let answer = bench.call(&key, endpoint, &fixtures).await;
     assert!(

@@ -33,6 +33,7 @@ const OPEN: [&str; 15] = [
 fn line(endpoint: &Endpoint) -> String {
     let access = match endpoint.access {
         Access::Open => "open".to_owned(),
+        Access::SignedIn => "signed in".to_owned(),
         Access::AnyKey(category) => format!("any key, {}", category.as_str()),
         Access::NeedsOneOf(permissions, category) => {
             let words = permissions.iter().map(|permission| permission.word());

@@ -1,0 +1,56 @@
+//! The fields of a form that was sent. May not know any form. Promise: the body is bounded, and a field that was not sent is
+//! told from an empty one only where that says something.
+
+use crate::http::body;
+use crate::http::problem::Problem;
+use crate::http::visit::Visit;
+use crate::secret::SecretText;
+use zeroize::Zeroizing;
+
+/// Forms in which nothing long is written are so large at most.
+const MAX_FIELDS: usize = 512;
+
+/// The fields in their order; names may repeat.
+pub(super) struct Form(Vec<(String, Zeroizing<String>)>);
+
+impl Form {
+    /// Reads the body of a request.
+    pub(super) async fn read(visit: &Visit) -> Result<Form, Problem> {
+        let fields: Vec<(String, String)> = body::form(visit).await?;
+        if fields.len() > MAX_FIELDS {
+            return Err(Problem::invalid(format!(
+                "The form has more than {MAX_FIELDS} fields."
+            )));
+        }
+        let fields = fields.into_iter();
+        Ok(Form(
+            fields
+                .map(|(name, value)| (name, Zeroizing::new(value)))
+                .collect(),
+        ))
+    }
+
+    /// The text of a field without space around it; `None` where there is nothing in it.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(field, _)| field == name);
+        found
+            .map(|(_, value)| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A field as it was written, that must not be seen.
+    pub(super) fn secret(&self, name: &str) -> SecretText {
+        let found = self.0.iter().find(|(field, _)| field == name);
+        SecretText::new(
+            found
+                .map(|(_, value)| value.to_string())
+                .unwrap_or_default(),
+        )
+    }
+
+    /// Every value of a field that may be sent several times.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let of_name = self.0.iter().filter(move |(field, _)| field == name);
+        of_name.map(|(_, value)| value.as_str())
+    }
+}

@@ -1,0 +1,53 @@
+//! What stands around every page: the way to the other pages and to the style sheet. May not know any page.
+//! Promise: links are relative, so that they hold under whatever path a proxy shows the server.
+
+use super::super::visit::Visit;
+
+/// Where the dashboard is.
+const HOME: &str = "/dashboard";
+
+/// What a page's frame needs to know.
+pub(super) struct Frame {
+    /// What leads from the page to the dashboard's first page: `./`, `../`, …
+    pub(super) up: String,
+    /// Which part of the dashboard the page belongs to; empty for none, where nobody is signed in.
+    pub(super) part: &'static str,
+}
+
+/// The parts of the dashboard: the first segment of their pages, and what people read.
+const PARTS: [(&str, &str); 1] = [("keys", "API keys")];
+
+impl Frame {
+    /// The ways to the parts.
+    pub(super) fn parts(&self) -> &'static [(&'static str, &'static str)] {
+        &PARTS
+    }
+
+    /// Of a page for somebody who is signed in.
+    pub(super) fn of(visit: &Visit, part: &'static str) -> Frame {
+        Frame {
+            up: up(visit),
+            part,
+        }
+    }
+
+    /// Of a page for anybody: without the way to the others.
+    pub(super) fn outside(visit: &Visit) -> Frame {
+        Frame::of(visit, "")
+    }
+}
+
+/// What leads from the page to the dashboard's first page.
+pub(super) fn up(visit: &Visit) -> String {
+    let path = visit.uri.path();
+    let base = visit.api.options.base_path.as_str();
+    let own = path.strip_prefix(base).unwrap_or(path);
+    match own.strip_prefix(HOME) {
+        Some("") => "dashboard/".to_owned(),
+        Some(below) => match below.matches('/').count() {
+            0 | 1 => "./".to_owned(),
+            deep => "../".repeat(deep - 1),
+        },
+        None => "dashboard/".to_owned(),
+    }
+}

@@ -1,0 +1,278 @@
+//! A key as pages show it: one row of the list, and how to use a text that was just made. May not know how keys are kept.
+//! Promise: a key's text is shown where it was made, and nowhere else.
+
+use crate::auth::KeyText;
+use crate::clock::iso_utc;
+use crate::http::visit::{Ctx, Visit};
+use crate::model::key::{KeyFormat, KeyRecord, KeySecret, Standing};
+use crate::model::limit::Limit;
+use crate::model::usage::{DayUsage, UtcDay};
+use crate::model::workflow::Reach;
+use std::collections::HashMap;
+use warp::http::header;
+
+/// How many days the small chart of a key's use covers.
+pub(super) const CHART_DAYS: u32 = 30;
+/// The chart's height, in its own units; a day is one unit wide and has one beside it.
+const CHART_HEIGHT: u64 = 16;
+/// What is pointed out: a key that was not used for so long, and one that ends so soon.
+const UNUSED_MS: i64 = 90 * 86_400_000;
+const SOON_MS: i64 = 7 * 86_400_000;
+
+/// One key.
+pub(super) struct KeyRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// How its texts begin: the one in use first.
+    pub(super) texts: Vec<TextRow>,
+    pub(super) format: &'static str,
+    pub(super) scopes: Vec<String>,
+    pub(super) bound_to: Option<String>,
+    pub(super) limits: [String; 3],
+    pub(super) created: String,
+    pub(super) last_used: Option<String>,
+    pub(super) expires: Option<String>,
+    pub(super) status: &'static str,
+    pub(super) chart: Chart,
+    pub(super) warnings: Vec<String>,
+}
+
+/// One of a key's texts.
+pub(super) struct TextRow {
+    pub(super) begins: String,
+    /// What it is good for, where that is not simply "in use".
+    pub(super) note: Option<String>,
+}
+
+/// The requests of each day.
+pub(super) struct Chart {
+    pub(super) bars: Vec<Bar>,
+    pub(super) total: u64,
+}
+
+/// One day.
+pub(super) struct Bar {
+    pub(super) x: usize,
+    pub(super) y: u64,
+    pub(super) height: u64,
+}
+
+impl KeyRow {
+    /// Whether it can still be changed.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.status, "active" | "disabled")
+    }
+}
+
+/// The row of a key.
+pub(super) fn row(ctx: &Ctx, record: &KeyRecord, days: &HashMap<UtcDay, u64>) -> KeyRow {
+    let now_ms = ctx.api().clock.now_ms();
+    let limits = ctx
+        .api()
+        .keyring
+        .limits_of(record)
+        .map(|limit| match limit {
+            Limit::PerMinute(number) => number.to_string(),
+            Limit::Unlimited => "none".to_owned(),
+        });
+    KeyRow {
+        id: record.id.to_string(),
+        name: record.name.clone(),
+        texts: texts(record, now_ms),
+        format: record.format.as_str(),
+        scopes: record.scopes.clone(),
+        bound_to: match &record.reach {
+            Reach::All => None,
+            Reach::Workflow(id) => Some(format!("workflow {id}")),
+            Reach::Prefix(prefix) => Some(format!("workflows named {prefix}…")),
+        },
+        limits,
+        created: iso_utc(record.created_at_ms),
+        last_used: record.last_use.as_ref().map(|used| iso_utc(used.at_ms)),
+        expires: record.expires_at_ms.map(iso_utc),
+        status: match record.standing(now_ms) {
+            Standing::InForce => "active",
+            Standing::Revoked => "revoked",
+            Standing::Expired => "expired",
+            Standing::Disabled => "disabled",
+        },
+        chart: chart(days, UtcDay::of(now_ms)),
+        warnings: warnings(record, now_ms),
+    }
+}
+
+fn texts(record: &KeyRecord, now_ms: i64) -> Vec<TextRow> {
+    let begins = |secret: &KeySecret| format!("{}{}…", record.format.prefix(), secret.public_id);
+    let mut texts = vec![TextRow {
+        begins: begins(&record.current),
+        note: None,
+    }];
+    if let Some(pending) = &record.pending
+        && !pending.secret.has_ended(now_ms)
+    {
+        texts.push(TextRow {
+            begins: begins(&pending.secret),
+            note: Some("takes over when it is first used".to_owned()),
+        });
+    }
+    if let Some(former) = &record.former
+        && !former.has_ended(now_ms)
+    {
+        let until = former.valid_until_ms.map(iso_utc).unwrap_or_default();
+        texts.push(TextRow {
+            begins: begins(former),
+            note: Some(format!("works until {until}")),
+        });
+    }
+    texts
+}
+
+fn warnings(record: &KeyRecord, now_ms: i64) -> Vec<String> {
+    if record.standing(now_ms) != Standing::InForce {
+        return Vec::new();
+    }
+    let mut warnings = Vec::new();
+    let last_ms = record.last_use.as_ref().map(|used| used.at_ms);
+    if now_ms - last_ms.unwrap_or(record.created_at_ms) >= UNUSED_MS {
+        warnings.push("Not used for 90 days.".to_owned());
+    }
+    if let Some(end_ms) = record.expires_at_ms
+        && end_ms - now_ms <= SOON_MS
+    {
+        warnings.push(format!("Ends at {}.", iso_utc(end_ms)));
+    }
+    warnings
+}
+
+/// The requests of each account by day.
+pub(super) fn by_account(days: Vec<DayUsage>) -> HashMap<String, HashMap<UtcDay, u64>> {
+    let mut all: HashMap<String, HashMap<UtcDay, u64>> = HashMap::new();
+    for day in days {
+        let usage = &day.usage;
+        let requests = usage.read_requests + usage.write_requests + usage.execute_requests;
+        all.entry(day.account)
+            .or_default()
+            .insert(day.day, requests);
+    }
+    all
+}
+
+fn chart(days: &HashMap<UtcDay, u64>, today: UtcDay) -> Chart {
+    let most = days.values().copied().max().unwrap_or_default();
+    let bars = (0..CHART_DAYS).rev().enumerate().filter_map(|(x, back)| {
+        let requests = days.get(&today.minus(back)).copied().unwrap_or_default();
+        // A day on which little was asked is still seen.
+        let height = (requests * CHART_HEIGHT)
+            .checked_div(most)?
+            .max(u64::from(requests > 0));
+        (height > 0).then(|| Bar {
+            x: x * 2,
+            y: CHART_HEIGHT - height,
+            height,
+        })
+    });
+    Chart {
+        bars: bars.collect(),
+        total: days.values().sum(),
+    }
+}
+
+/// A text that was just made, with lines that use it.
+pub(super) struct MadeKey {
+    pub(super) text: String,
+    pub(super) examples: [Example; 3],
+}
+
+/// A line that uses a key.
+pub(super) struct Example {
+    pub(super) id: &'static str,
+    /// In which language it is.
+    pub(super) label: &'static str,
+    pub(super) line: String,
+}
+
+/// Lines that ask the server something with a new key, in the words of the door that its format belongs to.
+pub(super) fn made(visit: &Visit, format: KeyFormat, text: &KeyText) -> MadeKey {
+    let text = text.reveal();
+    let server = seen_url(visit);
+    let (header, value, path) = match format {
+        KeyFormat::Wfk => ("x-api-key", text.to_owned(), "/api/v1/workflows"),
+        KeyFormat::Sk => (
+            "Authorization",
+            format!("Bearer {text}"),
+            "/wireflow/api/v1/workflows",
+        ),
+        KeyFormat::Flowise => (
+            "Authorization",
+            format!("Bearer {text}"),
+            "/api/v1/chatflows",
+        ),
+    };
+    let examples = [
+        Example {
+            id: "curl",
+            label: "Shell",
+            line: format!("curl -H '{header}: {value}' {server}{path}"),
+        },
+        Example {
+            id: "javascript",
+            label: "JavaScript",
+            line: format!(
+                "const answer = await fetch(\"{server}{path}\", {{ headers: {{ \"{header}\": \"{value}\" }} }});"
+            ),
+        },
+        Example {
+            id: "python",
+            label: "Python",
+            line: format!(
+                "answer = requests.get(\"{server}{path}\", headers={{\"{header}\": \"{value}\"}})"
+            ),
+        },
+    ];
+    MadeKey {
+        text: text.to_owned(),
+        examples,
+    }
+}
+
+/// The server as the browser sees it.
+fn seen_url(visit: &Visit) -> String {
+    let options = &visit.api.options;
+    let base = &options.base_path;
+    if let Some(public) = &options.public_url {
+        return format!("{public}{base}");
+    }
+    let host = visit.headers.get(header::HOST);
+    let host = host
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
+    let scheme = if options.secure_cookies {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{host}{base}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_has_a_bar_for_each_day_of_use_and_the_least_is_seen() {
+        let today = UtcDay::of(100 * 86_400_000);
+        let days = HashMap::from([
+            (today, 1_600),
+            (today.minus(1), 1),
+            (today.minus(29), 800),
+            (today.minus(30), 9),
+        ]);
+        let bars: Vec<(usize, u64)> = chart(&days, today)
+            .bars
+            .iter()
+            .map(|bar| (bar.x, bar.height))
+            .collect();
+        assert_eq!(bars, [(0, 8), (56, 1), (58, 16)]);
+        assert!(chart(&HashMap::new(), today).bars.is_empty());
+    }
+}

@@ -1,0 +1,203 @@
+//! The way in: the set-up link, the sign-in form, the way out.
+//! May not know how passwords are kept. Promises: a form of another site's page changes nothing here; every attempt that
+//! fails is audited by its network; who signs in gets a session that nobody has seen before.
+
+use super::cookie::{forget, hold, session_text};
+use super::form::Form;
+use super::frame::Frame;
+use super::{go_to, page, signed_in};
+use crate::auth::{MIN_PASSWORD_CHARS, SessionText, SignInError};
+use crate::http::door::Door;
+use crate::http::endpoint::Endpoint;
+use crate::http::problem::Problem;
+use crate::http::visit::{Ctx, Visit};
+use askama::Template;
+use std::sync::Arc;
+use warp::http::{HeaderValue, Method, StatusCode, Uri, header};
+use warp::reply::Response;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    const SIGN_IN: &str = "/dashboard/sign-in";
+    const SET_UP: &str = "/dashboard/set-up/:token";
+    let door = Door::Dashboard;
+    vec![
+        Endpoint::unkeyed(door, Method::GET, "/", |visit| async move {
+            Ok(go_to(&visit, ""))
+        }),
+        signed_in(Method::GET, "/dashboard", |ctx| async move {
+            Ok(go_to(&ctx.visit, "keys"))
+        }),
+        Endpoint::unkeyed(door, Method::GET, SIGN_IN, look),
+        Endpoint::unkeyed(door, Method::POST, SIGN_IN, sign_in),
+        Endpoint::unkeyed(door, Method::GET, SET_UP, look_at_set_up),
+        Endpoint::unkeyed(door, Method::POST, SET_UP, set_up),
+        signed_in(Method::POST, "/dashboard/sign-out", sign_out),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html", config = "src/http/dashboard/askama.toml")]
+struct SignInPage {
+    frame: Frame,
+    is_set_up: bool,
+    refusal: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "set_up.html", config = "src/http/dashboard/askama.toml")]
+struct SetUpPage {
+    frame: Frame,
+    min_chars: usize,
+    refusal: Option<String>,
+}
+
+async fn look(visit: Arc<Visit>) -> Result<Response, Problem> {
+    sign_in_page(&visit, StatusCode::OK, None)
+}
+
+async fn sign_in(visit: Arc<Visit>) -> Result<Response, Problem> {
+    refuse_other_sites(&visit)?;
+    let password = Form::read(&visit).await?.secret("password");
+    let peer = visit.peer.address;
+    match visit.api.sign_in.sign_in(password, peer).await {
+        Ok(session) => Ok(begin(&visit, &session).await),
+        Err(error) => {
+            let status = refused(&visit, &error, "password")?;
+            let mut response = sign_in_page(&visit, status, Some(error.to_string()))?;
+            tell_when(&mut response, &error);
+            Ok(response)
+        }
+    }
+}
+
+fn sign_in_page(
+    visit: &Visit,
+    status: StatusCode,
+    refusal: Option<String>,
+) -> Result<Response, Problem> {
+    let form = SignInPage {
+        frame: Frame::outside(visit),
+        is_set_up: visit.api.sign_in.is_set_up(),
+        refusal,
+    };
+    page(status, &form)
+}
+
+async fn look_at_set_up(visit: Arc<Visit>) -> Result<Response, Problem> {
+    let (token, peer) = (visit.parameter(0), visit.peer.address);
+    match visit.api.sign_in.is_set_up_token(token, peer) {
+        Ok(()) => set_up_page(&visit, StatusCode::OK, None),
+        Err(error) => no_set_up(&visit, &error),
+    }
+}
+
+async fn set_up(visit: Arc<Visit>) -> Result<Response, Problem> {
+    refuse_other_sites(&visit)?;
+    let form = Form::read(&visit).await?;
+    let (password, again) = (form.secret("password"), form.secret("again"));
+    if password != again {
+        let refusal = "The two passwords are not the same.".to_owned();
+        return set_up_page(&visit, StatusCode::BAD_REQUEST, Some(refusal));
+    }
+    let (token, peer) = (visit.parameter(0), visit.peer.address);
+    match visit.api.sign_in.set_up(token, password, peer).await {
+        Ok(session) => Ok(begin(&visit, &session).await),
+        Err(SignInError::Weak(weakness)) => {
+            set_up_page(&visit, StatusCode::BAD_REQUEST, Some(weakness.to_string()))
+        }
+        Err(error) => no_set_up(&visit, &error),
+    }
+}
+
+fn set_up_page(
+    visit: &Visit,
+    status: StatusCode,
+    refusal: Option<String>,
+) -> Result<Response, Problem> {
+    let form = SetUpPage {
+        frame: Frame::outside(visit),
+        min_chars: MIN_PASSWORD_CHARS,
+        refusal,
+    };
+    page(status, &form)
+}
+
+/// A set-up link that does not lead to its form.
+fn no_set_up(visit: &Visit, error: &SignInError) -> Result<Response, Problem> {
+    let status = refused(visit, error, "set_up_link")?;
+    let mut response = sign_in_page(visit, status, Some(error.to_string()))?;
+    tell_when(&mut response, error);
+    Ok(response)
+}
+
+/// The status of a refusal; what was guessed is audited.
+fn refused(
+    visit: &Visit,
+    error: &SignInError,
+    reason: &'static str,
+) -> Result<StatusCode, Problem> {
+    let status = match error {
+        SignInError::WrongPassword | SignInError::WrongLink => StatusCode::FORBIDDEN,
+        SignInError::NotSetUp => StatusCode::CONFLICT,
+        SignInError::Weak(_) => StatusCode::BAD_REQUEST,
+        SignInError::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+        SignInError::NotHashed => return Err(Problem::internal(error)),
+        SignInError::Store(error) => return Err(error.clone().into()),
+    };
+    let (keyring, peer) = (&visit.api.keyring, visit.peer.address);
+    keyring.note_refusal(reason, None, peer);
+    Ok(status)
+}
+
+fn tell_when(response: &mut Response, error: &SignInError) {
+    if let SignInError::Throttled { retry_after_s } = error {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_s));
+    }
+}
+
+/// Lets the browser in. A session that it held before ends.
+async fn begin(visit: &Visit, session: &SessionText) -> Response {
+    end_held(visit).await;
+    let mut response = go_to(visit, "keys");
+    hold(visit, &mut response, session);
+    response
+}
+
+async fn sign_out(ctx: Ctx) -> Result<Response, Problem> {
+    end_held(&ctx.visit).await;
+    let mut response = go_to(&ctx.visit, "sign-in");
+    forget(&ctx.visit, &mut response);
+    Ok(response)
+}
+
+async fn end_held(visit: &Visit) {
+    let Some(held) = session_text(visit) else {
+        return;
+    };
+    let peer = visit.peer.address;
+    if let Err(error) = visit.api.sign_in.sign_out(held, peer).await {
+        log::warn!("the end of a dashboard's session is not written: {error}");
+    }
+}
+
+/// A form comes from a page of this server, or is refused: browsers say where a form was sent from.
+pub(in crate::http) fn refuse_other_sites(visit: &Visit) -> Result<(), Problem> {
+    let origin = visit.headers.get(header::ORIGIN);
+    let origin = origin.and_then(|origin| origin.to_str().ok());
+    let from = origin.and_then(|origin| origin.parse::<Uri>().ok());
+    let from = from.as_ref().and_then(Uri::authority);
+    let host = visit.headers.get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    let is_own = from.is_some_and(|from| {
+        let public = visit.api.options.public_url.as_deref();
+        host.is_some_and(|host| from.as_str().eq_ignore_ascii_case(host))
+            || public.is_some_and(|public| Some(public) == origin)
+    });
+    if is_own {
+        return Ok(());
+    }
+    let (keyring, peer) = (&visit.api.keyring, visit.peer.address);
+    keyring.note_refusal("other_site", None, peer);
+    Err(Problem::OtherSite)
+}
