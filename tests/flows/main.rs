@@ -28,6 +28,7 @@ mod mistakes;
 mod model;
 mod models;
 mod native;
+mod sent_along;
 mod shape;
 mod side_by_side;
 #[path = "../api/support.rs"]

@@ -22,6 +22,8 @@ use warp::http::StatusCode;
 pub(super) const PLACE: &str = "Error: predictionsServices.buildChatflow - ";
 /// The longest name of a conversation or a session.
 const MAX_NAME_CHARS: usize = 255;
+/// The longest address of who asks: 64 characters, an `@` and a domain of 255.
+const MAX_EMAIL_CHARS: usize = 320;
 /// How many turns and files may be sent along.
 const MAX_ITEMS: usize = 1_000;
 
@@ -47,7 +49,7 @@ impl JsonSchema for PredictionBody {
                 "overrideConfig": nullable("object", "`sessionId`, `vars`, and inputs of nodes, as far as the flow's owner has opened them."),
                 "history": nullable("array", "What was said before: `{role, content}` or `{type, message}`, of `userMessage` and `apiMessage`."),
                 "uploads": nullable("array", "Images (`url`, `file`) and texts of files (`file:full`): `{type, name, mime, data}`."),
-                "leadEmail": nullable("string", "Who asks, where a widget has found out."),
+                "leadEmail": nullable("string", "Who asks, where a widget has found out: 320 characters at most."),
                 "humanInput": nullable("object", "The answer to an agentflow that waits for one: `{type, startNodeId, feedback}`, `proceed` or `reject`."),
             },
         })
@@ -142,7 +144,7 @@ impl PredictionBody {
         };
         Ok(Asked {
             is_streaming: is_true(fields.get("streaming")),
-            lead_email: text(&fields, "leadEmail")?,
+            lead_email: email(&fields)?,
             human_input,
             uploads: sent.told,
             files: sent.files,
@@ -195,6 +197,15 @@ fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Probl
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(mistake(format!("`{name}` is a text"))),
+    }
+}
+
+fn email(fields: &Map<String, Value>) -> Result<Option<String>, Problem> {
+    match text(fields, "leadEmail")? {
+        Some(email) if email.chars().count() > MAX_EMAIL_CHARS => Err(mistake(format!(
+            "`leadEmail` has {MAX_EMAIL_CHARS} characters at most"
+        ))),
+        email => Ok(email),
     }
 }
 
