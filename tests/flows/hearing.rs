@@ -130,6 +130,38 @@ async fn a_model_is_heard_word_for_word_only_where_it_is_the_last() {
     );
 }
 
+/// The model server says its pieces three letters long, so that none has the key whole.
+#[tokio::test]
+async fn a_key_that_comes_in_pieces_is_told_to_nobody() {
+    let bench = Bench::start().await;
+    let drawing = flow(vec![start(), llm("one", json!({}))], &["start>one"]);
+    let id = bench.save(Agentflow, &drawing).await;
+    for (said, told) in [
+        ("it is model-key, as I said", "it is [redacted], as I said"),
+        ("model-key", "[redacted]"),
+        ("model-kex, a mode of mo", "model-kex, a mode of mo"),
+        (
+            "momodel-keymodel-key model-ke",
+            "mo[redacted][redacted] model-ke",
+        ),
+    ] {
+        for say in [Say::text(said), Say::Thinks(said, said)] {
+            bench.model.says(say);
+            let heard = bench.ask(&id, "hi").await;
+            assert_eq!((heard.told().as_str(), heard.text()), (told, told));
+            let thoughts = heard.events.iter().filter_map(|event| match event {
+                PredictionEvent::Thought(thought) => Some(thought.as_str()),
+                _ => None,
+            });
+            let thoughts: String = thoughts.collect();
+            assert!(thoughts.is_empty() || thoughts == told, "{thoughts}");
+        }
+    }
+    bench.model.says(Say::Half("it is model-ke"));
+    let heard = bench.ask(&id, "hi").await;
+    assert_eq!(heard.told(), "it is ", "nobody knows what would have come");
+}
+
 #[tokio::test]
 async fn who_goes_away_takes_the_run_and_the_models_call_with_them() {
     let bench = Bench::start().await;

@@ -2,6 +2,7 @@
 //! May not know flows. Promises: what is sent is a chat completion as OpenAI publishes its form; of an answer that was told in
 //! part no second one is asked for.
 
+use super::passing::Passing;
 use super::stream::{Deltas, Gathered};
 use super::{CONFIG, LLM_ANSWER, Llm, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES};
 use crate::engine::connections::OpenConnection;
@@ -182,16 +183,14 @@ async fn follow(
     gathered: &mut Gathered,
 ) -> Result<(), StepError> {
     let mut deltas = Deltas::default();
+    let mut passing = hearing.map(|hearing| Passing::new(hearing, redactor));
     while let Some(chunk) = streaming.chunk().await? {
         deltas.feed(&chunk);
         while let Some(line) = deltas.next_line() {
             let told = gathered.line(what, &line)?;
-            if let (false, Some(hearing)) = (told.text.is_empty(), hearing) {
-                gathered.told_bytes += told.text.len();
-                hearing.token(redactor.text(told.text).await).await;
-            }
-            if let (false, Some(hearing)) = (told.thought.is_empty(), hearing) {
-                hearing.thought(redactor.text(told.thought).await).await;
+            if let Some(passing) = &mut passing {
+                passing.think(&told.thought).await;
+                gathered.told_bytes += passing.say(&told.text).await;
             }
         }
         if gathered.is_done {
@@ -199,6 +198,9 @@ async fn follow(
         }
     }
     if gathered.is_done || gathered.answer.finish_reason.is_some() {
+        if let Some(passing) = passing {
+            passing.finish().await;
+        }
         let answer = &mut gathered.answer;
         answer.content = redactor.text(std::mem::take(&mut answer.content)).await;
         return Ok(());

@@ -6,6 +6,7 @@
 
 mod answer;
 mod chat;
+mod passing;
 mod stream;
 
 pub(in crate::engine) use answer::fitting_value;

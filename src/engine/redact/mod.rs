@@ -21,7 +21,7 @@ mod work_tests;
 use super::outbound::{OutboundResponse, url};
 use crate::model::run::StepError;
 use bytes::Bytes;
-use secret::Secret;
+use secret::{MIN_CUT_BYTES, Secret};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::ops::Range;
@@ -81,6 +81,14 @@ impl Redactor {
     /// A text without secrets.
     pub async fn text(&self, text: String) -> String {
         self.known().search(text.len(), text, Known::text).await
+    }
+
+    /// Takes off the end of `text` what begins a secret, as it is or escaped as in JSON: what comes next shows whether it is one.
+    pub fn held_back(&self, text: &mut String) -> String {
+        let known = self.known();
+        let begun = known.0.iter().map(|secret| secret.begun_at_end(text, 1));
+        let begun = begun.max().unwrap_or_default();
+        text.split_off(text.len() - begun)
     }
 
     /// A value without secrets, in its names too.
@@ -166,7 +174,11 @@ impl Known {
                 redacted.push_str(piece);
                 break;
             }
-            let begun = self.0.iter().map(|secret| secret.begun_at_end(piece)).max();
+            let begun = self
+                .0
+                .iter()
+                .map(|secret| secret.begun_at_end(piece, MIN_CUT_BYTES))
+                .max();
             match begun.filter(|length| *length > 0) {
                 Some(length) => {
                     redacted.push_str(piece.get(..piece.len() - length).unwrap_or_default());

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 const MIN_BASE64_PIECE: usize = 4;
 
 /// Fewer bytes of a secret's beginning say too little.
-const MIN_CUT_BYTES: usize = 4;
+pub(super) const MIN_CUT_BYTES: usize = 4;
 /// No error shows more of a text that it cuts.
 const MAX_CUT_BYTES: usize = 1_000;
 
@@ -48,16 +48,15 @@ impl Secret {
         self.number.is_some() && self.number == number.as_f64()
     }
 
-    /// How many bytes at the end of `text` begin the secret, as it is or escaped as in JSON; 0 for fewer than
-    /// [`MIN_CUT_BYTES`].
-    pub(super) fn begun_at_end(&self, text: &str) -> usize {
+    /// How many bytes at the end of `text` begin the secret, as it is or escaped as in JSON; 0 for fewer than `least`.
+    pub(super) fn begun_at_end(&self, text: &str, least: usize) -> usize {
         let whole = self.plain.bytes();
         let escaped = serde_json::to_string(&String::from_utf8_lossy(whole)).unwrap_or_default();
         let escaped = Zeroizing::new(escaped);
         let escaped = escaped.as_bytes().get(1..).unwrap_or_default();
         let begun = |secret: &[u8]| {
             let most = secret.len().min(text.len()).min(MAX_CUT_BYTES);
-            let mut lengths = (MIN_CUT_BYTES..=most).rev();
+            let mut lengths = (least..=most).rev();
             lengths.find(|length| {
                 let is_end = text
                     .as_bytes()
