@@ -117,6 +117,19 @@ async fn present_everywhere(nobody: &Client, text: &str) {
             "{path} is echoed"
         );
     }
+    // Flowise's clients have it in a path, or in the query; a good one is let in there.
+    for (method, path) in [
+        (Method::GET, format!("/api/v1/verify/apikey/{text}")),
+        (Method::GET, format!("/api/v1/chatflows/apikey/{text}")),
+        (Method::POST, format!("/api/v1/prediction/x?apikey={text}")),
+    ] {
+        let request = nobody.request(method, &path).json(&json!({}));
+        let answer = support::Answer::read(request.send().await.expect("an answer")).await;
+        assert!(
+            !contains(answer.text.as_bytes(), text.as_bytes()),
+            "{path} is echoed"
+        );
+    }
 }
 
 /// Uses a key as it is meant, and so that requests fail after it was let in.

@@ -16,6 +16,7 @@ mod children;
 mod every_commit;
 mod examine;
 mod first_start;
+mod flows;
 mod graphs;
 mod media;
 mod nested;

@@ -24,6 +24,8 @@ const CLOCK: &str = "CRASH_TEST_CLOCK";
 const LIMIT: &str = "CRASH_TEST_LIMIT";
 /// Who runs nodes of the types `generate:*`; without it nobody does.
 const BACKEND: &str = "CRASH_TEST_BACKEND";
+/// Where the models of flows are; without it they are nowhere.
+const MODEL: &str = "CRASH_TEST_MODEL";
 /// How lines begin that are meant for the parent; the test harness prints lines too.
 const PREFIX: &str = "crash-test: ";
 /// How long the child may take for what must happen.
@@ -55,6 +57,8 @@ pub(crate) struct Setting {
     pub(crate) one_run: Option<OneRun>,
     /// Who runs nodes of the types `generate:*`, at `/draw`; without it nobody does.
     pub(crate) backend: Option<SocketAddr>,
+    /// Who is asked as a model, at `/v1`; without it the flows have none.
+    pub(crate) model: Option<SocketAddr>,
 }
 
 /// A running child.
@@ -108,6 +112,9 @@ impl Server {
         }
         if let Some(backend) = setting.backend {
             command.env(BACKEND, format!("http://{backend}/draw"));
+        }
+        if let Some(model) = setting.model {
+            command.env(MODEL, format!("http://{model}/v1"));
         }
         let mut child = command
             .args([
@@ -289,6 +296,7 @@ fn child() {
         if let Ok(backend) = std::env::var(BACKEND) {
             config.node_backends = vec![("generate:*".to_owned(), backend)];
         }
+        config.llm_base_url = std::env::var(MODEL).ok();
         let options = Options {
             clock,
             commit_hook: Some(Arc::new(move |point| brake.at(point))),
