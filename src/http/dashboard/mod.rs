@@ -7,8 +7,6 @@ mod assets;
 mod cookie;
 mod form;
 mod frame;
-mod key_form;
-mod key_view;
 mod keys;
 mod sign_in;
 

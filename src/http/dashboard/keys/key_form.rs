@@ -1,7 +1,7 @@
 //! The form of a key: what it offers, and what was chosen. May not know how keys are made.
 //! Promise: every permission stands in exactly one group, so that nothing is given that nobody saw.
 
-use super::form::Form;
+use super::super::form::Form;
 use crate::auth::{KeyChange, NewKey};
 use crate::clock::parse_iso;
 use crate::http::problem::Problem;

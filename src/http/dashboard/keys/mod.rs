@@ -1,10 +1,11 @@
 //! Settings › API keys: the list, a new key, one key, its rotation and its end. May not know how keys are kept.
 //! Promise: a key's text stands on the page that answers its making or its rotation, once, and on no other.
 
+mod key_form;
+mod key_view;
+
 use super::form::Form;
 use super::frame::Frame;
-use super::key_form::{self, Group, PRESETS, Preset};
-use super::key_view::{CHART_DAYS, KeyRow, MadeKey, by_account, made, row};
 use super::{go_to, page, signed_in};
 use crate::auth::{KeyChange, KeyError, KeyText};
 use crate::http::body::read_query;
@@ -16,6 +17,8 @@ use crate::model::key::KeyRecord;
 use crate::model::page::{Cursor, PageRequest};
 use crate::model::usage::UtcDay;
 use askama::Template;
+use key_form::{Group, PRESETS, Preset};
+use key_view::{CHART_DAYS, KeyRow, MadeKey, by_account, made, row};
 use serde::Deserialize;
 use std::collections::HashMap;
 use warp::http::{Method, StatusCode};
@@ -45,7 +48,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 #[derive(Template)]
-#[template(path = "keys.html", config = "src/http/dashboard/askama.toml")]
+#[template(path = "keys/keys.html", config = "src/http/dashboard/askama.toml")]
 struct KeysPage {
     frame: Frame,
     keys: Vec<KeyRow>,
@@ -53,7 +56,7 @@ struct KeysPage {
 }
 
 #[derive(Template)]
-#[template(path = "key_new.html", config = "src/http/dashboard/askama.toml")]
+#[template(path = "keys/key_new.html", config = "src/http/dashboard/askama.toml")]
 struct NewKeyPage {
     frame: Frame,
     groups: Vec<Group>,
@@ -63,7 +66,7 @@ struct NewKeyPage {
 }
 
 #[derive(Template)]
-#[template(path = "key_made.html", config = "src/http/dashboard/askama.toml")]
+#[template(path = "keys/key_made.html", config = "src/http/dashboard/askama.toml")]
 struct MadePage {
     frame: Frame,
     name: String,
@@ -73,7 +76,7 @@ struct MadePage {
 }
 
 #[derive(Template)]
-#[template(path = "key.html", config = "src/http/dashboard/askama.toml")]
+#[template(path = "keys/key.html", config = "src/http/dashboard/askama.toml")]
 struct KeyPage {
     frame: Frame,
     key: KeyRow,
@@ -84,7 +87,10 @@ struct KeyPage {
 }
 
 #[derive(Template)]
-#[template(path = "key_revoke.html", config = "src/http/dashboard/askama.toml")]
+#[template(
+    path = "keys/key_revoke.html",
+    config = "src/http/dashboard/askama.toml"
+)]
 struct RevokePage {
     frame: Frame,
     key: KeyRow,
