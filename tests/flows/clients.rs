@@ -2,8 +2,8 @@
 //! them. Where they are not installed, these tests say what they skip, unless `FLOWISE_CLIENTS=required`: then they fail.
 
 use crate::door::Door;
+use crate::needed::{self, chromium};
 use serde_json::{Value, json};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
@@ -19,10 +19,6 @@ fn clients() -> PathBuf {
     root().join("target/flowise")
 }
 
-fn chromium() -> PathBuf {
-    std::env::var_os("CHROMIUM").map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from)
-}
-
 /// Node.js, where it is on the path.
 fn node() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -32,21 +28,10 @@ fn node() -> PathBuf {
         .unwrap_or_else(|| "node".into())
 }
 
-/// Whether `parts` are there. Says so past the test harness, which hides what a passing test prints.
 fn is_there(test: &str, parts: &[PathBuf]) -> bool {
-    let Some(missing) = parts.iter().find(|part| !part.exists()) else {
-        return true;
-    };
-    let why = format!(
-        "{} is not there: tests/flowise/install fetches the clients; CHROMIUM names a browser that stands elsewhere",
-        missing.display()
-    );
-    assert!(
-        std::env::var("FLOWISE_CLIENTS").as_deref() != Ok("required"),
-        "{why}"
-    );
-    writeln!(std::io::stderr(), "SKIPPED {test}: {why}").expect("standard error");
-    false
+    let how =
+        "tests/flowise/install fetches the clients; CHROMIUM names a browser that stands elsewhere";
+    needed::is_there(test, parts, "FLOWISE_CLIENTS", how)
 }
 
 /// What a client wrote, as JSON.

@@ -28,6 +28,8 @@ mod mistakes;
 mod model;
 mod models;
 mod native;
+#[path = "../browser/needed.rs"]
+mod needed;
 mod sent_along;
 mod shape;
 mod side_by_side;
