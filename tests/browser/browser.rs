@@ -78,6 +78,10 @@ impl Browser {
             .expect("the page again");
     }
 
+    pub(crate) async fn back(&self) {
+        self.chromium.client.back().await.expect("a page before");
+    }
+
     /// The path of the page that is shown.
     pub(crate) async fn path(&self) -> String {
         let url = self.chromium.client.current_url().await.expect("a URL");

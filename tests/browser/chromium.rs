@@ -42,10 +42,9 @@ struct Driver(Child);
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        if let Some(group) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
-            drop(kill_process_group(group, Signal::KILL));
+        if kill_process_group(Pid::from_child(&self.0), Signal::KILL).is_ok() {
+            drop(self.0.wait());
         }
-        drop(self.0.wait());
     }
 }
 

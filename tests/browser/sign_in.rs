@@ -35,6 +35,8 @@ async fn the_set_up_link_leads_in_and_out_and_in_again() {
     browser.press("Sign out").await;
     browser.until_at("/dashboard/sign-in").await;
     browser.picture("sign-in").await;
+    browser.back().await;
+    browser.until_at("/dashboard/sign-in").await;
     browser.goto("/dashboard/keys").await;
     browser.until_at("/dashboard/sign-in").await;
     browser.fill("Password", PASSWORD).await;

@@ -1,4 +1,13 @@
-// What the dashboard's pages can do with a script and need not: copying a text, and dates in the reader's own time.
+// What the dashboard's pages can do with a script and need not: copying a text, dates in the reader's own time, loading the
+// page of a new key again without making another.
+
+// What a form has made is shown once: loading the page again asks for its address and does not send the form, and going back
+// to it does not bring it back.
+if (document.querySelector("[data-once]")) {
+  history.replaceState(null, "", location.href);
+  addEventListener("pagehide", () => document.querySelector("main").replaceChildren());
+  addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
+}
 
 for (const button of document.querySelectorAll("button[data-copy]")) {
   const source = document.getElementById(button.dataset.copy);

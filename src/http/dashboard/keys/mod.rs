@@ -41,6 +41,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         signed_in(Method::POST, "/dashboard/keys/:id/enable", |ctx| {
             switch(ctx, false)
         }),
+        // Who loads the page of a rotation again is shown the key.
+        signed_in(
+            Method::GET,
+            "/dashboard/keys/:id/rotate",
+            |ctx| async move {
+                record(&ctx).map(|record| go_to(&ctx.visit, &format!("keys/{}", record.id)))
+            },
+        ),
         signed_in(Method::POST, "/dashboard/keys/:id/rotate", rotate),
         signed_in(Method::GET, "/dashboard/keys/:id/revoke", ask_to_revoke),
         signed_in(Method::POST, "/dashboard/keys/:id/revoke", revoke),
