@@ -47,18 +47,20 @@ async fn violations(browser: &Browser) -> Vec<String> {
         .unwrap_or_else(|| panic!("{results}"));
     assert!(!passed.is_empty(), "axe-core looked at nothing");
     let mut found = Vec::new();
-    for violation in results["violations"].as_array().expect("a list") {
-        for node in violation["nodes"].as_array().expect("a list") {
-            found.push(told(violation, node));
+    // What it cannot decide is not taken for right either.
+    for kind in ["violations", "incomplete"] {
+        for rule in results[kind].as_array().expect("a list") {
+            let nodes = rule["nodes"].as_array().expect("a list").iter();
+            found.extend(nodes.map(|node| told(rule, node)));
         }
     }
     found
 }
 
-fn told(violation: &Value, node: &Value) -> String {
+fn told(rule: &Value, node: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (rule, html, why) = (
-        text(&violation["id"]),
+        text(&rule["id"]),
         text(&node["html"]),
         text(&node["failureSummary"]),
     );

@@ -79,6 +79,7 @@ impl Scene {
             .await;
         assert_eq!(flow.status, 200, "{}", flow.text);
         let daily = self.server.workflow_with(daily_report()).await;
+        self.choices.insert("schedules", vec![daily.clone()]);
         let ids = vec![reviewing.clone(), graph, text(&flow.json()["id"]), daily];
         self.choices.insert("workflows", ids);
         self.choices.insert("versions", vec!["1".to_owned()]);
@@ -164,13 +165,21 @@ impl Scene {
         run
     }
 
-    /// A connection and secrets.
+    /// A connection, secrets, a variable of flows.
     async fn add_kept_things(&mut self) {
         let admin = self.server.admin();
         let connection = json!({ "name": "Shop", "provider": "shop", "type": "bearer",
             "credentials": { "token": "a-token" }, "hosts": ["127.0.0.1"] });
         let connection = created(&admin, "/api/v1/connections", connection).await;
         self.choices.insert("connections", vec![connection]);
+        let variable = json!({ "name": "greeting", "value": "Good morning" });
+        let variable = admin
+            .bearer()
+            .post("/flowise/api/v1/variables", variable)
+            .await;
+        assert_eq!(variable.status, 200, "{}", variable.text);
+        let variable = text(&variable.json()["id"]);
+        self.choices.insert("variables", vec![variable]);
         for workflow in &self.choices["workflows"] {
             let secret = json!({ "key": "ORDERS_TOKEN", "value": "a-value" });
             let path = format!("/api/v1/workflows/{workflow}/secrets");

@@ -1,12 +1,14 @@
 // What the dashboard's pages can do with a script and need not: copying a text, dates in the reader's own time, loading the
-// page of a new key again without making another.
+// page of a new key again without making another, going back without showing what has changed since.
 
-// What a form has made is shown once: loading the page again asks for its address and does not send the form, and going back
-// to it does not bring it back.
+// A page that is gone back to comes from the browser's memory, whoever is signed in now: it is asked for anew.
+addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
+
+// What a form has made is shown once: loading the page again asks for its address and does not send the form, and nothing of it
+// stays in memory.
 if (document.querySelector("[data-once]")) {
   history.replaceState(null, "", location.href);
   addEventListener("pagehide", () => document.querySelector("main").replaceChildren());
-  addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
 }
 
 for (const button of document.querySelectorAll("button[data-copy]")) {
