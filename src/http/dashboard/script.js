@@ -1,15 +1,4 @@
-// What the dashboard's pages can do with a script and need not: copying a text, dates in the reader's own time, loading the
-// page of a new key again without making another, going back without showing what has changed since.
-
-// A page that is gone back to comes from the browser's memory, whoever is signed in now: it is asked for anew.
-addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
-
-// What a form has made is shown once: loading the page again asks for its address and does not send the form, and nothing of it
-// stays in memory.
-if (document.querySelector("[data-once]")) {
-  history.replaceState(null, "", location.href);
-  addEventListener("pagehide", () => document.querySelector("main").replaceChildren());
-}
+// What the dashboard's pages can do with a script and need not: copying a text, and dates in the reader's own time.
 
 for (const button of document.querySelectorAll("button[data-copy]")) {
   const source = document.getElementById(button.dataset.copy);
@@ -21,6 +10,16 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = label; }, 2000);
   });
+}
+
+// A page that is gone back to comes from the browser's memory, whoever is signed in now: it is asked for anew.
+addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
+
+// What a form has made is shown once: loading the page again asks for its address and does not send the form, and nothing of it
+// stays in memory.
+if (document.querySelector("[data-once]")) {
+  history.replaceState(null, "", location.href);
+  addEventListener("pagehide", () => document.querySelector("main").replaceChildren());
 }
 
 for (const time of document.querySelectorAll("time[datetime]")) {
