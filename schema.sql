@@ -165,6 +165,10 @@ CREATE INDEX run_unfinished_by_top ON run (top) WHERE top IS NOT NULL AND (statu
 -- Serves: the list of what all runs ask.
 CREATE INDEX run_awaiting ON run (awaits_others) WHERE awaits_others = 1;
 
+-- Serves: the dashboard's lists of runs by what has started them. Those of the API are most of all, and found by walking.
+CREATE INDEX run_by_trigger ON run (trigger_type)
+    WHERE trigger_type = 'webhook' OR trigger_type = 'schedule' OR trigger_type = 'subworkflow';
+
 CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
 WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.status
 BEGIN

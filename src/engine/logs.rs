@@ -5,7 +5,7 @@ use super::workflows::CompiledDefinition;
 use super::{Engine, EngineError, Shared};
 use crate::model::json::json_bytes;
 use crate::model::plan::{
-    History, Node, NodeIndex, Plan, RunState, StepHistory, StepRecord, left_out,
+    History, Node, NodeIndex, Plan, RunState, StepHistory, StepRecord, StepTimes, left_out,
 };
 use crate::model::run::{Recorded, Run};
 use serde_json::Value;
@@ -21,6 +21,8 @@ pub struct RunLogs {
     steps: Vec<StepHistory>,
     /// Whether there were more steps inside loops than are told of.
     pub has_more: bool,
+    /// How many events there are in the journal that this was read from.
+    pub events: u64,
 }
 
 /// One step of one run.
@@ -37,6 +39,8 @@ pub struct StepLog<'a> {
     pub console: Option<Told<'a>>,
     /// What happened.
     pub record: &'a StepRecord,
+    /// When.
+    pub times: &'a StepTimes,
 }
 
 /// A value, or the mark that stands in its place.
@@ -88,6 +92,7 @@ impl RunLogs {
                 output: tell_left(&step.record.output),
                 console: tell_left(&step.record.logs),
                 record: &step.record,
+                times: &step.times,
             })
         });
         steps.collect()
@@ -95,6 +100,17 @@ impl RunLogs {
 }
 
 impl Engine {
+    /// The configuration of a step as its run has pinned it, templates unresolved.
+    pub fn config_of(&self, run: &Run, step_id: &str) -> Result<Option<Value>, EngineError> {
+        let workflows = &self.0.workflows;
+        let definition = workflows.pinned(&run.summary.workflow_id, run.definition_sequence)?;
+        let plan = &definition.plan;
+        let node = plan
+            .index_of(step_id)
+            .and_then(|index| plan.nodes.get(index));
+        Ok(node.map(|node| node.config.source().clone()))
+    }
+
     /// What the steps of a run did.
     pub async fn logs_of(&self, run: &Run) -> Result<RunLogs, EngineError> {
         let (shared, run) = (self.0.clone(), run.clone());
@@ -123,12 +139,13 @@ impl Shared {
             history.follow(recorded);
             Ok::<_, EngineError>(())
         })?;
-        let has_more = history.has_more();
+        let (has_more, events) = (history.has_more(), history.events());
         let steps = history.steps(&state);
         Ok(RunLogs {
             steps,
             definition,
             has_more,
+            events,
         })
     }
 

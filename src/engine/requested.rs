@@ -1,8 +1,8 @@
 //! A run that was asked for, before anything has happened: how it looks, and when two requests are the same.
 //! May not know how runs begin.
 
-use super::RunRequest;
 use super::start_trigger::chosen_in;
+use super::{Engine, EngineError, RunRequest};
 use crate::id::RunId;
 use crate::model::run::{Run, RunStatus, RunSummary};
 use crate::store::{Idempotency, NewRun};
@@ -10,6 +10,15 @@ use serde_json::Value;
 
 /// How long an idempotency key holds.
 const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+impl Engine {
+    /// The idempotency key that a run was started with, for as long as it holds.
+    pub fn idempotency_key_of(&self, run: &RunSummary) -> Result<Option<String>, EngineError> {
+        let expires_at_ms = run.created_at_ms.saturating_add(IDEMPOTENCY_MS);
+        let store = &self.0.store;
+        Ok(store.idempotency_key(run.sequence, expires_at_ms)?)
+    }
+}
 
 /// Tells requests apart that use the same idempotency key: by the input, and by the connection where the caller chose one.
 fn digest(request: &RunRequest, input: &Value) -> [u8; 32] {

@@ -14,6 +14,7 @@ mod endpoint;
 mod fields;
 mod finish;
 mod flowise;
+mod follow;
 mod front;
 mod guard;
 mod health;

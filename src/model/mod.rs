@@ -19,6 +19,7 @@ pub mod media;
 pub mod page;
 pub mod plan;
 pub mod run;
+pub mod run_search;
 pub mod schema_work;
 pub mod scope;
 pub mod secret;

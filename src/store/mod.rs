@@ -46,6 +46,7 @@ mod retention;
 #[cfg(test)]
 mod retention_tests;
 mod run_list;
+mod run_search;
 mod runs;
 #[cfg(test)]
 mod runs_tests;

@@ -3,9 +3,10 @@
 
 mod chats;
 mod queries;
+mod searches;
 
 use super::fixture::Fixture;
-use super::{run_list, runs};
+use super::{run_list, run_search, runs};
 use chats::CHAT_TABLES;
 use queries::{TABLES, WALKS, point_queries};
 use rusqlite::Connection;
@@ -51,6 +52,11 @@ fn pages_of_runs_come_in_order_from_an_index() {
         let sorts = plan.contains("TEMP B-TREE");
         assert_eq!(sorts, sql.contains("one.sequence"), "{sql}\n{plan}");
     }
+    for sql in run_search::all_walks() {
+        let plan = plan(&connection, sql);
+        assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+    }
 }
 
 #[test]
@@ -58,7 +64,9 @@ fn every_index_is_used_and_none_repeats_another() {
     let fixture = Fixture::new();
     let connection = fixture.raw();
     let points = point_queries().into_iter().map(|(sql, _)| sql);
-    let queries = points.chain(run_list::all_list_sql());
+    let queries = points
+        .chain(run_list::all_list_sql())
+        .chain(run_search::all_walks());
     let plans: Vec<String> = queries.map(|sql| plan(&connection, sql)).collect();
     let indexes: Vec<(String, String)> = connection
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")

@@ -15,7 +15,7 @@ pub(super) struct Frame {
 }
 
 /// The parts of the dashboard: the first segment of their pages, and what people read.
-const PARTS: [(&str, &str); 1] = [("keys", "API keys")];
+const PARTS: [(&str, &str); 2] = [("runs", "Runs"), ("keys", "API keys")];
 
 impl Frame {
     /// The ways to the parts.

@@ -8,6 +8,7 @@ mod cookie;
 mod form;
 mod frame;
 mod keys;
+mod runs;
 mod sign_in;
 
 pub(super) use cookie::session_text;
@@ -55,10 +56,15 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 
 /// Every page of the dashboard, and what it consists of.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    [assets::endpoints(), sign_in::endpoints(), keys::endpoints()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        assets::endpoints(),
+        sign_in::endpoints(),
+        keys::endpoints(),
+        runs::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A page for somebody who is signed in.

@@ -35,6 +35,7 @@ mod workflow_view;
 mod workflows;
 
 pub(super) use refusal::{ErrorEnvelope, message, native_word, render, status_and_code};
+pub(super) use runs::reachable_run;
 
 use super::endpoint::Endpoint;
 use super::front::json_type;

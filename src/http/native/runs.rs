@@ -164,7 +164,7 @@ async fn logs(ctx: Ctx) -> Answer {
 }
 
 /// The run that the path names, if the key reaches its workflow.
-pub(super) fn reachable_run(ctx: &Ctx) -> Result<Run, Problem> {
+pub(in crate::http) fn reachable_run(ctx: &Ctx) -> Result<Run, Problem> {
     let id: RunId = ctx.id(0, "run")?;
     let run = ctx.api().store.run(&id)?;
     run.filter(|run| {

@@ -4,6 +4,7 @@
 
 use super::record::{StepRecord, StepStatus};
 use super::step_fold::{describe, fold, last_id};
+use super::times::StepTimes;
 use super::{Node, NodeIndex, Plan, RunState};
 use crate::model::json::json_bytes;
 use crate::model::run::{Event, Recorded};
@@ -25,6 +26,8 @@ pub struct StepHistory {
     pub node: NodeIndex,
     /// What is known of it.
     pub record: StepRecord,
+    /// When it did what.
+    pub times: StepTimes,
 }
 
 /// Follows a journal from its first event on.
@@ -35,6 +38,10 @@ pub struct History<'a> {
     places: HashMap<String, usize>,
     inside_bytes: usize,
     has_more: bool,
+    /// When the steps at the top did what; in a flow, each time that they ran.
+    top_times: HashMap<NodeIndex, StepTimes>,
+    ended_at_ms: Option<i64>,
+    events: u64,
 }
 
 impl<'a> History<'a> {
@@ -46,21 +53,31 @@ impl<'a> History<'a> {
             places: HashMap::new(),
             inside_bytes: 0,
             has_more: false,
+            top_times: HashMap::new(),
+            ended_at_ms: None,
+            events: 0,
         }
     }
 
     /// The next event, which fits the journal before it.
     pub fn follow(&mut self, recorded: &Recorded) {
+        self.events = recorded.sequence.saturating_add(1);
         let (_, Some(name)) = describe(&recorded.event) else {
+            // Of the run's own events, all but the first end it.
+            if !matches!(recorded.event, Event::RunStarted) {
+                self.ended_at_ms = Some(recorded.at_ms);
+            }
             return;
         };
-        // What happens at the top is in the state.
-        if !name.contains('[') {
-            return;
-        }
         let Some(node) = self.plan.index_of(last_id(self.plan, name)) else {
             return;
         };
+        // What else happens at the top is in the state.
+        if !name.contains('[') {
+            let times = self.top_times.entry(node).or_default();
+            times.follow(recorded.sequence, recorded.at_ms, &recorded.event);
+            return;
+        }
         let place = match self.places.get(name) {
             Some(place) => *place,
             None if self.inside.len() >= MAX_INSIDE => {
@@ -74,6 +91,8 @@ impl<'a> History<'a> {
             return;
         };
         follow(&mut entry.record, step, recorded.at_ms, &recorded.event);
+        let times = &mut entry.times;
+        times.follow(recorded.sequence, recorded.at_ms, &recorded.event);
         if let Event::StepCompleted { .. } = &recorded.event {
             let record = &mut entry.record;
             for value in [&mut record.output, &mut record.logs].into_iter().flatten() {
@@ -94,6 +113,7 @@ impl<'a> History<'a> {
             activation: name.to_owned(),
             node,
             record: StepRecord::UNTOUCHED,
+            times: StepTimes::default(),
         });
         place
     }
@@ -103,9 +123,14 @@ impl<'a> History<'a> {
         self.has_more
     }
 
+    /// How many events the journal has.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
     /// Every step at the top in the order of the definition, each followed by what happened inside of it. `state` is what the
     /// same journal leads to.
-    pub fn steps(self, state: &RunState) -> Vec<StepHistory> {
+    pub fn steps(mut self, state: &RunState) -> Vec<StepHistory> {
         let is_over = state.status().is_final();
         let mut inside: HashMap<String, Vec<StepHistory>> = HashMap::new();
         for mut step in self.inside {
@@ -127,8 +152,14 @@ impl<'a> History<'a> {
                 activation: id,
                 node,
                 record: record.clone(),
+                times: self.top_times.remove(&node).unwrap_or_default(),
             });
             all.extend(within);
+        }
+        if let Some(at_ms) = self.ended_at_ms {
+            for step in &mut all {
+                step.times.end(at_ms);
+            }
         }
         all
     }

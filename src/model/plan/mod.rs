@@ -30,6 +30,7 @@ pub mod steps;
 mod task;
 #[cfg(test)]
 mod tests;
+mod times;
 mod trail;
 mod wiring;
 
@@ -49,6 +50,7 @@ pub use settled::settled_events;
 pub use state::{JournalError, RunState};
 pub use steps::DefinitionLimits;
 pub use task::{Activation, FrameId, Task};
+pub use times::{Span, SpanKind, StepTimes};
 pub use trail::Passed;
 pub use wiring::{InputsTooLarge, Source, Wire, Wiring, wired_config};
 

@@ -8,6 +8,7 @@ use super::super::{
     webhook_memory, webhook_routes, workflow_edit, workflow_list, workflows,
 };
 use super::chats::CHAT_QUERIES;
+use super::searches::SEARCH_QUERIES;
 
 /// Queries with what their plan has to hold.
 pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
@@ -22,6 +23,7 @@ pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
         USAGE_QUERIES.to_vec(),
         GRAPH_QUERIES.to_vec(),
         CHAT_QUERIES.to_vec(),
+        SEARCH_QUERIES.to_vec(),
         MEDIA_QUERIES.to_vec(),
     ]
     .concat()

@@ -1,6 +1,7 @@
 //! The dashboard over HTTP, as a browser without a script sees it: pages, forms, one cookie.
 
 mod keys;
+mod runs;
 mod sign_in;
 
 use crate::support::TestServer;

@@ -58,6 +58,12 @@ fn asking() -> Value {
     )
 }
 
+/// A run of a flow that asks somebody `May I?`, as step `human`.
+pub(crate) async fn asking_run(server: &TestServer) -> String {
+    let flow = made(server, flow_with(asking())).await;
+    executed(&server.admin().bearer(), &flow, hello()).await
+}
+
 /// A flow that fails.
 fn failing() -> Value {
     let nodes = [

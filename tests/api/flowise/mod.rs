@@ -4,7 +4,7 @@ mod asking;
 mod bounds;
 mod chats;
 mod doors;
-mod executions;
+pub(crate) mod executions;
 mod files;
 mod flows;
 mod hooks;
