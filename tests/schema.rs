@@ -47,7 +47,7 @@ async fn a_fresh_file_is_schema_sql_and_nothing_else() {
     let memory = Connection::open_in_memory().unwrap();
     memory.execute_batch(SCHEMA).unwrap();
     assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
-    assert_eq!(pragma(&file, "user_version"), 5);
+    assert_eq!(pragma(&file, "user_version"), 6);
     assert_eq!(pragma(&file, "auto_vacuum"), 2);
     assert_eq!(column(&file, "PRAGMA journal_mode"), ["wal"]);
 }
@@ -66,7 +66,8 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
         .unwrap();
     old.execute_batch(include_str!("schemas/1.sql")).unwrap();
     old.execute_batch(
-        r#"INSERT INTO definition (sequence, digest, format, body) VALUES (1, zeroblob(32), 'steps', '{}');
+        r#"INSERT INTO definition (sequence, digest, format, body) VALUES (1, zeroblob(32), 'steps',
+             '{"trigger":{"provider":"github"},"steps":[{"config":{"connection":"stripe"}},{"config":{"connectionId":"conn_a","connection":5}}]}');
          INSERT INTO workflow VALUES (1, 'w', 'name', NULL, 'active', 1, 5, 5);
          INSERT INTO workflow_version VALUES (1, 1, 'name', NULL, NULL, 'test', 5, 1, 1);
          INSERT INTO run (sequence, id, workflow, workflow_version, definition, status, event_count, trigger_type,
@@ -103,6 +104,8 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
         ),
         ["run9"]
     );
+    let used = "SELECT reference || ' ' || workflow FROM connection_use ORDER BY 1";
+    assert_eq!(column(&file, used), ["conn_a 1", "stripe 1"]);
     let kept = "SELECT sequence || format FROM definition";
     assert_eq!(column(&file, kept), ["1steps"]);
     let insert = |format: &str| {
@@ -239,7 +242,7 @@ async fn a_sound_file_has_no_fault_and_is_not_changed_by_looking() {
 #[tokio::test]
 async fn each_fault_is_found() {
     let damages: [(&str, &[&str]); 6] = [
-        ("PRAGMA user_version = 6", &["schema version"]),
+        ("PRAGMA user_version = 7", &["schema version"]),
         ("DROP INDEX run_by_workflow", &["schema"]),
         ("DROP TRIGGER run_final_status_never_changes", &["schema"]),
         (

@@ -15,13 +15,14 @@ const STEPS: &[&str] = &[
     include_str!("upgrades/3.sql"),
     include_str!("upgrades/4.sql"),
     include_str!("upgrades/5.sql"),
+    include_str!("upgrades/6.sql"),
 ];
 
 /// Older versions of SQLite can corrupt a WAL when two connections checkpoint at once.
 pub(super) const MIN_SQLITE_VERSION: i32 = 3_051_003;
 
 /// The version of the schema that this program writes.
-pub(super) const NEWEST_VERSION: i64 = 1 + STEPS.len() as i64;
+pub const NEWEST_VERSION: i64 = 1 + STEPS.len() as i64;
 
 /// `PRAGMA auto_vacuum` that means INCREMENTAL.
 pub(super) const AUTO_VACUUM_INCREMENTAL: i64 = 2;

@@ -4,11 +4,16 @@
 //! everything but live views works without a script.
 
 mod assets;
+mod connections;
 mod cookie;
 mod form;
 mod frame;
 mod keys;
+mod schedules;
+mod secrets;
+mod settings;
 mod sign_in;
+mod variables;
 
 pub(super) use cookie::session_text;
 pub(super) use sign_in::refuse_other_sites;
@@ -55,10 +60,19 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 
 /// Every page of the dashboard, and what it consists of.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    [assets::endpoints(), sign_in::endpoints(), keys::endpoints()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        assets::endpoints(),
+        sign_in::endpoints(),
+        keys::endpoints(),
+        connections::endpoints(),
+        secrets::endpoints(),
+        variables::endpoints(),
+        schedules::endpoints(),
+        settings::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A page for somebody who is signed in.

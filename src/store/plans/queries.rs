@@ -8,6 +8,7 @@ use super::super::{
     webhook_memory, webhook_routes, workflow_edit, workflow_list, workflows,
 };
 use super::chats::CHAT_QUERIES;
+use super::uses::USE_QUERIES;
 
 /// Queries with what their plan has to hold.
 pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
@@ -23,6 +24,7 @@ pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
         GRAPH_QUERIES.to_vec(),
         CHAT_QUERIES.to_vec(),
         MEDIA_QUERIES.to_vec(),
+        USE_QUERIES.to_vec(),
     ]
     .concat()
 }
