@@ -372,6 +372,17 @@ CREATE INDEX connection_by_provider ON connection (provider);
 -- Serves: that a provider has one default connection at most, and to find it when another takes its place.
 CREATE UNIQUE INDEX connection_default ON connection (provider) WHERE is_default = 1;
 
+-- Which connections workflows name, as their definitions write it: an id or a provider's word. A row for each name of every
+-- workflow that is not archived.
+CREATE TABLE connection_use (
+    reference TEXT NOT NULL,
+    workflow  INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
+    PRIMARY KEY (reference, workflow)
+) STRICT, WITHOUT ROWID;
+
+-- Serves: replacing what one workflow names.
+CREATE INDEX connection_use_by_workflow ON connection_use (workflow);
+
 -- Secrets of workflows. `sealed` is encrypted under the master key, for this workflow and name alone.
 CREATE TABLE workflow_secret (
     workflow      INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,

@@ -66,7 +66,8 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
         .unwrap();
     old.execute_batch(include_str!("schemas/1.sql")).unwrap();
     old.execute_batch(
-        r#"INSERT INTO definition (sequence, digest, format, body) VALUES (1, zeroblob(32), 'steps', '{}');
+        r#"INSERT INTO definition (sequence, digest, format, body) VALUES (1, zeroblob(32), 'steps',
+             '{"trigger":{"provider":"github"},"steps":[{"config":{"connection":"stripe"}},{"config":{"connectionId":"conn_a","connection":5}}]}');
          INSERT INTO workflow VALUES (1, 'w', 'name', NULL, 'active', 1, 5, 5);
          INSERT INTO workflow_version VALUES (1, 1, 'name', NULL, NULL, 'test', 5, 1, 1);
          INSERT INTO run (sequence, id, workflow, workflow_version, definition, status, event_count, trigger_type,
@@ -103,6 +104,8 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
         ),
         ["run9"]
     );
+    let used = "SELECT reference || ' ' || workflow FROM connection_use ORDER BY 1";
+    assert_eq!(column(&file, used), ["conn_a 1", "stripe 1"]);
     let kept = "SELECT sequence || format FROM definition";
     assert_eq!(column(&file, kept), ["1steps"]);
     let insert = |format: &str| {

@@ -27,7 +27,7 @@ use crate::http::{
 use crate::model::key::ForeignLookup;
 use crate::secret::SecretText;
 use crate::store::{CommitHook, Store, StoreOptions};
-use parts::{api_options, engine, front, link_key, media, outbound};
+use parts::{api_options, engine, front, link_key, media, outbound, server_facts};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::AtomicU64;
@@ -149,6 +149,7 @@ impl App {
             ingestion: Ingestion::default(),
             flow_limits: FlowLimits::default(),
             openapi: OnceLock::new(),
+            facts: server_facts(&config, &clock),
         };
         let front = Arc::new(front(&config, Arc::new(api)));
         Ok(App(Arc::new(Parts {

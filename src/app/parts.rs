@@ -9,7 +9,7 @@ use crate::engine::outbound::{Lookup, Outbound, OutboundOptions};
 use crate::engine::script::ScriptOptions;
 use crate::engine::{CreditOptions, Engine, EngineOptions, Messengers, Retention, Workflows};
 use crate::error::{Error, Result};
-use crate::http::{self, AddressLimitOptions, Api, ApiOptions, Door, Front, Hosts};
+use crate::http::{self, AddressLimitOptions, Api, ApiOptions, Door, Front, Hosts, ServerFacts};
 use crate::model::graph::GraphLimits;
 use crate::model::plan::DefinitionLimits;
 use crate::secret::MasterKey;
@@ -180,6 +180,15 @@ pub(super) fn api_options(config: &Config, instance: &str) -> ApiOptions {
                 .public_url
                 .as_deref()
                 .is_some_and(|url| url.starts_with("https:")),
+    }
+}
+
+/// What the dashboard tells of the server itself.
+pub(super) fn server_facts(config: &Config, clock: &Clock) -> ServerFacts {
+    ServerFacts {
+        started_at_ms: clock.now_ms(),
+        settings: config.shown(),
+        has_given_master_key: config.master_key.is_some(),
     }
 }
 

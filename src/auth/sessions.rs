@@ -72,6 +72,14 @@ impl Sessions {
         self.0.get(hash).is_some_and(|times| !times.is_over(now_ms))
     }
 
+    /// How many have not ended.
+    pub(super) fn count(&self, now_ms: i64) -> usize {
+        self.0
+            .values()
+            .filter(|times| !times.is_over(now_ms))
+            .count()
+    }
+
     /// Which sessions have to go before another one comes: those that have ended, and one more where there is no room.
     pub(super) fn leaving(&self, now_ms: i64) -> Vec<SessionHash> {
         let mut over: Vec<SessionHash> = Vec::new();

@@ -2,6 +2,8 @@
 //! Promises: nothing that a browser holds is kept, only its hash; a new password ends every session; guesses are counted by
 //! address before anything slow is done for them.
 
+mod own;
+
 use super::KeyEntry;
 use super::password::{Hashing, WeakPassword, check_strength};
 use super::sessions::Sessions;

@@ -2,9 +2,9 @@
 //! May not know the other sources. Promise: a value of the wrong type is told with its place, and a path is relative to
 //! the file.
 
-use super::Config;
 use super::load::{did_you_mean, keys};
 use super::settings::{Kind, Setting};
+use super::{Config, Origin};
 use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::Path;
 
@@ -47,8 +47,9 @@ pub(super) fn apply(path: &Path, named: bool, config: &mut Config, problems: &mu
         }
         let read =
             file_value(setting.kind, value, path).and_then(|text| setting.apply(config, &text));
-        if let Err(problem) = read {
-            problems.push(place(format!("{key}: {problem}")));
+        match read {
+            Ok(()) => drop(config.origins.insert(setting.key, Origin::File)),
+            Err(problem) => problems.push(place(format!("{key}: {problem}"))),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! misspelt name is never passed over in silence.
 
 use super::settings::{SETTINGS, Setting};
-use super::{Config, file};
+use super::{Config, Origin, file};
 use crate::error::Error;
 use crate::secret::MasterKey;
 use std::path::PathBuf;
@@ -99,14 +99,10 @@ pub fn load(sources: &Sources) -> Result<Config, ConfigError> {
         file::apply(&path, named, &mut config, &mut problems);
     }
     for (key, text) in &environment {
-        apply(&mut config, key, text, &mut problems, |setting| {
-            setting.variable()
-        });
+        apply(&mut config, key, text, Origin::Environment, &mut problems);
     }
     for (key, text) in &sources.flags {
-        apply(&mut config, key, text, &mut problems, |setting| {
-            format!("--{}", setting.flag())
-        });
+        apply(&mut config, key, text, Origin::Flag, &mut problems);
     }
     config.master_key = master_key(&sources.environment, &mut problems);
     if config.data.as_os_str().is_empty() {
@@ -138,19 +134,18 @@ fn last_value<'a>(values: &'a [(&'static str, String)], key: &str) -> Option<&'a
         .map(|(_, text)| text.as_str())
 }
 
-fn apply(
-    config: &mut Config,
-    key: &str,
-    text: &str,
-    problems: &mut Vec<String>,
-    place: impl Fn(&Setting) -> String,
-) {
+fn apply(config: &mut Config, key: &str, text: &str, origin: Origin, problems: &mut Vec<String>) {
     match Setting::named(key) {
-        Some(setting) => {
-            if let Err(problem) = setting.apply(config, text) {
-                problems.push(format!("{}: {problem}", place(setting)));
+        Some(setting) => match setting.apply(config, text) {
+            Ok(()) => drop(config.origins.insert(setting.key, origin)),
+            Err(problem) => {
+                let place = match origin {
+                    Origin::Flag => format!("--{}", setting.flag()),
+                    Origin::File | Origin::Environment => setting.variable(),
+                };
+                problems.push(format!("{place}: {problem}"));
             }
-        }
+        },
         None => problems.push(format!(
             "unknown setting `{key}`{}",
             did_you_mean(key, keys())
@@ -268,6 +263,11 @@ mod tests {
         };
         let config = load(&sources).expect("no problem");
         assert_eq!((config.port, config.host.as_str()), (5000, "::1"));
+        let origins = ["host", "port", "limit_execute"].map(|key| config.origins.get(key));
+        assert_eq!(
+            origins,
+            [Some(&Origin::File), Some(&Origin::Environment), None]
+        );
         assert_eq!(config.limit_read, Limit::Unlimited);
         assert_eq!(config.limit_write, Limit::PerMinute(7));
         assert_eq!(config.limit_execute, Limit::PerMinute(500));

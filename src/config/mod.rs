@@ -5,10 +5,12 @@
 mod file;
 mod load;
 mod settings;
+mod shown;
 mod value;
 
 pub use load::{CLIENT_VARIABLES, ConfigError, FILE_NAME, MASTER_KEY_VARIABLE, Sources, load};
 pub use settings::{Kind, SETTINGS, Setting, table_markdown};
+pub use shown::{Origin, Origins, ShownSetting};
 pub use value::parse_limit;
 
 use crate::model::chatflow::ChatBounds;
@@ -191,6 +193,8 @@ pub struct Config {
     pub script_memory_bytes: usize,
     /// Scripts under way at once; further ones wait in order.
     pub max_running_scripts: usize,
+    /// Which of all these were set, and by whom.
+    pub origins: Origins,
 }
 
 /// What uploaded files may take.
@@ -295,6 +299,7 @@ impl Config {
             script_timeout_ms: 10_000,
             script_memory_bytes: 64 * MIB,
             max_running_scripts: 4,
+            origins: Origins::new(),
         }
     }
 

@@ -43,7 +43,7 @@ pub use changed_by::ChangedBy;
 pub use connections::Connections;
 pub use credits::CreditOptions;
 pub use logs::{RunLogs, StepLog, Told};
-pub use retention::{Retention, Swept};
+pub use retention::{LastSweep, Retention, Swept};
 pub use secrets::Secrets;
 pub use start::{Accepted, RunRequest, SentDefinition, Wait};
 pub use start_trigger::{StartTrigger, parent_of};

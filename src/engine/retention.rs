@@ -7,7 +7,7 @@ use crate::model::plan::{RunRetention, Settings};
 use crate::model::usage::UtcDay;
 use crate::store::{RunScope, Space, StoreError, StoredRun};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many runs are looked at, and at most removed, at once.
 const SLICE_RUNS: u32 = 400;
@@ -43,11 +43,27 @@ pub struct Swept {
     pub space: Space,
 }
 
+/// A sweep that has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastSweep {
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// What it has removed.
+    pub swept: Swept,
+}
+
 /// What the sweeps remember.
 #[derive(Default)]
 pub(super) struct Sweeper {
+    last: Mutex<Option<LastSweep>>,
     /// What definitions say, by row number: a definition never changes. Held by whoever sweeps, one after another.
     known: tokio::sync::Mutex<HashMap<i64, RunRetention>>,
+}
+
+impl Sweeper {
+    fn last(&self) -> MutexGuard<'_, Option<LastSweep>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Engine {
@@ -78,7 +94,14 @@ impl Engine {
             }
         }
         store.checkpoint().await?;
+        let at_ms = self.0.clock.now_ms();
+        *self.0.sweeper.last() = Some(LastSweep { at_ms, swept });
         Ok(swept)
+    }
+
+    /// The last sweep since the server's start.
+    pub fn last_sweep(&self) -> Option<LastSweep> {
+        *self.0.sweeper.last()
     }
 
     /// What a sweep would remove now.

@@ -53,6 +53,13 @@ pub(super) struct Place<'a> {
     pub(super) path: &'a str,
 }
 
+/// A path without the server's base path. A proxy may keep it or take it off, so a path that does not begin with it stands as
+/// it is.
+pub(super) fn without_base<'a>(path: &'a str, base_path: &str) -> &'a str {
+    let rest = path.strip_prefix(base_path);
+    rest.filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
 fn is_dashboard(path: &str) -> bool {
     let below = path.strip_prefix(DASHBOARD);
     path == "/" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

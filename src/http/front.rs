@@ -3,7 +3,7 @@
 
 use super::connection::Progress;
 use super::cors::Cors;
-use super::door::{Door, Place, key_in_query};
+use super::door::{Door, Place, key_in_query, without_base};
 use super::endpoint::{Match, Methods, Table};
 use super::finish::finish;
 use super::flowise;
@@ -74,8 +74,10 @@ impl Front {
         let mut origin = self.cors.origin(request.headers());
         let (mut visit, from, is_shared) = self.visit(request, peer, connection);
         if origin.is_none() && stranger.is_none() {
-            origin = from
-                .and_then(|from| visit.uri.path().get(from..))
+            origin = visit
+                .uri
+                .path()
+                .get(from..)
                 .and_then(|path| flowise::page_origin(&visit, path));
         }
         let mut preflight = self
@@ -132,19 +134,17 @@ impl Front {
         request: Request<RequestBody>,
         peer: Peer,
         connection: Option<Arc<Progress>>,
-    ) -> (Visit, Option<usize>, bool) {
+    ) -> (Visit, usize, bool) {
         let (parts, body) = request.into_parts();
         let whole = parts.uri.path();
-        let stripped = whole
-            .strip_prefix(self.base_path.as_str())
-            .filter(|rest| rest.starts_with('/'));
+        let own = without_base(whole, &self.base_path);
         let default_door = self.api.options.default_door;
         let Place {
             door,
             is_shared,
             path,
-        } = Door::locate(stripped.unwrap_or_default(), &parts.headers, default_door);
-        let from = stripped.map(|_| whole.len() - path.len());
+        } = Door::locate(own, &parts.headers, default_door);
+        let from = whole.len() - path.len();
         let visit = Visit {
             api: self.api.clone(),
             door,
@@ -171,13 +171,10 @@ impl Front {
     fn find(
         &self,
         visit: &mut Visit,
-        from: Option<usize>,
+        from: usize,
         is_shared: bool,
     ) -> Result<BoxedFilter<(Response,)>, Problem> {
-        let found = match from {
-            Some(from) => self.find_at(visit, from, is_shared),
-            None => Match::Nothing,
-        };
+        let found = self.find_at(visit, from, is_shared);
         visit.credential = visit.door.credential(&visit.headers);
         match found {
             Match::Found {

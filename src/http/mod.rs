@@ -50,6 +50,7 @@ pub use webhooks::Ingestion;
 
 use crate::auth::{Keyring, SignIn};
 use crate::clock::Clock;
+use crate::config::ShownSetting;
 use crate::engine::Engine;
 use crate::engine::media::Media;
 use crate::model::chatflow::ChatBounds;
@@ -91,6 +92,19 @@ pub struct Api {
     pub flow_limits: FlowLimits,
     /// The OpenAPI document, made when it is first asked for.
     pub openapi: OnceLock<Rendered>,
+    /// What the dashboard tells of the server itself.
+    pub facts: ServerFacts,
+}
+
+/// What the dashboard tells of the server itself.
+#[derive(Debug, Clone, Default)]
+pub struct ServerFacts {
+    /// When it was opened, in milliseconds since the Unix epoch.
+    pub started_at_ms: i64,
+    /// What it runs with.
+    pub settings: Vec<ShownSetting>,
+    /// Whether the master key was handed in; else it lies in the data folder.
+    pub has_given_master_key: bool,
 }
 
 /// What the doors take from the configuration.

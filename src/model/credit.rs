@@ -2,6 +2,7 @@
 //! May not know graphs, runs or how a balance is kept. Promise: of several prices for a node type the most exact one
 //! holds, whatever their order.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// The most that one node may cost.
@@ -77,7 +78,19 @@ impl FromStr for Price {
     }
 }
 
+impl fmt::Display for Price {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let star = if self.is_prefix { "*" } else { "" };
+        write!(f, "{}{star}={}", self.text, self.credits)
+    }
+}
+
 impl Prices {
+    /// Every price.
+    pub fn iter(&self) -> impl Iterator<Item = &Price> {
+        self.0.iter()
+    }
+
     /// Of these prices; two for the same pattern are an error.
     pub fn new(prices: Vec<Price>) -> Result<Prices, String> {
         for (index, price) in prices.iter().enumerate() {

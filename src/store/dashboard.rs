@@ -96,6 +96,15 @@ impl Store {
         .await
     }
 
+    /// Removes every session.
+    pub async fn end_dashboard_sessions(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            connection.execute("DELETE FROM dashboard_session", [])?;
+            audit::append(connection, &entry)
+        })
+        .await
+    }
+
     /// Removes a session.
     pub async fn end_dashboard_session(
         &self,

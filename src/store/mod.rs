@@ -16,6 +16,7 @@ mod chat_use;
 mod chatflows;
 mod chats;
 mod column;
+mod connection_uses;
 mod connections;
 mod cursor;
 mod dashboard;
@@ -50,6 +51,7 @@ mod run_search;
 mod runs;
 #[cfg(test)]
 mod runs_tests;
+mod schedule_list;
 mod schedules;
 #[cfg(test)]
 mod schedules_tests;
@@ -80,6 +82,7 @@ mod writer_tests;
 pub use agents::MAX_AGENTS;
 pub use answers::Answer;
 pub use awaiting::AwaitingRun;
+pub use connection_uses::ConnectionUse;
 pub use connections::{StoredConnection, TestRecord};
 pub use dashboard::{SessionHash, StoredSession};
 pub use doctor::{Finding, inspect};
@@ -89,7 +92,9 @@ pub use media::{MediaUse, inspect_media};
 pub use node_outputs::MAX_KEPT_OUTPUT_BYTES;
 pub use retention::{RunScope, Space, StoredRun};
 pub use runs::{Appended, Chunk, Idempotency, NewRun, OpenRun, RunRow, Started};
+pub use schedule_list::KnownSchedule;
 pub use schedules::{DueSchedule, Fire};
+pub use schema::NEWEST_VERSION;
 pub use sealed::{KeyState, inspect_key, undecryptable};
 pub use secrets::SealedSecret;
 pub use tables::{

@@ -4,6 +4,7 @@
 mod chats;
 mod queries;
 mod searches;
+mod uses;
 
 use super::fixture::Fixture;
 use super::{run_list, run_search, runs};
@@ -11,6 +12,7 @@ use chats::CHAT_TABLES;
 use queries::{TABLES, WALKS, point_queries};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
+use uses::USE_TABLES;
 
 fn plan(connection: &Connection, sql: &str) -> String {
     let mut statement = connection
@@ -89,7 +91,7 @@ fn every_index_is_used_and_none_repeats_another() {
         assert!(comment.trim_start().starts_with("-- Serves: "), "{name}");
     }
     let mut shapes = BTreeSet::new();
-    for table in TABLES.iter().chain(CHAT_TABLES) {
+    for table in TABLES.iter().chain(CHAT_TABLES).chain(USE_TABLES) {
         let lists: Vec<(String, bool)> = connection
             .prepare("SELECT name, partial FROM pragma_index_list(?1)")
             .unwrap()

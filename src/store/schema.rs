@@ -22,7 +22,7 @@ const STEPS: &[&str] = &[
 pub(super) const MIN_SQLITE_VERSION: i32 = 3_051_003;
 
 /// The version of the schema that this program writes.
-pub(super) const NEWEST_VERSION: i64 = 1 + STEPS.len() as i64;
+pub const NEWEST_VERSION: i64 = 1 + STEPS.len() as i64;
 
 /// `PRAGMA auto_vacuum` that means INCREMENTAL.
 pub(super) const AUTO_VACUUM_INCREMENTAL: i64 = 2;

@@ -1,11 +1,11 @@
-//! What a workflow's trigger needs on disk follows the workflow: written in the same job as every change of its status, its
-//! definition or its name. May not know who changes workflows, or why.
+//! What a workflow's trigger needs on disk, and where it is looked up by what it names, follows the workflow: written in the
+//! same job as every change of its status, its definition or its name. May not know who changes workflows, or why.
 
-use super::{StoreError, chatflows, graph_records, schedules, webhook_routes};
+use super::{StoreError, chatflows, connection_uses, graph_records, schedules, webhook_routes};
 use crate::model::workflow::Workflow;
 use rusqlite::Connection;
 
-/// Brings the rows of a workflow's trigger to what the workflow is now. Only an active workflow is served.
+/// Brings these rows to what the workflow is now. Only an active workflow is served.
 pub(super) fn follow(
     connection: &Connection,
     workflow: &Workflow,
@@ -14,5 +14,6 @@ pub(super) fn follow(
     schedules::follow(connection, workflow, now_ms)?;
     webhook_routes::follow(connection, workflow)?;
     chatflows::follow(connection, workflow)?;
+    connection_uses::follow(connection, workflow)?;
     graph_records::follow(connection, workflow)
 }

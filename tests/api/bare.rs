@@ -178,6 +178,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let engine = engine(&store, &clock, engine_options());
     let api = Api {
         openapi: OnceLock::new(),
+        facts: flowlatch::http::ServerFacts::default(),
         keyring: keyring.await.expect("no keys"),
         sign_in: SignIn::open(store.clone(), clock.clone()).expect("nobody"),
         engine,

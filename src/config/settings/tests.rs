@@ -1,7 +1,8 @@
 //! The table against the configuration: no setting is missing, and each has the default that it says.
 
 use super::*;
-use crate::config::{DefaultDoor, DoorSettings, MediaLimits};
+use crate::config::shown::value;
+use crate::config::{DefaultDoor, DoorSettings, MediaLimits, Origin, Origins};
 use crate::model::chatflow::ChatBounds;
 use crate::model::credit::Prices;
 use crate::model::limit::Limit;
@@ -95,6 +96,7 @@ fn all_different() -> Config {
         script_timeout_ms: 1,
         script_memory_bytes: 1,
         max_running_scripts: 1,
+        origins: Origins::new(),
     }
 }
 
@@ -107,6 +109,52 @@ fn the_table_has_every_field_with_its_default() {
             .unwrap_or_else(|problem| panic!("{}: {problem}", setting.key));
     }
     assert_eq!(config, Config::new("elsewhere"));
+}
+
+#[test]
+fn every_setting_is_shown_with_its_own_value() {
+    let (plain, different) = (Config::new("here"), all_different());
+    for setting in SETTINGS {
+        let (plain, different) = (value(&plain, setting.key), value(&different, setting.key));
+        assert_ne!(plain, different, "{}", setting.key);
+        if setting.key != "data" {
+            assert_eq!(plain, setting.default, "{}", setting.key);
+        }
+        let mut config = Config::new("here");
+        if setting.key != "data"
+            && different != "set"
+            && setting.apply(&mut config, &different).is_ok()
+        {
+            assert_eq!(value(&config, setting.key), different, "{}", setting.key);
+        }
+    }
+}
+
+#[test]
+fn of_a_secret_only_that_it_is_set_is_shown() {
+    let mut config = Config::new("here");
+    for (key, text) in [
+        ("llm_api_key", "planted-1"),
+        ("tls_key", "/planted-2"),
+        (
+            "node_backends",
+            "a:*=http://a.example/x?key=planted-3,b=http://b.example/x",
+        ),
+    ] {
+        let setting = Setting::named(key).expect("a setting");
+        setting.apply(&mut config, text).expect("taken");
+    }
+    config.origins.insert("llm_api_key", Origin::Environment);
+    let shown = config.shown();
+    assert!(!format!("{shown:?}").contains("planted"), "{shown:?}");
+    let of = |key: &str| shown.iter().find(|one| one.key == key).expect("shown");
+    assert_eq!(of("llm_api_key").value, "set");
+    assert_eq!(of("llm_api_key").origin, Some(Origin::Environment));
+    assert_eq!(
+        of("node_backends").value,
+        "a:*=http://a.example/x?…, b=http://b.example/x"
+    );
+    assert!(of("port").is_default && !of("tls_key").is_default);
 }
 
 #[test]

@@ -79,6 +79,11 @@ impl Credentials {
         self.0.get(name)
     }
 
+    /// Sets a field, whether or not there is one of that name in any kind.
+    pub fn set(&mut self, name: &str, value: SecretText) {
+        self.0.insert(name.to_owned(), value);
+    }
+
     /// Adds what was left out and has a default, and checks the whole as a credential of this kind: every mistake with its
     /// place, none with its value.
     pub fn complete(mut self, kind: ConnectionKind) -> Result<Credentials, Vec<DefinitionProblem>> {

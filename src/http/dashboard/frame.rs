@@ -1,6 +1,7 @@
 //! What stands around every page: the way to the other pages and to the style sheet. May not know any page.
 //! Promise: links are relative, so that they hold under whatever path a proxy shows the server.
 
+use super::super::door::without_base;
 use super::super::visit::Visit;
 
 /// Where the dashboard is.
@@ -15,7 +16,13 @@ pub(super) struct Frame {
 }
 
 /// The parts of the dashboard: the first segment of their pages, and what people read.
-const PARTS: [(&str, &str); 2] = [("runs", "Runs"), ("keys", "API keys")];
+const PARTS: [(&str, &str); 5] = [
+    ("runs", "Runs"),
+    ("keys", "API keys"),
+    ("connections", "Connections"),
+    ("schedules", "Schedules"),
+    ("settings", "Settings"),
+];
 
 impl Frame {
     /// The ways to the parts.
@@ -39,9 +46,7 @@ impl Frame {
 
 /// What leads from the page to the dashboard's first page.
 pub(super) fn up(visit: &Visit) -> String {
-    let path = visit.uri.path();
-    let base = visit.api.options.base_path.as_str();
-    let own = path.strip_prefix(base).unwrap_or(path);
+    let own = without_base(visit.uri.path(), &visit.api.options.base_path);
     match own.strip_prefix(HOME) {
         Some("") => "dashboard/".to_owned(),
         Some(below) => match below.matches('/').count() {

@@ -4,12 +4,17 @@
 //! everything but live views works without a script.
 
 mod assets;
+mod connections;
 mod cookie;
 mod form;
 mod frame;
 mod keys;
 mod runs;
+mod schedules;
+mod secrets;
+mod settings;
 mod sign_in;
+mod variables;
 
 pub(super) use cookie::session_text;
 pub(super) use sign_in::refuse_other_sites;
@@ -61,6 +66,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         sign_in::endpoints(),
         keys::endpoints(),
         runs::endpoints(),
+        connections::endpoints(),
+        secrets::endpoints(),
+        variables::endpoints(),
+        schedules::endpoints(),
+        settings::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -154,39 +154,60 @@ fn named(ctx: &Ctx) -> Result<FlowVariable, Problem> {
     })
 }
 
-async fn create(ctx: Ctx, body: VariableBody) -> Answer {
+/// A variable to be made.
+pub(in crate::http) struct NewVariable {
+    /// By what flows call it.
+    pub(in crate::http) name: String,
+    /// Its value; not looked at where that comes from the environment.
+    pub(in crate::http) value: String,
+    /// Where its value comes from.
+    pub(in crate::http) kind: VariableKind,
+}
+
+/// Makes a variable, if the key may and the name is free.
+pub(in crate::http) async fn keep_variable(
+    ctx: &Ctx,
+    new: NewVariable,
+) -> Result<FlowVariable, Problem> {
     if *ctx.key().reach() != Reach::All {
         return Err(Problem::NotHeld(
             "This key is bound to some flows, and variables belong to all of them.".to_owned(),
         ));
     }
     let now_ms = ctx.api().clock.now_ms();
-    let fresh = FlowVariable {
+    let variable = FlowVariable {
         id: VariableId::generate(),
-        name: String::new(),
-        value: String::new(),
-        kind: VariableKind::Static,
+        name: new.name,
+        value: new.value,
+        kind: new.kind,
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
     };
-    save(&ctx, fresh, body).await
+    save(ctx, variable).await
+}
+
+async fn create(ctx: Ctx, body: VariableBody) -> Answer {
+    let new = NewVariable {
+        name: body.name.unwrap_or_default(),
+        value: body.value.unwrap_or_default(),
+        kind: body.r#type.unwrap_or(VariableKind::Static),
+    };
+    ok(&view(keep_variable(&ctx, new).await?))
 }
 
 async fn update(ctx: Ctx, body: VariableBody) -> Answer {
-    let before = FlowVariable {
-        updated_at_ms: ctx.api().clock.now_ms(),
-        ..named(&ctx)?
-    };
-    save(&ctx, before, body).await
-}
-
-async fn save(ctx: &Ctx, before: FlowVariable, body: VariableBody) -> Answer {
+    let before = named(&ctx)?;
     let variable = FlowVariable {
         name: body.name.unwrap_or(before.name),
         value: body.value.unwrap_or(before.value),
         kind: body.r#type.unwrap_or(before.kind),
+        updated_at_ms: ctx.api().clock.now_ms(),
         ..before
     };
+    ok(&view(save(&ctx, variable).await?))
+}
+
+async fn save(ctx: &Ctx, variable: FlowVariable) -> Result<FlowVariable, Problem> {
     if !FlowVariable::is_name(&variable.name) {
         return Err(Problem::invalid(format!(
             "`name`: {}.",
@@ -197,7 +218,7 @@ async fn save(ctx: &Ctx, before: FlowVariable, body: VariableBody) -> Answer {
         let message = format!("Another variable is named `{}`.", variable.name);
         return Err(Problem::Conflict(message));
     }
-    ok(&view(variable))
+    Ok(variable)
 }
 
 async fn delete(ctx: Ctx) -> Answer {

@@ -7,7 +7,7 @@ mod schedule;
 pub mod webhook;
 
 pub use firing::{Firing, FiringOutcome, ScheduleStatus};
-pub use schedule::{MissedFires, Passed, ScheduleTrigger};
+pub use schedule::{MissedFires, Passed, ScheduleTrigger, ScheduleWords};
 pub use webhook::WebhookTrigger;
 
 use crate::id::is_id;

@@ -9,6 +9,7 @@ use super::super::{
 };
 use super::chats::CHAT_QUERIES;
 use super::searches::SEARCH_QUERIES;
+use super::uses::USE_QUERIES;
 
 /// Queries with what their plan has to hold.
 pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
@@ -25,6 +26,7 @@ pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
         CHAT_QUERIES.to_vec(),
         SEARCH_QUERIES.to_vec(),
         MEDIA_QUERIES.to_vec(),
+        USE_QUERIES.to_vec(),
     ]
     .concat()
 }

@@ -85,6 +85,16 @@ impl CronSchedule {
         Ok(schedule)
     }
 
+    /// The expression as it was written.
+    pub(super) fn text(&self) -> &str {
+        self.cron.as_str()
+    }
+
+    /// In which time zone it is read.
+    pub(super) fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
     /// The first moment after `after_ms` at which it fires.
     pub(super) fn next_ms(&self, after_ms: i64) -> Option<i64> {
         let after = DateTime::from_timestamp_millis(after_ms)?.with_timezone(&self.zone);

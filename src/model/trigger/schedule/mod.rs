@@ -15,6 +15,9 @@ mod mistakes_tests;
 mod model_tests;
 #[cfg(test)]
 mod tests;
+mod words;
+
+pub use words::ScheduleWords;
 
 use crate::model::plan::DefinitionProblem;
 use crate::model::plan::problem;
