@@ -17,7 +17,7 @@ axe.run(document).then(done, (error) => done({ error: String(error) }));
 
 /// Fails if axe-core finds a fault in the page that is shown.
 pub(crate) async fn check(browser: &Browser) {
-    let found = violations(browser).await;
+    let found = faults(browser).await;
     assert!(
         found.is_empty(),
         "{}: {}",
@@ -36,7 +36,7 @@ pub(crate) async fn check_in_light_and_dark(browser: &Browser) {
 }
 
 /// What is at fault in the page that is shown: rule, element, why.
-async fn violations(browser: &Browser) -> Vec<String> {
+pub(crate) async fn faults(browser: &Browser) -> Vec<String> {
     if browser.script("return typeof axe", vec![]).await == "undefined" {
         let axe = std::fs::read_to_string(script()).expect("axe-core");
         browser.script(&axe, vec![]).await;
@@ -89,7 +89,7 @@ const field = document.querySelector('main').appendChild(document.createElement(
         ("dark", vec!["label"]),
     ] {
         browser.prefer(scheme).await;
-        let found = violations(&browser).await;
+        let found = faults(&browser).await;
         let rules = found.iter().filter_map(|found| found.split(':').next());
         assert_eq!(rules.collect::<Vec<_>>(), expected, "{scheme}: {found:?}");
     }
