@@ -57,6 +57,8 @@ mod schedules;
 mod schedules_tests;
 mod schema;
 mod sealed;
+#[cfg(test)]
+mod search_tests;
 mod secrets;
 mod start;
 mod tables;

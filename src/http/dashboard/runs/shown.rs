@@ -25,6 +25,18 @@ pub(super) struct Shown {
     pub(super) whole: Option<String>,
 }
 
+impl Shown {
+    /// A value that the page only leads to.
+    pub(super) fn elsewhere(label: &'static str, whole: String) -> Shown {
+        Shown {
+            label,
+            text: String::new(),
+            is_cut: true,
+            whole: Some(whole),
+        }
+    }
+}
+
 /// The room that is left for values on a page.
 pub(super) struct Room {
     left_bytes: usize,

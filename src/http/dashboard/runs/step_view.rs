@@ -86,6 +86,8 @@ fn values(step: &StepLog<'_>, run_page: &str, room: &mut Room) -> Vec<Shown> {
     if let Some(error) = &record.error {
         let text = format!("{}: {}", error.code, error.message);
         values.push(room.text("Error", &text, recorded(times.error_event, "error")));
+    } else if let Some(whole) = recorded(times.error_event, "error") {
+        values.push(Shown::elsewhere("Error of an earlier attempt", whole));
     }
     let step_id = serde_urlencoded::to_string([("step", &step.node.id)]).unwrap_or_default();
     let config = format!("{run_page}/config?{step_id}");

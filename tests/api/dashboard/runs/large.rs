@@ -112,8 +112,7 @@ async fn a_loop_of_many_items_is_shown_page_by_page() {
 async fn a_loop_of_more_items_than_are_told_of_says_so() {
     let server = TestServer::start().await;
     let browser = Browser::signed_in(&server).await;
-    let each =
-        json!({ "id": "each", "type": "loop", "config": { "count": 2_100, "steps": ["one"] } });
+    let each = json!({ "id": "each", "type": "loop", "config": { "iterations": 2_100, "maxIterations": 3_000, "steps": ["one"] } });
     let steps = json!([each, set("one", json!("{{index}}"))]);
     let workflow = server.workflow("very many", steps).await;
     let run = ended(&server, &workflow).await;
