@@ -222,6 +222,12 @@ CREATE INDEX audit_by_actor ON audit (actor);
 -- Serves: the audit log of one action, newest first.
 CREATE INDEX audit_by_action ON audit (action);
 
+-- Serves: what was done to one key, newest first.
+CREATE INDEX audit_by_target ON audit (target) WHERE target IS NOT NULL;
+
+-- Serves: the audit log of a stretch of time, newest first.
+CREATE INDEX audit_by_time ON audit (at_ms);
+
 -- Both ends of the audit chain: the row before the oldest that is kept, and the newest. One row.
 CREATE TABLE audit_chain (
     only            INTEGER PRIMARY KEY CHECK (only = 1),
@@ -473,12 +479,13 @@ CREATE TABLE agent (
     updated_at_ms INTEGER NOT NULL
 ) STRICT;
 
--- What was used, a row for each account and UTC day. An account is a key's id, or `control`, `schedule` or `webhook`; its rows
--- outlive the key. Requests are added up in memory first; everything else is counted in the commit that makes it true.
+-- What was used, a row for each account and hour in UTC; once a day is over for good, its hours are one row, at its first. An
+-- account is a key's id, or `control`, `schedule` or `webhook`; its rows outlive the key. Requests are added up in memory
+-- first; everything else is counted in the commit that makes it true. `limited_requests` are among the refused ones.
 CREATE TABLE usage (
     account          TEXT NOT NULL,
     -- Since 1970-01-01.
-    day              INTEGER NOT NULL,
+    hour              INTEGER NOT NULL,
     read_requests    INTEGER NOT NULL CHECK (read_requests >= 0),
     write_requests   INTEGER NOT NULL CHECK (write_requests >= 0),
     execute_requests INTEGER NOT NULL CHECK (execute_requests >= 0),
@@ -489,12 +496,64 @@ CREATE TABLE usage (
     cancelled_runs   INTEGER NOT NULL CHECK (cancelled_runs >= 0),
     steps            INTEGER NOT NULL CHECK (steps >= 0),
     run_ms           INTEGER NOT NULL CHECK (run_ms >= 0),
-    credits          INTEGER NOT NULL CHECK (credits >= 0),
-    PRIMARY KEY (account, day)
+    credits          INTEGER NOT NULL CHECK (credits >= 0), webhook_requests INTEGER NOT NULL DEFAULT 0 CHECK (webhook_requests >= 0), limited_requests INTEGER NOT NULL DEFAULT 0 CHECK (limited_requests >= 0),
+    PRIMARY KEY (account, hour)
 ) STRICT, WITHOUT ROWID;
 
 -- Serves: forgetting old days.
-CREATE INDEX usage_by_day ON usage (day);
+CREATE INDEX usage_by_hour ON usage (hour);
+
+-- Serves: the hours of days that are over, to make one row of them.
+CREATE INDEX usage_unfolded ON usage (hour) WHERE hour % 24 <> 0;
+
+-- How many requests were refused for which no key was let in, by reason, and by hour and day as above.
+CREATE TABLE refusal (
+    hour   INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    count  INTEGER NOT NULL CHECK (count >= 0),
+    PRIMARY KEY (hour, reason)
+) STRICT, WITHOUT ROWID;
+
+-- Serves: the same for refusals.
+CREATE INDEX refusal_unfolded ON refusal (hour) WHERE hour % 24 <> 0;
+
+-- From which networks a key was used: addresses, of IPv6 by /64. The latest of them, so that another one is noticed.
+CREATE TABLE key_network (
+    key          INTEGER NOT NULL REFERENCES api_key (sequence) ON DELETE CASCADE,
+    network      TEXT NOT NULL,
+    last_used_ms INTEGER NOT NULL,
+    PRIMARY KEY (key, network)
+) STRICT, WITHOUT ROWID;
+
+-- Unusual activity that was noticed, and whether it is still to be told to the setting `alert_url`. `cause` is what two of the
+-- same have in common; the key may be gone.
+CREATE TABLE alert (
+    sequence    INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          TEXT NOT NULL UNIQUE,
+    type        TEXT NOT NULL CHECK (type IN ('new_address', 'many_refusals', 'burst', 'often_limited')),
+    cause       TEXT NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    key_id      TEXT,
+    key_name    TEXT,
+    address     TEXT,
+    count       INTEGER NOT NULL CHECK (count >= 0),
+    attempts    INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- NULL: it was told, or given up, or there is nobody to tell.
+    next_try_ms INTEGER,
+    CHECK ((key_id IS NULL) = (key_name IS NULL))
+) STRICT;
+
+-- Serves: whether the same was noticed lately.
+CREATE INDEX alert_by_cause ON alert (cause, at_ms);
+
+-- Serves: how many were noticed lately, and forgetting old ones.
+CREATE INDEX alert_by_time ON alert (at_ms);
+
+-- Serves: the alerts of one key, newest first.
+CREATE INDEX alert_by_key ON alert (key_id);
+
+-- Serves: what is to be told.
+CREATE INDEX alert_untold ON alert (next_try_ms) WHERE next_try_ms IS NOT NULL;
 
 -- The credits that were spent since ever. One row, once something was. What was granted is in the configuration.
 CREATE TABLE credit (

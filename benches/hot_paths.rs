@@ -38,6 +38,7 @@ fn key_check(criterion: &mut Criterion) {
         let options = KeyringOptions {
             default_limits: [Limit::PerMinute(1_000); 3],
             foreign_lookup: ForeignLookup::new(&[7; 32]),
+            tells_alerts: false,
         };
         let keyring = Keyring::open(store, clock.clone(), options)
             .await

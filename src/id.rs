@@ -96,6 +96,10 @@ id!(
 );
 
 id!(
+    /// An alert: `alert_` and a UUID.
+    AlertId, "alert_"
+);
+id!(
     /// A data table: `tbl_` and a UUID.
     TableId, "tbl_"
 );

@@ -2,6 +2,7 @@
 //! May not hold rules of its own. Promise: what is opened here is what the binary, the tests and a program that embeds the
 //! server use alike.
 
+mod alerts;
 mod first_start;
 mod flowise_import;
 mod listen;
@@ -19,11 +20,13 @@ use crate::clock::{Clock, iso_utc};
 use crate::config::Config;
 use crate::data_folder::{DataFolder, ServerFile};
 use crate::engine::Engine;
+use crate::engine::alerts::AlertPost;
 use crate::engine::outbound::Outbound;
 use crate::error::{Error, Result};
 use crate::http::{
     self, AddressLimits, Api, FlowLimits, Front, Ingestion, Listen, Peer, ServeOptions, Tls,
 };
+use crate::model::alert::ALERTS_KEPT_MS;
 use crate::model::key::ForeignLookup;
 use crate::secret::SecretText;
 use crate::store::{CommitHook, Store, StoreOptions};
@@ -91,6 +94,8 @@ struct Parts {
     sign_in: SignIn,
     engine: Engine,
     outbound: Outbound,
+    /// Tells unusual activity, where somebody is to be told.
+    alerts: Option<Arc<AlertPost>>,
     front: Arc<Front>,
     stopping: watch::Sender<bool>,
     // Dropped last: the store is closed by then.
@@ -121,6 +126,7 @@ impl App {
             KeyringOptions {
                 default_limits: limits,
                 foreign_lookup: ForeignLookup::new(&link_key),
+                tells_alerts: config.alerts.url.is_some(),
             },
         )
         .await
@@ -129,6 +135,7 @@ impl App {
             .map_err(|error| Error::caused_by("cannot read who is signed in", error))?;
         let outbound = outbound(&config)?;
         let key = master_key::settle(&config, &folder, &store).await?;
+        let alerts = alerts::post(&config, &store, &clock, &outbound)?.map(Arc::new);
         let messengers = messengers::of(&config, &outbound)?;
         let engine = engine(
             &config, &store, &clock, &outbound, key, link_key, messengers,
@@ -160,6 +167,7 @@ impl App {
             sign_in,
             engine,
             outbound,
+            alerts,
             front,
             stopping,
             folder,
@@ -276,6 +284,10 @@ impl App {
         let (stopping, engine) = (self.0.stopping.clone(), self.0.engine.clone());
         let keyring = self.0.keyring.clone();
         let (keyring_stop, events_stop) = (stop.clone(), stop.clone());
+        if let Some(alerts) = self.0.alerts.clone() {
+            let alerts_stop = stop.clone();
+            background.spawn(async move { alerts.deliver(alerts_stop).await });
+        }
         background.spawn(async move { keyring.housekeeping(keyring_stop).await });
         background.spawn(async move {
             // Event streams end as soon as the stop is asked for, so that draining can.
@@ -302,6 +314,10 @@ impl App {
                 let old_ms = clock.now_ms() - FIRINGS_KEPT_MS;
                 if let Err(error) = store.forget_firings_before(old_ms).await {
                     log::warn!("old firings of schedules stay for now: {error}");
+                }
+                let old_ms = clock.now_ms() - ALERTS_KEPT_MS;
+                if let Err(error) = store.forget_alerts_before(old_ms).await {
+                    log::warn!("old alerts stay for now: {error}");
                 }
                 let old_ms = clock.now_ms() - OPERATIONS_KEPT_MS;
                 if let Err(error) = store.sweep_tables(old_ms).await {

@@ -6,13 +6,14 @@ use super::request_counts::RequestCounts;
 use super::rules::Holding;
 use crate::clock::Clock;
 use crate::id::KeyId;
+use crate::model::alert::Network;
 use crate::model::key::{KeyRecord, LastUse, PublicId};
 use crate::model::limit::{Category, Limit, LimitState, Window};
 use crate::model::scope::{Permission, PermissionSet};
-use crate::model::usage::{CONTROL, UtcDay};
+use crate::model::usage::{CONTROL, UtcHour};
 use crate::model::workflow::Reach;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Event streams that one key may have open at once, so that no key takes every connection.
@@ -40,8 +41,9 @@ pub(super) struct Holder {
 #[derive(Default)]
 pub(super) struct Counters {
     windows: [Mutex<Window>; 3],
-    /// The second of the last noted use: further uses in it are not noted, so that a use costs one atomic read.
-    used_at_s: AtomicI64,
+    /// The second of the last noted use, and from where it was: further ones from there are not noted in it, so that a use
+    /// costs one atomic read.
+    noted_use: AtomicU64,
     last_use: Mutex<LastUseNote>,
     streams: AtomicU32,
     requests: RequestCounts,
@@ -60,7 +62,12 @@ impl Drop for StreamSeat {
 struct LastUseNote {
     latest: Option<(i64, IpAddr, Category)>,
     written: bool,
+    /// The networks of the uses since they were last looked at, each once with its first use.
+    networks: Vec<(Network, i64)>,
 }
+
+/// So many networks of a key are noted from one look to the next.
+const MAX_NOTED_NETWORKS: usize = 64;
 
 impl KeyEntry {
     /// The entry of a key that was presented by this text.
@@ -168,8 +175,8 @@ impl KeyEntry {
         self.counters.streams.load(Ordering::Relaxed) > MAX_STREAMS / 2
     }
 
-    /// Notes the use in memory, at most once a second; written later, in batches. Requests are counted on the day of the last
-    /// use.
+    /// Notes the use in memory, at most once a second and address; written later, in batches. Requests are counted in the hour
+    /// of the last use.
     pub fn touch(&self, now_ms: i64, address: IpAddr, category: Category) {
         self.counters.touch(now_ms, address, category);
     }
@@ -179,9 +186,14 @@ impl KeyEntry {
         self.counters.requests.let_in(category);
     }
 
-    /// Counts a request that was refused for the key's limit or a permission that it lacks, for usage.
+    /// Counts a request that was refused for something that the key lacks, for usage.
     pub fn note_refused(&self) {
         self.counters.requests.refused();
+    }
+
+    /// Counts a request that was refused for the key's limit, for usage.
+    pub fn note_limited(&self) {
+        self.counters.requests.limited();
     }
 
     /// What is counted for the key.
@@ -207,16 +219,27 @@ impl KeyEntry {
 
 impl Counters {
     fn touch(&self, now_ms: i64, address: IpAddr, category: Category) {
-        let now_s = now_ms.div_euclid(1_000);
+        let this_use = second_and_address(now_ms, address);
         // A read first: a store in every request would move the cache line between cores.
-        if self.used_at_s.load(Ordering::Relaxed) == now_s {
+        if self.noted_use.load(Ordering::Relaxed) == this_use {
             return;
         }
-        self.used_at_s.store(now_s, Ordering::Relaxed);
-        self.requests.begin_day(UtcDay::of(now_ms));
+        self.noted_use.store(this_use, Ordering::Relaxed);
+        self.requests.begin_hour(UtcHour::of(now_ms));
+        let network = Network::of(address);
         let mut note = self.last_use.lock().unwrap_or_else(PoisonError::into_inner);
         note.latest = Some((now_ms, address, category));
         note.written = false;
+        let is_noted = note.networks.iter().any(|(noted, _)| *noted == network);
+        if !is_noted && note.networks.len() < MAX_NOTED_NETWORKS {
+            note.networks.push((network, now_ms));
+        }
+    }
+
+    /// The networks of the uses since the last look.
+    pub(super) fn take_networks(&self) -> Vec<(Network, i64)> {
+        let mut note = self.last_use.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut note.networks)
     }
 
     /// Requests that are not written yet.
@@ -245,6 +268,22 @@ impl Counters {
             .unwrap_or_else(PoisonError::into_inner)
             .written = false;
     }
+}
+
+/// A number that is another one in another second, and for another address.
+fn second_and_address(now_ms: i64, address: IpAddr) -> u64 {
+    // Odd, so that no two addresses of version 4 have the same product.
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let bits = match address {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            ((bits >> 64) as u64).wrapping_mul(SPREAD) ^ bits as u64
+        }
+    };
+    bits.wrapping_add(1)
+        .wrapping_mul(SPREAD)
+        .wrapping_add(now_ms.div_euclid(1_000).unsigned_abs())
 }
 
 fn as_last_use((at_ms, address, category): (i64, IpAddr, Category)) -> LastUse {

@@ -1,10 +1,10 @@
 //! What the keyring writes in batches: last uses, folded refusals and how many requests were made; and what it forgets when
-//! its time is over.
+//! its time is over. With it comes the look for what is unusual.
 //! May not know HTTP. Promise: no request waits for any of this, and a write that fails is tried again, never passed on.
 
 use super::entry::Counters;
 use super::keyring::Keyring;
-use super::refusals::audit_row;
+use super::refusals::{Counted, audit_row, counted, hour_refusals};
 use crate::id::KeyId;
 use crate::model::key::{LastUse, REVOKED_KEPT_MS};
 use std::sync::Arc;
@@ -27,6 +27,7 @@ impl Keyring {
                 _ = stop.wait_for(|stopped| *stopped) => return,
             }
             self.write_usage().await;
+            self.look_for_unusual(self.shared.clock.now_ms()).await;
             let monotonic_ms = self.shared.clock.monotonic_ms();
             if monotonic_ms.saturating_sub(done_at_ms) < PERIOD_MS {
                 continue;
@@ -45,6 +46,7 @@ impl Keyring {
         self.write_usage().await;
         self.write_last_uses().await;
         self.write_refusals(i64::MAX).await;
+        self.look_for_unusual(self.shared.clock.now_ms()).await;
     }
 
     async fn write_last_uses(&self) {
@@ -77,13 +79,17 @@ impl Keyring {
             return;
         }
         let rows = folds.iter().map(audit_row).collect();
-        if let Err(error) = self.shared.store.append_audit(rows).await {
+        let counts = folds.iter().filter_map(hour_refusals).collect();
+        if let Err(error) = self.shared.store.append_refusals(rows, counts).await {
             log::warn!(
                 "{} rows of refusals were not written to the audit log: {error}",
                 folds.len()
             );
             self.shared.refusals.put_back(folds);
+            return;
         }
+        let watched: Vec<Counted> = folds.iter().filter_map(counted).collect();
+        self.look_at_refusals(&watched);
     }
 
     /// Deletes the keys that were revoked more than 90 days ago.
@@ -101,7 +107,10 @@ impl Keyring {
         {
             Ok(ids) => {
                 let mut ring = self.ring_mut();
-                ids.iter().for_each(|id| ring.remove(id));
+                for id in &ids {
+                    ring.remove(id);
+                    self.shared.watch.forget(id);
+                }
             }
             Err(error) => log::warn!("keys that were revoked long ago were not deleted: {error}"),
         }

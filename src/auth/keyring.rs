@@ -5,8 +5,10 @@
 use super::entry::{Holder, KeyEntry};
 use super::first_use::{Digest, DigestKey, HashQueue, Lane, QueueFull};
 use super::refusals::{Refusals, Subject};
+use super::request_counts::RequestCounts;
 use super::ring::{Ring, Seen};
 use super::throttle::Throttle;
+use super::watch::Watch;
 use super::{KeyringOptions, Refusal};
 use crate::clock::Clock;
 use crate::id::KeyId;
@@ -30,6 +32,11 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) throttle: Throttle,
     pub(super) refusals: Refusals,
+    pub(super) watch: Watch,
+    /// Whether alerts are to be told to somebody.
+    pub(super) tells_alerts: bool,
+    /// Events of other services.
+    pub(super) webhooks: RequestCounts,
     /// Held by whoever changes a key, from reading the record until the change is in memory: changes are one after another.
     pub(super) changes: tokio::sync::Mutex<()>,
     /// Held by whoever writes how many requests were made.
@@ -66,6 +73,9 @@ impl Keyring {
                 clock,
                 throttle: Throttle::default(),
                 refusals: Refusals::default(),
+                watch: Watch::default(),
+                tells_alerts: options.tells_alerts,
+                webhooks: RequestCounts::default(),
                 changes: tokio::sync::Mutex::new(()),
                 usage_turn: tokio::sync::Mutex::new(()),
                 digest_key,

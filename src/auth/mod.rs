@@ -19,6 +19,7 @@ mod sessions;
 mod sign_in;
 mod throttle;
 mod usage;
+mod watch;
 
 pub use entry::{KeyEntry, MAX_STREAMS, StreamSeat};
 pub use imported::{ImportedText, imported_secret};
@@ -149,6 +150,8 @@ pub struct KeyringOptions {
     pub default_limits: [Limit; 3],
     /// Under what the texts of imported keys are looked up.
     pub foreign_lookup: ForeignLookup,
+    /// Whether alerts wait to be told to somebody.
+    pub tells_alerts: bool,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::id::KeyId;
 use crate::model::address_limit::first_64_bits;
 use crate::model::audit::AuditEntry;
 use crate::model::key::PublicId;
+use crate::model::usage::{HourRefusals, UtcHour};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +18,9 @@ const MAX_OPEN_FOLDS: usize = 10_000;
 const KEPT_FOR_REST: usize = 500;
 
 const MINUTE_MS: i64 = 60_000;
+
+/// The reason where a limit was reached.
+pub(super) const LIMITED: &str = "limited";
 
 /// Who was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -134,6 +138,57 @@ fn add(open: &mut HashMap<Fold, Tally>, fold: Fold, key: Option<&KeyId>, count: 
     } else if open.len() < MAX_OPEN_FOLDS {
         open.insert(fold, Tally { count, key });
     }
+}
+
+/// From whom refusals came.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// A key.
+    Key(KeyId),
+    /// A network without one, as in [`Subject::Network`].
+    Network(String),
+}
+
+/// The refusals of a fold, for who watches them.
+pub(super) struct Counted {
+    /// From whom.
+    pub(super) origin: Origin,
+    /// Why.
+    pub(super) reason: &'static str,
+    /// The minute, since the Unix epoch.
+    pub(super) minute: i64,
+    /// How many.
+    pub(super) count: u64,
+}
+
+/// What of a fold is watched; nothing where its origin was given up.
+pub(super) fn counted((fold, tally): &(Fold, Tally)) -> Option<Counted> {
+    let origin = match &tally.key {
+        Some(id) => Origin::Key(id.clone()),
+        None => Origin::Network(fold.subject.address()?),
+    };
+    Some(Counted {
+        origin,
+        reason: fold.reason,
+        minute: fold.minute,
+        count: tally.count,
+    })
+}
+
+/// What a fold adds to the refusals of callers without a key; nothing of a key's, whose usage has it.
+pub(super) fn hour_refusals((fold, tally): &(Fold, Tally)) -> Option<HourRefusals> {
+    let is_keys = match fold.subject {
+        Subject::Key(_) => true,
+        Subject::Network(_) => false,
+        // What only keys are refused for.
+        Subject::Rest => [LIMITED, "forbidden", "other_key"].contains(&fold.reason),
+    };
+    let hour = UtcHour::of(fold.minute.saturating_mul(MINUTE_MS));
+    (!is_keys).then(|| HourRefusals {
+        hour,
+        reason: fold.reason.to_owned(),
+        count: tally.count,
+    })
 }
 
 /// The row of a fold.

@@ -201,6 +201,13 @@ fn check_together(config: &Config, problems: &mut Vec<String>) {
         (None, Some(_)) => problems.push("tls_key is set without tls_cert: give both".into()),
         (Some(_), Some(_)) | (None, None) => {}
     }
+    match (&config.alerts.url, &config.alerts.secret) {
+        (Some(_), None) => problems.push(
+            "alert_url is set without alert_secret: give both, since alerts are signed".into(),
+        ),
+        (None, Some(_)) => problems.push("alert_secret is set without alert_url: give both".into()),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
     if config.sync_wait_ms > config.max_sync_wait_ms {
         problems.push(format!(
             "sync_wait_ms ({}) is more than max_sync_wait_ms ({})",

@@ -154,6 +154,8 @@ pub struct Config {
     pub node_prices: Prices,
     /// Credits granted since ever; `None` is without end.
     pub credit_balance: Option<u64>,
+    /// Where unusual activity is told, and with what that is signed.
+    pub alerts: AlertSettings,
     /// Iterations of a loop.
     pub max_iterations: u32,
     /// Runs that may stand above a run.
@@ -195,6 +197,15 @@ pub struct Config {
     pub max_running_scripts: usize,
     /// Which of all these were set, and by whom.
     pub origins: Origins,
+}
+
+/// Whom unusual activity is told to. Both are set, or neither.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlertSettings {
+    /// An http or https URL; its path may be as good as a password, so it is shown nowhere.
+    pub url: Option<SecretText>,
+    /// The key of the signatures.
+    pub secret: Option<SecretText>,
 }
 
 /// What uploaded files may take.
@@ -280,6 +291,7 @@ impl Config {
             usage_days: 400,
             node_prices: Prices::default(),
             credit_balance: None,
+            alerts: AlertSettings::default(),
             max_iterations: 10_000,
             max_depth: 10,
             max_runs_below: 1_000,

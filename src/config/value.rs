@@ -98,6 +98,27 @@ impl Given<'_> {
         Ok(Some(self.text.trim_end_matches('/').to_owned()))
     }
 
+    /// An http or https URL; a wrong one is not shown, since it may hold a token.
+    pub(super) fn alert_url(&self) -> Result<Option<SecretText>, String> {
+        let text = self.text.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let is_http = Url::parse(text).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.username().is_empty()
+                && url.password().is_none()
+        });
+        if !is_http {
+            return Err(
+                "is not an http or https URL; write it like `https://hooks.example.com/alerts`"
+                    .to_owned(),
+            );
+        }
+        Ok(Some(SecretText::new(text.to_owned())))
+    }
+
     /// A text that is not empty and has no space in it.
     pub(super) fn word(&self) -> Result<String, String> {
         if self.text.is_empty() || self.text.len() > 200 || self.text.contains(char::is_whitespace)

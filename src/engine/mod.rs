@@ -3,6 +3,7 @@
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
 mod admission;
+pub mod alerts;
 pub mod agents;
 mod approvals;
 mod asked;

@@ -86,6 +86,9 @@ impl Engine {
             let oldest = UtcDay::of(before(now_ms, days));
             store.forget_usage_before(oldest).await?;
         }
+        // Today and yesterday are shown by the hour.
+        let today = UtcDay::of(now_ms);
+        store.fold_usage_before(today.minus(1)).await?;
         loop {
             swept.space = store.vacuum().await?;
             let kept = KEPT_FREE_BYTES.max(swept.space.used_bytes() / 10);

@@ -80,9 +80,13 @@ pub(super) fn within_address_limit(
     visit.limit.get_or_init(|| Some(state));
     match counted {
         Ok(_) => Ok(()),
-        Err(_) => Err(Problem::Limited {
-            state,
-            of_executions: category == AddressCategory::Execute,
-        }),
+        Err(_) => {
+            let keyring = &visit.api.keyring;
+            keyring.note_refusal("limited", None, visit.peer.address);
+            Err(Problem::Limited {
+                state,
+                of_executions: category == AddressCategory::Execute,
+            })
+        }
     }
 }

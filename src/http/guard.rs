@@ -124,7 +124,7 @@ fn within_limit(access: Access, ctx: &Ctx) -> Result<(), Problem> {
     let Some(state) = limited else {
         return Ok(());
     };
-    ctx.key.note_refused();
+    ctx.key.note_limited();
     note_refusal(ctx, "limited");
     Err(Problem::Limited {
         state,

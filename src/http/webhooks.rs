@@ -199,7 +199,9 @@ async fn receive(visit: Arc<Visit>, path_at: usize) -> Result<Response, Problem>
             .keyring
             .note_refusal(reason, None, visit.peer.address);
     }
-    respond(&answer?)
+    let answer = answer?;
+    visit.api.keyring.note_webhook();
+    respond(&answer)
 }
 
 /// Room for the values of a body, before it is parsed.

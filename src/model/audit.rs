@@ -9,9 +9,9 @@ use serde_json::Value;
 pub struct AuditEntry {
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// Who: a key's id, `control` for the owner of the data folder, `anonymous` for nobody.
+    /// Who: a key's id, `control` for the owner of the data folder, `anonymous` for nobody, `server` for what it noticed itself.
     pub actor: String,
-    /// What: `key.created`, `key.imported`, `key.updated`, `key.disabled`, `key.enabled`, `key.rotated`, `key.activated`, `key.revoked`, `request.refused` …
+    /// What: `key.created`, `key.imported`, `key.updated`, `key.disabled`, `key.enabled`, `key.rotated`, `key.activated`, `key.revoked`, `request.refused`, `alert.burst` …
     pub action: &'static str,
     /// On what: the id of the key, or the path's pattern.
     pub target: Option<String>,
@@ -58,6 +58,25 @@ pub struct AuditFilter {
     pub result: Option<String>,
     /// Only rows with a smaller number.
     pub before: Option<i64>,
+}
+
+/// Which rows are wanted, for who looks around in the log: of each only what was asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AuditSearch {
+    /// Only this actor.
+    pub actor: Option<String>,
+    /// Only this action.
+    pub action: Option<String>,
+    /// Only this result.
+    pub result: Option<String>,
+    /// Only what this key did, or what was done to it.
+    pub key: Option<String>,
+    /// Only from this moment on, in milliseconds since the Unix epoch.
+    pub from_ms: Option<i64>,
+    /// Only before this moment.
+    pub to_ms: Option<i64>,
+    /// Only after this place in the list: the moment and the number of its row.
+    pub after: Option<(i64, i64)>,
 }
 
 /// What checking the hash chain found.

@@ -4,6 +4,7 @@
 
 pub mod address_limit;
 pub mod agent;
+pub mod alert;
 pub mod audit;
 pub mod chatflow;
 pub mod connection;

@@ -1,4 +1,4 @@
-//! What keys have used: requests, runs, steps, time and credits, per UTC day.
+//! What keys have used: requests, runs, steps, time and credits, per hour and per day in UTC.
 //! May not know how any of it is counted or stored. Promise: a total is the sum of what it stands over, and nothing else.
 
 use chrono::{Days, NaiveDate};
@@ -15,7 +15,9 @@ pub const WEBHOOK: &str = "webhook";
 /// Whom it is counted for where somebody without a key asked what is open to everybody.
 pub const VISITOR: &str = "visitor";
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+const HOURS_A_DAY: i64 = 24;
+const DAY_MS: i64 = HOURS_A_DAY * HOUR_MS;
 
 /// A day in UTC, as the number of days since 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +42,50 @@ impl UtcDay {
     #[must_use]
     pub fn minus(self, days: u32) -> UtcDay {
         UtcDay(self.0.saturating_sub(i64::from(days)))
+    }
+}
+
+/// An hour in UTC, as the number of hours since 1970-01-01.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcHour(pub i64);
+
+impl UtcHour {
+    /// The hour of a moment in milliseconds since the Unix epoch.
+    pub fn of(unix_ms: i64) -> UtcHour {
+        UtcHour(unix_ms.div_euclid(HOUR_MS))
+    }
+
+    /// The first hour of a day.
+    pub fn first_of(day: UtcDay) -> UtcHour {
+        UtcHour(day.0.saturating_mul(HOURS_A_DAY))
+    }
+
+    /// The last hour of a day.
+    pub fn last_of(day: UtcDay) -> UtcHour {
+        UtcHour(UtcHour::first_of(day).0.saturating_add(HOURS_A_DAY - 1))
+    }
+
+    /// When it begins, in milliseconds since the Unix epoch.
+    pub fn begins_at_ms(self) -> i64 {
+        self.0.saturating_mul(HOUR_MS)
+    }
+
+    /// The day that it belongs to.
+    pub fn day(self) -> UtcDay {
+        UtcDay(self.0.div_euclid(HOURS_A_DAY))
+    }
+
+    /// The hour so many hours before.
+    #[must_use]
+    pub fn minus(self, hours: u32) -> UtcHour {
+        UtcHour(self.0.saturating_sub(i64::from(hours)))
+    }
+}
+
+/// As `2030-01-31T09:00Z`.
+impl fmt::Display for UtcHour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}T{:02}:00Z", self.day(), self.0.rem_euclid(HOURS_A_DAY))
     }
 }
 
@@ -73,6 +119,10 @@ pub struct Usage {
     pub execute_requests: u64,
     /// Requests that were refused for the key's limit or a permission that it lacks; in none of the three above.
     pub refused_requests: u64,
+    /// Those of the refused ones that were over the key's limit.
+    pub limited_requests: u64,
+    /// Requests of other services that were believed.
+    pub webhook_requests: u64,
     /// Runs that were recorded.
     pub started_runs: u64,
     /// Runs that ended well.
@@ -97,6 +147,8 @@ impl AddAssign<&Usage> for Usage {
             write_requests,
             execute_requests,
             refused_requests,
+            limited_requests,
+            webhook_requests,
             started_runs,
             completed_runs,
             failed_runs,
@@ -110,6 +162,8 @@ impl AddAssign<&Usage> for Usage {
             (&mut self.write_requests, write_requests),
             (&mut self.execute_requests, execute_requests),
             (&mut self.refused_requests, refused_requests),
+            (&mut self.limited_requests, limited_requests),
+            (&mut self.webhook_requests, webhook_requests),
             (&mut self.started_runs, started_runs),
             (&mut self.completed_runs, completed_runs),
             (&mut self.failed_runs, failed_runs),
@@ -121,6 +175,42 @@ impl AddAssign<&Usage> for Usage {
             *sum = sum.saturating_add(*more);
         }
     }
+}
+
+impl Usage {
+    /// Requests that were let in, of whatever kind.
+    pub fn requests(&self) -> u64 {
+        [
+            self.read_requests,
+            self.write_requests,
+            self.execute_requests,
+            self.webhook_requests,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
+    }
+}
+
+/// What one account used in one hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HourUsage {
+    /// As in [`DayUsage`].
+    pub account: String,
+    /// When.
+    pub hour: UtcHour,
+    /// How much.
+    pub usage: Usage,
+}
+
+/// How often requests without a key that was let in were refused for one reason in one hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HourRefusals {
+    /// When.
+    pub hour: UtcHour,
+    /// The word for why, as in the audit log.
+    pub reason: String,
+    /// How often.
+    pub count: u64,
 }
 
 /// What one account used on one day.
@@ -186,6 +276,23 @@ mod tests {
             assert_eq!(UtcDay::parse(bad), None, "{bad}");
         }
         assert_eq!(UtcDay(i64::MAX).to_string(), format!("day {}", i64::MAX));
+    }
+
+    #[test]
+    fn hours_belong_to_their_days() {
+        for (hour, text) in [
+            (0, "1970-01-01T00:00Z"),
+            (23, "1970-01-01T23:00Z"),
+            (24, "1970-01-02T00:00Z"),
+            (-1, "1969-12-31T23:00Z"),
+        ] {
+            assert_eq!(UtcHour(hour).to_string(), text);
+            assert_eq!(UtcHour::of(hour * HOUR_MS), UtcHour(hour));
+            assert_eq!(UtcHour::of(hour * HOUR_MS + HOUR_MS - 1), UtcHour(hour));
+            let day = UtcHour(hour).day();
+            assert!((UtcHour::first_of(day)..=UtcHour::last_of(day)).contains(&UtcHour(hour)));
+            assert_eq!(UtcHour::last_of(day).minus(23), UtcHour::first_of(day));
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The audit log: rows in a hash chain. May not know what is worth a row.
 //! Promise: a row that is altered, removed or moved is found, also after old rows were pruned; checking takes constant memory.
 
-use super::{Store, StoreError, column};
+use super::{Store, StoreError, column, usage_hours};
 use crate::model::audit::{AuditEntry, AuditFilter, AuditRow, ChainCheck};
+use crate::model::usage::HourRefusals;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 /// What the first row's hash covers in place of a former one.
@@ -14,6 +15,23 @@ impl Store {
     /// Appends rows to the chain.
     pub async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
         self.write(move |connection| {
+            entries
+                .iter()
+                .try_for_each(|entry| append(connection, entry))
+        })
+        .await
+    }
+
+    /// Appends rows of refusals to the chain, and counts those of callers without a key.
+    pub async fn append_refusals(
+        &self,
+        entries: Vec<AuditEntry>,
+        counts: Vec<HourRefusals>,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            for count in &counts {
+                usage_hours::add_refusals(connection, count)?;
+            }
             entries
                 .iter()
                 .try_for_each(|entry| append(connection, entry))
@@ -198,7 +216,7 @@ impl Content<'_> {
     }
 }
 
-fn audit_row(row: &Row<'_>) -> Result<AuditRow, StoreError> {
+pub(super) fn audit_row(row: &Row<'_>) -> Result<AuditRow, StoreError> {
     Ok(AuditRow {
         sequence: row.get(0)?,
         at_ms: row.get(1)?,

@@ -5,9 +5,11 @@
 //! on an async worker; lists and scans are `async` and run on the blocking pool.
 
 mod agents;
+mod alerts;
 mod answers;
 mod apps;
 mod audit;
+mod audit_search;
 #[cfg(test)]
 mod audit_tests;
 mod awaiting;
@@ -64,6 +66,7 @@ mod start;
 mod tables;
 mod triggers;
 mod usage;
+mod usage_hours;
 #[cfg(test)]
 mod usage_tests;
 mod webhook_events;
@@ -82,6 +85,7 @@ mod writer;
 mod writer_tests;
 
 pub use agents::MAX_AGENTS;
+pub use alerts::{DueAlert, Noticed};
 pub use answers::Answer;
 pub use awaiting::AwaitingRun;
 pub use connection_uses::ConnectionUse;

@@ -1,11 +1,11 @@
-//! Usage and credits: what is counted for whom on which day, and what was spent.
+//! Usage and credits: what is counted for whom in which hour, and what was spent.
 //! May not know keys, prices or what steps do. Promises: runs and credits are counted in the job that makes them so, and a
 //! balance that two starts want is given to one.
 
 use super::{Chunk, NewRun, Store, StoreError, column};
 use crate::model::credit::{Balance, Estimate, Shortfall};
 use crate::model::run::RunStatus;
-use crate::model::usage::{DayUsage, Usage, UsageReport, UtcDay};
+use crate::model::usage::{DayUsage, HourUsage, Usage, UsageReport, UtcDay, UtcHour};
 use rusqlite::{Connection, Row, params};
 
 /// What a run costs, out of which balance.
@@ -18,16 +18,17 @@ pub struct Charge {
 }
 
 impl Store {
-    /// Adds to what is known of accounts and days, all of it or nothing.
-    pub async fn add_usage(&self, rows: Vec<DayUsage>) -> Result<(), StoreError> {
+    /// Adds to what is known of accounts and hours, all of it or nothing.
+    pub async fn add_usage(&self, rows: Vec<HourUsage>) -> Result<(), StoreError> {
         self.write(move |connection| {
             rows.iter()
-                .try_for_each(|row| add(connection, &row.account, row.day, &row.usage))
+                .try_for_each(|row| add(connection, &row.account, row.hour, &row.usage))
         })
         .await
     }
 
-    /// What these accounts used from one day to another, both included. A scan of a row for each of their days.
+    /// What these accounts used from one day to another, both included. A scan of a row for each of their days, and for each
+    /// hour of the last two.
     pub async fn usage(
         &self,
         accounts: Vec<String>,
@@ -48,31 +49,46 @@ impl Store {
         from: UtcDay,
         to: UtcDay,
     ) -> Result<Vec<DayUsage>, StoreError> {
+        let hours = self
+            .usage_hours(accounts, UtcHour::first_of(from), UtcHour::last_of(to))
+            .await?;
+        let mut days: Vec<DayUsage> = Vec::new();
+        for row in hours {
+            let day = row.hour.day();
+            match days.last_mut() {
+                Some(last) if last.day == day && last.account == row.account => {
+                    last.usage += &row.usage;
+                }
+                _ => days.push(DayUsage {
+                    account: row.account,
+                    day,
+                    usage: row.usage,
+                }),
+            }
+        }
+        Ok(days)
+    }
+
+    /// The same by the hour, from one to another, both included; a day that is over for good is in its first hour. Each
+    /// account's in order.
+    pub async fn usage_hours(
+        &self,
+        accounts: Vec<String>,
+        from: UtcHour,
+        to: UtcHour,
+    ) -> Result<Vec<HourUsage>, StoreError> {
         self.scan(move |connection| {
-            let mut days = Vec::new();
+            let mut hours = Vec::new();
             let mut statement = connection.prepare_cached(OF_ACCOUNT)?;
             for account in &accounts {
                 let mut rows = statement.query((account, from.0, to.0))?;
                 while let Some(row) = rows.next()? {
-                    days.push(day_usage(row)?);
+                    hours.push(hour_usage(row)?);
                 }
             }
-            Ok(days)
+            Ok(hours)
         })
         .await
-    }
-
-    /// Forgets the days before one, in slices.
-    pub async fn forget_usage_before(&self, day: UtcDay) -> Result<(), StoreError> {
-        loop {
-            let forget = move |connection: &Connection| {
-                let mut statement = connection.prepare_cached(FORGET)?;
-                Ok(statement.execute((day.0, FORGET_ROWS as i64))?)
-            };
-            if self.write(forget).await? < FORGET_ROWS {
-                return Ok(());
-            }
-        }
     }
 
     /// The credits that were spent since ever. A point read.
@@ -82,21 +98,15 @@ impl Store {
 }
 
 pub(super) const OF_ACCOUNT: &str = "
-    SELECT account, day, read_requests, write_requests, execute_requests, refused_requests, started_runs, completed_runs,
-        failed_runs, cancelled_runs, steps, run_ms, credits
-    FROM usage WHERE account = ?1 AND day BETWEEN ?2 AND ?3";
-
-/// How many rows one job forgets.
-const FORGET_ROWS: usize = 2_000;
-
-pub(super) const FORGET: &str = "
-    DELETE FROM usage WHERE (account, day) IN (SELECT account, day FROM usage WHERE day < ?1 LIMIT ?2)";
+    SELECT account, hour, read_requests, write_requests, execute_requests, refused_requests, started_runs, completed_runs,
+        failed_runs, cancelled_runs, steps, run_ms, credits, webhook_requests, limited_requests
+    FROM usage WHERE account = ?1 AND hour BETWEEN ?2 AND ?3";
 
 const ADD: &str = "
-    INSERT INTO usage (account, day, read_requests, write_requests, execute_requests, refused_requests, started_runs,
-        completed_runs, failed_runs, cancelled_runs, steps, run_ms, credits)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-    ON CONFLICT (account, day) DO UPDATE SET
+    INSERT INTO usage (account, hour, read_requests, write_requests, execute_requests, refused_requests, started_runs,
+        completed_runs, failed_runs, cancelled_runs, steps, run_ms, credits, webhook_requests, limited_requests)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+    ON CONFLICT (account, hour) DO UPDATE SET
         read_requests = read_requests + excluded.read_requests,
         write_requests = write_requests + excluded.write_requests,
         execute_requests = execute_requests + excluded.execute_requests,
@@ -107,17 +117,19 @@ const ADD: &str = "
         cancelled_runs = cancelled_runs + excluded.cancelled_runs,
         steps = steps + excluded.steps,
         run_ms = run_ms + excluded.run_ms,
-        credits = credits + excluded.credits";
+        credits = credits + excluded.credits,
+        webhook_requests = webhook_requests + excluded.webhook_requests,
+        limited_requests = limited_requests + excluded.limited_requests";
 
-fn add(
+pub(super) fn add(
     connection: &Connection,
     account: &str,
-    day: UtcDay,
+    hour: UtcHour,
     usage: &Usage,
 ) -> Result<(), StoreError> {
     connection.prepare_cached(ADD)?.execute(params![
         account,
-        day.0,
+        hour.0,
         signed(usage.read_requests),
         signed(usage.write_requests),
         signed(usage.execute_requests),
@@ -129,18 +141,20 @@ fn add(
         signed(usage.steps),
         signed(usage.run_ms),
         signed(usage.credits),
+        signed(usage.webhook_requests),
+        signed(usage.limited_requests),
     ])?;
     Ok(())
 }
 
-fn signed(count: u64) -> i64 {
+pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn day_usage(row: &Row<'_>) -> Result<DayUsage, StoreError> {
-    Ok(DayUsage {
+pub(super) fn hour_usage(row: &Row<'_>) -> Result<HourUsage, StoreError> {
+    Ok(HourUsage {
         account: row.get(0)?,
-        day: UtcDay(row.get(1)?),
+        hour: UtcHour(row.get(1)?),
         usage: Usage {
             read_requests: column::unsigned(row, 2)?,
             write_requests: column::unsigned(row, 3)?,
@@ -153,6 +167,8 @@ fn day_usage(row: &Row<'_>) -> Result<DayUsage, StoreError> {
             steps: column::unsigned(row, 10)?,
             run_ms: column::unsigned(row, 11)?,
             credits: column::unsigned(row, 12)?,
+            webhook_requests: column::unsigned(row, 13)?,
+            limited_requests: column::unsigned(row, 14)?,
         },
     })
 }
@@ -170,9 +186,9 @@ pub(super) fn run_started(connection: &Connection, run: &NewRun) -> Result<(), S
             .map_or(0, |charge| charge.estimate.credits),
         ..Usage::default()
     };
-    let day = UtcDay::of(run.created_at_ms);
+    let hour = UtcHour::of(run.created_at_ms);
     let Some((chunk, finished_at_ms)) = ended(run.first.as_ref()) else {
-        return add(connection, account, day, &started);
+        return add(connection, account, hour, &started);
     };
     let mut both = ended_usage(
         chunk.row.status,
@@ -180,13 +196,13 @@ pub(super) fn run_started(connection: &Connection, run: &NewRun) -> Result<(), S
         chunk.row.started_at_ms,
         finished_at_ms,
     );
-    let last_day = UtcDay::of(finished_at_ms);
-    if last_day == day {
+    let last_hour = UtcHour::of(finished_at_ms);
+    if last_hour == hour {
         both += &started;
-        return add(connection, account, day, &both);
+        return add(connection, account, hour, &both);
     }
-    add(connection, account, day, &started)?;
-    add(connection, account, last_day, &both)
+    add(connection, account, hour, &started)?;
+    add(connection, account, last_hour, &both)
 }
 
 fn ended(chunk: Option<&Chunk>) -> Option<(&Chunk, i64)> {
@@ -218,7 +234,7 @@ pub(super) fn run_ended(
         row.get(2)?,
         finished_at_ms,
     );
-    add(connection, &account, UtcDay::of(finished_at_ms), &usage)
+    add(connection, &account, UtcHour::of(finished_at_ms), &usage)
 }
 
 fn ended_usage(

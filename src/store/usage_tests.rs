@@ -6,7 +6,7 @@ use super::{Appended, Charge, Chunk, Idempotency, NewRun, Started};
 use crate::model::credit::{Estimate, NodeCost};
 use crate::model::run::RunError;
 use crate::model::run::RunStatus::{Completed, Failed, Running};
-use crate::model::usage::{DayUsage, Usage, UtcDay};
+use crate::model::usage::{HourRefusals, HourUsage, Usage, UtcDay, UtcHour};
 use crate::model::workflow::Workflow;
 
 const DAY_MS: i64 = 86_400_000;
@@ -151,9 +151,9 @@ async fn cancelled_and_broken_runs_are_counted_with_those_below_them_and_nobodys
 #[tokio::test]
 async fn a_million_requests_are_a_row_and_old_days_are_forgotten() {
     let fixture = Fixture::new();
-    let request = |day| DayUsage {
+    let request = |day| HourUsage {
         account: KEY.to_owned(),
-        day: UtcDay(day),
+        hour: UtcHour::first_of(UtcDay(day)),
         usage: Usage {
             read_requests: 990,
             refused_requests: 10,

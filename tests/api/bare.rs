@@ -173,6 +173,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
     let keyring_options = KeyringOptions {
         default_limits: [Limit::Unlimited; 3],
         foreign_lookup: ForeignLookup::new(&[7; 32]),
+        tells_alerts: false,
     };
     let keyring = Keyring::open(store.clone(), clock.clone(), keyring_options);
     let engine = engine(&store, &clock, engine_options());

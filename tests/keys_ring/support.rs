@@ -71,6 +71,7 @@ impl Bench {
         let options = KeyringOptions {
             default_limits: [1_000, 100, 500].map(Limit::PerMinute),
             foreign_lookup: ForeignLookup::new(&[7; 32]),
+            tells_alerts: false,
         };
         let ring = Keyring::open(store.clone(), clock.clone(), options)
             .await

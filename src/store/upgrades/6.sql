@@ -20,3 +20,69 @@ JOIN definition d ON d.sequence = v.definition
 JOIN json_tree(d.body) named
 WHERE w.status <> 'archived' AND named.type = 'text' AND length(named.value) BETWEEN 1 AND 64
     AND named.key IN ('connection', 'connectionId', 'provider') AND named.path <> '$' AND named.path NOT LIKE '$.trigger%';
+-- Usage is counted by the hour; a day that is over for good is one row, as each was before.
+DROP INDEX usage_by_day;
+
+ALTER TABLE usage RENAME COLUMN day TO hour;
+
+ALTER TABLE usage ADD COLUMN webhook_requests INTEGER NOT NULL DEFAULT 0 CHECK (webhook_requests >= 0);
+
+ALTER TABLE usage ADD COLUMN limited_requests INTEGER NOT NULL DEFAULT 0 CHECK (limited_requests >= 0);
+
+-- Downwards, so that no row meets one that has not moved.
+UPDATE usage SET hour = -1 - hour * 24;
+
+UPDATE usage SET hour = -1 - hour;
+
+CREATE INDEX usage_by_hour ON usage (hour);
+
+CREATE INDEX usage_unfolded ON usage (hour) WHERE hour % 24 <> 0;
+
+CREATE TABLE refusal (
+    hour   INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    count  INTEGER NOT NULL CHECK (count >= 0),
+    PRIMARY KEY (hour, reason)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX refusal_unfolded ON refusal (hour) WHERE hour % 24 <> 0;
+
+-- Unusual activity, and the networks from which keys are used.
+CREATE TABLE key_network (
+    key          INTEGER NOT NULL REFERENCES api_key (sequence) ON DELETE CASCADE,
+    network      TEXT NOT NULL,
+    last_used_ms INTEGER NOT NULL,
+    PRIMARY KEY (key, network)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO key_network (key, network, last_used_ms)
+SELECT sequence, last_used_address, last_used_at_ms FROM api_key WHERE last_used_address NOT LIKE '%:%';
+
+CREATE TABLE alert (
+    sequence    INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          TEXT NOT NULL UNIQUE,
+    type        TEXT NOT NULL CHECK (type IN ('new_address', 'many_refusals', 'burst', 'often_limited')),
+    cause       TEXT NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    key_id      TEXT,
+    key_name    TEXT,
+    address     TEXT,
+    count       INTEGER NOT NULL CHECK (count >= 0),
+    attempts    INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- NULL: it was told, or given up, or there is nobody to tell.
+    next_try_ms INTEGER,
+    CHECK ((key_id IS NULL) = (key_name IS NULL))
+) STRICT;
+
+CREATE INDEX alert_by_cause ON alert (cause, at_ms);
+
+CREATE INDEX alert_by_time ON alert (at_ms);
+
+CREATE INDEX alert_by_key ON alert (key_id);
+
+CREATE INDEX alert_untold ON alert (next_try_ms) WHERE next_try_ms IS NOT NULL;
+
+-- The audit log is read by key and by time too.
+CREATE INDEX audit_by_target ON audit (target) WHERE target IS NOT NULL;
+
+CREATE INDEX audit_by_time ON audit (at_ms);

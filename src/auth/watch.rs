@@ -1,0 +1,280 @@
+//! Watches for unusual activity: what the rules want to know of the last minutes, and what was noticed and is not written yet.
+//! May not know HTTP or who is told. Promises: no request waits for any of this, what is remembered is bounded, and what could
+//! not be written is written the next time.
+
+use super::keyring::Keyring;
+use super::refusals::{Counted, Origin};
+use crate::id::{AlertId, KeyId};
+use crate::model::alert::{
+    Alert, AlertKind, BURST_REQUESTS, KnownNetworks, MANY_REFUSALS, Network, OFTEN_LIMITED,
+    RecentCounts, Seen, USUAL_DAYS, UsualRate,
+};
+use crate::model::audit::AuditEntry;
+use crate::model::usage::{Usage, UtcDay, UtcHour};
+use crate::store::{Noticed, StoreError};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const MINUTE_MS: i64 = 60_000;
+/// Of so many keys and networks are refusals summed up at once.
+const MAX_ORIGINS: usize = 20_000;
+/// So much of what was noticed waits to be written at most.
+const MAX_UNWRITTEN: usize = 1_000;
+
+/// What is remembered.
+#[derive(Default)]
+pub(super) struct Watch(Mutex<Memory>);
+
+#[derive(Default)]
+struct Memory {
+    /// The requests of each key in the minute that it is.
+    minute: i64,
+    requests: HashMap<KeyId, u64>,
+    /// The keys that made many in a minute that is over: the minute's end, and how many.
+    busy: Vec<(KeyId, i64, u64)>,
+    refusals: HashMap<(Origin, AlertKind), RecentCounts>,
+    networks: HashMap<KeyId, KnownNetworks>,
+    unwritten: Noticed,
+}
+
+impl Watch {
+    /// Notes how many requests a key has made up to now.
+    pub(super) fn count(&self, key: &KeyId, requests: u64, now_ms: i64) {
+        let mut memory = self.lock();
+        memory.begin_minute(now_ms.div_euclid(MINUTE_MS));
+        let made = memory.requests.entry(key.clone()).or_default();
+        *made = made.saturating_add(requests);
+    }
+
+    /// Forgets a key that is gone.
+    pub(super) fn forget(&self, key: &KeyId) {
+        self.lock().networks.remove(key);
+    }
+
+    fn take_busy(&self, now_ms: i64) -> Vec<(KeyId, i64, u64)> {
+        let mut memory = self.lock();
+        memory.begin_minute(now_ms.div_euclid(MINUTE_MS));
+        std::mem::take(&mut memory.busy)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory {
+    fn begin_minute(&mut self, minute: i64) {
+        if self.minute == minute {
+            return;
+        }
+        let end_ms = self.minute.saturating_add(1).saturating_mul(MINUTE_MS);
+        let made = std::mem::take(&mut self.requests).into_iter();
+        self.busy.extend(
+            made.filter(|(_, requests)| *requests >= BURST_REQUESTS)
+                .map(|(key, requests)| (key, end_ms, requests)),
+        );
+        self.busy.truncate(MAX_UNWRITTEN);
+        self.minute = minute;
+    }
+
+    /// The sum of the last minutes of this origin, with these refusals.
+    fn add_refusals(&mut self, refused: &Counted, kind: AlertKind) -> u64 {
+        let at = (refused.origin.clone(), kind);
+        if self.refusals.len() >= MAX_ORIGINS && !self.refusals.contains_key(&at) {
+            self.refusals
+                .retain(|_, recent| !recent.is_over(refused.minute));
+        }
+        if self.refusals.len() >= MAX_ORIGINS && !self.refusals.contains_key(&at) {
+            return refused.count;
+        }
+        let recent = self.refusals.entry(at).or_default();
+        recent.add(refused.minute, refused.count)
+    }
+
+    fn notice(&mut self, alert: Alert) {
+        if self.unwritten.alerts.len() < MAX_UNWRITTEN {
+            let entry = audit_row(&alert);
+            self.unwritten.alerts.push((alert, entry));
+        }
+    }
+}
+
+impl Keyring {
+    /// Looks at what was used since the last look, and writes what is unusual about it.
+    pub(super) async fn look_for_unusual(&self, now_ms: i64) {
+        if let Err(error) = self.look_at_networks() {
+            log::warn!("from where keys are used is not looked at for now: {error}");
+        }
+        for (id, at_ms, requests) in self.shared.watch.take_busy(now_ms) {
+            match self.usual_rate(&id, at_ms).await {
+                Ok(Some((name, rate))) if rate.is_exceeded_by(requests) => {
+                    let key = Some((id, name));
+                    let alert = new_alert(AlertKind::Burst, at_ms, key, None, requests);
+                    self.shared.watch.lock().notice(alert);
+                }
+                Ok(_) => {}
+                Err(error) => log::warn!("whether key {id} makes a burst is not known: {error}"),
+            }
+        }
+        self.write_noticed().await;
+    }
+
+    /// Looks at refusals whose minute is over.
+    pub(super) fn look_at_refusals(&self, refused: &[Counted]) {
+        for one in refused {
+            let (kind, many) = if one.reason == super::refusals::LIMITED {
+                (AlertKind::OftenLimited, OFTEN_LIMITED)
+            } else {
+                (AlertKind::ManyRefusals, MANY_REFUSALS)
+            };
+            let count = self.shared.watch.lock().add_refusals(one, kind);
+            if count < many {
+                continue;
+            }
+            let at_ms = one.minute.saturating_add(1).saturating_mul(MINUTE_MS);
+            let (key, address) = match &one.origin {
+                Origin::Key(id) => (self.named(id), None),
+                Origin::Network(network) => (None, Some(network.clone())),
+            };
+            if key.is_some() || address.is_some() {
+                let alert = new_alert(kind, at_ms, key, address, count);
+                self.shared.watch.lock().notice(alert);
+            }
+        }
+    }
+
+    /// Notes from where keys were used since the last look.
+    fn look_at_networks(&self) -> Result<(), StoreError> {
+        let used: Vec<_> = {
+            let ring = self.ring();
+            let counters = ring.counters();
+            counters
+                .map(|(id, counters)| (id.clone(), counters.take_networks()))
+                .filter(|(_, networks)| !networks.is_empty())
+                .collect()
+        };
+        for (id, networks) in used {
+            let is_known = self.shared.watch.lock().networks.contains_key(&id);
+            if !is_known {
+                let known = KnownNetworks::new(self.shared.store.key_networks(&id)?);
+                let mut memory = self.shared.watch.lock();
+                memory.networks.insert(id.clone(), known);
+            }
+            for (network, used_ms) in networks {
+                self.see(&id, network, used_ms);
+            }
+        }
+        Ok(())
+    }
+
+    fn see(&self, id: &KeyId, network: Network, used_ms: i64) {
+        let key = self.named(id);
+        let mut memory = self.shared.watch.lock();
+        let Some(known) = memory.networks.get_mut(id) else {
+            return;
+        };
+        let seen = known.see(network, used_ms);
+        if seen == Seen::Known {
+            return;
+        }
+        let noted = (id.clone(), network.to_string(), used_ms);
+        memory.unwritten.networks.push(noted);
+        if seen == Seen::New && key.is_some() {
+            let address = Some(network.to_string());
+            memory.notice(new_alert(AlertKind::NewAddress, used_ms, key, address, 1));
+        }
+    }
+
+    /// A key's name, and how many requests it makes; `None` for a key that is gone.
+    async fn usual_rate(
+        &self,
+        id: &KeyId,
+        now_ms: i64,
+    ) -> Result<Option<(String, UsualRate)>, StoreError> {
+        let Some(record) = self.ring().get(id) else {
+            return Ok(None);
+        };
+        let today = UtcDay::of(now_ms);
+        let first = today.minus(USUAL_DAYS);
+        let days = self
+            .shared
+            .store
+            .usage_days(vec![id.to_string()], first, today)
+            .await?;
+        let since_ms = record.created_at_ms.max(UtcHour::first_of(first).begins_at_ms());
+        let minutes = now_ms.saturating_sub(since_ms).div_euclid(MINUTE_MS);
+        let rate = UsualRate {
+            requests: days
+                .iter()
+                .fold(0, |sum: u64, day| sum.saturating_add(made(&day.usage))),
+            minutes: u64::try_from(minutes).unwrap_or_default(),
+        };
+        Ok(Some((record.name, rate)))
+    }
+
+    fn named(&self, id: &KeyId) -> Option<(KeyId, String)> {
+        let record = self.ring().get(id)?;
+        Some((record.id, record.name))
+    }
+
+    /// Writes what was noticed; what cannot be written now stays.
+    pub(super) async fn write_noticed(&self) {
+        let noticed = std::mem::take(&mut self.shared.watch.lock().unwritten);
+        if noticed.alerts.is_empty() && noticed.networks.is_empty() {
+            return;
+        }
+        let store = &self.shared.store;
+        let recorded = store
+            .record_noticed(noticed.clone(), self.shared.tells_alerts)
+            .await;
+        match recorded {
+            Ok(alerts) => {
+                for alert in alerts {
+                    log::warn!("unusual activity: {} ({})", alert.cause(), alert.count);
+                }
+            }
+            Err(error) => {
+                log::warn!("unusual activity is not written yet: {error}");
+                let mut memory = self.shared.watch.lock();
+                let room = MAX_UNWRITTEN.saturating_sub(memory.unwritten.alerts.len());
+                let alerts = noticed.alerts.into_iter().take(room);
+                memory.unwritten.alerts.extend(alerts);
+                memory.unwritten.networks.extend(noticed.networks);
+            }
+        }
+    }
+}
+
+/// The requests that a key has made, let in or refused.
+pub(super) fn made(usage: &Usage) -> u64 {
+    usage.requests().saturating_add(usage.refused_requests)
+}
+
+fn new_alert(
+    kind: AlertKind,
+    at_ms: i64,
+    key: Option<(KeyId, String)>,
+    address: Option<String>,
+    count: u64,
+) -> Alert {
+    Alert {
+        id: AlertId::generate(),
+        kind,
+        at_ms,
+        key,
+        address,
+        count,
+    }
+}
+
+fn audit_row(alert: &Alert) -> AuditEntry {
+    AuditEntry {
+        at_ms: alert.at_ms,
+        actor: "server".to_owned(),
+        action: alert.kind.action(),
+        target: alert.key.as_ref().map(|(id, _)| id.to_string()),
+        address: alert.address.clone(),
+        result: "noticed".to_owned(),
+        detail: serde_json::json!({ "alert": alert.id.as_str(), "count": alert.count }),
+    }
+}

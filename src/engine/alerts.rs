@@ -1,0 +1,172 @@
+//! Tells somebody else of unusual activity: alerts that wait in the store are posted to one URL, signed.
+//! May not know what is unusual, or keys. Promises: an alert is told at least once with the same `id`, or given up after a
+//! bounded number of attempts; a receiver that is slow or gone holds up nothing else; the secret stands nowhere but in the
+//! signature; the address policy holds.
+
+use super::outbound::{Outbound, OutboundRequest};
+use crate::clock::{Clock, iso_utc};
+use crate::model::alert::Alert;
+use crate::secret::SecretText;
+use crate::store::{DueAlert, Store, StoreError};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::json;
+use sha2::Sha256;
+use tokio::sync::watch;
+
+/// How often the store is asked what is due.
+const PERIOD_MS: u64 = 5_000;
+/// How many are told from one look to the next.
+const AT_ONCE: u32 = 20;
+/// How long the receiver may take.
+const TIMEOUT_MS: u64 = 10_000;
+/// After so many attempts an alert is given up: that is after five hours.
+const MAX_ATTEMPTS: u32 = 12;
+/// How long after the first attempt the second is made; then twice as long each time, up to an hour.
+const FIRST_WAIT_MS: i64 = 10_000;
+const MAX_WAIT_MS: i64 = 3_600_000;
+/// Nothing of the answer is wanted but its status.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// The header with the moment and the signature.
+const SIGNATURE: &str = "X-Flowlatch-Signature";
+
+/// Where alerts are told, and with what they are signed.
+#[derive(Debug, Clone)]
+pub struct AlertOptions {
+    /// An http or https URL, which may hold a token.
+    pub url: SecretText,
+    /// The key of the signatures.
+    pub secret: SecretText,
+}
+
+/// Tells alerts.
+pub struct AlertPost {
+    store: Store,
+    clock: Clock,
+    outbound: Outbound,
+    options: AlertOptions,
+}
+
+impl AlertPost {
+    /// One that calls through this client.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        outbound: &Outbound,
+        options: AlertOptions,
+    ) -> Result<AlertPost, String> {
+        Ok(AlertPost {
+            store,
+            clock,
+            // The URL may hold a token, so its path is not shown in errors.
+            outbound: outbound.for_use(&[], TIMEOUT_MS, "alert_url")?,
+            options,
+        })
+    }
+
+    /// Tells what is due every 5 s. Runs until `stop`.
+    pub async fn deliver(&self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = self.clock.sleep_ms(PERIOD_MS) => {}
+                // A sender that is gone has nothing more to say than "stop".
+                _ = stop.wait_for(|stopped| *stopped) => return,
+            }
+            if let Err(error) = self.deliver_due().await {
+                log::warn!("alerts are not told for now: {error}");
+            }
+        }
+    }
+
+    async fn deliver_due(&self) -> Result<(), StoreError> {
+        let due = self.store.due_alerts(self.clock.now_ms(), AT_ONCE).await?;
+        for one in due {
+            let next_ms = match self.post(&one.alert).await {
+                Ok(()) => None,
+                Err(why) => self.next_try(&one, &why),
+            };
+            self.store.alert_tried(one.sequence, next_ms).await?;
+        }
+        Ok(())
+    }
+
+    /// When the next attempt is made; `None` where this was the last one.
+    fn next_try(&self, due: &DueAlert, why: &str) -> Option<i64> {
+        let id = &due.alert.id;
+        if due.attempts + 1 >= MAX_ATTEMPTS {
+            log::warn!("alert {id} is given up after {MAX_ATTEMPTS} attempts: {why}");
+            return None;
+        }
+        let wait_ms = wait_ms(due.attempts);
+        log::warn!("alert {id} is not told yet, and tried again in {} s: {why}", wait_ms / 1_000);
+        Some(self.clock.now_ms().saturating_add(wait_ms))
+    }
+
+    async fn post(&self, alert: &Alert) -> Result<(), String> {
+        let body = body(alert).to_string();
+        let sent_s = self.clock.now_ms().div_euclid(1_000);
+        let signature = signature(&self.options.secret, sent_s, &body)?;
+        let request = OutboundRequest {
+            method: "POST".to_owned(),
+            url: self.options.url.expose().to_owned(),
+            headers: vec![
+                ("Content-Type".to_owned(), "application/json".to_owned()),
+                (SIGNATURE.to_owned(), format!("t={sent_s},v1={signature}")),
+                ("Idempotency-Key".to_owned(), alert.id.to_string()),
+            ],
+            body: Some(body.into_bytes()),
+            timeout_ms: None,
+            max_response_bytes: Some(MAX_ANSWER_BYTES),
+            confined: None,
+        };
+        let answer = self.outbound.send(request).await;
+        match answer {
+            Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+            Ok(answer) => Err(format!("the receiver answered {}", answer.status)),
+            Err(error) => Err(error.message),
+        }
+    }
+}
+
+fn wait_ms(attempts: u32) -> i64 {
+    FIRST_WAIT_MS
+        .saturating_mul(1_i64 << attempts.min(20))
+        .min(MAX_WAIT_MS)
+}
+
+/// What is sent: nothing of a key but its id and name.
+fn body(alert: &Alert) -> serde_json::Value {
+    let key = alert.key.as_ref();
+    json!({
+        "id": alert.id.as_str(),
+        "type": alert.kind.as_str(),
+        "at": iso_utc(alert.at_ms),
+        "key": key.map(|(id, name)| json!({ "id": id.as_str(), "name": name })),
+        "address": alert.address,
+        "count": alert.count,
+    })
+}
+
+/// HMAC-SHA-256 of the moment, a full stop and the body, in hexadecimal.
+fn signature(secret: &SecretText, sent_s: i64, body: &str) -> Result<String, String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
+        .map_err(|error| format!("`alert_secret` cannot be used: {error}"))?;
+    mac.update(sent_s.to_string().as_bytes());
+    mac.update(b".");
+    mac.update(body.as_bytes());
+    Ok(hex::encode(mac.finalize().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_an_hour() {
+        let waits: Vec<i64> = (0..MAX_ATTEMPTS - 1).map(|n| wait_ms(n) / 1_000).collect();
+        assert_eq!(
+            waits,
+            [10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600]
+        );
+        assert_eq!(wait_ms(u32::MAX), MAX_WAIT_MS);
+    }
+}

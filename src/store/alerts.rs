@@ -1,0 +1,223 @@
+//! Alerts: what was noticed, with its row in the audit log, and what of it is still to be told; and the networks from which
+//! keys are used. May not know what is unusual or who is told. Promises: an alert, its audit row and what it was noticed by are
+//! one commit; the same cause is recorded once an hour; an alert waits until it was told or given up.
+
+use super::{Store, StoreError, audit, column};
+use crate::id::KeyId;
+use crate::model::alert::{Alert, AlertKind, MAX_NETWORKS, SAME_CAUSE_MS};
+use crate::model::audit::AuditEntry;
+use rusqlite::{Connection, Row};
+
+/// How many alerts an hour are recorded; a flood of them says no more.
+const MAX_AN_HOUR: i64 = 1_000;
+
+/// What was noticed.
+#[derive(Debug, Clone, Default)]
+pub struct Noticed {
+    /// Networks from which keys were used, and when, in milliseconds since the Unix epoch.
+    pub networks: Vec<(KeyId, String, i64)>,
+    /// Alerts, each with its row for the audit log.
+    pub alerts: Vec<(Alert, AuditEntry)>,
+}
+
+/// An alert that is to be told now.
+#[derive(Debug, Clone)]
+pub struct DueAlert {
+    /// Its number.
+    pub sequence: i64,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What it is.
+    pub alert: Alert,
+}
+
+impl Store {
+    /// The networks from which a key was used, with the last use of each. A point read.
+    pub fn key_networks(&self, id: &KeyId) -> Result<Vec<(String, i64)>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(NETWORKS)?
+                .query_and_then([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
+    /// Records what was noticed, and gives the alerts that it recorded: those with a cause that was recorded within the last hour
+    /// are passed over. With `is_told` they wait to be told.
+    pub async fn record_noticed(
+        &self,
+        noticed: Noticed,
+        is_told: bool,
+    ) -> Result<Vec<Alert>, StoreError> {
+        self.write(move |connection| {
+            for (key, network, used_ms) in &noticed.networks {
+                keep_network(connection, key, network, *used_ms)?;
+            }
+            let mut recorded = Vec::new();
+            for (alert, entry) in noticed.alerts {
+                if record(connection, &alert, &entry, is_told)? {
+                    recorded.push(alert);
+                }
+            }
+            Ok(recorded)
+        })
+        .await
+    }
+
+    /// The newest alerts.
+    pub async fn newest_alerts(&self, limit: u32) -> Result<Vec<Alert>, StoreError> {
+        self.scan(move |connection| {
+            connection
+                .prepare_cached(NEWEST)?
+                .query_and_then([limit], alert)?
+                .collect()
+        })
+        .await
+    }
+
+    /// The newest alerts of one key.
+    pub async fn newest_alerts_of(&self, key: String, limit: u32) -> Result<Vec<Alert>, StoreError> {
+        self.scan(move |connection| {
+            connection
+                .prepare_cached(NEWEST_OF_KEY)?
+                .query_and_then((key, limit), alert)?
+                .collect()
+        })
+        .await
+    }
+
+    /// The alerts that are to be told by now, the longest due first.
+    pub async fn due_alerts(&self, now_ms: i64, limit: u32) -> Result<Vec<DueAlert>, StoreError> {
+        self.scan(move |connection| {
+            connection
+                .prepare_cached(DUE)?
+                .query_and_then((now_ms, limit), |row| {
+                    Ok(DueAlert {
+                        alert: alert(row)?,
+                        sequence: row.get(7)?,
+                        attempts: column::unsigned(row, 8)?,
+                    })
+                })?
+                .collect()
+        })
+        .await
+    }
+
+    /// Notes an attempt to tell an alert, and when the next one is due; `None`: it was told, or is given up.
+    pub async fn alert_tried(
+        &self,
+        sequence: i64,
+        next_try_ms: Option<i64>,
+    ) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE alert SET attempts = attempts + 1, next_try_ms = ?2 WHERE sequence = ?1",
+                )?
+                .execute((sequence, next_try_ms))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets alerts that are older than the moment.
+    pub async fn forget_alerts_before(&self, unix_ms: i64) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            connection.prepare_cached(FORGET)?.execute([unix_ms])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+macro_rules! alerts {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, type, at_ms, key_id, key_name, address, count, sequence, attempts FROM alert ",
+            $rest
+        )
+    };
+}
+
+pub(super) const NEWEST: &str = alerts!("ORDER BY sequence DESC LIMIT ?1");
+pub(super) const NEWEST_OF_KEY: &str =
+    alerts!("WHERE key_id = ?1 ORDER BY sequence DESC LIMIT ?2");
+pub(super) const DUE: &str = alerts!("WHERE next_try_ms <= ?1 ORDER BY next_try_ms LIMIT ?2");
+pub(super) const SAME: &str = "SELECT 1 FROM alert WHERE cause = ?1 AND at_ms > ?2 LIMIT 1";
+pub(super) const SINCE: &str = "SELECT count(*) FROM alert WHERE at_ms > ?1";
+pub(super) const FORGET: &str = "DELETE FROM alert WHERE at_ms < ?1";
+pub(super) const NETWORKS: &str = "
+    SELECT network, last_used_ms FROM key_network WHERE key = (SELECT sequence FROM api_key WHERE id = ?1)";
+
+fn alert(row: &Row<'_>) -> Result<Alert, StoreError> {
+    let key: Option<KeyId> = column::optional_id(row, 3)?;
+    let name: Option<String> = row.get(4)?;
+    Ok(Alert {
+        id: column::id(row, 0)?,
+        kind: column::word(row, 1, AlertKind::parse)?,
+        at_ms: row.get(2)?,
+        key: key.zip(name),
+        address: row.get(5)?,
+        count: column::unsigned(row, 6)?,
+    })
+}
+
+/// Keeps a network of a key, and of all of them the latest; a key that is gone has none.
+fn keep_network(
+    connection: &Connection,
+    key: &KeyId,
+    network: &str,
+    used_ms: i64,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO key_network (key, network, last_used_ms) SELECT sequence, ?2, ?3 FROM api_key WHERE id = ?1
+             ON CONFLICT (key, network) DO UPDATE SET last_used_ms = excluded.last_used_ms",
+        )?
+        .execute((key.as_str(), network, used_ms))?;
+    connection
+        .prepare_cached(
+            "DELETE FROM key_network WHERE (key, network) IN (
+                 SELECT key, network FROM key_network WHERE key = (SELECT sequence FROM api_key WHERE id = ?1)
+                 ORDER BY last_used_ms DESC LIMIT -1 OFFSET ?2)",
+        )?
+        .execute((key.as_str(), MAX_NETWORKS as i64))?;
+    Ok(())
+}
+
+/// Whether the alert was recorded.
+fn record(
+    connection: &Connection,
+    alert: &Alert,
+    entry: &AuditEntry,
+    is_told: bool,
+) -> Result<bool, StoreError> {
+    let (cause, lately_ms) = (alert.cause(), alert.at_ms.saturating_sub(SAME_CAUSE_MS));
+    let is_known = connection
+        .prepare_cached(SAME)?
+        .exists((&cause, lately_ms))?;
+    let lately: i64 = connection
+        .prepare_cached(SINCE)?
+        .query_row([lately_ms], |row| row.get(0))?;
+    if is_known || lately >= MAX_AN_HOUR {
+        return Ok(false);
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO alert (id, type, cause, at_ms, key_id, key_name, address, count, next_try_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute((
+            alert.id.as_str(),
+            alert.kind.as_str(),
+            &cause,
+            alert.at_ms,
+            alert.key.as_ref().map(|(id, _)| id.as_str()),
+            alert.key.as_ref().map(|(_, name)| name),
+            &alert.address,
+            i64::try_from(alert.count).unwrap_or(i64::MAX),
+            is_told.then_some(alert.at_ms),
+        ))?;
+    audit::append(connection, entry)?;
+    Ok(true)
+}
