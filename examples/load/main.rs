@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --release --example load                   everything, about five minutes
 //! cargo run --release --example load -- --smoke        the same with small numbers, a few seconds: does it work at all?
-//! cargo run --release --example load -- runs webhooks  only this: reads, runs, loops, waiting, webhooks, graphs, predictions, streams, lists
+//! cargo run --release --example load -- runs webhooks  only this: reads, runs, loops, waiting, webhooks, graphs, predictions, streams, lists, pages
 //! cargo run --release --example load -- --prune        removes a long history and measures the file
 //! ```
 //!
@@ -18,6 +18,7 @@ mod graphs;
 mod group_commit;
 mod history;
 mod loops;
+mod pages;
 mod predictions;
 mod prune;
 mod servers;
@@ -80,7 +81,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// Measures one thing and writes its rows.
 type Part = fn(Size, &Path, &mut Table) -> Result<()>;
 
-const PARTS: [(&str, Part); 9] = [
+const PARTS: [(&str, Part); 10] = [
     ("reads", reads),
     ("runs", runs),
     ("loops", loops::measure),
@@ -90,6 +91,7 @@ const PARTS: [(&str, Part); 9] = [
     ("predictions", predictions::measure),
     ("streams", streams::measure),
     ("lists", lists_and_starts),
+    ("pages", pages::measure),
 ];
 
 fn main() -> Result<()> {

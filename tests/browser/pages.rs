@@ -11,6 +11,12 @@ use serde_json::{Value, json};
 /// Where the way in is.
 const SET_UP: &str = "/dashboard/set-up/:token";
 
+/// Files of which only a page knows the names.
+const FILES: [&str; 2] = [
+    "/dashboard/runs/:id/config",
+    "/dashboard/runs/:id/journal/:number/:part",
+];
+
 /// Reads the head of an answer, and nothing of a stream that does not end.
 const HEAD: &str = "
 const [path, done] = arguments;
@@ -19,13 +25,14 @@ const told = (answer) => { done([answer.status, answer.headers.get('content-type
 fetch(path, { signal: stop.signal }).then(told, (error) => done([0, String(error)]));
 ";
 
-/// The patterns of everything that a browser may ask the dashboard for, but for the set-up link.
+/// The patterns of everything that a browser may ask the dashboard for, but for the set-up link and files.
 fn patterns() -> Vec<&'static str> {
     let table = flowlatch::http::whole_table(true);
     let asked = table.endpoints().iter().filter(|endpoint| {
         endpoint.door == Door::Dashboard
             && endpoint.method == Method::GET
             && endpoint.pattern != SET_UP
+            && !FILES.contains(&endpoint.pattern)
     });
     asked.map(|endpoint| endpoint.pattern).collect()
 }

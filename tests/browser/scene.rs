@@ -133,6 +133,7 @@ impl Scene {
             waiting,
         ];
         self.choices.insert("runs", ids);
+        self.choices.insert("data", vec!["input".to_owned()]);
         self.choices.insert("steps", vec!["fetch".to_owned()]);
         let edited =
             json!({ "description": "Holds large orders until somebody has looked at them." });

@@ -1,7 +1,12 @@
 //! The dashboard over HTTP, as a browser without a script sees it: pages, forms, one cookie.
 
+mod connections;
+mod every_page;
 mod keys;
 mod runs;
+mod schedules;
+mod secrets;
+mod settings;
 mod sign_in;
 
 use crate::support::TestServer;

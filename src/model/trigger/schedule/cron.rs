@@ -18,6 +18,8 @@ const SOME_YEAR: i32 = 2_000;
 /// A cron expression in a time zone.
 #[derive(Clone, PartialEq)]
 pub(super) struct CronSchedule {
+    /// As it was written.
+    text: String,
     cron: Cron,
     zone: Zone,
     /// Whether it fires in every hour of a day on which it fires, and so names no time of day.
@@ -27,7 +29,7 @@ pub(super) struct CronSchedule {
 impl fmt::Debug for CronSchedule {
     /// Without the years, of which the expression holds some thousands.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CronSchedule({} {})", self.cron.as_str(), self.zone)
+        write!(f, "CronSchedule({} {})", self.text, self.zone)
     }
 }
 
@@ -68,6 +70,7 @@ impl CronSchedule {
             )
         })?;
         let schedule = CronSchedule {
+            text: text.trim().to_owned(),
             every_hour: (0..24).all(|hour| cron.pattern.hour_match(hour).unwrap_or(false)),
             cron,
             zone,
@@ -87,7 +90,7 @@ impl CronSchedule {
 
     /// The expression as it was written.
     pub(super) fn text(&self) -> &str {
-        self.cron.as_str()
+        &self.text
     }
 
     /// In which time zone it is read.
