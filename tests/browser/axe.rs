@@ -17,7 +17,7 @@ axe.run(document).then(done, (error) => done({ error: String(error) }));
 
 /// Fails if axe-core finds a fault in the page that is shown.
 pub(crate) async fn check(browser: &Browser) {
-    let found = violations(browser).await;
+    let found = faults(browser).await;
     assert!(
         found.is_empty(),
         "{}: {}",
@@ -36,7 +36,7 @@ pub(crate) async fn check_in_light_and_dark(browser: &Browser) {
 }
 
 /// What is at fault in the page that is shown: rule, element, why.
-async fn violations(browser: &Browser) -> Vec<String> {
+pub(crate) async fn faults(browser: &Browser) -> Vec<String> {
     if browser.script("return typeof axe", vec![]).await == "undefined" {
         let axe = std::fs::read_to_string(script()).expect("axe-core");
         browser.script(&axe, vec![]).await;
@@ -76,20 +76,20 @@ async fn faults_are_found_in_light_and_in_dark() {
     browser.goto("/dashboard/sign-in").await;
     check_in_light_and_dark(&browser).await;
     // Soft grey is hard to read on white, and well on black.
-    let faults = "
+    let spoil = "
 document.querySelector('label')?.remove();
 const paragraph = document.querySelector('main').appendChild(document.createElement('p'));
 paragraph.textContent = 'grey';
 paragraph.style.color = '#b0b0b0';
 const field = document.querySelector('main').appendChild(document.createElement('input'));
 ";
-    browser.script(faults, vec![]).await;
+    browser.script(spoil, vec![]).await;
     for (scheme, expected) in [
         ("light", vec!["color-contrast", "label"]),
         ("dark", vec!["label"]),
     ] {
         browser.prefer(scheme).await;
-        let found = violations(&browser).await;
+        let found = faults(&browser).await;
         let rules = found.iter().filter_map(|found| found.split(':').next());
         assert_eq!(rules.collect::<Vec<_>>(), expected, "{scheme}: {found:?}");
     }

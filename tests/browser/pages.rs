@@ -53,24 +53,26 @@ async fn no_page_has_a_fault(scheme: &str) {
         return;
     };
     browser.prefer(scheme).await;
+    let mut faults = Vec::new();
     for path in [set_up_path(&scene.server).as_str(), "/dashboard/sign-in"] {
-        look_at(&browser, path).await;
+        faults.extend(faults_of(&browser, path).await);
     }
     browser.set_up(&scene.server).await;
-    let pages = paths(&browser, &scene).await;
+    let mut pages = paths(&browser, &scene).await;
     assert!(pages.len() > 5, "{pages:?}");
+    pages.push("/dashboard/nothing".to_owned());
     for path in &pages {
-        look_at(&browser, path).await;
+        faults.extend(faults_of(&browser, path).await);
     }
-    look_at(&browser, "/dashboard/nothing").await;
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
     let missing = "/dashboard/nothing - Failed to load resource: the server responded with a status of 404 (Not Found)";
     browser.close(&[missing]).await;
     scene.server.stop().await;
 }
 
-async fn look_at(browser: &Browser, path: &str) {
+/// What keeps people from using a page.
+async fn faults_of(browser: &Browser, path: &str) -> Vec<String> {
     browser.goto(path).await;
-    axe::check(browser).await;
     let shown = "return [document.title, document.documentElement.lang, document.querySelectorAll('h1').length]";
     let shown = browser.script(shown, vec![]).await;
     assert!(
@@ -84,6 +86,11 @@ async fn look_at(browser: &Browser, path: &str) {
         (&Value::from("en"), &Value::from(1)),
         "{path}"
     );
+    let found = axe::faults(browser).await;
+    found
+        .iter()
+        .map(|fault| format!("{path}: {fault}"))
+        .collect()
 }
 
 #[tokio::test]
