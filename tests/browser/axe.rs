@@ -76,14 +76,14 @@ async fn faults_are_found_in_light_and_in_dark() {
     browser.goto("/dashboard/sign-in").await;
     check_in_light_and_dark(&browser).await;
     // Soft grey is hard to read on white, and well on black.
-    let faults = "
+    let spoil = "
 document.querySelector('label')?.remove();
 const paragraph = document.querySelector('main').appendChild(document.createElement('p'));
 paragraph.textContent = 'grey';
 paragraph.style.color = '#b0b0b0';
 const field = document.querySelector('main').appendChild(document.createElement('input'));
 ";
-    browser.script(faults, vec![]).await;
+    browser.script(spoil, vec![]).await;
     for (scheme, expected) in [
         ("light", vec!["color-contrast", "label"]),
         ("dark", vec!["label"]),

@@ -6,7 +6,7 @@ use crate::scene::Scene;
 use crate::support::TestServer;
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::key::Key;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The most stops that a page may have.
 const MAX_STOPS: usize = 300;
