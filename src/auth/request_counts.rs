@@ -130,7 +130,10 @@ mod tests {
         let taken = counts.take();
         let expected = [(UtcHour(7), usage(2, 1)), (UtcHour(8), usage(1, 0))];
         assert_eq!(taken, BTreeMap::from(expected));
-        assert!(counts.take().is_empty(), "an hour without requests is no row");
+        assert!(
+            counts.take().is_empty(),
+            "an hour without requests is no row"
+        );
         for (hour, usage) in &taken {
             counts.put_back(*hour, usage);
         }

@@ -201,7 +201,9 @@ impl Keyring {
             .store
             .usage_days(vec![id.to_string()], first, today)
             .await?;
-        let since_ms = record.created_at_ms.max(UtcHour::first_of(first).begins_at_ms());
+        let since_ms = record
+            .created_at_ms
+            .max(UtcHour::first_of(first).begins_at_ms());
         let minutes = now_ms.saturating_sub(since_ms).div_euclid(MINUTE_MS);
         let rate = UsualRate {
             requests: days

@@ -97,7 +97,10 @@ impl AlertPost {
             return None;
         }
         let wait_ms = wait_ms(due.attempts);
-        log::warn!("alert {id} is not told yet, and tried again in {} s: {why}", wait_ms / 1_000);
+        log::warn!(
+            "alert {id} is not told yet, and tried again in {} s: {why}",
+            wait_ms / 1_000
+        );
         Some(self.clock.now_ms().saturating_add(wait_ms))
     }
 

@@ -3,8 +3,8 @@
 //! status never changes; timers are absolute times; a run keeps the version it started with.
 
 mod admission;
-pub mod alerts;
 pub mod agents;
+pub mod alerts;
 mod approvals;
 mod asked;
 mod changed_by;

@@ -66,7 +66,9 @@ impl AlertKind {
 
     /// Reads the word.
     pub fn parse(text: &str) -> Option<AlertKind> {
-        AlertKind::ALL.into_iter().find(|kind| kind.as_str() == text)
+        AlertKind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 
     /// The action in the audit log.
@@ -171,7 +173,8 @@ impl KnownNetworks {
             Seen::New
         };
         self.0.insert(0, (text, now_ms));
-        self.0.sort_by_key(|(_, used_ms)| std::cmp::Reverse(*used_ms));
+        self.0
+            .sort_by_key(|(_, used_ms)| std::cmp::Reverse(*used_ms));
         self.0.truncate(MAX_NETWORKS);
         seen
     }

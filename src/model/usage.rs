@@ -85,7 +85,12 @@ impl UtcHour {
 /// As `2030-01-31T09:00Z`.
 impl fmt::Display for UtcHour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}T{:02}:00Z", self.day(), self.0.rem_euclid(HOURS_A_DAY))
+        write!(
+            f,
+            "{}T{:02}:00Z",
+            self.day(),
+            self.0.rem_euclid(HOURS_A_DAY)
+        )
     }
 }
 

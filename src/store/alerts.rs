@@ -76,7 +76,11 @@ impl Store {
     }
 
     /// The newest alerts of one key.
-    pub async fn newest_alerts_of(&self, key: String, limit: u32) -> Result<Vec<Alert>, StoreError> {
+    pub async fn newest_alerts_of(
+        &self,
+        key: String,
+        limit: u32,
+    ) -> Result<Vec<Alert>, StoreError> {
         self.scan(move |connection| {
             connection
                 .prepare_cached(NEWEST_OF_KEY)?
@@ -140,8 +144,7 @@ macro_rules! alerts {
 }
 
 pub(super) const NEWEST: &str = alerts!("ORDER BY sequence DESC LIMIT ?1");
-pub(super) const NEWEST_OF_KEY: &str =
-    alerts!("WHERE key_id = ?1 ORDER BY sequence DESC LIMIT ?2");
+pub(super) const NEWEST_OF_KEY: &str = alerts!("WHERE key_id = ?1 ORDER BY sequence DESC LIMIT ?2");
 pub(super) const DUE: &str = alerts!("WHERE next_try_ms <= ?1 ORDER BY next_try_ms LIMIT ?2");
 pub(super) const SAME: &str = "SELECT 1 FROM alert WHERE cause = ?1 AND at_ms > ?2 LIMIT 1";
 pub(super) const SINCE: &str = "SELECT count(*) FROM alert WHERE at_ms > ?1";

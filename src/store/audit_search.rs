@@ -62,7 +62,9 @@ fn by_number(
     let sql = match search {
         AuditSearch { key: Some(_), .. } => OF_KEY,
         AuditSearch { actor: Some(_), .. } => OF_ACTOR,
-        AuditSearch { action: Some(_), .. } => OF_ACTION,
+        AuditSearch {
+            action: Some(_), ..
+        } => OF_ACTION,
         _ => ALL,
     };
     connection

@@ -29,8 +29,14 @@ impl Store {
     /// Makes one row of the hours of each day before this one.
     pub async fn fold_usage_before(&self, day: UtcDay) -> Result<(), StoreError> {
         let before = UtcHour::first_of(day);
-        while self.write(move |connection| fold_slice(connection, before)).await? {}
-        while self.write(move |connection| fold_refusals(connection, before)).await? {}
+        while self
+            .write(move |connection| fold_slice(connection, before))
+            .await?
+        {}
+        while self
+            .write(move |connection| fold_refusals(connection, before))
+            .await?
+        {}
         Ok(())
     }
 

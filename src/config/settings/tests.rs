@@ -1,7 +1,7 @@
 //! The table against the configuration: no setting is missing, and each has the default that it says.
 
 use super::*;
-use crate::config::{DefaultDoor, DoorSettings, MediaLimits};
+use crate::config::{AlertSettings, DefaultDoor, DoorSettings, MediaLimits};
 use crate::model::chatflow::ChatBounds;
 use crate::model::credit::Prices;
 use crate::model::limit::Limit;
@@ -76,6 +76,10 @@ fn all_different() -> Config {
         usage_days: 1,
         node_prices: Prices::new(vec!["a=1".parse().expect("a price")]).expect("prices"),
         credit_balance: Some(1),
+        alerts: AlertSettings {
+            url: Some(SecretText::new("http://a".to_owned())),
+            secret: Some(SecretText::new("s".to_owned())),
+        },
         max_iterations: 1,
         max_depth: 1,
         max_runs_below: 1,

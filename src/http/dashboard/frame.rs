@@ -15,7 +15,11 @@ pub(super) struct Frame {
 }
 
 /// The parts of the dashboard: the first segment of their pages, and what people read.
-const PARTS: [(&str, &str); 1] = [("keys", "API keys")];
+const PARTS: [(&str, &str); 3] = [
+    ("keys", "API keys"),
+    ("usage", "Usage"),
+    ("audit", "Audit log"),
+];
 
 impl Frame {
     /// The ways to the parts.

@@ -3,12 +3,16 @@
 //! in gets further than its first page; whatever a page shows is text, never markup; nothing is fetched from elsewhere, and
 //! everything but live views works without a script.
 
+mod alert_view;
 mod assets;
+mod audit;
+mod chart;
 mod cookie;
 mod form;
 mod frame;
 mod keys;
 mod sign_in;
+mod usage;
 
 pub(super) use cookie::session_text;
 pub(super) use sign_in::refuse_other_sites;
@@ -55,10 +59,16 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 
 /// Every page of the dashboard, and what it consists of.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    [assets::endpoints(), sign_in::endpoints(), keys::endpoints()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        assets::endpoints(),
+        sign_in::endpoints(),
+        keys::endpoints(),
+        usage::endpoints(),
+        audit::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A page for somebody who is signed in.

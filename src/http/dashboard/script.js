@@ -13,6 +13,8 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
 }
 
 for (const time of document.querySelectorAll("time[datetime]")) {
+  // A day in UTC is no moment.
+  if (!time.dateTime.includes("T")) continue;
   const moment = new Date(time.dateTime);
   if (Number.isNaN(moment.getTime())) continue;
   time.title = time.textContent;

@@ -1,7 +1,9 @@
 //! The dashboard over HTTP, as a browser without a script sees it: pages, forms, one cookie.
 
+mod audit;
 mod keys;
 mod sign_in;
+mod usage;
 
 use crate::support::TestServer;
 use reqwest::header::{HeaderMap, HeaderValue};
