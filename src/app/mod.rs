@@ -152,6 +152,7 @@ impl App {
             options: api_options(&config, store.instance_id()),
             stopping: stopping.subscribe(),
             requests: AtomicU64::new(0),
+            audit_check: tokio::sync::Mutex::default(),
             address_limits: AddressLimits::default(),
             ingestion: Ingestion::default(),
             flow_limits: FlowLimits::default(),

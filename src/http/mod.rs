@@ -84,6 +84,8 @@ pub struct Api {
     pub stopping: watch::Receiver<bool>,
     /// Numbers requests.
     pub requests: AtomicU64,
+    /// Held by whoever verifies the chain of the audit log.
+    pub audit_check: tokio::sync::Mutex<()>,
     /// Limits of callers without a key.
     pub address_limits: AddressLimits,
     /// Bounds of what comes in without a key.

@@ -179,6 +179,85 @@ async fn a_million_requests_are_a_row_and_old_days_are_forgotten() {
     assert_eq!(fixture.count("usage"), 1);
 }
 
+#[tokio::test]
+async fn the_hours_of_a_day_that_is_over_become_one_row_and_no_sum_changes() {
+    let fixture = Fixture::new();
+    let row = |account: &str, hour, count| HourUsage {
+        account: account.to_owned(),
+        hour: UtcHour(hour),
+        usage: Usage {
+            read_requests: count,
+            limited_requests: 2 * count,
+            webhook_requests: 3 * count,
+            ..Usage::default()
+        },
+    };
+    let refused = |hour, count| HourRefusals {
+        hour: UtcHour(hour),
+        reason: "unknown".to_owned(),
+        count,
+    };
+    let rows = vec![
+        row(KEY, 0, 1),
+        row(KEY, 5, 10),
+        row(KEY, 23, 100),
+        row("other", 23, 7),
+        row(KEY, 24, 1_000),
+        row(KEY, 25, 2_000),
+        row(KEY, -1, 5),
+    ];
+    fixture.store.add_usage(rows).await.unwrap();
+    let counts = vec![refused(3, 1), refused(23, 2), refused(25, 4)];
+    fixture
+        .store
+        .append_refusals(Vec::new(), counts)
+        .await
+        .unwrap();
+    let before = used(&fixture, KEY).await;
+    for _ in 0..2 {
+        fixture.store.fold_usage_before(UtcDay(1)).await.unwrap();
+        assert_eq!(used(&fixture, KEY).await, before);
+        let hours = fixture
+            .store
+            .usage_hours(
+                vec![KEY.to_owned(), "other".to_owned()],
+                UtcHour(-100),
+                UtcHour(100),
+            )
+            .await
+            .unwrap();
+        let hours: Vec<(&str, i64, u64, u64, u64)> = hours
+            .iter()
+            .map(|row| {
+                let usage = &row.usage;
+                (
+                    row.account.as_str(),
+                    row.hour.0,
+                    usage.read_requests,
+                    usage.limited_requests,
+                    usage.webhook_requests,
+                )
+            })
+            .collect();
+        assert_eq!(
+            hours,
+            [
+                (KEY, -24, 5, 10, 15),
+                (KEY, 0, 111, 222, 333),
+                (KEY, 24, 1_000, 2_000, 3_000),
+                (KEY, 25, 2_000, 4_000, 6_000),
+                ("other", 0, 7, 14, 21),
+            ]
+        );
+        let refusals = fixture.store.refusal_hours(UtcHour(0), UtcHour(100));
+        assert_eq!(refusals.await.unwrap(), [refused(0, 3), refused(25, 4)]);
+    }
+    fixture.store.forget_usage_before(UtcDay(1)).await.unwrap();
+    assert_eq!(used(&fixture, KEY).await.len(), 1);
+    let refusals = fixture.store.refusal_hours(UtcHour(0), UtcHour(100));
+    assert_eq!(refusals.await.unwrap(), [refused(25, 4)]);
+}
+
 fn charged(workflow: &Workflow, credits: u64, granted: Option<u64>) -> NewRun {
     let breakdown = vec![NodeCost {
         id: "n".into(),

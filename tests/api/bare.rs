@@ -203,6 +203,7 @@ async fn front(database: &Path, mut endpoints: Vec<Endpoint>) -> Front {
         },
         stopping: watch::channel(false).1,
         requests: AtomicU64::new(0),
+        audit_check: tokio::sync::Mutex::default(),
         address_limits: AddressLimits::default(),
         ingestion: Ingestion::default(),
         flow_limits: FlowLimits::default(),

@@ -21,6 +21,7 @@ mod keyboard;
 mod keys;
 mod needed;
 mod pages;
+mod runs;
 mod scene;
 mod sign_in;
 #[path = "../api/support.rs"]

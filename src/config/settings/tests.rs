@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::shown::value;
-use crate::config::{DefaultDoor, DoorSettings, MediaLimits, Origin, Origins};
+use crate::config::{AlertSettings, DefaultDoor, DoorSettings, MediaLimits, Origin, Origins};
 use crate::model::chatflow::ChatBounds;
 use crate::model::credit::Prices;
 use crate::model::limit::Limit;
@@ -77,6 +77,10 @@ fn all_different() -> Config {
         usage_days: 1,
         node_prices: Prices::new(vec!["a=1".parse().expect("a price")]).expect("prices"),
         credit_balance: Some(1),
+        alerts: AlertSettings {
+            url: Some(SecretText::new("http://a".to_owned())),
+            secret: Some(SecretText::new("s".to_owned())),
+        },
         max_iterations: 1,
         max_depth: 1,
         max_runs_below: 1,

@@ -1,6 +1,7 @@
 //! The fields of a form that was sent. May not know any form. Promise: the body is bounded, and a field that was not sent is
 //! told from an empty one only where that says something.
 
+use crate::clock::parse_iso;
 use crate::http::body;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
@@ -53,4 +54,17 @@ impl Form {
         let of_name = self.0.iter().filter(move |(field, _)| field == name);
         of_name.map(|(_, value)| value.as_str())
     }
+}
+
+/// A date as a browser sends it, which is its beginning in UTC, or a date and time with a zone: in milliseconds since the Unix
+/// epoch.
+pub(super) fn moment(text: &str) -> Result<i64, Problem> {
+    let whole = match text.len() {
+        10 => format!("{text}T00:00:00Z"),
+        _ => text.to_owned(),
+    };
+    parse_iso(&whole).ok_or_else(|| {
+        let shown: String = text.chars().take(40).collect();
+        Problem::invalid(format!("`{shown}` is not a date like 2027-01-31."))
+    })
 }

@@ -16,9 +16,11 @@ pub(super) struct Frame {
 }
 
 /// The parts of the dashboard: the first segment of their pages, and what people read.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 7] = [
     ("runs", "Runs"),
     ("keys", "API keys"),
+    ("usage", "Usage"),
+    ("audit", "Audit log"),
     ("connections", "Connections"),
     ("schedules", "Schedules"),
     ("settings", "Settings"),

@@ -3,7 +3,10 @@
 //! in gets further than its first page; whatever a page shows is text, never markup; nothing is fetched from elsewhere, and
 //! everything but live views works without a script.
 
+mod alert_view;
 mod assets;
+mod audit;
+mod chart;
 mod connections;
 mod cookie;
 mod form;
@@ -14,6 +17,7 @@ mod schedules;
 mod secrets;
 mod settings;
 mod sign_in;
+mod usage;
 mod variables;
 
 pub(super) use cookie::session_text;
@@ -71,6 +75,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         variables::endpoints(),
         schedules::endpoints(),
         settings::endpoints(),
+        usage::endpoints(),
+        audit::endpoints(),
     ]
     .into_iter()
     .flatten()

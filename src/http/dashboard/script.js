@@ -25,6 +25,8 @@ if (document.querySelector("[data-once]")) {
 
 function showTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
+    // A day in UTC is no moment.
+    if (!time.dateTime.includes("T")) continue;
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     time.title = time.textContent;

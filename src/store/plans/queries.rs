@@ -3,9 +3,10 @@
 
 use super::super::tables::sql as tables;
 use super::super::{
-    agents, apps, audit, awaiting, connections, graph_records, journal, keys, media, node_outputs,
-    retention, run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list,
-    webhook_memory, webhook_routes, workflow_edit, workflow_list, workflows,
+    agents, alerts, apps, audit, audit_search, awaiting, connections, graph_records, journal, keys,
+    media, node_outputs, retention, run_list, runs, schedules, secrets, start, usage, usage_hours,
+    webhook_events, webhook_list, webhook_memory, webhook_routes, workflow_edit, workflow_list,
+    workflows,
 };
 use super::chats::CHAT_QUERIES;
 use super::searches::SEARCH_QUERIES;
@@ -22,6 +23,7 @@ pub(super) fn point_queries() -> Vec<(&'static str, &'static str)> {
         webhook_queries(),
         AGENT_QUERIES.to_vec(),
         USAGE_QUERIES.to_vec(),
+        ALERT_QUERIES.to_vec(),
         GRAPH_QUERIES.to_vec(),
         CHAT_QUERIES.to_vec(),
         SEARCH_QUERIES.to_vec(),
@@ -289,6 +291,9 @@ pub(super) const TABLES: &[&str] = &[
     "data_key",
     "data_operation",
     "usage",
+    "refusal",
+    "key_network",
+    "alert",
     "credit",
 ];
 
@@ -371,19 +376,59 @@ const MEDIA_QUERIES: [(&str, &str); 3] = [
 ];
 
 /// Those of usage.
-const USAGE_QUERIES: [(&str, &str); 3] = [
+const USAGE_QUERIES: [(&str, &str); 7] = [
     (
         usage::OF_ACCOUNT,
-        "SEARCH usage USING PRIMARY KEY (account=? AND day>? AND day<?)",
+        "SEARCH usage USING PRIMARY KEY (account=? AND hour>? AND hour<?)",
     ),
     (usage::OF_RUN, "SEARCH run USING INTEGER PRIMARY KEY"),
-    (usage::FORGET, "usage_by_day (day<?)"),
+    (usage_hours::FORGET, "usage_by_hour (hour<?)"),
+    (usage_hours::UNFOLDED, "usage_unfolded (hour<?)"),
+    (
+        usage_hours::REFUSALS,
+        "SEARCH refusal USING PRIMARY KEY (hour>? AND hour<?)",
+    ),
+    (
+        usage_hours::FORGET_REFUSALS,
+        "SEARCH refusal USING PRIMARY KEY (hour<?)",
+    ),
+    (usage_hours::UNFOLDED_REFUSALS, "refusal_unfolded (hour<?)"),
+];
+
+/// Those of alerts, and of looking around in the audit log.
+const ALERT_QUERIES: [(&str, &str); 10] = [
+    (alerts::NEWEST_OF_KEY, "alert_by_key (key_id=?)"),
+    (alerts::DUE, "alert_untold (next_try_ms<?)"),
+    (alerts::SAME, "alert_by_cause (cause=? AND at_ms>?)"),
+    (alerts::SINCE, "alert_by_time (at_ms>?)"),
+    (alerts::FORGET, "alert_by_time (at_ms<?)"),
+    (
+        alerts::NETWORKS,
+        "SEARCH key_network USING PRIMARY KEY (key=?)",
+    ),
+    (
+        audit_search::OF_ACTOR,
+        "audit_by_actor (actor=? AND rowid<?)",
+    ),
+    (
+        audit_search::OF_ACTION,
+        "audit_by_action (action=? AND rowid<?)",
+    ),
+    (
+        audit_search::OF_KEY,
+        "audit_by_target (target=? AND rowid<?)",
+    ),
+    (audit_search::OF_TIME, "audit_by_time (at_ms>? AND at_ms<?"),
 ];
 
 /// Queries that walk a table in the order of its rows on purpose, newest first.
 pub(super) const WALKS: &[&str] = &[
     agents::OLDER,
+    alerts::NEWEST,
     audit::ROWS,
+    audit_search::ALL,
+    audit_search::OF_TIME,
+    audit_search::OF_KEY,
     workflow_list::OLDER,
     run_list::OLDER,
     tables::TABLES,

@@ -1,5 +1,6 @@
 //! The dashboard over HTTP, as a browser without a script sees it: pages, forms, one cookie.
 
+mod audit;
 mod connections;
 mod every_page;
 mod keys;
@@ -8,6 +9,7 @@ mod schedules;
 mod secrets;
 mod settings;
 mod sign_in;
+mod usage;
 
 use crate::support::TestServer;
 use reqwest::header::{HeaderMap, HeaderValue};

@@ -1,9 +1,8 @@
 //! The form of a key: what it offers, and what was chosen. May not know how keys are made.
 //! Promise: every permission stands in exactly one group, so that nothing is given that nobody saw.
 
-use super::super::form::Form;
+use super::super::form::{Form, moment};
 use crate::auth::{KeyChange, NewKey};
-use crate::clock::parse_iso;
 use crate::http::problem::Problem;
 use crate::id::WorkflowId;
 use crate::model::key::{KeyFormat, KeyRecord};
@@ -204,18 +203,6 @@ fn end(form: &Form, now_ms: i64) -> Result<Option<i64>, Problem> {
                 .ok_or_else(|| Problem::invalid("The end is `never`, a number of days or a date."))
         }
     }
-}
-
-/// A date as a browser sends it, or date and time: the key ends at its beginning, UTC.
-fn moment(text: &str) -> Result<i64, Problem> {
-    let whole = match text.len() {
-        10 => format!("{text}T00:00:00Z"),
-        _ => text.to_owned(),
-    };
-    parse_iso(&whole).ok_or_else(|| {
-        let shown: String = text.chars().take(40).collect();
-        Problem::invalid(format!("`{shown}` is not a date like 2027-01-31."))
-    })
 }
 
 fn reach(form: &Form) -> Result<Reach, Problem> {

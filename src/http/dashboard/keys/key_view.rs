@@ -1,9 +1,12 @@
 //! A key as pages show it: one row of the list, and how to use a text that was just made. May not know how keys are kept.
 //! Promise: a key's text is shown where it was made, and nowhere else.
 
+use super::super::alert_view::sentence;
+use super::super::chart::Spark;
 use crate::auth::KeyText;
 use crate::clock::iso_utc;
 use crate::http::visit::{Ctx, Visit};
+use crate::model::alert::{Alert, AlertKind};
 use crate::model::key::{KeyFormat, KeyRecord, KeySecret, Standing};
 use crate::model::limit::Limit;
 use crate::model::usage::{DayUsage, UtcDay};
@@ -13,11 +16,11 @@ use warp::http::header;
 
 /// How many days the small chart of a key's use covers.
 pub(super) const CHART_DAYS: u32 = 30;
-/// The chart's height, in its own units; a day is one unit wide and has one beside it.
-const CHART_HEIGHT: u64 = 16;
 /// What is pointed out: a key that was not used for so long, and one that ends so soon.
 const UNUSED_MS: i64 = 90 * 86_400_000;
 const SOON_MS: i64 = 7 * 86_400_000;
+/// For so long unusual activity of a key is pointed out.
+const UNUSUAL_MS: i64 = 7 * 86_400_000;
 
 /// One key.
 pub(super) struct KeyRow {
@@ -33,7 +36,7 @@ pub(super) struct KeyRow {
     pub(super) last_used: Option<String>,
     pub(super) expires: Option<String>,
     pub(super) status: &'static str,
-    pub(super) chart: Chart,
+    pub(super) chart: Spark,
     pub(super) warnings: Vec<String>,
 }
 
@@ -44,19 +47,6 @@ pub(super) struct TextRow {
     pub(super) note: Option<String>,
 }
 
-/// The requests of each day.
-pub(super) struct Chart {
-    pub(super) bars: Vec<Bar>,
-    pub(super) total: u64,
-}
-
-/// One day.
-pub(super) struct Bar {
-    pub(super) x: usize,
-    pub(super) y: u64,
-    pub(super) height: u64,
-}
-
 impl KeyRow {
     /// Whether it can still be changed.
     pub(super) fn is_live(&self) -> bool {
@@ -65,7 +55,12 @@ impl KeyRow {
 }
 
 /// The row of a key.
-pub(super) fn row(ctx: &Ctx, record: &KeyRecord, days: &HashMap<UtcDay, u64>) -> KeyRow {
+pub(super) fn row(
+    ctx: &Ctx,
+    record: &KeyRecord,
+    days: &HashMap<UtcDay, u64>,
+    alerts: &[Alert],
+) -> KeyRow {
     let now_ms = ctx.api().clock.now_ms();
     let limits = ctx
         .api()
@@ -97,7 +92,7 @@ pub(super) fn row(ctx: &Ctx, record: &KeyRecord, days: &HashMap<UtcDay, u64>) ->
             Standing::Disabled => "disabled",
         },
         chart: chart(days, UtcDay::of(now_ms)),
-        warnings: warnings(record, now_ms),
+        warnings: warnings(record, alerts, now_ms),
     }
 }
 
@@ -127,7 +122,7 @@ fn texts(record: &KeyRecord, now_ms: i64) -> Vec<TextRow> {
     texts
 }
 
-fn warnings(record: &KeyRecord, now_ms: i64) -> Vec<String> {
+fn warnings(record: &KeyRecord, alerts: &[Alert], now_ms: i64) -> Vec<String> {
     if record.standing(now_ms) != Standing::InForce {
         return Vec::new();
     }
@@ -141,6 +136,23 @@ fn warnings(record: &KeyRecord, now_ms: i64) -> Vec<String> {
     {
         warnings.push(format!("Ends at {}.", iso_utc(end_ms)));
     }
+    for kind in AlertKind::ALL {
+        let is_of_key = |alert: &&Alert| {
+            let key = alert.key.as_ref();
+            alert.kind == kind && key.is_some_and(|(id, _)| *id == record.id)
+        };
+        let latest = alerts
+            .iter()
+            .filter(is_of_key)
+            .max_by_key(|alert| alert.at_ms);
+        if let Some(alert) = latest.filter(|alert| now_ms - alert.at_ms <= UNUSUAL_MS) {
+            warnings.push(format!(
+                "Unusual at {}: {}",
+                iso_utc(alert.at_ms),
+                sentence(alert)
+            ));
+        }
+    }
     warnings
 }
 
@@ -148,8 +160,7 @@ fn warnings(record: &KeyRecord, now_ms: i64) -> Vec<String> {
 pub(super) fn by_account(days: Vec<DayUsage>) -> HashMap<String, HashMap<UtcDay, u64>> {
     let mut all: HashMap<String, HashMap<UtcDay, u64>> = HashMap::new();
     for day in days {
-        let usage = &day.usage;
-        let requests = usage.read_requests + usage.write_requests + usage.execute_requests;
+        let requests = day.usage.requests();
         all.entry(day.account)
             .or_default()
             .insert(day.day, requests);
@@ -157,24 +168,12 @@ pub(super) fn by_account(days: Vec<DayUsage>) -> HashMap<String, HashMap<UtcDay,
     all
 }
 
-fn chart(days: &HashMap<UtcDay, u64>, today: UtcDay) -> Chart {
-    let most = days.values().copied().max().unwrap_or_default();
-    let bars = (0..CHART_DAYS).rev().enumerate().filter_map(|(x, back)| {
-        let requests = days.get(&today.minus(back)).copied().unwrap_or_default();
-        // A day on which little was asked is still seen.
-        let height = (requests * CHART_HEIGHT)
-            .checked_div(most)?
-            .max(u64::from(requests > 0));
-        (height > 0).then(|| Bar {
-            x: x * 2,
-            y: CHART_HEIGHT - height,
-            height,
-        })
-    });
-    Chart {
-        bars: bars.collect(),
-        total: days.values().sum(),
-    }
+fn chart(days: &HashMap<UtcDay, u64>, today: UtcDay) -> Spark {
+    let days = (0..CHART_DAYS)
+        .rev()
+        .map(|back| days.get(&today.minus(back)).copied());
+    let days: Vec<u64> = days.map(Option::unwrap_or_default).collect();
+    Spark::new(&days)
 }
 
 /// A text that was just made, with lines that use it.
@@ -252,27 +251,4 @@ fn seen_url(visit: &Visit) -> String {
         "http"
     };
     format!("{scheme}://{host}{base}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_chart_has_a_bar_for_each_day_of_use_and_the_least_is_seen() {
-        let today = UtcDay::of(100 * 86_400_000);
-        let days = HashMap::from([
-            (today, 1_600),
-            (today.minus(1), 1),
-            (today.minus(29), 800),
-            (today.minus(30), 9),
-        ]);
-        let bars: Vec<(usize, u64)> = chart(&days, today)
-            .bars
-            .iter()
-            .map(|bar| (bar.x, bar.height))
-            .collect();
-        assert_eq!(bars, [(0, 8), (56, 1), (58, 16)]);
-        assert!(chart(&HashMap::new(), today).bars.is_empty());
-    }
 }

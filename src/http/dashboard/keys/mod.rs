@@ -27,6 +27,8 @@ use warp::reply::Response;
 /// Which part of the dashboard this is.
 const PART: &str = "keys";
 const DEFAULT_GRACE_SECONDS: u32 = 3_600;
+/// How many alerts are looked at for what is to be pointed out.
+const MAX_ALERTS: u32 = 200;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -126,10 +128,11 @@ async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let found = ctx.api().keyring.list(ctx.key(), &request);
     let used = used(&ctx, &found.items).await?;
     let none = HashMap::new();
-    let keys = found
-        .items
-        .iter()
-        .map(|record| row(&ctx, record, used.get(record.id.as_str()).unwrap_or(&none)));
+    let alerts = ctx.api().store.newest_alerts(MAX_ALERTS).await?;
+    let keys = found.items.iter().map(|record| {
+        let days = used.get(record.id.as_str()).unwrap_or(&none);
+        row(&ctx, record, days, &alerts)
+    });
     let page_of_keys = KeysPage {
         keys: keys.collect(),
         next: found.next.map(|cursor| cursor.encode()),
@@ -280,5 +283,9 @@ fn record(ctx: &Ctx) -> Result<KeyRecord, Problem> {
 async fn row_of(ctx: &Ctx, record: &KeyRecord) -> Result<KeyRow, Problem> {
     let mut used = used(ctx, std::slice::from_ref(record)).await?;
     let days = used.remove(record.id.as_str()).unwrap_or_default();
-    Ok(row(ctx, record, &days))
+    let store = &ctx.api().store;
+    let alerts = store
+        .newest_alerts_of(record.id.to_string(), MAX_ALERTS)
+        .await?;
+    Ok(row(ctx, record, &days, &alerts))
 }

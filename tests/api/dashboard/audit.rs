@@ -1,0 +1,187 @@
+//! The audit log's page: filters, pages, and the check of its chain.
+
+use super::Browser;
+use crate::support::{MONDAY_MS, TestServer};
+use flowlatch::clock::Clock;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PATH: &str = "/dashboard/audit";
+const KEYS: &str = "/api/v1/auth/api-keys";
+
+/// The numbers of the rows on a page.
+fn rows(text: &str) -> Vec<i64> {
+    let after = text.split("<summary>Row ").skip(1);
+    after
+        .map(|rest| {
+            let number = rest.split('<').next().expect("a number");
+            number.parse().expect("a number")
+        })
+        .collect()
+}
+
+/// The query of the next page.
+fn next(text: &str) -> Option<String> {
+    let rest = text.split("rel=\"next\" href=\"").nth(1)?;
+    let query = rest.split('"').next().expect("an end");
+    Some(query.replace("&#38;", "&").replace("&amp;", "&"))
+}
+
+async fn found(browser: &Browser, query: &str) -> Vec<i64> {
+    let page = browser.get(&format!("{PATH}{query}")).await;
+    assert_eq!(page.status, 200, "{query}: {}", page.text);
+    assert!(page.text.len() < 100_000, "{query}");
+    rows(&page.text)
+}
+
+#[tokio::test]
+async fn rows_are_found_by_every_filter() {
+    let clock = Clock::manual(MONDAY_MS);
+    let server = TestServer::start_with(clock.clone(), |_| {}).await;
+    let browser = Browser::signed_in(&server).await;
+    let (first, client) = server
+        .with_key(json!({ "name": "one", "scopes": ["keys:write", "keys:read"] }))
+        .await;
+    let first = first["id"].as_str().expect("an id").to_owned();
+    clock.advance_ms(86_400_000);
+    let made = client
+        .post(KEYS, json!({ "name": "two", "scopes": ["keys:read"] }))
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let second = made.data()["id"].as_str().expect("an id").to_owned();
+    client
+        .send(Method::DELETE, &format!("{KEYS}/{second}"), Value::Null)
+        .await;
+    let browser_again = Browser::new(&server);
+    browser_again.sign_in(super::PASSWORD).await;
+    let browser = if browser.get(PATH).await.status == 200 {
+        browser
+    } else {
+        browser_again
+    };
+    let log = server.admin().get("/api/v1/audit?limit=100").await.data();
+    let log = log.as_array().expect("rows").clone();
+    let wanted = |is: &dyn Fn(&Value) -> bool| -> Vec<i64> {
+        log.iter()
+            .filter(|row| is(row))
+            .map(|row| row["sequence"].as_i64().expect("a number"))
+            .collect()
+    };
+    let actor = |row: &Value| row["actor"] == json!(first);
+    let created = |row: &Value| row["action"] == "key.created";
+    let of_second = |row: &Value| row["target"] == json!(second) || row["actor"] == json!(second);
+    let of_first = |row: &Value| row["target"] == json!(first) || row["actor"] == json!(first);
+    let late = |row: &Value| row["at"].as_str() >= Some("2024-01-16T10:00:00.000Z");
+    for (query, expected) in [
+        (String::new(), wanted(&|_| true)),
+        (format!("?actor={first}"), wanted(&actor)),
+        ("?action=key.created".to_owned(), wanted(&created)),
+        (
+            format!("?action=key.created&actor={first}"),
+            wanted(&|row| actor(row) && created(row)),
+        ),
+        (
+            "?result=ok".to_owned(),
+            wanted(&|row| row["result"] == "ok"),
+        ),
+        (format!("?key={first}"), wanted(&of_first)),
+        (
+            format!("?key={second}&action=key.revoked"),
+            wanted(&|row| of_second(row) && row["action"] == "key.revoked"),
+        ),
+        ("?from=2024-01-16T10%3A00%3A00Z".to_owned(), wanted(&late)),
+        ("?from=2024-01-16".to_owned(), wanted(&late)),
+        ("?to=2024-01-16".to_owned(), wanted(&|row| !late(row))),
+        (
+            format!("?from=2024-01-16&to=2024-01-18&key={second}"),
+            wanted(&|row| late(row) && of_second(row)),
+        ),
+        ("?from=2024-01-17".to_owned(), Vec::new()),
+        ("?action=no.such".to_owned(), Vec::new()),
+        (
+            "?actor=&action=&result=&key=&from=&to=".to_owned(),
+            wanted(&|_| true),
+        ),
+    ] {
+        assert_eq!(found(&browser, &query).await, expected, "{query}");
+    }
+    assert!(wanted(&of_second).len() >= 2 && wanted(&late).len() >= 2);
+    for query in ["?from=soon", "?cursor=x", "?other=1", "?actor="] {
+        let status = browser.get(&format!("{PATH}{query}")).await.status;
+        let expected = if query == "?actor=" { 200 } else { 400 };
+        assert_eq!(status, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn pages_hold_every_row_once_with_their_filters() {
+    let clock = Clock::manual(MONDAY_MS);
+    let server = TestServer::start_with(clock.clone(), |config| {
+        config.limit_write = flowlatch::model::limit::Limit::Unlimited;
+    })
+    .await;
+    let browser = Browser::signed_in(&server).await;
+    for number in 0..60 {
+        let name = format!("<script>alert({number})</script>");
+        server
+            .with_key(json!({ "name": name, "scopes": ["runs:read"] }))
+            .await;
+        clock.advance_ms(1_000);
+    }
+    for query in [
+        "?action=key.created",
+        "?from=2024-01-15",
+        "?from=2024-01-15&action=key.created&to=2024-01-16",
+    ] {
+        let (mut all, mut at) = (Vec::new(), Some(query.to_owned()));
+        while let Some(query) = at {
+            let page = browser.get(&format!("{PATH}{query}")).await;
+            assert_eq!(page.status, 200, "{query}");
+            assert!(!page.text.contains("<script>alert"), "{}", page.text);
+            let found = rows(&page.text);
+            assert!((1..=25).contains(&found.len()), "{query}");
+            all.extend(found);
+            at = next(&page.text);
+        }
+        assert!(all.len() >= 60, "{query}: {all:?}");
+        assert!(
+            all.is_sorted_by(|one, other| one > other),
+            "{query}: {all:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_chain_is_verified_and_an_altered_row_is_named() {
+    let server = TestServer::start().await;
+    let browser = Browser::signed_in(&server).await;
+    for _ in 0..3 {
+        server.with(&["runs:read"]).await;
+    }
+    let verify = format!("{PATH}/verify");
+    let page = browser.post(&verify, &[]).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("intact"), "{}", page.text);
+    let count = found(&browser, "").await.len();
+    assert!(
+        page.text.contains(&format!("{count} rows")),
+        "{}",
+        page.text
+    );
+    let elsewhere = browser
+        .post_from(Some("https://other.example"), &verify, &[])
+        .await;
+    assert_eq!(elsewhere.status, 403);
+
+    let altered = found(&browser, "?action=key.created").await[1];
+    let file = rusqlite::Connection::open(server.data().join("flowlatch.db")).expect("a file");
+    file.execute(
+        "UPDATE audit SET actor = 'x' WHERE sequence = ?1",
+        [altered],
+    )
+    .expect("altered");
+    let page = browser.post(&verify, &[]).await;
+    let sentence = format!("The chain breaks at row {altered}:");
+    assert!(page.text.contains(&sentence), "{}", page.text);
+    assert!(!page.text.contains("intact"));
+}
