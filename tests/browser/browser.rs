@@ -246,9 +246,10 @@ impl Browser {
         chromium.client.clone().close().await.expect("an end");
     }
 
-    /// What stands in the browser's console: faults of scripts, what the policy forbade, what could not be loaded.
+    /// The errors and warnings of the browser's console: faults of scripts, what the policy forbade, what was not loaded.
     async fn complaints(&self) -> Vec<String> {
-        let entries = self.chromium.log("browser").await;
+        let mut entries = self.chromium.log("browser").await;
+        entries.retain(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
         let message = |entry: &Value| {
             let message = entry["message"].as_str().expect("a message");
             message.replace(&self.url, "")
