@@ -31,14 +31,17 @@ fn ask(id: &str) -> Value {
     json!({ "id": id, "type": "approval", "config": { "approvers": ["a@x.example"], "reason": "Pay {{input.amount}}?" } })
 }
 
-/// A new run of a new workflow: its page.
+/// A new run of a new workflow: its id.
 async fn started(server: &TestServer, name: &str, steps: Value) -> String {
     let workflow = server.workflow(name, steps).await;
     let path = format!("/api/v1/workflows/{workflow}/run");
     let body = json!({ "input": { "amount": 5 } });
     let answer = server.admin().post(&path, body).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
-    let run = answer.data()["runId"].as_str().expect("an id").to_owned();
+    answer.data()["runId"].as_str().expect("an id").to_owned()
+}
+
+fn page_of(run: &str) -> String {
     format!("/dashboard/runs/{run}")
 }
 
@@ -65,7 +68,7 @@ async fn a_run_is_watched_to_its_end_without_loading_the_page_again() {
         call("first", &upstream.url("/first")),
         call("second", &upstream.url("/second"))
     ]);
-    let page = started(&server, "watched", steps).await;
+    let page = page_of(&started(&server, "watched", steps).await);
     let Some(browser) = Browser::signed_in(&server).await else {
         return;
     };
@@ -97,7 +100,7 @@ async fn a_run_is_watched_to_its_end_without_loading_the_page_again() {
 async fn scripts_in_names_and_outputs_stay_text_and_run_nothing() {
     let server = server().await;
     let steps = json!([set("said", json!({ "text": SCRIPT })), { "id": "named", "name": SCRIPT, "type": "transform", "config": { "sourceData": SCRIPT } }]);
-    let page = started(&server, SCRIPT, steps).await;
+    let page = page_of(&started(&server, SCRIPT, steps).await);
     let Some(browser) = Browser::signed_in(&server).await else {
         return;
     };
@@ -144,8 +147,9 @@ async fn somebody_answers_what_a_run_asks() {
         ("Approve", "true, looks right"),
         ("Reject", "false, looks right"),
     ] {
-        let page = started(&server, button, steps()).await;
-        browser.goto(&page).await;
+        let run = started(&server, button, steps()).await;
+        crate::scene::until_asked(&server, &run).await;
+        browser.goto(&page_of(&run)).await;
         browser.until_read("Pay 5?").await;
         browser.picture("run-asks").await;
         browser.fill("Comment", "looks right").await;
@@ -162,19 +166,23 @@ async fn somebody_answers_what_a_run_asks() {
 async fn a_run_is_cancelled_and_a_failed_one_retried() {
     let (server, upstream) = (server().await, Upstream::start().await);
     let _gate = upstream.hold("/never");
-    let cancelled = started(
-        &server,
-        "cancelled",
-        json!([call("held", &upstream.url("/never"))]),
-    )
-    .await;
+    let cancelled = page_of(
+        &started(
+            &server,
+            "cancelled",
+            json!([call("held", &upstream.url("/never"))]),
+        )
+        .await,
+    );
     upstream.reply("/flaky", crate::upstream::Reply::text(404, "not yet"));
-    let retried = started(
-        &server,
-        "retried",
-        json!([call("flaky", &upstream.url("/flaky"))]),
-    )
-    .await;
+    let retried = page_of(
+        &started(
+            &server,
+            "retried",
+            json!([call("flaky", &upstream.url("/flaky"))]),
+        )
+        .await,
+    );
     let Some(browser) = Browser::signed_in(&server).await else {
         return;
     };
@@ -215,7 +223,7 @@ async fn older_runs_come_as_the_list_is_scrolled() {
     assert!(first > 0 && first < RUNS as u64, "{first}");
     browser
         .until(&format!(
-            "scrollTo(0, document.body.scrollHeight) || document.querySelectorAll('tbody tr').length === {RUNS}"
+            "(scrollTo(0, document.body.scrollHeight), document.querySelectorAll('tbody tr').length === {RUNS})"
         ))
         .await;
     let different = "return new Set([...document.querySelectorAll('tbody th a')].map((link) => link.href)).size";
