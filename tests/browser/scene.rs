@@ -153,16 +153,7 @@ impl Scene {
             .post(&path, json!({ "input": { "order": 4200 } }))
             .await;
         let run = text(&answer.data()["runId"]);
-        let path = format!("/api/v1/runs/{run}/approvals");
-        let waits = async {
-            let mut beat = tokio::time::interval(Duration::from_millis(10));
-            while self.server.admin().get(&path).await.data() == json!([]) {
-                beat.tick().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waits)
-            .await
-            .expect("a run that waits");
+        until_asked(&self.server, &run).await;
         run
     }
 
@@ -190,6 +181,19 @@ impl Scene {
         self.choices
             .insert("secrets", vec!["ORDERS_TOKEN".to_owned()]);
     }
+}
+
+/// Waits until a run waits for an answer.
+pub(crate) async fn until_asked(server: &TestServer, run: &str) {
+    let path = format!("/api/v1/runs/{run}/approvals");
+    let waits = async {
+        let mut beat = tokio::time::interval(Duration::from_millis(10));
+        while server.admin().get(&path).await.data() == json!([]) {
+            beat.tick().await;
+        }
+    };
+    let asked = tokio::time::timeout(PATIENCE, waits).await;
+    asked.expect("a run that waits");
 }
 
 async fn created(client: &Client, path: &str, body: Value) -> String {
