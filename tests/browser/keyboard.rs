@@ -1,7 +1,7 @@
 //! The dashboard with keys alone: everything that can be used is reached, and is seen to be.
 
 use crate::browser::{Browser, PASSWORD};
-use crate::pages;
+use crate::pages::{Page, pages};
 use crate::scene::Scene;
 use crate::support::TestServer;
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
@@ -111,7 +111,6 @@ async fn somebody_signs_in_and_makes_a_key_without_a_mouse() {
     assert_eq!(focused(&browser).await, "Skip to content");
     let seen = "document.activeElement.getBoundingClientRect().left >= 0";
     browser.until(seen).await;
-    browser.picture("skip-link").await;
     press(&browser, Key::Enter, 1).await;
     press(&browser, Key::Tab, 1).await;
     assert_eq!(focused(&browser).await, "Create API key");
@@ -150,7 +149,7 @@ async fn whatever_can_be_used_is_reached_with_keys_and_seen_to_be() {
         return;
     };
     let mut faults = Vec::new();
-    for path in pages::paths(&browser, &scene).await {
+    for Page { path, .. } in pages(&browser, &scene).await {
         browser.goto(&path).await;
         let stops = browser.script(WATCH, vec![]).await.as_u64();
         let stops = usize::try_from(stops.expect("a number")).expect("a number");

@@ -7,9 +7,15 @@ use crate::scene::Scene;
 use flowlatch::http::Door;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
-/// Where the way in is.
-const SET_UP: &str = "/dashboard/set-up/:token";
+/// The way in, and what leads to the first page.
+const OUTSIDE: [&str; 4] = [
+    "/",
+    "/dashboard",
+    "/dashboard/sign-in",
+    "/dashboard/set-up/:token",
+];
 
 /// Files of which only a page knows the names.
 const FILES: [&str; 2] = [
@@ -25,33 +31,47 @@ const told = (answer) => { done([answer.status, answer.headers.get('content-type
 fetch(path, { signal: stop.signal }).then(told, (error) => done([0, String(error)]));
 ";
 
-/// The patterns of everything that a browser may ask the dashboard for, but for the set-up link and files.
+/// The patterns of everything that a browser may ask the dashboard for, but for the way in and files.
 fn patterns() -> Vec<&'static str> {
     let table = flowlatch::http::whole_table(true);
     let asked = table.endpoints().iter().filter(|endpoint| {
         endpoint.door == Door::Dashboard
             && endpoint.method == Method::GET
-            && endpoint.pattern != SET_UP
+            && !OUTSIDE.contains(&endpoint.pattern)
             && !FILES.contains(&endpoint.pattern)
     });
     asked.map(|endpoint| endpoint.pattern).collect()
 }
 
-/// The paths of all pages of this scene. Fails where one is refused.
-pub(crate) async fn paths(browser: &Browser, scene: &Scene) -> Vec<String> {
+/// A page of a scene.
+pub(crate) struct Page {
+    /// What the endpoint table has for it.
+    pattern: &'static str,
+    pub(crate) path: String,
+}
+
+/// All pages of this scene. Fails where one is refused.
+pub(crate) async fn pages(browser: &Browser, scene: &Scene) -> Vec<Page> {
     let mut pages = Vec::new();
-    for path in patterns().iter().flat_map(|pattern| scene.paths(pattern)) {
-        let head = browser.later(HEAD, vec![json!(path)]).await;
-        assert_eq!(head[0], 200, "{path}: {head}");
-        // Pictures, files and live views are no pages.
-        if head[1]
-            .as_str()
-            .is_some_and(|kind| kind.starts_with("text/html"))
-        {
-            pages.push(path);
+    for pattern in patterns() {
+        for path in scene.paths(pattern) {
+            let head = browser.later(HEAD, vec![json!(path)]).await;
+            assert_eq!(head[0], 200, "{path}: {head}");
+            // Pictures, files and live views are no pages.
+            let kind = head[1].as_str().unwrap_or_default();
+            if kind.starts_with("text/html") {
+                pages.push(Page { pattern, path });
+            }
         }
     }
     pages
+}
+
+/// What pictures of pages of this pattern are called.
+fn picture_name(pattern: &str, scheme: &str) -> String {
+    let below = pattern.trim_start_matches("/dashboard").replace(':', "");
+    let name = below.trim_matches('/').replace('/', "-");
+    format!("{name}-{scheme}")
 }
 
 async fn no_page_has_a_fault(scheme: &str) {
@@ -64,13 +84,18 @@ async fn no_page_has_a_fault(scheme: &str) {
     for path in [set_up_path(&scene.server).as_str(), "/dashboard/sign-in"] {
         faults.extend(faults_of(&browser, path).await);
     }
+    browser.picture(&format!("sign-in-{scheme}")).await;
     browser.set_up(&scene.server).await;
-    let mut pages = paths(&browser, &scene).await;
-    assert!(pages.len() > 5, "{pages:?}");
-    pages.push("/dashboard/nothing".to_owned());
-    for path in &pages {
+    let mut pictured = HashSet::new();
+    let pages = pages(&browser, &scene).await;
+    assert!(pages.len() > 5, "there are more pages than {}", pages.len());
+    for Page { pattern, path } in &pages {
         faults.extend(faults_of(&browser, path).await);
+        if pictured.insert(pattern) {
+            browser.picture(&picture_name(pattern, scheme)).await;
+        }
     }
+    faults.extend(faults_of(&browser, "/dashboard/nothing").await);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     let missing = "/dashboard/nothing - Failed to load resource: the server responded with a status of 404 (Not Found)";
     browser.close(&[missing]).await;

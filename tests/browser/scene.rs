@@ -127,10 +127,10 @@ impl Scene {
         assert!(answer.status.is_success(), "{}", answer.text);
         let waiting = self.started(reviewing, shop).await;
         let ids = vec![
+            waiting,
             text(&completed["runId"]),
             text(&failed["runId"]),
             cancelled,
-            waiting,
         ];
         self.choices.insert("runs", ids);
         self.choices.insert("data", vec!["input".to_owned()]);

@@ -19,7 +19,7 @@ async fn the_set_up_link_leads_in_and_out_and_in_again() {
     browser.until_read("No password is set yet.").await;
 
     browser.goto(&set_up_path(&server)).await;
-    browser.picture("set-up").await;
+    browser.picture("set-up-light").await;
     browser.fill("Password", PASSWORD).await;
     browser.fill("The same again", "three small cars").await;
     browser.press("Set the password").await;
@@ -34,7 +34,6 @@ async fn the_set_up_link_leads_in_and_out_and_in_again() {
 
     browser.press("Sign out").await;
     browser.until_at("/dashboard/sign-in").await;
-    browser.picture("sign-in").await;
     browser.back().await;
     browser.until_at("/dashboard/sign-in").await;
     browser.goto("/dashboard/keys").await;
