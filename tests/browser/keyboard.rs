@@ -28,7 +28,7 @@ document.addEventListener('focusin', ({ target }) => {
   const isInView = box.width > 0 && box.right > 0 && box.bottom > 0 && box.left < innerWidth && box.top < innerHeight;
   if (!isOutlined || !isInView) unseen.push(name(target));
 });
-window.left = () => [...missing].map(name);
+window.left = () => [...missing].filter((element) => element.isConnected).map(name);
 document.activeElement.blur();
 // A date has a stop for each of its parts.
 return missing.size + 4 * document.querySelectorAll('input[type=date]').length;
