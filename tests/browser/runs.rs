@@ -147,7 +147,7 @@ async fn somebody_answers_what_a_run_asks() {
         ("Approve", "true, looks right"),
         ("Reject", "false, looks right"),
     ] {
-        let run = started(&server, button, steps()).await;
+        let run = started(&server, &format!("to {button}"), steps()).await;
         crate::scene::until_asked(&server, &run).await;
         browser.goto(&page_of(&run)).await;
         browser.until_read("Pay 5?").await;
