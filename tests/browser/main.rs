@@ -23,6 +23,7 @@ mod needed;
 mod pages;
 mod runs;
 mod scene;
+mod settings;
 mod sign_in;
 #[path = "../api/support.rs"]
 mod support;
