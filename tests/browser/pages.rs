@@ -46,7 +46,7 @@ fn patterns() -> Vec<&'static str> {
 /// A page of a scene.
 pub(crate) struct Page {
     /// What the endpoint table has for it.
-    pattern: &'static str,
+    pub(crate) pattern: &'static str,
     pub(crate) path: String,
 }
 
