@@ -3,6 +3,7 @@
 
 mod chats;
 mod queries;
+mod usage;
 
 use super::fixture::Fixture;
 use super::{run_list, runs};
