@@ -2,6 +2,7 @@
 //! examination finds what is wrong with one.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use flowlatch::model::usage::UtcDay;
 use flowlatch::store::{Finding, Store, StoreError, StoreOptions, inspect};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -181,6 +182,49 @@ async fn messages_of_the_fourth_version_are_counted() {
     assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
     let used = "SELECT workflow || ' ' || messages || ' ' || bytes FROM chat_use";
     assert_eq!(column(&file, used), ["1 2 10"]);
+}
+
+#[tokio::test]
+async fn usage_of_the_fifth_version_keeps_its_days_and_keys_their_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowlatch.db");
+    let old = Connection::open(&path).unwrap();
+    old.pragma_update(None, "auto_vacuum", 2).unwrap();
+    old.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+        .unwrap();
+    for text in [
+        include_str!("schemas/1.sql"),
+        include_str!("../src/store/upgrades/2.sql"),
+        include_str!("../src/store/upgrades/3.sql"),
+        include_str!("../src/store/upgrades/4.sql"),
+        include_str!("../src/store/upgrades/5.sql"),
+        "INSERT INTO usage VALUES ('k', 19737, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), ('k', 19738, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+         INSERT INTO api_key (sequence, id, name, format, scopes, created_at_ms, updated_at_ms, created_by, disabled,
+             last_used_at_ms, last_used_address, last_used_category)
+         VALUES (1, 'a', 'a', 'wfk', '[]', 5, 5, 't', 0, 7, '192.0.2.1', 'read'),
+             (2, 'b', 'b', 'wfk', '[]', 5, 5, 't', 0, 7, '2001:db8::1', 'read'),
+             (3, 'c', 'c', 'wfk', '[]', 5, 5, 't', 0, NULL, NULL, NULL);
+         PRAGMA user_version = 5;",
+    ] {
+        old.execute_batch(text).unwrap();
+    }
+    drop(old);
+    let store = Store::open(&path, options()).unwrap();
+    let day = UtcDay(19_737);
+    let days = store.usage_days(vec!["k".to_owned()], day, UtcDay(19_738));
+    let days = days.await.unwrap();
+    assert_eq!((days.len(), days[0].day), (2, day));
+    assert_eq!(
+        (days[0].usage.read_requests, days[0].usage.credits),
+        (1, 11)
+    );
+    store.close().await;
+    let file = Connection::open(&path).unwrap();
+    let memory = Connection::open_in_memory().unwrap();
+    memory.execute_batch(SCHEMA).unwrap();
+    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    let networks = "SELECT key || ' ' || network || ' ' || last_used_ms FROM key_network";
+    assert_eq!(column(&file, networks), ["1 192.0.2.1 7"]);
 }
 
 #[tokio::test]

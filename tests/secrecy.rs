@@ -22,12 +22,17 @@ mod upstream;
 use answers::every_answer;
 use flowlatch::clock::Clock;
 use flowlatch::model::limit::Limit;
+use flowlatch::secret::SecretText;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use support::{Client, TestServer};
 use upstream::{Reply, Upstream};
+
+/// Where alerts are told, and what they are signed with.
+const ALERTS: &str = "/canary-of-the-path-of-alerts-0123456789";
+const ALERT_SECRET: &str = "canary-of-the-secret-of-alerts-0123456789";
 
 /// Keeps every log line of this process, at every level.
 struct Lines(Mutex<String>);
@@ -249,6 +254,27 @@ async fn keys_made_and_used(server: &TestServer, workflows: &[String]) -> Vec<Se
     secrets
 }
 
+/// A key is used from a second address, which is told.
+async fn alert_told(server: &TestServer, upstream: &Upstream) {
+    let client = server.with(&["runs:read"]).await;
+    for address in ["203.0.113.1", "203.0.113.2"] {
+        let request = client.request(Method::GET, "/api/v1/runs");
+        let request = request.header("x-forwarded-for", address);
+        assert!(
+            request
+                .send()
+                .await
+                .expect("an answer")
+                .status()
+                .is_success()
+        );
+    }
+    upstream.until_called(ALERTS, 1).await;
+    let told = upstream.calls(ALERTS);
+    let header = format!("{:?}", told[0].headers);
+    assert!(header.contains("v1=") && !header.contains(ALERT_SECRET));
+}
+
 /// To be asked last: the files are read behind the server's back.
 fn no_file_has_any(secrets: &[Secret], server: &TestServer) {
     let data = server.data();
@@ -286,6 +312,9 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
         config.llm_base_url = Some(upstream.url("/v1"));
         config.limit_read = Limit::Unlimited;
         config.limit_write = Limit::Unlimited;
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+        config.alerts.url = Some(SecretText::new(upstream.url(ALERTS)));
+        config.alerts.secret = Some(SecretText::new(ALERT_SECRET.to_owned()));
     })
     .await;
     planted::something_of_everything(&server).await;
@@ -293,8 +322,10 @@ async fn a_keys_text_is_only_in_the_answer_that_made_it() {
     services::used(&server, &upstream).await;
     let links = links::sent_and_answered(&server, &upstream).await;
     let workflows = workflows(&server, &upstream).await;
-    let secrets = keys_made_and_used(&server, &workflows).await;
+    let mut secrets = keys_made_and_used(&server, &workflows).await;
     assert_eq!(secrets.len(), 7);
+    alert_told(&server, &upstream).await;
+    secrets.extend([Secret::of(ALERT_SECRET), Secret::of(ALERTS)]);
     for answer in every_answer(&server.admin()).await {
         found_nowhere(&secrets, "an answer", answer.text.as_bytes());
         let headers = format!("{:?}", answer.headers);

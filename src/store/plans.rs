@@ -4,6 +4,7 @@
 mod chats;
 mod queries;
 mod searches;
+mod usage;
 mod uses;
 
 use super::fixture::Fixture;

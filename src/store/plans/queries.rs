@@ -4,12 +4,12 @@
 use super::super::tables::sql as tables;
 use super::super::{
     agents, alerts, apps, audit, audit_search, awaiting, connections, graph_records, journal, keys,
-    media, node_outputs, retention, run_list, runs, schedules, secrets, start, usage, usage_hours,
-    webhook_events, webhook_list, webhook_memory, webhook_routes, workflow_edit, workflow_list,
-    workflows,
+    media, node_outputs, retention, run_list, runs, schedules, secrets, start, webhook_events,
+    webhook_list, webhook_memory, webhook_routes, workflow_edit, workflow_list, workflows,
 };
 use super::chats::CHAT_QUERIES;
 use super::searches::SEARCH_QUERIES;
+use super::usage::{ALERT_QUERIES, USAGE_QUERIES};
 use super::uses::USE_QUERIES;
 
 /// Queries with what their plan has to hold.
@@ -373,52 +373,6 @@ const MEDIA_QUERIES: [(&str, &str); 3] = [
     (media::ONE, "SEARCH media USING PRIMARY KEY (id=?)"),
     (media::PAGE, "SEARCH media USING PRIMARY KEY (id<?)"),
     (media::DELETE, "SEARCH media USING PRIMARY KEY (id=?)"),
-];
-
-/// Those of usage.
-const USAGE_QUERIES: [(&str, &str); 7] = [
-    (
-        usage::OF_ACCOUNT,
-        "SEARCH usage USING PRIMARY KEY (account=? AND hour>? AND hour<?)",
-    ),
-    (usage::OF_RUN, "SEARCH run USING INTEGER PRIMARY KEY"),
-    (usage_hours::FORGET, "usage_by_hour (hour<?)"),
-    (usage_hours::UNFOLDED, "usage_unfolded (hour<?)"),
-    (
-        usage_hours::REFUSALS,
-        "SEARCH refusal USING PRIMARY KEY (hour>? AND hour<?)",
-    ),
-    (
-        usage_hours::FORGET_REFUSALS,
-        "SEARCH refusal USING PRIMARY KEY (hour<?)",
-    ),
-    (usage_hours::UNFOLDED_REFUSALS, "refusal_unfolded (hour<?)"),
-];
-
-/// Those of alerts, and of looking around in the audit log.
-const ALERT_QUERIES: [(&str, &str); 10] = [
-    (alerts::NEWEST_OF_KEY, "alert_by_key (key_id=?)"),
-    (alerts::DUE, "alert_untold (next_try_ms<?)"),
-    (alerts::SAME, "alert_by_cause (cause=? AND at_ms>?)"),
-    (alerts::SINCE, "alert_by_time (at_ms>?)"),
-    (alerts::FORGET, "alert_by_time (at_ms<?)"),
-    (
-        alerts::NETWORKS,
-        "SEARCH key_network USING PRIMARY KEY (key=?)",
-    ),
-    (
-        audit_search::OF_ACTOR,
-        "audit_by_actor (actor=? AND rowid<?)",
-    ),
-    (
-        audit_search::OF_ACTION,
-        "audit_by_action (action=? AND rowid<?)",
-    ),
-    (
-        audit_search::OF_KEY,
-        "audit_by_target (target=? AND rowid<?)",
-    ),
-    (audit_search::OF_TIME, "audit_by_time (at_ms>? AND at_ms<?"),
 ];
 
 /// Queries that walk a table in the order of its rows on purpose, newest first.

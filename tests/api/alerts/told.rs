@@ -63,8 +63,9 @@ fn believed(call: &Call, now_ms: i64) -> Value {
 #[tokio::test]
 async fn an_alert_is_told_once_and_signed() {
     let upstream = Upstream::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
     let clock = Clock::manual(crate::support::MONDAY_MS);
-    let server = TestServer::start_with(clock, telling(upstream.url(HOOK))).await;
+    let server = TestServer::open(folder.path(), clock, telling(upstream.url(HOOK))).await;
     let id = stray(&server).await;
     let calls = until_called(&server, &upstream, 1).await;
     let body = believed(&calls[0], server.clock.now_ms());
@@ -86,14 +87,13 @@ async fn an_alert_is_told_once_and_signed() {
     assert_eq!(calls.len(), 2);
 
     let browser = Browser::signed_in(&server).await;
-    let data = server.data().to_owned();
     for path in ["keys", "usage", "audit"] {
         let page = browser.get(&format!("/dashboard/{path}")).await;
         assert_eq!(page.status, 200);
         assert!(!page.text.contains(SECRET) && !page.text.contains("token-4711"));
     }
     server.stop().await;
-    let bytes = written(&data);
+    let bytes = written(folder.path());
     assert!(holds(&bytes, "203.0.113.3"), "the folder was read");
     assert!(!holds(&bytes, SECRET) && !holds(&bytes, "token-4711"));
 }

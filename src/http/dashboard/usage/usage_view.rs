@@ -325,7 +325,7 @@ mod tests {
     const HOUR_MS: i64 = 3_600_000;
 
     fn span(word: &str, now: i64) -> Span {
-        let range = Range::named(word).ok().expect("a range");
+        let range = Range::named(word).expect("a range");
         Span::new(range, now * HOUR_MS)
     }
 
