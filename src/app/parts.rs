@@ -102,7 +102,7 @@ pub(super) fn engine(
                 memory_bytes: config.script_memory_bytes,
                 max_result_bytes: config.max_output_bytes,
             },
-            table_limits: config.table_limits(),
+            table_limits: config.tables,
         },
     )
 }

@@ -164,14 +164,8 @@ pub struct Config {
     pub max_runs_below: u32,
     /// Read connections to the database.
     pub read_connections: u32,
-    /// Data tables, and as many folders of them.
-    pub max_tables: u64,
-    /// Columns of a data table; without columns, fields of a row.
-    pub max_table_columns: usize,
-    /// Rows of a data table.
-    pub max_table_rows: u64,
-    /// The largest row of a data table, in bytes of JSON.
-    pub max_row_bytes: usize,
+    /// What data tables may hold.
+    pub tables: TableLimits,
     /// Webhooks a minute and address.
     pub limit_webhook: Limit,
     /// The largest body of a webhook, in bytes.
@@ -226,6 +220,14 @@ impl MediaLimits {
         link_hours: 7 * 24,
     };
 }
+
+/// What data tables may hold where no setting says otherwise.
+const TABLES: TableLimits = TableLimits {
+    max_tables: 1_000,
+    max_columns: 100,
+    max_rows: 100_000,
+    max_row_bytes: 64 * KIB,
+};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -296,10 +298,7 @@ impl Config {
             max_depth: 10,
             max_runs_below: 1_000,
             read_connections: 4,
-            max_tables: 1_000,
-            max_table_columns: 100,
-            max_table_rows: 100_000,
-            max_row_bytes: 64 * KIB,
+            tables: TABLES,
             limit_webhook: Limit::PerMinute(10_000),
             max_webhook_bytes: 5 * MIB,
             webhook_events_days: 30,
@@ -321,15 +320,5 @@ impl Config {
             .iter()
             .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
             .collect()
-    }
-
-    /// What data tables may hold.
-    pub fn table_limits(&self) -> TableLimits {
-        TableLimits {
-            max_tables: self.max_tables,
-            max_columns: self.max_table_columns,
-            max_rows: self.max_table_rows,
-            max_row_bytes: self.max_row_bytes,
-        }
     }
 }

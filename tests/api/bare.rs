@@ -97,7 +97,7 @@ pub(crate) fn engine_options() -> EngineOptions {
             memory_bytes: 1 << 26,
             max_result_bytes: 1024,
         },
-        table_limits: Config::new("").table_limits(),
+        table_limits: Config::new("").tables,
     }
 }
 

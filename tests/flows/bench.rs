@@ -395,6 +395,6 @@ fn engine_options() -> EngineOptions {
             memory_bytes: 1 << 26,
             max_result_bytes: 1 << 20,
         },
-        table_limits: Config::new("").table_limits(),
+        table_limits: Config::new("").tables,
     }
 }

@@ -38,7 +38,7 @@ async fn call(config: Value) -> Result<Value, StepError> {
         urls: Vec::new(),
         timeout_ms: 1_000,
     };
-    let limits = Config::new(folder.path()).table_limits();
+    let limits = Config::new(folder.path()).tables;
     let tables = Tables::new(store.clone(), clock.clone(), limits, 1024);
     let effects = Effects {
         mailer,

@@ -6,12 +6,20 @@ use crate::config::{AlertSettings, DefaultDoor, DoorSettings, MediaLimits, Origi
 use crate::model::chatflow::ChatBounds;
 use crate::model::credit::Prices;
 use crate::model::limit::Limit;
+use crate::model::table::TableLimits;
 use crate::secret::SecretText;
 
 const OTHER_CHATS: ChatBounds = ChatBounds {
     max_messages: 1,
     max_bytes: 1,
     max_leads: 1,
+};
+
+const OTHER_TABLES: TableLimits = TableLimits {
+    max_tables: 1,
+    max_columns: 1,
+    max_rows: 1,
+    max_row_bytes: 1,
 };
 
 const OTHER_MEDIA: MediaLimits = MediaLimits {
@@ -85,10 +93,7 @@ fn all_different() -> Config {
         max_depth: 1,
         max_runs_below: 1,
         read_connections: 1,
-        max_tables: 1,
-        max_table_columns: 1,
-        max_table_rows: 1,
-        max_row_bytes: 1,
+        tables: OTHER_TABLES,
         limit_webhook: Limit::Unlimited,
         max_webhook_bytes: 1,
         webhook_events_days: 1,

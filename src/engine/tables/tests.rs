@@ -127,7 +127,7 @@ proptest! {
         let kind = ColumnType::ALL.get(kind).copied();
         let columns: Vec<_> = kind.map(|kind| ("key", kind)).into_iter().collect();
         let row = json!({ "key": left });
-        let limits = crate::config::Config::new("").table_limits();
+        let limits = crate::config::Config::new("").tables;
         let mut found = Vec::new();
         check_row(&table(&columns), row.as_object().unwrap(), "data", &limits, &mut found);
         if found.is_empty() && let Some(value) = index_value(kind, &right) {

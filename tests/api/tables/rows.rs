@@ -127,10 +127,10 @@ async fn rows_that_do_not_fit_are_told_with_every_place_and_change_nothing() {
 #[tokio::test]
 async fn the_limits_of_the_configuration_hold() {
     let server = TestServer::start_with(Clock::system(), |config| {
-        config.max_tables = 2;
-        config.max_table_columns = 3;
-        config.max_table_rows = 2;
-        config.max_row_bytes = 1_024;
+        config.tables.max_tables = 2;
+        config.tables.max_columns = 3;
+        config.tables.max_rows = 2;
+        config.tables.max_row_bytes = 1_024;
     })
     .await;
     let admin = server.admin();

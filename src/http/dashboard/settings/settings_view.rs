@@ -22,6 +22,8 @@ pub(super) struct Facts {
     pub(super) started: String,
     pub(super) up_for: String,
     pub(super) schema_version: i64,
+    /// The database and the uploaded files together.
+    pub(super) all: String,
     pub(super) database: String,
     pub(super) database_free: String,
     pub(super) media: String,
@@ -65,6 +67,7 @@ pub(super) async fn facts(api: &Api) -> Result<Facts, Problem> {
         started: iso_utc(facts.started_at_ms),
         up_for: duration(api.clock.now_ms() - facts.started_at_ms),
         schema_version: NEWEST_VERSION,
+        all: size(space.total_bytes.saturating_add(media.bytes)),
         database: size(space.total_bytes),
         database_free: size(space.free_bytes),
         media: size(media.bytes),
@@ -88,10 +91,7 @@ fn sweep_row(last: LastSweep) -> SweepRow {
 pub(super) fn kept(keep: &Retention) -> [KeptRow; 5] {
     let days = |what, limit: Option<u64>| KeptRow {
         what,
-        how_long: limit.map_or_else(
-            || "for ever".to_owned(),
-            |limit| format!("{}", plural(limit, "day")),
-        ),
+        how_long: limit.map_or_else(|| "for ever".to_owned(), |limit| plural(limit, "day")),
     };
     [
         days("Finished runs", keep.max_age_days),

@@ -126,13 +126,12 @@ impl<'a> Visitor<'a> {
 
 /// Whether a page that was linked belongs to a part that is absent here.
 fn is_absent(path: &str) -> bool {
-    let found = ABSENT.iter().any(|pattern| {
+    ABSENT.iter().any(|pattern| {
         let (beginning, _) = pattern.split_once(':').expect("a parameter");
         let below = path.strip_prefix(BASE_PATH);
         let id = below.and_then(|path| path.strip_prefix(beginning));
         id.is_some_and(|id| !id.contains('/'))
-    });
-    found
+    })
 }
 
 #[test]
