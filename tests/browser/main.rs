@@ -29,3 +29,4 @@ mod sign_in;
 mod support;
 #[path = "../api/upstream.rs"]
 mod upstream;
+mod workflows;

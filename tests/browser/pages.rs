@@ -17,11 +17,8 @@ const OUTSIDE: [&str; 4] = [
     "/dashboard/set-up/:token",
 ];
 
-/// Files of which only a page knows the names.
-const FILES: [&str; 2] = [
-    "/dashboard/runs/:id/config",
-    "/dashboard/runs/:id/journal/:number/:part",
-];
+/// A file of which only a page knows the name.
+const FILE: &str = "/dashboard/runs/:id/journal/:number/:part";
 
 /// Reads the head of an answer, and nothing of a stream that does not end.
 const HEAD: &str = "
@@ -38,7 +35,7 @@ fn patterns() -> Vec<&'static str> {
         endpoint.door == Door::Dashboard
             && endpoint.method == Method::GET
             && !OUTSIDE.contains(&endpoint.pattern)
-            && !FILES.contains(&endpoint.pattern)
+            && endpoint.pattern != FILE
     });
     asked.map(|endpoint| endpoint.pattern).collect()
 }

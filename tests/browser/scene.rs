@@ -13,6 +13,12 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// How long a run may take to come to where it waits.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What has to be asked for at some paths.
+const QUERIES: [(&str, &str); 2] = [
+    ("/dashboard/runs/:id/config", "?step=fetch"),
+    ("/dashboard/workflows/:id/difference", "?from=1&to=1"),
+];
+
 /// A server whose clock stands still, and what is on it.
 pub(crate) struct Scene {
     pub(crate) server: TestServer,
@@ -64,6 +70,10 @@ impl Scene {
                 .flat_map(|path| choices.iter().map(move |choice| format!("{path}/{choice}")));
             paths = longer.collect();
             before = segment;
+        }
+        let query = QUERIES.iter().find(|(asked, _)| *asked == pattern);
+        for path in &mut paths {
+            path.push_str(query.map_or("", |(_, query)| query));
         }
         paths
     }
