@@ -8,6 +8,7 @@ mod cookie;
 mod form;
 mod frame;
 mod keys;
+mod picture;
 mod sign_in;
 
 pub(super) use cookie::session_text;
