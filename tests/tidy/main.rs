@@ -124,6 +124,8 @@ const FENCES: &[(&[&str], &[&str])] = &[
     (&["chacha20poly1305::"], &["secret"]),
     (&["rquickjs::"], &["engine/script"]),
     (&["askama::"], &["http"]),
+    (&["rust_sugiyama::"], &["http/dashboard/picture"]),
+    (&["similar::"], &["http/dashboard/workflows/difference.rs"]),
     (&["schemars::"], &["http", "model", "engine", "id.rs"]),
     (
         &["reqwest::"],

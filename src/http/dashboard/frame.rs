@@ -3,6 +3,7 @@
 
 use super::super::door::without_base;
 use super::super::visit::Visit;
+use warp::http::header;
 
 /// Where the dashboard is.
 const HOME: &str = "/dashboard";
@@ -16,7 +17,8 @@ pub(super) struct Frame {
 }
 
 /// The parts of the dashboard: the first segment of their pages, and what people read.
-const PARTS: [(&str, &str); 7] = [
+const PARTS: [(&str, &str); 8] = [
+    ("workflows", "Workflows"),
     ("runs", "Runs"),
     ("keys", "API keys"),
     ("usage", "Usage"),
@@ -57,4 +59,23 @@ pub(super) fn up(visit: &Visit) -> String {
         },
         None => "dashboard/".to_owned(),
     }
+}
+
+/// The server as the browser sees it.
+pub(super) fn seen_url(visit: &Visit) -> String {
+    let options = &visit.api.options;
+    let base = &options.base_path;
+    if let Some(public) = &options.public_url {
+        return format!("{public}{base}");
+    }
+    let host = visit.headers.get(header::HOST);
+    let host = host
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
+    let scheme = if options.secure_cookies {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{host}{base}")
 }

@@ -12,13 +12,16 @@ mod cookie;
 mod form;
 mod frame;
 mod keys;
+mod picture;
 mod runs;
 mod schedules;
 mod secrets;
 mod settings;
 mod sign_in;
+mod sign_in;
 mod usage;
 mod variables;
+mod workflows;
 
 pub(super) use cookie::session_text;
 pub(super) use sign_in::refuse_other_sites;
@@ -77,6 +80,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         settings::endpoints(),
         usage::endpoints(),
         audit::endpoints(),
+        workflows::endpoints(),
     ]
     .into_iter()
     .flatten()

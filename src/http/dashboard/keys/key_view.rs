@@ -3,6 +3,7 @@
 
 use super::super::alert_view::sentence;
 use super::super::chart::Spark;
+use super::super::frame::seen_url;
 use crate::auth::KeyText;
 use crate::clock::iso_utc;
 use crate::http::visit::{Ctx, Visit};
@@ -12,7 +13,6 @@ use crate::model::limit::Limit;
 use crate::model::usage::{DayUsage, UtcDay};
 use crate::model::workflow::Reach;
 use std::collections::HashMap;
-use warp::http::header;
 
 /// How many days the small chart of a key's use covers.
 pub(super) const CHART_DAYS: u32 = 30;
@@ -232,23 +232,4 @@ pub(super) fn made(visit: &Visit, format: KeyFormat, text: &KeyText) -> MadeKey 
         text: text.to_owned(),
         examples,
     }
-}
-
-/// The server as the browser sees it.
-fn seen_url(visit: &Visit) -> String {
-    let options = &visit.api.options;
-    let base = &options.base_path;
-    if let Some(public) = &options.public_url {
-        return format!("{public}{base}");
-    }
-    let host = visit.headers.get(header::HOST);
-    let host = host
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or("localhost");
-    let scheme = if options.secure_cookies {
-        "https"
-    } else {
-        "http"
-    };
-    format!("{scheme}://{host}{base}")
 }
