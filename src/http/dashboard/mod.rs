@@ -18,7 +18,6 @@ mod schedules;
 mod secrets;
 mod settings;
 mod sign_in;
-mod sign_in;
 mod usage;
 mod variables;
 mod workflows;
