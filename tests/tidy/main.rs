@@ -124,6 +124,7 @@ const FENCES: &[(&[&str], &[&str])] = &[
     (&["chacha20poly1305::"], &["secret"]),
     (&["rquickjs::"], &["engine/script"]),
     (&["askama::"], &["http"]),
+    (&["rust_sugiyama::"], &["http/dashboard/picture"]),
     (&["schemars::"], &["http", "model", "engine", "id.rs"]),
     (
         &["reqwest::"],

@@ -8,6 +8,7 @@ mod cookie;
 mod form;
 mod frame;
 mod keys;
+mod picture;
 mod runs;
 mod sign_in;
 
