@@ -73,8 +73,10 @@ const reachable = "a[href], button, input:not([type=hidden]), select, textarea, 
 
 // Puts a newer part in the place of an older one: what was open stays open, and who was on something stays there.
 function renew(old, newer) {
+  const asked = (part) => [...part.querySelectorAll("[name=step]")].map((step) => step.value).join();
   const isWritten = (field) => field.value !== field.defaultValue;
-  if ([...old.querySelectorAll("input, textarea")].some(isWritten)) return;
+  // What somebody writes is left to them for as long as it is asked for.
+  if ([...old.querySelectorAll("input, textarea")].some(isWritten) && asked(old) === asked(newer)) return;
   const open = [...old.querySelectorAll("details[open]")].map((details) => details.id);
   const place = [...old.querySelectorAll(reachable)].indexOf(document.activeElement);
   showTimes(newer);

@@ -3,14 +3,16 @@
 //! and says where the rest is; what it shows is at least as new as the event from which it goes on to listen.
 
 use super::super::frame::Frame;
-use super::super::page;
+use super::super::html_response;
+use super::super::picture::Picture;
 use super::asked::{self, AskedView};
+use super::drawn::drawn;
 use super::shown::{self, Room, Shown};
 use super::step_view::{self, StepView};
 use super::timeline::Scale;
 use super::{PART, moment};
 use crate::clock::iso_utc;
-use crate::engine::{RunLogs, parent_of};
+use crate::engine::{StepLog, parent_of};
 use crate::http::body::read_query;
 use crate::http::native::reachable_run;
 use crate::http::problem::Problem;
@@ -23,6 +25,8 @@ use warp::reply::Response;
 
 /// How many steps a page shows.
 const STEPS_PER_PAGE: usize = 25;
+/// A page that would be larger is shown without its picture.
+const MAX_PAGE_BYTES: usize = 96 << 10;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -41,6 +45,8 @@ struct RunPage {
     asked: Vec<AskedView>,
     /// How many more things it asks.
     asked_more: usize,
+    /// None where the page has no room for it, or the definition is gone.
+    picture: Option<Picture>,
     values: Vec<Shown>,
     steps: Vec<StepView>,
     part: StepsPart,
@@ -108,19 +114,37 @@ pub(super) async fn run_page(
     let mut room = Room::new();
     let (asked, asked_more) = asked::views(&pending, &mut room);
     let values = values(&run, &mut room);
-    let (steps, part) = steps(ctx, &run, &logs, wanted.unwrap_or(1), &mut room);
+    let all = logs.steps();
+    let definition = ctx.api().store.definition(run.definition_sequence)?;
+    let (steps, part) = steps(ctx, &run, &all, wanted.unwrap_or(1), &mut room);
     let run_page = RunPage {
         frame: Frame::of(&ctx.visit, PART),
         refusal,
         facts: facts(ctx, &run)?,
         asked,
         asked_more,
+        picture: definition.map(|definition| drawn(&definition, &all)),
         values,
         steps,
-        part,
+        part: StepsPart {
+            has_more: logs.has_more,
+            ..part
+        },
         live_from: (!is_final).then_some(logs.events),
     };
-    page(status, &run_page)
+    Ok(html_response(status, rendered(run_page)?))
+}
+
+/// The page, without its picture where it would be too large with it.
+fn rendered(mut run_page: RunPage) -> Result<String, Problem> {
+    let html = run_page.render();
+    let html = html.map_err(|error| Problem::internal(&error))?;
+    if html.len() <= MAX_PAGE_BYTES || run_page.picture.is_none() {
+        return Ok(html);
+    }
+    run_page.picture = None;
+    let html = run_page.render();
+    html.map_err(|error| Problem::internal(&error))
 }
 
 fn facts(ctx: &Ctx, run: &Run) -> Result<Facts, Problem> {
@@ -172,7 +196,7 @@ fn values(run: &Run, room: &mut Room) -> Vec<Shown> {
 fn steps(
     ctx: &Ctx,
     run: &Run,
-    logs: &RunLogs,
+    all: &[StepLog<'_>],
     page: usize,
     room: &mut Room,
 ) -> (Vec<StepView>, StepsPart) {
@@ -183,7 +207,6 @@ fn steps(
         until_ms: summary.finished_at_ms.unwrap_or(now_ms),
     };
     let run_page = format!("runs/{}", summary.id);
-    let all = logs.steps();
     let total = all.len();
     let pages = total.div_ceil(STEPS_PER_PAGE).max(1);
     let page = page.clamp(1, pages);
@@ -200,7 +223,7 @@ fn steps(
         first: skipped + 1,
         last: skipped + steps.len(),
         total,
-        has_more: logs.has_more,
+        has_more: false,
         before: (page > 1).then(|| page - 1),
         after: (page < pages).then_some(page + 1),
     };

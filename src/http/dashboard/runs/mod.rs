@@ -6,6 +6,7 @@ mod act;
 mod asked;
 mod detail;
 mod download;
+mod drawn;
 mod list;
 mod moment;
 mod shown;

@@ -32,6 +32,8 @@ async fn a_run_is_told_with_what_belongs_to_it() {
         "<dt>Started by</dt>".to_owned(),
         "<small>Below</small>".to_owned(),
         "class=\"child\"".to_owned(),
+        // The picture is coloured, and leads to the step.
+        "<a href=\"#step-sub\"><rect class=\"node completed\"".to_owned(),
         "&#34;Ada&#34;".to_owned(),
         "deep".to_owned(),
         label.to_owned(),
