@@ -143,7 +143,8 @@ fn the_environment_may_name_the_remote_server() {
         &["Invalid or missing API key"],
         Some("FLOWLATCH_API_KEY"),
     );
-    list(&server.url, server.admin_key()).refused(1, &["no such path"], None);
+    let elsewhere = format!("{}/other", server.url);
+    list(&elsewhere, server.admin_key()).refused(1, &["no such path"], None);
     let narrow = folder.run(&[
         "keys",
         "create",
