@@ -69,6 +69,7 @@ mod webhook_routes;
 mod webhook_tests;
 mod workflow_edit;
 mod workflow_list;
+mod workflow_runs;
 mod workflows;
 #[cfg(test)]
 mod workflows_tests;
@@ -96,6 +97,7 @@ pub use tables::{
 };
 pub use usage::Charge;
 pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
+pub use workflow_runs::RunGlance;
 pub use workflows::{Beside, BesideGraph, WorkflowDraft, WorkflowEdit};
 
 use crate::clock::Clock;

@@ -125,6 +125,7 @@ const FENCES: &[(&[&str], &[&str])] = &[
     (&["rquickjs::"], &["engine/script"]),
     (&["askama::"], &["http"]),
     (&["rust_sugiyama::"], &["http/dashboard/picture"]),
+    (&["similar::"], &["http/dashboard/workflows/difference.rs"]),
     (&["schemars::"], &["http", "model", "engine", "id.rs"]),
     (
         &["reqwest::"],

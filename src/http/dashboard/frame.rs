@@ -2,6 +2,7 @@
 //! Promise: links are relative, so that they hold under whatever path a proxy shows the server.
 
 use super::super::visit::Visit;
+use warp::http::header;
 
 /// Where the dashboard is.
 const HOME: &str = "/dashboard";
@@ -15,7 +16,7 @@ pub(super) struct Frame {
 }
 
 /// The parts of the dashboard: the first segment of their pages, and what people read.
-const PARTS: [(&str, &str); 1] = [("keys", "API keys")];
+const PARTS: [(&str, &str); 2] = [("workflows", "Workflows"), ("keys", "API keys")];
 
 impl Frame {
     /// The ways to the parts.
@@ -50,4 +51,23 @@ pub(super) fn up(visit: &Visit) -> String {
         },
         None => "dashboard/".to_owned(),
     }
+}
+
+/// The server as the browser sees it.
+pub(super) fn seen_url(visit: &Visit) -> String {
+    let options = &visit.api.options;
+    let base = &options.base_path;
+    if let Some(public) = &options.public_url {
+        return format!("{public}{base}");
+    }
+    let host = visit.headers.get(header::HOST);
+    let host = host
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
+    let scheme = if options.secure_cookies {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{host}{base}")
 }

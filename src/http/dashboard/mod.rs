@@ -10,6 +10,7 @@ mod frame;
 mod keys;
 mod picture;
 mod sign_in;
+mod workflows;
 
 pub(super) use cookie::session_text;
 pub(super) use sign_in::refuse_other_sites;
@@ -56,10 +57,15 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 
 /// Every page of the dashboard, and what it consists of.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    [assets::endpoints(), sign_in::endpoints(), keys::endpoints()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        assets::endpoints(),
+        sign_in::endpoints(),
+        keys::endpoints(),
+        workflows::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A page for somebody who is signed in.

@@ -25,7 +25,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Ok(go_to(&visit, ""))
         }),
         signed_in(Method::GET, "/dashboard", |ctx| async move {
-            Ok(go_to(&ctx.visit, "keys"))
+            Ok(go_to(&ctx.visit, "workflows"))
         }),
         Endpoint::unkeyed(door, Method::GET, SIGN_IN, look),
         Endpoint::unkeyed(door, Method::POST, SIGN_IN, sign_in),
@@ -159,7 +159,7 @@ fn tell_when(response: &mut Response, error: &SignInError) {
 /// Lets the browser in. A session that it held before ends.
 async fn begin(visit: &Visit, session: &SessionText) -> Response {
     end_held(visit).await;
-    let mut response = go_to(visit, "keys");
+    let mut response = go_to(visit, "workflows");
     hold(visit, &mut response, session);
     response
 }

@@ -35,6 +35,8 @@ mod workflow_view;
 mod workflows;
 
 pub(super) use refusal::{ErrorEnvelope, message, native_word, render, status_and_code};
+pub(super) use templates::{template_files, template_text};
+pub(super) use workflows::{create_workflow, edit_workflow, tag};
 
 use super::endpoint::Endpoint;
 use super::front::json_type;

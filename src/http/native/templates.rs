@@ -331,6 +331,18 @@ async fn instantiate(ctx: Ctx, body: InstantiateBody) -> Answer {
     created(&workflow_view(&ctx, &compiled)?)
 }
 
+/// The templates: slug and name.
+pub(in crate::http) fn template_files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TEMPLATES.iter().map(|one| (one.slug, one.name.as_str()))
+}
+
+/// A template as its file has it: JSON, the body of a new workflow.
+pub(in crate::http) fn template_text(slug: &str) -> Option<&'static str> {
+    let mut built_in = BUILT_IN.iter();
+    let found = built_in.find(|built_in| built_in.0 == slug)?;
+    Some(found.3)
+}
+
 /// The template that the path names, by its id or its slug.
 fn find(ctx: &Ctx) -> Result<&'static TemplateView, Problem> {
     let wanted = ctx.text(0);

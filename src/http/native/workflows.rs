@@ -5,11 +5,12 @@ use super::workflow_view::{
     ArchivedView, DeleteQuery, ListQuery, SummaryView, ValidityView, WorkflowView, summary, view,
 };
 use super::{Answer, created, json as json_response, ok, page, page_request};
-use crate::engine::WorkflowProblem;
+use crate::engine::{CompiledWorkflow, WorkflowProblem};
 use crate::http::body::{json, query};
 use crate::http::describe::{Description, about};
 use crate::http::door::Door;
 use crate::http::endpoint::{Access, Endpoint};
+use crate::http::fields::Fields;
 use crate::http::problem::Problem;
 use crate::http::reach::{reachable, require_name_within_reach};
 use crate::http::visit::Ctx;
@@ -22,6 +23,7 @@ use crate::model::workflow::{
 };
 use bytes::Bytes;
 use serde_json::{Value, json as example};
+use std::sync::Arc;
 use warp::Filter as _;
 use warp::http::{HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
@@ -166,24 +168,40 @@ async fn get(ctx: Ctx) -> Answer {
 }
 
 async fn create(ctx: Ctx, NewWorkflow(body): NewWorkflow) -> Answer {
-    let body = WorkflowBody::read(body);
-    let draft = body.draft(|definition| problems_of(&ctx, definition, None))?;
-    require_sound(&ctx, &draft.definition, None)?;
-    require_name_within_reach(&ctx, &draft.name)?;
-    let compiled = ctx
-        .api()
-        .engine
-        .workflows()
-        .create(draft, ctx.editor())
-        .await?;
+    let compiled = create_workflow(&ctx, body).await?;
     created(&view(&ctx, &compiled)?)
+}
+
+/// Makes the workflow that the fields of a body ask for.
+pub(in crate::http) async fn create_workflow(
+    ctx: &Ctx,
+    fields: Fields,
+) -> Result<Arc<CompiledWorkflow>, Problem> {
+    let body = WorkflowBody::read(fields);
+    let draft = body.draft(|definition| problems_of(ctx, definition, None))?;
+    require_sound(ctx, &draft.definition, None)?;
+    require_name_within_reach(ctx, &draft.name)?;
+    let workflows = ctx.api().engine.workflows();
+    Ok(workflows.create(draft, ctx.editor()).await?)
 }
 
 async fn edit(ctx: Ctx, WorkflowFields(body): WorkflowFields) -> Answer {
     let compiled = reachable(&ctx)?;
-    let body = WorkflowBody::read(body);
-    let expected = body.expected_version;
     let if_match = ctx.header("if-match")?.filter(|tag| *tag != "*");
+    let edited = edit_workflow(&ctx, &compiled.workflow.id, body, if_match).await?;
+    ok(&view(&ctx, &edited)?)
+}
+
+/// Edits a workflow as the fields of a body ask for. Where `if_match` is given, a workflow that has another [`tag`] is a
+/// conflict.
+pub(in crate::http) async fn edit_workflow(
+    ctx: &Ctx,
+    id: &WorkflowId,
+    fields: Fields,
+    if_match: Option<&str>,
+) -> Result<Arc<CompiledWorkflow>, Problem> {
+    let body = WorkflowBody::read(fields);
+    let expected = body.expected_version;
     let change_summary = body.change_summary.clone();
     let draft = |now: &Workflow| {
         if if_match.is_some_and(|seen| seen != tag(now)) {
@@ -193,21 +211,19 @@ async fn edit(ctx: Ctx, WorkflowFields(body): WorkflowFields) -> Answer {
             ));
         }
         let known = Some(&now.definition);
-        let draft = body.over(now, |definition| problems_of(&ctx, definition, known))?;
+        let draft = body.over(now, |definition| problems_of(ctx, definition, known))?;
         if draft.definition != now.definition {
-            require_sound(&ctx, &draft.definition, known)?;
+            require_sound(ctx, &draft.definition, known)?;
         }
         if draft.name != now.name && matches!(ctx.key().reach(), Reach::Prefix(_)) {
-            require_name_within_reach(&ctx, &draft.name)?;
+            require_name_within_reach(ctx, &draft.name)?;
         }
         Ok::<_, Problem>(draft)
     };
-    let (id, by) = (&compiled.workflow.id, ctx.editor());
     let workflows = ctx.api().engine.workflows();
-    let edited = workflows
-        .edit(id, draft, change_summary, expected, by)
-        .await?;
-    ok(&view(&ctx, &edited)?)
+    workflows
+        .edit(id, draft, change_summary, expected, ctx.editor())
+        .await
 }
 
 async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
@@ -282,7 +298,7 @@ fn require_sound(
 }
 
 /// Changes with every change, also where a draft keeps its version.
-fn tag(workflow: &Workflow) -> String {
+pub(in crate::http) fn tag(workflow: &Workflow) -> String {
     format!("\"{}-{}\"", workflow.version, workflow.updated_at_ms)
 }
 

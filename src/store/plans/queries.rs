@@ -5,7 +5,7 @@ use super::super::tables::sql as tables;
 use super::super::{
     agents, apps, audit, awaiting, connections, graph_records, journal, keys, media, node_outputs,
     retention, run_list, runs, schedules, secrets, start, usage, webhook_events, webhook_list,
-    webhook_memory, webhook_routes, workflow_edit, workflow_list, workflows,
+    webhook_memory, webhook_routes, workflow_edit, workflow_list, workflow_runs, workflows,
 };
 use super::chats::CHAT_QUERIES;
 
@@ -48,6 +48,7 @@ fn general_queries() -> Vec<(&'static str, &'static str)> {
             workflows::FORGET_DEFINITION,
             "workflow_version_by_definition (definition=?)",
         ),
+        (workflow_runs::NEWEST, "run_by_workflow (workflow=?)"),
         (
             workflow_list::UNARCHIVED,
             "workflow_unarchived (sequence<?)",

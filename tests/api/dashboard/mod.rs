@@ -2,6 +2,7 @@
 
 mod keys;
 mod sign_in;
+mod workflows;
 
 use crate::support::TestServer;
 use reqwest::header::{HeaderMap, HeaderValue};

@@ -1,6 +1,7 @@
 //! A key as pages show it: one row of the list, and how to use a text that was just made. May not know how keys are kept.
 //! Promise: a key's text is shown where it was made, and nowhere else.
 
+use super::super::frame::seen_url;
 use crate::auth::KeyText;
 use crate::clock::iso_utc;
 use crate::http::visit::{Ctx, Visit};
@@ -9,7 +10,6 @@ use crate::model::limit::Limit;
 use crate::model::usage::{DayUsage, UtcDay};
 use crate::model::workflow::Reach;
 use std::collections::HashMap;
-use warp::http::header;
 
 /// How many days the small chart of a key's use covers.
 pub(super) const CHART_DAYS: u32 = 30;
@@ -233,25 +233,6 @@ pub(super) fn made(visit: &Visit, format: KeyFormat, text: &KeyText) -> MadeKey 
         text: text.to_owned(),
         examples,
     }
-}
-
-/// The server as the browser sees it.
-fn seen_url(visit: &Visit) -> String {
-    let options = &visit.api.options;
-    let base = &options.base_path;
-    if let Some(public) = &options.public_url {
-        return format!("{public}{base}");
-    }
-    let host = visit.headers.get(header::HOST);
-    let host = host
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or("localhost");
-    let scheme = if options.secure_cookies {
-        "https"
-    } else {
-        "http"
-    };
-    format!("{scheme}://{host}{base}")
 }
 
 #[cfg(test)]

@@ -20,11 +20,11 @@ const ROW_WIDTH: f64 = 1_200.0;
 
 /// A rectangle.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Area {
-    pub(super) x: f64,
-    pub(super) y: f64,
-    pub(super) width: f64,
-    pub(super) height: f64,
+pub(in crate::http::dashboard) struct Area {
+    pub(in crate::http::dashboard) x: f64,
+    pub(in crate::http::dashboard) y: f64,
+    pub(in crate::http::dashboard) width: f64,
+    pub(in crate::http::dashboard) height: f64,
 }
 
 /// The places of all steps.

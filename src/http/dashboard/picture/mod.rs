@@ -24,35 +24,35 @@ const TYPE_CHARS: usize = 28;
 /// A picture, for the macro `picture` of `picture/picture.html`.
 pub(super) struct Picture {
     /// Its name for whoever does not see it.
-    label: String,
-    width: f64,
-    height: f64,
+    pub(in crate::http::dashboard) label: String,
+    pub(in crate::http::dashboard) width: f64,
+    pub(in crate::http::dashboard) height: f64,
     /// Those that stand around others, the outer first.
-    frames: Vec<StepBox>,
-    lines: Vec<Line>,
+    pub(in crate::http::dashboard) frames: Vec<StepBox>,
+    pub(in crate::http::dashboard) lines: Vec<Line>,
     /// Those that have none inside.
-    boxes: Vec<StepBox>,
+    pub(in crate::http::dashboard) boxes: Vec<StepBox>,
     /// How many steps are not drawn.
-    left_out: usize,
+    pub(in crate::http::dashboard) left_out: usize,
 }
 
-struct Line {
+pub(in crate::http::dashboard) struct Line {
     /// The `d` of a path.
-    path: String,
-    way: String,
-    way_x: f64,
-    way_y: f64,
+    pub(in crate::http::dashboard) path: String,
+    pub(in crate::http::dashboard) way: String,
+    pub(in crate::http::dashboard) way_x: f64,
+    pub(in crate::http::dashboard) way_y: f64,
 }
 
-struct StepBox {
-    anchor: String,
+pub(in crate::http::dashboard) struct StepBox {
+    pub(in crate::http::dashboard) anchor: String,
     /// Its status as a class; empty without one.
-    status: String,
-    area: Area,
-    name: String,
+    pub(in crate::http::dashboard) status: String,
+    pub(in crate::http::dashboard) area: Area,
+    pub(in crate::http::dashboard) name: String,
     /// The whole name, where it is cut in the box.
-    title: Option<String>,
-    step_type: String,
+    pub(in crate::http::dashboard) title: Option<String>,
+    pub(in crate::http::dashboard) step_type: String,
 }
 
 impl Picture {

@@ -1,0 +1,110 @@
+//! What two texts differ in, by line. May not know what they say. Promise: bounded in time and in size; what was left out is
+//! said.
+
+use similar::{ChangeTag, TextDiff};
+use std::time::Duration;
+
+/// So many lines that are in both are shown around the others.
+const LINES_AROUND: usize = 3;
+/// So many lines are shown.
+const MAX_LINES: usize = 400;
+/// So many characters of a line are shown.
+const MAX_LINE_CHARS: usize = 120;
+/// After so long a difference is told that is right, but not the shortest.
+const MAX_TIME: Duration = Duration::from_millis(100);
+
+/// A line of one text, of the other, or of both.
+pub(super) struct DifferenceLine {
+    /// `-`, `+` or a space; `…` where lines are left out.
+    pub(super) sign: &'static str,
+    /// `gone`, `new`, `same` or `gap`.
+    pub(super) class: &'static str,
+    pub(super) text: String,
+}
+
+/// What differs.
+#[derive(Default)]
+pub(super) struct Difference {
+    pub(super) lines: Vec<DifferenceLine>,
+    /// Whether there is more than is shown.
+    pub(super) is_cut: bool,
+}
+
+/// What was changed from one text to another.
+pub(super) fn difference(before: &str, after: &str) -> Difference {
+    let found = TextDiff::configure()
+        .timeout(MAX_TIME)
+        .diff_lines(before, after);
+    let mut difference = Difference::default();
+    for (place, group) in found.grouped_ops(LINES_AROUND).iter().enumerate() {
+        if place > 0 {
+            difference.lines.push(DifferenceLine {
+                sign: "…",
+                class: "gap",
+                text: String::new(),
+            });
+        }
+        for change in group.iter().flat_map(|op| found.iter_changes(op)) {
+            if difference.lines.len() >= MAX_LINES {
+                difference.is_cut = true;
+                return difference;
+            }
+            let (sign, class) = match change.tag() {
+                ChangeTag::Delete => ("-", "gone"),
+                ChangeTag::Insert => ("+", "new"),
+                ChangeTag::Equal => (" ", "same"),
+            };
+            let text = change.value().trim_end_matches('\n');
+            difference.is_cut |= text.chars().nth(MAX_LINE_CHARS).is_some();
+            difference.lines.push(DifferenceLine {
+                sign,
+                class,
+                text: text.chars().take(MAX_LINE_CHARS).collect(),
+            });
+        }
+    }
+    difference
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(before: &str, after: &str) -> String {
+        let lines = difference(before, after).lines.into_iter();
+        lines
+            .map(|line| format!("{}{}\n", line.sign, line.text))
+            .collect()
+    }
+
+    #[test]
+    fn lines_that_differ_are_told_with_those_around_them() {
+        let many: String = (0..40).map(|number| format!("{number}\n")).collect();
+        let changed = many.replace("\n5\n", "\nfive\n").replace("\n30\n", "\n");
+        for (before, after, expected) in [
+            ("a\nb\n", "a\nb\n", ""),
+            ("a\nb\n", "a\nc\n", " a\n-b\n+c\n"),
+            ("", "a", "+a\n"),
+            (
+                &many,
+                &changed,
+                " 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n…\n 27\n 28\n 29\n-30\n 31\n 32\n 33\n",
+            ),
+        ] {
+            assert_eq!(told(before, after), expected);
+        }
+    }
+
+    #[test]
+    fn large_texts_are_cut() {
+        let lines = |letter: char| -> String {
+            let line = |number: usize| format!("{letter}{number}{}\n", "x".repeat(500));
+            (0..5_000).map(line).collect()
+        };
+        let found = difference(&lines('a'), &lines('b'));
+        assert!(found.is_cut);
+        assert_eq!(found.lines.len(), MAX_LINES);
+        let longest = found.lines.iter().map(|line| line.text.len()).max();
+        assert_eq!(longest, Some(MAX_LINE_CHARS));
+    }
+}
