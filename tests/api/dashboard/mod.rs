@@ -10,6 +10,7 @@ mod secrets;
 mod settings;
 mod sign_in;
 mod usage;
+mod workflows;
 
 use crate::support::TestServer;
 use reqwest::header::{HeaderMap, HeaderValue};

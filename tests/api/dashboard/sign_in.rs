@@ -31,7 +31,10 @@ async fn the_set_up_link_sets_the_password_once_and_signs_in() {
         assert_eq!(browser.cookie(), None, "{password}");
     }
     let set = browser.set_up(&server, PASSWORD).await;
-    assert_eq!((set.status, set.header("location")), (303, Some("../keys")));
+    assert_eq!(
+        (set.status, set.header("location")),
+        (303, Some("../workflows"))
+    );
     assert_eq!(browser.get("/dashboard/keys").await.status, 200);
     // It leads nowhere any more, and another password is not set by it.
     let late = Browser::new(&server);
