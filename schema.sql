@@ -2,7 +2,8 @@
 --
 -- Conventions: moments are milliseconds since the Unix epoch (`…_ms`); `sequence` is a row's number and the order of lists
 -- (newest first); ids are what clients see; JSON is text. AUTOINCREMENT stands where a number must never be given out again,
--- because memory outside the database (a running worker, a compiled plan) may still hold it.
+-- because memory outside the database (a running worker, a compiled plan) may still hold it. What is written often has its
+-- words checked with OR: of an IN with more than two SQLite makes a table in memory for each row.
 -- Triggers use RAISE(ABORT) only and no foreign key is deferred: a write that fails must not take its batch along.
 
 CREATE TABLE meta (
@@ -116,10 +117,10 @@ CREATE TABLE run (
     workflow         INTEGER NOT NULL,
     workflow_version INTEGER NOT NULL,
     definition       INTEGER NOT NULL,
-    status           TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
+    status           TEXT NOT NULL CHECK (status = 'pending' OR status = 'running' OR status = 'completed' OR status = 'failed' OR status = 'cancelled'),
     -- How many events the journal has: the next chunk starts there.
     event_count      INTEGER NOT NULL CHECK (event_count BETWEEN 0 AND 16777216),
-    trigger_type     TEXT NOT NULL CHECK (trigger_type IN ('api', 'webhook', 'schedule', 'subworkflow')),
+    trigger_type     TEXT NOT NULL CHECK (trigger_type = 'api' OR trigger_type = 'webhook' OR trigger_type = 'schedule' OR trigger_type = 'subworkflow'),
     created_at_ms    INTEGER NOT NULL,
     started_at_ms    INTEGER,
     due_at_ms        INTEGER,
@@ -137,7 +138,7 @@ CREATE TABLE run (
     trigger_data     TEXT,
     input            TEXT NOT NULL,
     output           TEXT, account TEXT, step_count INTEGER NOT NULL DEFAULT 0 CHECK (step_count >= 0), has_own_definition INTEGER NOT NULL DEFAULT 0 CHECK (has_own_definition IN (0, 1)), top INTEGER,
-    CHECK ((finished_at_ms IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled'))),
+    CHECK ((finished_at_ms IS NOT NULL) = (status = 'completed' OR status = 'failed' OR status = 'cancelled')),
     FOREIGN KEY (workflow, workflow_version) REFERENCES workflow_version (workflow, version)
 ) STRICT;
 
@@ -166,7 +167,7 @@ CREATE INDEX run_unfinished_by_top ON run (top) WHERE top IS NOT NULL AND (statu
 CREATE INDEX run_awaiting ON run (awaits_others) WHERE awaits_others = 1;
 
 CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
-WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.status
+WHEN OLD.finished_at_ms IS NOT NULL AND NEW.status <> OLD.status
 BEGIN
     SELECT RAISE(ABORT, 'a final status never changes');
 END;
@@ -324,7 +325,7 @@ CREATE TABLE webhook_delivery (
     position INTEGER NOT NULL CHECK (position BETWEEN 0 AND 999),
     workflow INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
     at_ms    INTEGER NOT NULL,
-    outcome  TEXT NOT NULL CHECK (outcome IN ('started', 'duplicate', 'filtered', 'input_invalid', 'secret_missing')),
+    outcome  TEXT NOT NULL CHECK (outcome = 'started' OR outcome = 'duplicate' OR outcome = 'filtered' OR outcome = 'input_invalid' OR outcome = 'secret_missing'),
     run_id   TEXT,
     detail   TEXT,
     PRIMARY KEY (event, position),

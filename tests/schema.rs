@@ -47,7 +47,7 @@ async fn a_fresh_file_is_schema_sql_and_nothing_else() {
     let memory = Connection::open_in_memory().unwrap();
     memory.execute_batch(SCHEMA).unwrap();
     assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
-    assert_eq!(pragma(&file, "user_version"), 5);
+    assert_eq!(pragma(&file, "user_version"), 6);
     assert_eq!(pragma(&file, "auto_vacuum"), 2);
     assert_eq!(column(&file, "PRAGMA journal_mode"), ["wal"]);
 }
