@@ -1,8 +1,9 @@
--- The whole schema at its newest version (`PRAGMA user_version` = 3).
+-- The whole schema at its newest version (`PRAGMA user_version` = 6).
 --
 -- Conventions: moments are milliseconds since the Unix epoch (`…_ms`); `sequence` is a row's number and the order of lists
 -- (newest first); ids are what clients see; JSON is text. AUTOINCREMENT stands where a number must never be given out again,
--- because memory outside the database (a running worker, a compiled plan) may still hold it.
+-- because memory outside the database (a running worker, a compiled plan) may still hold it. What is written often has its
+-- words checked with OR: of an IN with more than two SQLite makes a table in memory for each row.
 -- Triggers use RAISE(ABORT) only and no foreign key is deferred: a write that fails must not take its batch along.
 
 CREATE TABLE meta (
@@ -116,10 +117,10 @@ CREATE TABLE run (
     workflow         INTEGER NOT NULL,
     workflow_version INTEGER NOT NULL,
     definition       INTEGER NOT NULL,
-    status           TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
+    status           TEXT NOT NULL CHECK (status = 'pending' OR status = 'running' OR status = 'completed' OR status = 'failed' OR status = 'cancelled'),
     -- How many events the journal has: the next chunk starts there.
     event_count      INTEGER NOT NULL CHECK (event_count BETWEEN 0 AND 16777216),
-    trigger_type     TEXT NOT NULL CHECK (trigger_type IN ('api', 'webhook', 'schedule', 'subworkflow')),
+    trigger_type     TEXT NOT NULL CHECK (trigger_type = 'api' OR trigger_type = 'webhook' OR trigger_type = 'schedule' OR trigger_type = 'subworkflow'),
     created_at_ms    INTEGER NOT NULL,
     started_at_ms    INTEGER,
     due_at_ms        INTEGER,
@@ -137,7 +138,7 @@ CREATE TABLE run (
     trigger_data     TEXT,
     input            TEXT NOT NULL,
     output           TEXT, account TEXT, step_count INTEGER NOT NULL DEFAULT 0 CHECK (step_count >= 0), has_own_definition INTEGER NOT NULL DEFAULT 0 CHECK (has_own_definition IN (0, 1)), top INTEGER,
-    CHECK ((finished_at_ms IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled'))),
+    CHECK ((finished_at_ms IS NOT NULL) = (status = 'completed' OR status = 'failed' OR status = 'cancelled')),
     FOREIGN KEY (workflow, workflow_version) REFERENCES workflow_version (workflow, version)
 ) STRICT;
 
@@ -170,7 +171,7 @@ CREATE INDEX run_by_trigger ON run (trigger_type)
     WHERE trigger_type = 'webhook' OR trigger_type = 'schedule' OR trigger_type = 'subworkflow';
 
 CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
-WHEN OLD.status IN ('completed', 'failed', 'cancelled') AND NEW.status <> OLD.status
+WHEN OLD.finished_at_ms IS NOT NULL AND NEW.status <> OLD.status
 BEGIN
     SELECT RAISE(ABORT, 'a final status never changes');
 END;
@@ -334,7 +335,7 @@ CREATE TABLE webhook_delivery (
     position INTEGER NOT NULL CHECK (position BETWEEN 0 AND 999),
     workflow INTEGER NOT NULL REFERENCES workflow (sequence) ON DELETE CASCADE,
     at_ms    INTEGER NOT NULL,
-    outcome  TEXT NOT NULL CHECK (outcome IN ('started', 'duplicate', 'filtered', 'input_invalid', 'secret_missing')),
+    outcome  TEXT NOT NULL CHECK (outcome = 'started' OR outcome = 'duplicate' OR outcome = 'filtered' OR outcome = 'input_invalid' OR outcome = 'secret_missing'),
     run_id   TEXT,
     detail   TEXT,
     PRIMARY KEY (event, position),

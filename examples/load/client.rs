@@ -3,13 +3,16 @@
 use crate::Result;
 use crate::servers::Server;
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 
-/// A number of requests that has not been sent after this long is an error.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// What has not been sent or answered after this long is an error.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// Room for an answer; most are smaller.
+const ANSWER_BYTES: usize = 64 << 10;
 
 /// Requests to one server.
 pub(crate) struct Load {
@@ -129,24 +132,12 @@ impl Load {
     }
 
     async fn send_until(&self, until: Until) -> Result<Vec<u64>> {
-        let mut stream = TcpStream::connect(&self.address).await?;
-        stream.set_nodelay(true)?;
+        let mut connection = Connection::open(&self.address).await?;
         let mut nanos = Vec::with_capacity(1 << 16);
-        let mut buffer = vec![0; 256 * 1024];
         while self.sent.get() < until.sent {
             let request = self.next();
             let began = Instant::now();
-            stream.write_all(&request).await?;
-            let mut filled = 0;
-            loop {
-                filled += match stream.read(&mut buffer[filled..]).await? {
-                    0 => return Err("the server closed the connection".into()),
-                    read => read,
-                };
-                if is_whole(&buffer[..filled])? {
-                    break;
-                }
-            }
+            connection.send(&request).await?;
             nanos.push(u64::try_from(began.elapsed().as_nanos())?);
             if Instant::now() >= until.moment {
                 break;
@@ -154,30 +145,80 @@ impl Load {
         }
         Ok(nanos)
     }
+
+    /// The next so many requests, made before anything is timed.
+    pub(crate) fn made(&self, count: usize) -> Vec<Vec<u8>> {
+        (0..count).map(|_| self.next().into_owned()).collect()
+    }
+}
+
+/// Connections to one server that stay open, for one load after the other.
+pub(crate) struct Connections {
+    runtime: Runtime,
+    open: Vec<Connection>,
+}
+
+impl Connections {
+    pub(crate) fn open(server: &Server, count: usize) -> Result<Connections> {
+        let runtime = runtime()?;
+        let opening = (0..count).map(|_| Connection::open(&server.address));
+        let open = runtime.block_on(futures_util::future::try_join_all(opening))?;
+        Ok(Connections { runtime, open })
+    }
+
+    /// Sends each request over the next connection that is free; how many were answered a second, up to the last answer.
+    pub(crate) fn per_second(&mut self, requests: &[Vec<u8>]) -> Result<f64> {
+        let left = RefCell::new(requests.iter());
+        let began = Instant::now();
+        let senders = self.open.iter_mut().map(|connection| async {
+            loop {
+                let Some(request) = left.borrow_mut().next() else {
+                    return Ok::<_, Box<dyn std::error::Error>>(());
+                };
+                connection.send(request).await?;
+            }
+        });
+        self.runtime
+            .block_on(futures_util::future::try_join_all(senders))?;
+        Ok(requests.len() as f64 / began.elapsed().as_secs_f64())
+    }
 }
 
 /// One connection whose answers are read.
-pub(crate) struct Connection(TcpStream);
+pub(crate) struct Connection {
+    stream: TcpStream,
+    /// What was read of the last answer.
+    answer: Vec<u8>,
+}
 
 impl Connection {
     pub(crate) async fn open(address: &str) -> Result<Connection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Connection(stream))
+        Ok(Connection {
+            stream,
+            answer: Vec::with_capacity(ANSWER_BYTES),
+        })
     }
 
     /// Sends a request; gives the body of the answer.
     pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<String> {
-        self.0.write_all(request).await?;
-        let mut answer = Vec::new();
-        while !is_whole(&answer)? {
-            if self.0.read_buf(&mut answer).await? == 0 {
+        self.send(request).await?;
+        let text = std::str::from_utf8(&self.answer)?;
+        let (_, body) = text.split_once("\r\n\r\n").ok_or("no body")?;
+        Ok(body.to_owned())
+    }
+
+    /// Sends a request and reads the whole answer.
+    async fn send(&mut self, request: &[u8]) -> Result<()> {
+        self.stream.write_all(request).await?;
+        self.answer.clear();
+        while !is_whole(&self.answer)? {
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
                 return Err("the server closed the connection".into());
             }
         }
-        let text = String::from_utf8(answer)?;
-        let (_, body) = text.split_once("\r\n\r\n").ok_or("no body")?;
-        Ok(body.to_owned())
+        Ok(())
     }
 }
 
@@ -199,7 +240,7 @@ pub(crate) fn with_body(head: &str, body: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<Runtime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     Ok(builder.enable_all().build()?)
 }

@@ -38,6 +38,8 @@ use table::Table;
 struct Size {
     rounds: usize,
     seconds: f64,
+    pairs: usize,
+    requests_a_side: usize,
     few_runs: usize,
     many_runs: usize,
     starts: usize,
@@ -51,6 +53,8 @@ struct Size {
 const FULL: Size = Size {
     rounds: 5,
     seconds: 3.0,
+    pairs: 40,
+    requests_a_side: 5_000,
     few_runs: 1_000,
     many_runs: 1_000_000,
     starts: 7,
@@ -63,6 +67,8 @@ const FULL: Size = Size {
 const SMOKE: Size = Size {
     rounds: 1,
     seconds: 0.3,
+    pairs: 3,
+    requests_a_side: 200,
     few_runs: 100,
     many_runs: 2_000,
     starts: 2,

@@ -68,7 +68,7 @@ impl Driving {
     }
 
     /// Goes on with the run as far as it goes now.
-    pub(super) async fn drive(mut self, execution: Execution) {
+    pub(super) async fn drive(mut self, execution: Box<Execution>) {
         self.left = Left::Parked;
         let left = execution.drive().await;
         if left.status.is_final() || left.sequence == 0 {

@@ -15,8 +15,8 @@ use tokio::sync::oneshot;
 
 /// A run that is about to be recorded, with what it needs.
 pub(super) struct Start {
-    pub(super) run: Run,
-    pub(super) new_run: NewRun,
+    pub(super) run: Box<Run>,
+    pub(super) new_run: Box<NewRun>,
     pub(super) definition: Arc<CompiledDefinition>,
     pub(super) input: Value,
     /// What another run has recorded, and this one need not do again.
@@ -30,7 +30,7 @@ impl Start {
         self,
         shared: Arc<Shared>,
         telling: Telling,
-    ) -> Result<Execution, EngineError> {
+    ) -> Result<Box<Execution>, EngineError> {
         let mut execution = Execution::fresh(
             shared,
             self.run,
@@ -59,7 +59,7 @@ impl Engine {
         let (id, shared) = (start.run.summary.id.clone(), self.0.clone());
         let entry = shared.admission.enter(&id, &start.demand);
         if entry == Entry::Skipped {
-            return self.record_skipped(start).await;
+            return Box::pin(self.record_skipped(start)).await;
         }
         let driving = Driving::new(&shared, id);
         let execution = start.execution(shared, telling)?;
@@ -105,7 +105,7 @@ impl Engine {
                 run.summary.sequence = sequence;
                 (run, false)
             }
-            Started::Replayed(known) => (*known, true),
+            Started::Replayed(known) => (known, true),
             Started::OtherRequest => return Err(EngineError::OtherRequest),
             Started::InsufficientCredits(shortfall) => {
                 return Err(EngineError::InsufficientCredits(shortfall));
@@ -116,7 +116,10 @@ impl Engine {
             Started::ParentEnded => return Err(EngineError::parent_ended()),
             Started::TooManyBelowTop => return Err(self.0.too_many_below()),
         };
-        Ok(Accepted { run, replayed })
+        Ok(Accepted {
+            run: *run,
+            replayed,
+        })
     }
 }
 

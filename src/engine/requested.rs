@@ -45,10 +45,10 @@ pub(super) fn idempotency(request: &RunRequest, input: &Value, now_ms: i64) -> O
     })
 }
 
-/// How a requested run looks before anything has happened.
-pub(super) fn requested_run(id: &RunId, request: &RunRequest, now_ms: i64) -> Run {
+/// How a requested run looks before anything has happened. In a box: it is handed from task to task.
+pub(super) fn requested_run(id: &RunId, request: &RunRequest, now_ms: i64) -> Box<Run> {
     let workflow = &request.workflow.workflow;
-    Run {
+    Box::new(Run {
         summary: RunSummary {
             sequence: 0,
             id: id.clone(),
@@ -74,11 +74,12 @@ pub(super) fn requested_run(id: &RunId, request: &RunRequest, now_ms: i64) -> Ru
         trigger_data: request.trigger.data.clone(),
         input: request.input.clone(),
         output: None,
-    }
+    })
 }
 
-pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
-    NewRun {
+/// In a box: it is handed on until it is on disk.
+pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> Box<NewRun> {
+    Box::new(NewRun {
         id: run.summary.id.clone(),
         workflow_sequence,
         workflow_version: run.summary.workflow_version,
@@ -101,5 +102,5 @@ pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> NewRun {
         fire: None,
         charge: None,
         first: None,
-    }
+    })
 }

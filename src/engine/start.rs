@@ -266,7 +266,7 @@ impl Engine {
         let now_ms = self.0.clock.now_ms();
         let finished = settled_events(&definition.plan, &journal, now_ms);
 
-        let mut run = of.clone();
+        let mut run = Box::new(of.clone());
         run.summary = RunSummary {
             sequence: 0,
             id: RunId::generate(),

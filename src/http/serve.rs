@@ -9,7 +9,8 @@ use super::front::Front;
 use super::tls::Tls;
 use super::visit::Peer;
 use bytes::Bytes;
-use http_body_util::Either;
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, ready};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
@@ -211,8 +212,10 @@ impl Connection {
             return self.http1(stream).await;
         };
         let address = self.peer.address;
-        match tokio::time::timeout(handshake_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.http1(stream).await,
+        // In boxes: what TLS takes, connections without it need not have room for.
+        let accepting = Box::pin(tls.accept(stream));
+        match tokio::time::timeout(handshake_timeout, accepting).await {
+            Ok(Ok(stream)) => Box::pin(self.http1(stream)).await,
             Ok(Err(error)) => log::debug!("TLS handshake with {address} failed: {error}"),
             Err(_) => log::debug!("TLS handshake with {address} took too long"),
         }
@@ -227,17 +230,17 @@ impl Connection {
         let service = service_fn(|request: Request<hyper::body::Incoming>| {
             progress.request_began();
             let is_stranger = token.is_some_and(|token| !presents(request.headers(), token));
-            // Matched here and now, so that the future does not carry the request around.
-            let answer = (!is_stranger)
-                .then(|| front.serve(request.map(Either::Left), peer, Some(progress.clone())));
-            async move {
-                let response = match answer {
-                    Some(answer) => answer.await,
-                    None => refused(),
-                };
+            // Matched here and now, so that the future does not carry the request around, nor the answer's own future twice.
+            let answer = if is_stranger {
+                Either::Right(ready(refused()))
+            } else {
+                let request = request.map(http_body_util::Either::Left);
+                Either::Left(front.serve(request, peer, Some(progress.clone())))
+            };
+            answer.map(|response| {
                 let progress = progress.clone();
                 Ok::<_, Infallible>(response.map(|body| Answering { body, progress }))
-            }
+            })
         });
         let io = TokioIo::new(Watched::new(stream, progress.clone()));
         let mut server = hyper::server::conn::http1::Builder::new();

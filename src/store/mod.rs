@@ -237,12 +237,12 @@ impl Store {
             .await
     }
 
-    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    fn write<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.0.writer.write(work).await
+        self.0.writer.write(work)
     }
 
     fn read<T>(

@@ -11,7 +11,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 impl Store {
     /// Records a run, or finds the one that its idempotency key names. One job.
-    pub async fn start_run(&self, run: NewRun) -> Result<Started, StoreError> {
+    pub async fn start_run(&self, run: impl Into<Box<NewRun>>) -> Result<Started, StoreError> {
+        let run = run.into();
         self.write(move |connection| start(connection, &run)).await
     }
 

@@ -78,8 +78,12 @@ impl Writer {
         })
     }
 
-    /// Runs `work` in a transaction that it shares with whatever else is queued; ends after the commit.
-    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    /// Runs `work` in a transaction that it shares with whatever else is queued; ends after the commit. It is queued here and
+    /// now, so that what waits for it does not carry it around.
+    pub(super) fn write<T, F>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -97,15 +101,17 @@ impl Writer {
             });
             (kept, tell)
         });
-        self.queue
-            .try_send(Message::Job(job))
-            .map_err(|refused| match refused {
-                TrySendError::Full(_) => {
-                    StoreError::NotCommitted("the queue of writes is full; try again".into())
-                }
-                TrySendError::Disconnected(_) => StoreError::Closed,
-            })?;
-        answered.await.unwrap_or(Err(StoreError::Closed))
+        let queued = self.queue.try_send(Message::Job(job));
+        let queued = queued.map_err(|refused| match refused {
+            TrySendError::Full(_) => {
+                StoreError::NotCommitted("the queue of writes is full; try again".into())
+            }
+            TrySendError::Disconnected(_) => StoreError::Closed,
+        });
+        async move {
+            queued?;
+            answered.await.unwrap_or(Err(StoreError::Closed))
+        }
     }
 
     /// After the next batch everything is copied into the database file, however little it is.

@@ -181,7 +181,7 @@ impl Execution {
         let plan = &self.definition.plan;
         let scope = Scope {
             input: &self.input,
-            trigger: &self.trigger,
+            trigger: &|| self.trigger(),
             loops,
             step_output: &|id| self.state.output_of(plan, frame, id),
             secret,

@@ -125,7 +125,8 @@ impl Execution {
             by: StartedBy::starter_of(&self.run),
         };
         let engine = Engine(self.shared.clone());
-        engine.start_child(child, request).await
+        // In a box: few runs start others, and every run's future would have room for it.
+        Box::pin(engine.start_child(child, request)).await
     }
 
     fn child_refused(

@@ -14,13 +14,13 @@ pub(super) enum Recorder {
 
 /// The run's end.
 pub(in crate::engine) struct Handover {
-    run: oneshot::Sender<NewRun>,
+    run: oneshot::Sender<Box<NewRun>>,
     number: oneshot::Receiver<i64>,
 }
 
 /// The other end. Dropped, it says that the run was not recorded.
 pub(in crate::engine) struct Recipient {
-    run: oneshot::Receiver<NewRun>,
+    run: oneshot::Receiver<Box<NewRun>>,
     number: oneshot::Sender<i64>,
 }
 
@@ -40,7 +40,11 @@ pub(in crate::engine) fn handover() -> (Handover, Recipient) {
 }
 
 impl Recorder {
-    pub(super) async fn record(self, store: &Store, run: NewRun) -> Result<Started, StoreError> {
+    pub(super) async fn record(
+        self,
+        store: &Store,
+        run: Box<NewRun>,
+    ) -> Result<Started, StoreError> {
         let Recorder::Other(handover) = self else {
             return store.start_run(run).await;
         };
@@ -55,7 +59,7 @@ impl Recorder {
 
 impl Recipient {
     /// The run with what it has done so far; `None` when it has ended before it came to that.
-    pub(in crate::engine) async fn run(&mut self) -> Option<NewRun> {
+    pub(in crate::engine) async fn run(&mut self) -> Option<Box<NewRun>> {
         (&mut self.run).await.ok()
     }
 

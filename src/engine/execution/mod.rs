@@ -32,7 +32,7 @@ pub(super) use handover::{Handover, Recipient, handover};
 use recording::OpenChunk;
 use serde_json::{Value, value::to_raw_value};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Why a run does not go on now.
 enum Halt {
@@ -44,16 +44,16 @@ enum Halt {
     Stopping,
 }
 
-/// One run under way.
+/// One run under way. It lies in a box, since it is handed from task to task.
 pub(super) struct Execution {
     shared: Arc<Shared>,
     run: Box<Run>,
     /// What is to be recorded first, and by whom, until it is.
-    unrecorded: Option<Box<(NewRun, Recorder)>>,
+    unrecorded: Option<(Box<NewRun>, Recorder)>,
     definition: Arc<CompiledDefinition>,
     input: Value,
-    /// What `{{trigger}}` shows.
-    trigger: Value,
+    /// What `{{trigger}}` shows, once a template has asked.
+    trigger: OnceLock<Value>,
     state: RunState,
     chunk: OpenChunk,
     telling: Telling,
@@ -73,21 +73,21 @@ impl Execution {
     /// A run that is not recorded yet. `run` is how it will look.
     pub(super) fn fresh(
         shared: Arc<Shared>,
-        run: Run,
-        new_run: NewRun,
+        run: Box<Run>,
+        new_run: Box<NewRun>,
         definition: Arc<CompiledDefinition>,
         input: Value,
         telling: Telling,
-    ) -> Execution {
+    ) -> Box<Execution> {
         let state = RunState::new(&definition.plan);
         // Its id is new, so nobody else can have it.
         let claim = shared.under_way.claim(&run.summary.id);
-        Execution {
+        Box::new(Execution {
             told: told(&shared, &definition, &run),
-            trigger: trigger_of(&run),
+            trigger: OnceLock::new(),
             shared,
-            run: Box::new(run),
-            unrecorded: Some(Box::new((new_run, Recorder::Itself))),
+            run,
+            unrecorded: Some((new_run, Recorder::Itself)),
             definition,
             input,
             state,
@@ -97,7 +97,7 @@ impl Execution {
             flights: Flights::default(),
             awaited: HashMap::new(),
             has_news: false,
-        }
+        })
     }
 
     /// A run as its journal has it; `None` when it has ended meanwhile, or somebody drives it already. Attempts of which
@@ -105,7 +105,7 @@ impl Execution {
     pub(super) fn recorded(
         shared: Arc<Shared>,
         run_sequence: i64,
-    ) -> Result<Option<Execution>, EngineError> {
+    ) -> Result<Option<Box<Execution>>, EngineError> {
         let Some(mut run) = shared.store.run_by_sequence(run_sequence)? else {
             return Ok(None);
         };
@@ -123,9 +123,9 @@ impl Execution {
         let state = shared.folded(&definition, run_sequence)?;
         // What the journal says is newer than the row that was read before it.
         run.summary.started_at_ms = state.started_at_ms();
-        let mut execution = Execution {
+        let mut execution = Box::new(Execution {
             told: told(&shared, &definition, &run),
-            trigger: trigger_of(&run),
+            trigger: OnceLock::new(),
             shared,
             run: Box::new(run),
             unrecorded: None,
@@ -138,7 +138,7 @@ impl Execution {
             flights: Flights::default(),
             awaited: HashMap::new(),
             has_news: true,
-        };
+        });
         let under_way: Vec<Activation> = execution.state.under_way().collect();
         for step in under_way {
             let attempt = execution.attempts_of(step);
@@ -149,7 +149,7 @@ impl Execution {
     }
 
     /// Somebody else records the run, with what starts it.
-    pub(super) fn handed_over(mut self, handover: Handover) -> Execution {
+    pub(super) fn handed_over(mut self: Box<Self>, handover: Handover) -> Box<Execution> {
         if let Some(unrecorded) = &mut self.unrecorded {
             unrecorded.1 = Recorder::Other(handover);
         }
@@ -157,7 +157,7 @@ impl Execution {
     }
 
     /// Records the run as pending, which tells its caller, and gives it back to be driven.
-    pub(super) async fn record(mut self) -> Option<Execution> {
+    pub(super) async fn record(mut self: Box<Self>) -> Option<Box<Execution>> {
         // Also with results that it has from another run: it has not begun.
         let mut row = self.row(RunStatus::Pending);
         row.started_at_ms = None;
@@ -171,7 +171,7 @@ impl Execution {
 
     /// Goes on until the run has ended, waits, or the server stops. Gives how it was left; a run that was never recorded has
     /// no number. Boxed, since a run may start others: a future must not hold its own type.
-    pub(super) fn drive(mut self) -> BoxFuture<'static, RunSummary> {
+    pub(super) fn drive(mut self: Box<Self>) -> BoxFuture<'static, RunSummary> {
         Box::pin(async move {
             while self.go_on().await.is_ok() {}
             self.run.summary
@@ -320,6 +320,11 @@ impl Execution {
         }
         let landed = self.flights.next().await;
         self.land(landed)
+    }
+
+    /// What the trigger handed over.
+    fn trigger(&self) -> &Value {
+        self.trigger.get_or_init(|| trigger_of(&self.run))
     }
 
     fn name_of(&self, step: Activation) -> String {

@@ -108,7 +108,7 @@ impl Execution {
     pub(super) async fn commit(&mut self, row: RunRow) -> Result<(), Halt> {
         match self.unrecorded.take() {
             Some(unrecorded) => {
-                let (new_run, recorder) = *unrecorded;
+                let (new_run, recorder) = unrecorded;
                 self.commit_first(new_run, recorder, row).await?;
             }
             None => self.commit_further(&row).await?,
@@ -129,7 +129,7 @@ impl Execution {
 
     async fn commit_first(
         &mut self,
-        mut new_run: NewRun,
+        mut new_run: Box<NewRun>,
         recorder: Recorder,
         row: RunRow,
     ) -> Result<(), Halt> {

@@ -13,6 +13,8 @@ use tokio::time::Sleep;
 /// An answer whose body is read piece by piece.
 pub struct Streaming {
     response: Response,
+    /// Taken out of the response, whose own ones would hold on to all that was read with them.
+    headers: Vec<(String, String)>,
     /// What errors may show of its URL.
     from: String,
     read_bytes: usize,
@@ -23,14 +25,16 @@ pub struct Streaming {
 
 impl Streaming {
     pub(super) fn new(
-        response: Response,
+        mut response: Response,
         from: String,
         max_bytes: usize,
         deadline: Pin<Box<Sleep>>,
         late: String,
     ) -> Streaming {
+        let headers = joined(&std::mem::take(response.headers_mut()));
         Streaming {
             response,
+            headers,
             from,
             read_bytes: 0,
             max_bytes,
@@ -46,7 +50,8 @@ impl Streaming {
 
     /// The value of the header `name` (lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.response.headers().get(name)?.to_str().ok()
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
     }
 
     /// The next piece; `None` at the end.
@@ -72,7 +77,7 @@ impl Streaming {
         }
         Ok(OutboundResponse {
             status: self.status(),
-            headers: joined(self.response.headers()),
+            headers: self.headers,
             body,
         })
     }

@@ -1,6 +1,7 @@
 //! Turns of the runs that an event starts: each has its places before it is recorded, as every run. May not know events.
 //! Promises: a run whose turn it is does its first pure stretch at once, and that shares the commit of the event; one that
-//! was not recorded gives its places back and never goes on; one that was is driven in its turn.
+//! was not recorded gives its places back and never goes on; one that was is driven in its turn. A run that has nothing left to
+//! do by then needs no task of its own.
 
 use super::delivery::{Delivery, Plan};
 use super::{EngineError, Shared};
@@ -11,6 +12,9 @@ use crate::engine::launch::{Start, skipped};
 use crate::engine::start::Telling;
 use crate::id::RunId;
 use crate::store::{Fate, NewDelivery, NewRun};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, try_join_all};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// A run that has entered.
@@ -19,8 +23,50 @@ enum Entered {
     Skipped(Box<NewRun>),
     /// It waits for its places.
     Queued(Box<NewRun>, Driving),
-    /// It has begun. What is to be recorded of it comes from whoever drives it.
-    Begun(Recipient),
+    /// It has begun.
+    Begun(Begun),
+}
+
+/// A run that has begun and is not recorded: what is to be recorded of it comes out of driving it. Dropped, it goes on: with its
+/// number, or to learn that it has none and come to nothing.
+struct Begun {
+    recipient: Option<Recipient>,
+    /// `None` once it has come to its end.
+    driving: Option<BoxFuture<'static, ()>>,
+}
+
+impl Begun {
+    /// What is to be recorded; `None` when the run has ended before it came to that.
+    async fn run(&mut self) -> Option<Box<NewRun>> {
+        let (recipient, driving) = (self.recipient.as_mut()?, self.driving.as_mut()?);
+        let run = tokio::select! {
+            biased;
+            () = driving => None,
+            run = recipient.run() => run,
+        };
+        if run.is_none() {
+            self.driving = None;
+        }
+        run
+    }
+
+    /// The run is recorded under this number.
+    fn recorded(mut self, sequence: i64) {
+        if let Some(recipient) = self.recipient.take() {
+            recipient.recorded(sequence);
+        }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.recipient = None;
+        if let Some(mut driving) = self.driving.take()
+            && (&mut driving).now_or_never().is_none()
+        {
+            tokio::spawn(driving);
+        }
+    }
 }
 
 /// A run until it is known whether it was recorded.
@@ -30,8 +76,8 @@ struct Turn {
 }
 
 enum Going {
-    /// It is driven, and waits to be recorded.
-    On(Recipient),
+    /// It waits to be recorded.
+    On(Begun),
     /// It is read back when it has its places.
     Queued(Driving),
 }
@@ -55,24 +101,26 @@ impl Turns {
             };
             entered.push((delivery.workflow_sequence, fate));
         }
-        let (mut turns, mut recordable) = (Vec::new(), Vec::with_capacity(entered.len()));
-        for (workflow_sequence, fate) in entered {
-            let fate = match fate {
-                Err(dropped) => dropped,
-                Ok((entered, memory)) => {
-                    let (run, going) = entered.recordable().await?;
-                    turns.extend(going.map(|going| Turn {
-                        run: run.id.clone(),
-                        going,
-                    }));
-                    Fate::Start { run, memory }
-                }
-            };
-            recordable.push(NewDelivery {
-                workflow_sequence,
-                fate,
+        let coming = entered
+            .into_iter()
+            .map(|(workflow_sequence, fate)| async move {
+                let (fate, turn) = match fate {
+                    Err(dropped) => (dropped, None),
+                    Ok((entered, memory)) => {
+                        let (run, going) = entered.recordable().await?;
+                        let id = run.id.clone();
+                        let turn = going.map(|going| Turn { run: id, going });
+                        (Fate::Start { run, memory }, turn)
+                    }
+                };
+                let delivery = NewDelivery {
+                    workflow_sequence,
+                    fate,
+                };
+                Ok::<_, EngineError>((delivery, turn))
             });
-        }
+        let (recordable, turns): (Vec<_>, Vec<_>) = try_join_all(coming).await?.into_iter().unzip();
+        let turns = turns.into_iter().flatten().collect();
         Ok((Turns(turns), recordable))
     }
 
@@ -83,7 +131,7 @@ impl Turns {
                 continue;
             };
             match turn.going {
-                Going::On(recipient) => recipient.recorded(*sequence),
+                Going::On(begun) => begun.recorded(*sequence),
                 Going::Queued(driving) => {
                     shared.run_recorded(run, *sequence);
                     driving.queue();
@@ -102,30 +150,34 @@ fn enter(shared: &Arc<Shared>, start: Start, now_ms: i64) -> Result<Entered, Eng
             let mut new_run = start.new_run;
             new_run.first = Some(skipped(now_ms)?);
             new_run.charge = None;
-            return Ok(Entered::Skipped(Box::new(new_run)));
+            return Ok(Entered::Skipped(new_run));
         }
         Entry::Queued | Entry::Admitted => Driving::new(shared, run.clone()),
     };
     if entry == Entry::Queued {
-        return Ok(Entered::Queued(Box::new(start.new_run), driving));
+        return Ok(Entered::Queued(start.new_run, driving));
     }
     let (handover, recipient) = handover();
     let execution = start.execution(shared.clone(), Telling::default())?;
-    tokio::spawn(driving.drive(execution.handed_over(handover)));
-    Ok(Entered::Begun(recipient))
+    let driving = AssertUnwindSafe(driving.drive(execution.handed_over(handover)));
+    Ok(Entered::Begun(Begun {
+        recipient: Some(recipient),
+        // Its panic is its own, as in a task.
+        driving: Some(driving.catch_unwind().map(drop).boxed()),
+    }))
 }
 
 impl Entered {
     /// What is to be recorded of the run, and how it goes on.
     async fn recordable(self) -> Result<(Box<NewRun>, Option<Going>), EngineError> {
-        let mut recipient = match self {
+        let mut begun = match self {
             Entered::Skipped(run) => return Ok((run, None)),
             Entered::Queued(run, driving) => return Ok((run, Some(Going::Queued(driving)))),
-            Entered::Begun(recipient) => recipient,
+            Entered::Begun(begun) => begun,
         };
-        let run = recipient.run().await.ok_or_else(|| {
-            EngineError::Internal("the run's task ended before the run was recorded".to_owned())
+        let run = begun.run().await.ok_or_else(|| {
+            EngineError::Internal("the run ended before it was recorded".to_owned())
         })?;
-        Ok((Box::new(run), Some(Going::On(recipient))))
+        Ok((run, Some(Going::On(begun))))
     }
 }

@@ -100,7 +100,8 @@ impl Teller {
                 () = clock.sleep_ms(HEARTBEAT_MS) => return Some(HEARTBEAT),
             };
             match heard {
-                Some(PredictionEvent::Ended(end)) => self.tell_end(end).await,
+                // In a box: a stream is open for long, and ends once.
+                Some(PredictionEvent::Ended(end)) => Box::pin(self.tell_end(end)).await,
                 Some(heard) => self.tell(heard),
                 None => self.is_over = true,
             }

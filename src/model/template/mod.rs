@@ -70,7 +70,7 @@ pub struct Scope<'a> {
     /// `{{input…}}`.
     pub input: &'a Value,
     /// `{{trigger…}}`: what the trigger handed over beside the input; null where there is nothing.
-    pub trigger: &'a Value,
+    pub trigger: &'a dyn Fn() -> &'a Value,
     /// The loops that the step stands in, the outermost first.
     pub loops: &'a [LoopScope<'a>],
     /// `{{secrets.<name>}}` and `{{approvals.<step id>.url}}`: only where the step calls outside.

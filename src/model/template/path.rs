@@ -153,8 +153,8 @@ impl Path {
         let innermost = scope.loops.last();
         let base = match &self.root {
             Root::Input => scope.input,
-            Root::Trigger => scope.trigger,
-            Root::TriggerBody => scope.trigger.get("body").unwrap_or(scope.input),
+            Root::Trigger => (scope.trigger)(),
+            Root::TriggerBody => (scope.trigger)().get("body").unwrap_or(scope.input),
             Root::TriggerRawBody => {
                 let body = (scope.raw_body)()?;
                 return below(&body, &self.rest).cloned().map(Cow::Owned);

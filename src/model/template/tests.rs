@@ -55,9 +55,10 @@ fn render_but(
             previous: Some(&before),
         },
     ];
+    let trigger = json!({"headers": {"x-kind": "new"}});
     let scope = Scope {
         input,
-        trigger: &json!({"headers": {"x-kind": "new"}}),
+        trigger: &|| &trigger,
         loops: &loops,
         secret: &|secret| match secret {
             SecretName::OfWorkflow(name) => (name == "KEY").then(|| "s3cret".to_owned()),

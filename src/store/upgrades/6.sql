@@ -3,6 +3,7 @@
 -- Runs are looked for by what has started them.
 CREATE INDEX run_by_trigger ON run (trigger_type)
     WHERE trigger_type = 'webhook' OR trigger_type = 'schedule' OR trigger_type = 'subworkflow';
+
 -- Which connections workflows name. Which fields name one is said in `connection_uses.rs` too.
 CREATE TABLE connection_use (
     reference TEXT NOT NULL,
@@ -20,6 +21,7 @@ JOIN definition d ON d.sequence = v.definition
 JOIN json_tree(d.body) named
 WHERE w.status <> 'archived' AND named.type = 'text' AND length(named.value) BETWEEN 1 AND 64
     AND named.key IN ('connection', 'connectionId', 'provider') AND named.path <> '$' AND named.path NOT LIKE '$.trigger%';
+
 -- Usage is counted by the hour; a day that is over for good is one row, as each was before.
 DROP INDEX usage_by_day;
 
@@ -86,3 +88,33 @@ CREATE INDEX alert_untold ON alert (next_try_ms) WHERE next_try_ms IS NOT NULL;
 CREATE INDEX audit_by_target ON audit (target) WHERE target IS NOT NULL;
 
 CREATE INDEX audit_by_time ON audit (at_ms);
+
+-- Of an IN with more than two words SQLite makes a table in memory for each row that it checks.
+PRAGMA writable_schema = ON;
+
+UPDATE sqlite_schema
+SET sql = replace(sql, 'CHECK (status IN (''pending'', ''running'', ''completed'', ''failed'', ''cancelled''))',
+    'CHECK (status = ''pending'' OR status = ''running'' OR status = ''completed'' OR status = ''failed'' OR status = ''cancelled'')')
+WHERE name = 'run';
+
+UPDATE sqlite_schema
+SET sql = replace(sql, 'CHECK (trigger_type IN (''api'', ''webhook'', ''schedule'', ''subworkflow''))',
+    'CHECK (trigger_type = ''api'' OR trigger_type = ''webhook'' OR trigger_type = ''schedule'' OR trigger_type = ''subworkflow'')')
+WHERE name = 'run';
+
+UPDATE sqlite_schema
+SET sql = replace(sql, '(status IN (''completed'', ''failed'', ''cancelled''))',
+    '(status = ''completed'' OR status = ''failed'' OR status = ''cancelled'')')
+WHERE name = 'run';
+
+UPDATE sqlite_schema
+SET sql = replace(sql, 'WHEN OLD.status IN (''completed'', ''failed'', ''cancelled'') AND NEW.status',
+    'WHEN OLD.finished_at_ms IS NOT NULL AND NEW.status')
+WHERE name = 'run_final_status_never_changes';
+
+UPDATE sqlite_schema
+SET sql = replace(sql, 'CHECK (outcome IN (''started'', ''duplicate'', ''filtered'', ''input_invalid'', ''secret_missing''))',
+    'CHECK (outcome = ''started'' OR outcome = ''duplicate'' OR outcome = ''filtered'' OR outcome = ''input_invalid'' OR outcome = ''secret_missing'')')
+WHERE name = 'webhook_delivery';
+
+PRAGMA writable_schema = RESET;

@@ -73,7 +73,8 @@ pub(super) async fn messages(
             node.own("MemoryWindowSize"),
             node.own("MemoryMaxTokenLimit"),
         );
-        messages.extend(memory.shown(effects, chat, before).await?);
+        // In a box: it may ask a model itself.
+        messages.extend(Box::pin(memory.shown(effects, chat, before)).await?);
     }
     if is_first && (remembers || user.is_empty()) {
         messages.push(question(node));
