@@ -109,6 +109,7 @@ mod tests {
             assert_eq!(filled(prompt, &values), expected, "{prompt}");
         }
     }
+
     #[test]
     fn braces_without_end_are_read_once() {
         let text = "{a".repeat(1 << 18);
