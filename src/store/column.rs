@@ -1,5 +1,5 @@
-//! Reads columns as domain types, and writes some values as columns. May not know tables. Promise: a value that the schema or the model does not allow is an
-//! error that names it, never a default.
+//! Reads columns as domain types, and writes some values as columns. May not know tables.
+//! Promise: a value that the schema or the model does not allow is an error that names it, never a default.
 
 use super::StoreError;
 use crate::id::BadId;

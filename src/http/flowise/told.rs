@@ -250,9 +250,9 @@ pub(super) fn reason(message: &str, shows_all: bool) -> String {
         return message.to_owned();
     }
     let words = message.split(' ').map(|word| {
-        let bare = word.trim_matches(|letter| "`'\"()<>[],.:;".contains(letter));
+        let bare = word.trim_matches(|letter| "`'\"()<>,.:;".contains(letter));
         let is_address = bare.contains("://")
-            || bare.parse::<IpAddr>().is_ok()
+            || bare.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
             || bare.parse::<SocketAddr>().is_ok();
         match word.split_once(bare) {
             Some((before, after)) if is_address => format!("{before}a server{after}"),
@@ -299,7 +299,7 @@ mod tests {
             ),
             (
                 "10.0.0.7, [::1]:80 and fd00::1 too",
-                "a server, [a server] and a server too",
+                "a server, a server and a server too",
             ),
             ("the step 1.2 failed: 3:4", "the step 1.2 failed: 3:4"),
             ("", ""),
