@@ -65,6 +65,17 @@ mod tests {
     }
 
     #[test]
+    fn the_hash_of_a_password_is_a_slower_one() {
+        let hash = hash_password(b"three small boats").expect("hashed");
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        assert!(matches(b"three small boats", &hash));
+        assert!(!matches(b"three small boat", &hash));
+    }
+
+    #[test]
     fn another_text_or_a_broken_hash_does_not_match() {
         let hash = hash_key(b"sk-text").expect("hashed");
         for other in [&b"sk-texT"[..], b"sk-tex", b"sk-text ", b""] {

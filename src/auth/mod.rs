@@ -26,7 +26,7 @@ pub use imported::{ImportedText, imported_secret};
 pub use keyring::Keyring;
 pub use password::{MIN_PASSWORD_CHARS, WeakPassword};
 pub use sessions::SESSION_SECONDS;
-pub use sign_in::{SessionText, SignIn, SignInError};
+pub use sign_in::{SignIn, SignInError};
 
 use crate::model::key::{ForeignLookup, KeyFormat};
 use crate::model::limit::{KeyLimits, Limit};

@@ -1,10 +1,7 @@
-//! The dashboard's password: which ones are taken, and how they are kept. May not know who signs in.
-//! Promise: slow by design, and never more than one hash at once, so that guesses do not take the processor from runs.
+//! Which passwords the dashboard takes. May not know how they are kept or who signs in.
+//! Promise: what is tried first by those who guess is not taken.
 
-use super::hash::{self, HashError};
 use crate::secret::SecretText;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 /// How many characters a password has at least.
 pub const MIN_PASSWORD_CHARS: usize = 12;
@@ -100,32 +97,8 @@ pub(super) fn check_strength(password: &SecretText) -> Result<(), WeakPassword> 
     Ok(())
 }
 
-/// Makes and checks hashes, one at a time.
-#[derive(Default)]
-pub(super) struct Hashing(Mutex<()>);
-
-impl Hashing {
-    /// The PHC string of a password under a fresh salt. Slow: not for an async worker.
-    pub(super) fn hash(&self, password: &SecretText) -> Result<String, HashError> {
-        let turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let hash = hash::hash_password(password.expose().as_bytes());
-        drop(turn);
-        hash
-    }
-
-    /// Whether the string was made of this password. As slow.
-    pub(super) fn matches(&self, password: &SecretText, phc: &str) -> bool {
-        let turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_right = hash::matches(password.expose().as_bytes(), phc);
-        drop(turn);
-        is_right
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::expect_used)]
-
     use super::*;
 
     #[test]
@@ -151,17 +124,5 @@ mod tests {
             let found = check_strength(&SecretText::new(password.to_owned())).err();
             assert_eq!(found, weakness, "{password:.20}");
         }
-    }
-
-    #[test]
-    fn a_hash_carries_the_parameters_for_passwords_and_matches_its_own_alone() {
-        let (hashing, password) = (
-            Hashing::default(),
-            SecretText::new("three small boats".into()),
-        );
-        let phc = hashing.hash(&password).expect("hashed");
-        assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
-        assert!(hashing.matches(&password, &phc));
-        assert!(!hashing.matches(&SecretText::new("three small boat".into()), &phc));
     }
 }

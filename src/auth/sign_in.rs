@@ -1,11 +1,13 @@
 //! People in front of the dashboard: the set-up link, the password, sessions. May not know HTTP or keys.
 //! Promises: nothing that a browser holds is kept, only its hash; a new password ends every session; guesses are counted by
-//! address before anything slow is done for them.
+//! address before anything slow is done for them, and one hash is made at a time, so that they do not take the processor from
+//! runs; what is begun here is done to its end, on disk and in memory.
 
 mod own;
 
 use super::KeyEntry;
-use super::password::{Hashing, WeakPassword, check_strength};
+use super::hash;
+use super::password::{WeakPassword, check_strength};
 use super::sessions::Sessions;
 use crate::clock::Clock;
 use crate::model::address_limit::AddressWindows;
@@ -28,9 +30,6 @@ const TOKEN_BYTES: usize = 32;
 
 /// What the audit log calls somebody who is signed in.
 const DASHBOARD: &str = "dashboard";
-
-/// What a browser holds of a session: 43 characters.
-pub type SessionText = SecretText;
 
 /// Why somebody is not signed in.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -76,8 +75,9 @@ struct Shared {
     set_up_token: Zeroizing<String>,
     sessions: Mutex<Sessions>,
     attempts: Mutex<AddressWindows>,
-    hashing: Hashing,
-    /// Held by whoever sets a password: of two at once, one comes first.
+    /// Held by whoever hashes a password, before it takes one of the threads for slow work.
+    hashing: tokio::sync::Mutex<()>,
+    /// Held by whoever sets a password, and by whoever begins or ends a session: of two at once, one comes first.
     changes: tokio::sync::Mutex<()>,
     owner: Arc<KeyEntry>,
 }
@@ -92,7 +92,7 @@ impl SignIn {
             password: Mutex::new(password),
             sessions: Mutex::new(sessions),
             attempts: Mutex::default(),
-            hashing: Hashing::default(),
+            hashing: tokio::sync::Mutex::new(()),
             changes: tokio::sync::Mutex::new(()),
             owner: Arc::new(KeyEntry::owner(DASHBOARD)),
             store,
@@ -122,38 +122,51 @@ impl SignIn {
         }
     }
 
-    /// Sets the first password by the set-up link, and signs in.
+    /// Sets the first password by the set-up link, and signs in. Gives what the browser holds of the session: 43 characters.
     pub async fn set_up(
         &self,
         token: &str,
         password: SecretText,
         peer: IpAddr,
-    ) -> Result<SessionText, SignInError> {
+    ) -> Result<SecretText, SignInError> {
         self.is_set_up_token(token, peer)?;
-        self.change_password(password, DASHBOARD, peer.to_string(), Occasion::SetUp)
-            .await?;
-        self.begin(peer).await
+        check_strength(&password)?;
+        let shared = self.0.clone();
+        let entry = shared.entry(DASHBOARD, "dashboard.set_up", peer.to_string());
+        to_its_end(async move {
+            let _turn = shared.changes.lock().await;
+            if shared.password().is_some() {
+                return Err(SignInError::WrongLink);
+            }
+            shared.replace_password(password, entry).await?;
+            shared.begin(peer).await
+        })
+        .await
     }
 
-    /// Signs in.
+    /// Signs in. Gives what the browser holds of the session: 43 characters.
     pub async fn sign_in(
         &self,
         password: SecretText,
         peer: IpAddr,
-    ) -> Result<SessionText, SignInError> {
+    ) -> Result<SecretText, SignInError> {
         self.0.attempt(peer)?;
         let known = self.0.password().clone().ok_or(SignInError::NotSetUp)?;
-        let (shared, phc) = (self.0.clone(), known.clone());
-        let matches = move || shared.hashing.matches(&password, &phc);
-        let is_right = tokio::task::spawn_blocking(matches)
-            .await
-            .map_err(|_| SignInError::NotHashed)?;
-        // A password that was replaced while its hash was made is the wrong one.
-        if is_right && self.0.password().as_ref() == Some(&known) {
-            self.begin(peer).await
-        } else {
-            Err(SignInError::WrongPassword)
+        let phc = known.clone();
+        let matches = move || hash::matches(password.expose().as_bytes(), &phc);
+        if !self.0.in_turn(matches).await? {
+            return Err(SignInError::WrongPassword);
         }
+        let shared = self.0.clone();
+        to_its_end(async move {
+            let _turn = shared.changes.lock().await;
+            // A password that was replaced since it was looked at is the wrong one.
+            if shared.password().as_ref() != Some(&known) {
+                return Err(SignInError::WrongPassword);
+            }
+            shared.begin(peer).await
+        })
+        .await
     }
 
     /// Sets the password in place of any other and ends every session. For the owner of the data folder.
@@ -163,8 +176,14 @@ impl SignIn {
         by: &str,
         address: String,
     ) -> Result<(), SignInError> {
-        self.change_password(password, by, address, Occasion::Reset)
-            .await
+        check_strength(&password)?;
+        let shared = self.0.clone();
+        let entry = shared.entry(by, "dashboard.password_set", address);
+        to_its_end(async move {
+            let _turn = shared.changes.lock().await;
+            shared.replace_password(password, entry).await
+        })
+        .await
     }
 
     /// Whom the text of a session lets in: the owner of the data folder.
@@ -180,97 +199,26 @@ impl SignIn {
         Some(self.0.owner.clone())
     }
 
-    /// Whether the session goes on; this is no use of it.
+    /// Whether a session has not ended. No use of it: what streams asks this again and again.
     pub fn goes_on(&self, session: &str) -> bool {
         let now_ms = self.0.clock.now_ms();
         self.0.sessions().has(&hash_of(session), now_ms)
     }
 
-    /// Ends a session, if there is one.
+    /// Ends a session, if there is one. After an error it goes on.
     pub async fn sign_out(&self, session: &str, peer: IpAddr) -> Result<(), StoreError> {
-        let hash = hash_of(session);
-        if !self.0.sessions().remove(&hash) {
-            return Ok(());
-        }
-        let entry = self
-            .0
-            .entry(DASHBOARD, "dashboard.signed_out", peer.to_string());
-        self.0.store.end_dashboard_session(hash, entry).await
-    }
-
-    async fn begin(&self, peer: IpAddr) -> Result<SessionText, SignInError> {
-        let text = random_text()?;
-        let now_ms = self.0.clock.now_ms();
-        let session = StoredSession {
-            token_hash: hash_of(&text),
-            created_at_ms: now_ms,
-            last_used_ms: now_ms,
-        };
-        let leaving = self.0.sessions().leaving(now_ms);
-        let entry = self
-            .0
-            .entry(DASHBOARD, "dashboard.signed_in", peer.to_string());
-        let store = &self.0.store;
-        store
-            .begin_dashboard_session(session, leaving.clone(), entry)
-            .await?;
-        let mut sessions = self.0.sessions();
-        for hash in &leaving {
-            sessions.remove(hash);
-        }
-        sessions.add(session);
-        Ok(SecretText::new(text.to_string()))
-    }
-
-    async fn change_password(
-        &self,
-        password: SecretText,
-        by: &str,
-        address: String,
-        occasion: Occasion,
-    ) -> Result<(), SignInError> {
-        check_strength(&password)?;
-        let shared = self.0.clone();
-        let action = occasion.action();
-        let entry = shared.entry(by, action, address);
+        let (shared, hash) = (self.0.clone(), hash_of(session));
         to_its_end(async move {
-            let turn = shared.changes.lock().await;
-            if occasion == Occasion::SetUp && shared.password().is_some() {
-                return Err(SignInError::WrongLink);
+            let _turn = shared.changes.lock().await;
+            if !shared.sessions().has(&hash, shared.clock.now_ms()) {
+                return Ok(());
             }
-            let hasher = shared.clone();
-            let phc = tokio::task::spawn_blocking(move || hasher.hashing.hash(&password))
-                .await
-                .map_err(|_| SignInError::NotHashed)?
-                .map_err(|_| SignInError::NotHashed)?;
-            shared
-                .store
-                .set_dashboard_password(phc.clone(), entry)
-                .await?;
-            *shared.password() = Some(phc);
-            shared.sessions().clear();
-            drop(turn);
+            let entry = shared.entry(DASHBOARD, "dashboard.signed_out", peer.to_string());
+            shared.store.end_dashboard_session(hash, entry).await?;
+            shared.sessions().remove(&hash);
             Ok(())
         })
         .await
-    }
-}
-
-/// Why a password is set.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Occasion {
-    /// It is the first.
-    SetUp,
-    /// On the server's machine.
-    Reset,
-}
-
-impl Occasion {
-    fn action(self) -> &'static str {
-        match self {
-            Occasion::SetUp => "dashboard.set_up",
-            Occasion::Reset => "dashboard.password_set",
-        }
     }
 }
 
@@ -284,6 +232,56 @@ impl Shared {
                 retry_after_s: room.retry_after_s(),
             }),
         }
+    }
+
+    /// Does slow work with a password, when nobody else does.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, SignInError> {
+        let _turn = self.hashing.lock().await;
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| SignInError::NotHashed)
+    }
+
+    /// Sets the password and ends every session. For whoever holds `changes`.
+    async fn replace_password(
+        &self,
+        password: SecretText,
+        entry: AuditEntry,
+    ) -> Result<(), SignInError> {
+        let hash = move || hash::hash_password(password.expose().as_bytes());
+        let phc = self.in_turn(hash).await?;
+        let phc = phc.map_err(|_| SignInError::NotHashed)?;
+        self.store
+            .set_dashboard_password(phc.clone(), entry)
+            .await?;
+        *self.password() = Some(phc);
+        self.sessions().clear();
+        Ok(())
+    }
+
+    /// Begins a session. For whoever holds `changes`.
+    async fn begin(&self, peer: IpAddr) -> Result<SecretText, SignInError> {
+        let text = random_text()?;
+        let now_ms = self.clock.now_ms();
+        let session = StoredSession {
+            token_hash: hash_of(&text),
+            created_at_ms: now_ms,
+            last_used_ms: now_ms,
+        };
+        let leaving = self.sessions().leaving(now_ms);
+        let entry = self.entry(DASHBOARD, "dashboard.signed_in", peer.to_string());
+        self.store
+            .begin_dashboard_session(session, leaving.clone(), entry)
+            .await?;
+        let mut sessions = self.sessions();
+        for hash in &leaving {
+            sessions.remove(hash);
+        }
+        sessions.add(session);
+        Ok(SecretText::new(text.to_string()))
     }
 
     fn entry(&self, actor: &str, action: &'static str, address: String) -> AuditEntry {
@@ -316,4 +314,72 @@ fn random_text() -> Result<Zeroizing<String>, StoreError> {
     getrandom::fill(bytes.as_mut_slice())
         .map_err(|error| StoreError::NotCommitted(format!("no random bytes: {error}")))?;
     Ok(Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(*bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used)]
+
+    use super::*;
+    use crate::store::StoreOptions;
+    use std::net::Ipv4Addr;
+    use tempfile::TempDir;
+
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn password(text: &str) -> SecretText {
+        SecretText::new(text.to_owned())
+    }
+
+    /// With a password, and the folder that goes with it.
+    async fn opened() -> (SignIn, TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::manual(1_000);
+        let options = StoreOptions {
+            readers: 2,
+            commit_hook: None,
+        };
+        let store = Store::open(&folder.path().join("test.db"), options).expect("a store");
+        let sign_in = SignIn::open(store, clock).expect("nobody");
+        let first = sign_in.set_password(password("three small boats"), "test", String::new());
+        first.await.expect("a password");
+        (sign_in, folder)
+    }
+
+    #[tokio::test]
+    async fn the_old_password_begins_no_session_after_the_new_one_was_set() {
+        let (sign_in, _folder) = opened().await;
+        let turn = sign_in.0.changes.lock().await;
+        let change = sign_in.set_password(password("four large ships"), "test", String::new());
+        let old = sign_in.sign_in(password("three small boats"), PEER);
+        let both_wait = async {
+            // Taken by the one that signs in until its password was looked at, and found to be right.
+            drop(sign_in.0.hashing.lock().await);
+            drop(turn);
+        };
+        let (changed, signed_in, ()) = tokio::join!(change, old, both_wait);
+        changed.expect("set");
+        assert!(matches!(signed_in, Err(SignInError::WrongPassword)));
+    }
+
+    #[test]
+    fn guesses_that_wait_take_no_thread_from_slow_work() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let (sign_in, _folder) = opened().await;
+            let turn = sign_in.0.hashing.lock().await;
+            let guess = sign_in.sign_in(password("three small goats"), PEER);
+            let other_work = async {
+                let done = tokio::task::spawn_blocking(|| ()).await;
+                drop(turn);
+                done
+            };
+            let (guessed, done) = tokio::join!(guess, other_work);
+            done.expect("done");
+            assert!(matches!(guessed, Err(SignInError::WrongPassword)));
+        });
+    }
 }

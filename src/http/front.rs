@@ -57,8 +57,8 @@ impl Front {
         }
     }
 
-    /// Answers one request that came over a connection, or out of this process. Everything that needs no waiting is done before the future is made, so that it carries no
-    /// request around.
+    /// Answers one request that came over a connection, or out of this process. Everything that needs no waiting is done
+    /// before the future is made, so that it carries no request around.
     pub(super) fn serve(
         &self,
         request: Request<RequestBody>,

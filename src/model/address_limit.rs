@@ -53,17 +53,25 @@ impl AddressWindows {
         if self.0.len() < MAX_ADDRESSES {
             return;
         }
-        let mut last_ms: Vec<u64> = self.0.values().map(Window::last_ms).collect();
-        let eighth = last_ms.len() / 8;
-        let (_, quiet_since_ms, _) = last_ms.select_nth_unstable(eighth);
-        let quiet_since_ms = *quiet_since_ms;
-        let mut surplus = eighth + 1;
-        self.0.retain(|_, window| {
-            let drop = surplus > 0 && window.last_ms() <= quiet_since_ms;
-            surplus -= usize::from(drop);
-            !drop
-        });
+        forget_an_eighth(&mut self.0, Window::last_ms);
     }
+}
+
+/// Forgets the eighth of which `moment_ms` is the earliest, where there are any.
+pub fn forget_an_eighth<K, V>(windows: &mut HashMap<K, V>, moment_ms: impl Fn(&V) -> u64) {
+    if windows.is_empty() {
+        return;
+    }
+    let mut moments_ms: Vec<u64> = windows.values().map(&moment_ms).collect();
+    let eighth = moments_ms.len() / 8;
+    let (_, last_ms, _) = moments_ms.select_nth_unstable(eighth);
+    let last_ms = *last_ms;
+    let mut surplus = eighth + 1;
+    windows.retain(|_, window| {
+        let drop = surplus > 0 && moment_ms(window) <= last_ms;
+        surplus -= usize::from(drop);
+        !drop
+    });
 }
 
 /// The address under which a peer is counted: whoever has one IPv6 address has the whole /64.

@@ -90,8 +90,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
         self.scan(move |connection| {
-            let [skipped, limit] =
-                [skipped, limit].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+            let [skipped, limit] = column::place(skipped, limit);
             connection
                 .prepare_cached(LEADS)?
                 .query_and_then((workflow, limit, skipped), lead)?

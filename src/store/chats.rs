@@ -1,13 +1,13 @@
 //! Chats with flows: their messages and the files in them; and the variables that flows share. May not know who may see them.
 //! Promises: all of it goes with its flow; the messages of a flow are never more than their bounds.
 
-use super::{Store, StoreError, chat_use, column};
+use super::{Edit, Store, StoreError, chat_use, column};
 use crate::id::RunId;
 use crate::model::chatflow::{
     ChatBounds, ChatFile, ChatMessage, ChatRole, ChatStats, ChatType, FlowVariable, MessageFilter,
     Rating, VariableKind,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 impl Store {
     /// Keeps messages of the flow with this row number, in this order; the oldest ones of the flow go, as far as its bounds want.
@@ -88,30 +88,17 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<ChatMessage>, StoreError> {
         self.scan(move |connection| {
-            let place = [skipped, limit].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+            let [skipped, limit] = column::place(skipped, limit);
             let sql = if filter.is_descending {
                 NEWEST_FIRST
             } else {
                 OLDEST_FIRST
             };
             let asked = Asked::of(workflow, &filter);
+            let [a, b, c, d, e, f, g, h] = asked.values();
             connection
                 .prepare_cached(sql)?
-                .query_and_then(
-                    params![
-                        asked.workflow,
-                        asked.session,
-                        asked.chat,
-                        asked.message,
-                        asked.from_ms,
-                        asked.until_ms,
-                        asked.rating,
-                        asked.types,
-                        place[1],
-                        place[0],
-                    ],
-                    message,
-                )?
+                .query_and_then([a, b, c, d, e, f, g, h, &limit, &skipped], message)?
                 .collect()
         })
         .await
@@ -125,19 +112,9 @@ impl Store {
     ) -> Result<ChatStats, StoreError> {
         self.scan(move |connection| {
             let asked = Asked::of(workflow, &filter);
-            connection.prepare_cached(STATS)?.query_row(
-                params![
-                    asked.workflow,
-                    asked.session,
-                    asked.chat,
-                    asked.message,
-                    asked.from_ms,
-                    asked.until_ms,
-                    asked.rating,
-                    asked.types,
-                ],
-                |row| Ok(stats(row)),
-            )?
+            connection
+                .prepare_cached(STATS)?
+                .query_row(asked.values(), |row| Ok(stats(row)))?
         })
         .await
     }
@@ -172,15 +149,24 @@ impl Store {
         })
     }
 
-    /// Saves a variable under its id. `false`: another has its name.
-    pub async fn save_flow_variable(&self, variable: FlowVariable) -> Result<bool, StoreError> {
+    /// Saves a variable under its id. `Conflict`: another has its name, or there are as many others as there may be.
+    pub async fn save_flow_variable(&self, variable: FlowVariable) -> Result<Edit<()>, StoreError> {
         self.write(move |connection| {
             let taken: Option<i64> = connection
                 .prepare_cached("SELECT 1 FROM flow_variable WHERE name = ?1 AND id <> ?2")?
                 .query_row((&variable.name, variable.id.as_str()), |row| row.get(0))
                 .optional()?;
             if taken.is_some() {
-                return Ok(false);
+                let message = format!("Another variable is named `{}`.", variable.name);
+                return Ok(Edit::Conflict(message));
+            }
+            let others: u32 = connection
+                .prepare_cached("SELECT count(*) FROM flow_variable WHERE id <> ?1")?
+                .query_row([variable.id.as_str()], |row| row.get(0))?;
+            if others >= FlowVariable::MAX_COUNT {
+                let message =
+                    format!("There are {others} variables, as many as may be: delete one.");
+                return Ok(Edit::Conflict(message));
             }
             connection
                 .prepare_cached(
@@ -198,7 +184,7 @@ impl Store {
                     variable.created_at_ms,
                     variable.updated_at_ms,
                 ))?;
-            Ok(true)
+            Ok(Edit::Done(()))
         })
         .await
     }
@@ -293,6 +279,20 @@ impl<'a> Asked<'a> {
             rating: filter.rating.map(Rating::as_str),
             types: (!types.is_empty()).then(|| types.join(" ")),
         }
+    }
+
+    /// In the order of the parameters.
+    fn values(&self) -> [&dyn ToSql; 8] {
+        [
+            &self.workflow,
+            &self.session,
+            &self.chat,
+            &self.message,
+            &self.from_ms,
+            &self.until_ms,
+            &self.rating,
+            &self.types,
+        ]
     }
 }
 

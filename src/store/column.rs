@@ -1,5 +1,5 @@
-//! Reads columns as domain types. May not know tables. Promise: a value that the schema or the model does not allow is an
-//! error that names it, never a default.
+//! Reads columns as domain types, and writes some values as columns. May not know tables.
+//! Promise: a value that the schema or the model does not allow is an error that names it, never a default.
 
 use super::StoreError;
 use crate::id::BadId;
@@ -62,6 +62,11 @@ fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
 pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|error| StoreError::Database(format!("a value has no JSON form: {error}")))
+}
+
+/// How many rows come before a part of a list, and how many it has at most, as queries take them.
+pub(super) fn place(skipped: usize, limit: usize) -> [i64; 2] {
+    [skipped, limit].map(|number| i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 /// A number that is never negative.

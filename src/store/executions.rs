@@ -172,9 +172,9 @@ fn list(
     let total: i64 = snapshot
         .prepare_cached(COUNT)?
         .query_row(asked, |row| row.get(0))?;
-    let place = [skipped, limit].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
-    let [skipped, limit]: [&dyn rusqlite::ToSql; 2] = [&place[0], &place[1]];
-    let asked: Vec<&dyn rusqlite::ToSql> = asked.iter().copied().chain([limit, skipped]).collect();
+    let [skipped, limit] = column::place(skipped, limit);
+    let place: [&dyn rusqlite::ToSql; 2] = [&limit, &skipped];
+    let asked: Vec<&dyn rusqlite::ToSql> = asked.iter().copied().chain(place).collect();
     let mut statement = snapshot.prepare_cached(PAGE)?;
     let found = statement.query_and_then(asked.as_slice(), execution)?;
     let found = found.collect::<Result<_, StoreError>>()?;

@@ -27,7 +27,7 @@ use flowlatch::model::plan::DefinitionLimits;
 use flowlatch::model::run::Run;
 use flowlatch::model::workflow::{Reach, WorkflowStatus};
 use flowlatch::secret::{MasterKey, SecretText};
-use flowlatch::store::{Store, StoreOptions, WorkflowDraft};
+use flowlatch::store::{Edit, Store, StoreOptions, WorkflowDraft};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -208,7 +208,7 @@ impl Bench {
             updated_at_ms: 0,
         };
         let saved = self.store.save_flow_variable(variable).await;
-        assert!(saved.expect("saved"), "the name is free");
+        assert_eq!(saved.expect("saved"), Edit::Done(()), "the name is free");
     }
 
     /// The user has said this to a flow, in the conversation `c`.

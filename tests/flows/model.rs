@@ -31,6 +31,8 @@ pub(crate) enum Say {
     Hold(&'static str),
     /// Bytes that are no completion.
     Raw(&'static str),
+    /// Bytes without an end.
+    Endless,
 }
 
 impl Say {
@@ -250,6 +252,12 @@ async fn answer(
         Say::Raw(body) => {
             head(stream, kind).await?;
             stream.write_all(body.as_bytes()).await
+        }
+        Say::Endless => {
+            head(stream, kind).await?;
+            loop {
+                stream.write_all(&[b' '; 1 << 16]).await?;
+            }
         }
         Say::Half(text) => {
             head(stream, kind).await?;

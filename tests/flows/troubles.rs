@@ -1,9 +1,11 @@
 //! Models that answer badly: what the flow then says, how often it asks, and what is left of it.
 
 use crate::bench::{Bench, flow, llm, start};
+use crate::door::{Door, sent};
 use crate::model::Say;
 use flowlatch::model::flow::FlowKind::Agentflow;
 use flowlatch::model::run::RunStatus;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 /// What the model says, how often it is asked, and a part of the failure; none: it ends well.
@@ -117,4 +119,39 @@ async fn a_model_that_is_not_there_is_told_after_three_attempts() {
         heard.failure()
     );
     assert_eq!(bench.model.calls().len(), 3);
+}
+
+#[tokio::test]
+async fn who_may_not_look_at_a_flow_is_told_what_happened_and_not_where() {
+    let door = Door::open().await;
+    let id = door.talk(json!({ "isPublic": true })).await;
+    let host = door.model.base_url();
+    let host = host.trim_start_matches("http://").trim_end_matches("/v1");
+    let path = format!("/api/v1/prediction/{id}");
+    for (say, times, part) in [
+        (Say::Status(400, "no"), 1, "answered 400"),
+        (Say::Status(429, "slow"), 3, "answered 429"),
+        (Say::Raw("<html>"), 3, "in the middle of a stream"),
+        (Say::Endless, 1, "is larger than"),
+    ] {
+        for is_streamed in [false, true] {
+            let body = json!({ "question": "hi", "streaming": is_streamed });
+            for is_anonymous in [true, false] {
+                for _ in 0..times {
+                    door.model.says(say.clone());
+                }
+                let request = match is_anonymous {
+                    true => door.server.anonymous().request(Method::POST, &path),
+                    false => door.keyed(Method::POST, &path),
+                };
+                let answer = sent(request.json(&body)).await;
+                let shown = format!("{say:?} {is_streamed} {is_anonymous}: {}", answer.text);
+                let is_ok = answer.status == StatusCode::OK;
+                assert_eq!(is_ok, is_streamed, "{shown}");
+                assert!(answer.text.contains(part), "{shown}");
+                assert_eq!(answer.text.contains(host), !is_anonymous, "{shown}");
+            }
+        }
+    }
+    door.server.stop().await;
 }

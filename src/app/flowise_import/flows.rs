@@ -175,6 +175,14 @@ impl Importer<'_> {
             }
             return Ok(());
         }
+        if names.len() >= FlowVariable::MAX_COUNT as usize {
+            let reason = format!(
+                "there are {} variables here, as many as may be",
+                names.len()
+            );
+            self.tell(thing, Outcome::Skipped, named, reason);
+            return Ok(());
+        }
         if !names.insert(variable.name.clone()) {
             let reason = "another variable has its name here".to_owned();
             self.tell(thing, Outcome::Skipped, named, reason);

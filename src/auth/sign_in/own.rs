@@ -2,6 +2,7 @@
 //! Promise: a password is replaced by whoever knows it, and not by whoever sits before a browser that was left open.
 
 use super::{DASHBOARD, SignIn, SignInError};
+use crate::auth::hash;
 use crate::auth::password::check_strength;
 use crate::model::audit::AuditEntry;
 use crate::secret::SecretText;
@@ -23,22 +24,14 @@ impl SignIn {
         let shared = self.0.clone();
         to_its_end(async move {
             // Of two at once the second finds the password replaced.
-            let turn = shared.changes.lock().await;
-            let (hasher, phc) = (shared.clone(), known.clone());
-            let checked = tokio::task::spawn_blocking(move || {
-                let is_right = hasher.hashing.matches(&current, &phc);
-                is_right.then(|| hasher.hashing.hash(&next))
-            });
-            let checked = checked.await.map_err(|_| SignInError::NotHashed)?;
-            let hashed = checked.filter(|_| shared.password().as_ref() == Some(&known));
-            let phc = hashed.ok_or(SignInError::WrongPassword)?;
-            let phc = phc.map_err(|_| SignInError::NotHashed)?;
-            let store = &shared.store;
-            store.set_dashboard_password(phc.clone(), entry).await?;
-            *shared.password() = Some(phc);
-            shared.sessions().clear();
-            drop(turn);
-            Ok(())
+            let _turn = shared.changes.lock().await;
+            let phc = known.clone();
+            let is_right = move || hash::matches(current.expose().as_bytes(), &phc);
+            let is_right = shared.in_turn(is_right).await?;
+            if !is_right || shared.password().as_ref() != Some(&known) {
+                return Err(SignInError::WrongPassword);
+            }
+            shared.replace_password(next, entry).await
         })
         .await
     }
@@ -48,6 +41,7 @@ impl SignIn {
         let entry = self.own_entry("dashboard.signed_out_everywhere", peer);
         let shared = self.0.clone();
         to_its_end(async move {
+            let _turn = shared.changes.lock().await;
             shared.store.end_dashboard_sessions(entry).await?;
             shared.sessions().clear();
             Ok(())

@@ -1,8 +1,9 @@
 //! The cookie that holds a session. May not know what a session is.
 //! Promise: its name is this server's alone (cookies ignore ports), no script can read it, and no other site's page sends it.
 
-use crate::auth::{SESSION_SECONDS, SessionText};
+use crate::auth::SESSION_SECONDS;
 use crate::http::visit::Visit;
+use crate::secret::SecretText;
 use warp::http::{HeaderValue, header};
 use warp::reply::Response;
 
@@ -19,7 +20,7 @@ pub(in crate::http) fn session_text(visit: &Visit) -> Option<&str> {
 }
 
 /// Has the browser hold a session.
-pub(super) fn hold(visit: &Visit, response: &mut Response, session: &SessionText) {
+pub(super) fn hold(visit: &Visit, response: &mut Response, session: &SecretText) {
     set(visit, response, session.expose(), SESSION_SECONDS);
 }
 

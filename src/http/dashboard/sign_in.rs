@@ -6,11 +6,13 @@ use super::cookie::{forget, hold, session_text};
 use super::form::Form;
 use super::frame::Frame;
 use super::{go_to, page, signed_in};
-use crate::auth::{MIN_PASSWORD_CHARS, SessionText, SignInError};
+use crate::auth::{MIN_PASSWORD_CHARS, SignInError};
 use crate::http::door::Door;
 use crate::http::endpoint::Endpoint;
 use crate::http::problem::Problem;
 use crate::http::visit::{Ctx, Visit};
+use crate::secret::SecretText;
+use crate::store::StoreError;
 use askama::Template;
 use std::sync::Arc;
 use warp::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -60,7 +62,7 @@ async fn sign_in(visit: Arc<Visit>) -> Result<Response, Problem> {
     let password = Form::read(&visit).await?.secret("password");
     let peer = visit.peer.address;
     match visit.api.sign_in.sign_in(password, peer).await {
-        Ok(session) => Ok(begin(&visit, &session).await),
+        Ok(session) => begin(&visit, &session).await,
         Err(error) => {
             let status = refused(&visit, &error, "password")?;
             let mut response = sign_in_page(&visit, status, Some(error.to_string()))?;
@@ -101,7 +103,7 @@ async fn set_up(visit: Arc<Visit>) -> Result<Response, Problem> {
     }
     let (token, peer) = (visit.parameter(0), visit.peer.address);
     match visit.api.sign_in.set_up(token, password, peer).await {
-        Ok(session) => Ok(begin(&visit, &session).await),
+        Ok(session) => begin(&visit, &session).await,
         Err(SignInError::Weak(weakness)) => {
             set_up_page(&visit, StatusCode::BAD_REQUEST, Some(weakness.to_string()))
         }
@@ -157,27 +159,24 @@ fn tell_when(response: &mut Response, error: &SignInError) {
 }
 
 /// Lets the browser in. A session that it held before ends.
-async fn begin(visit: &Visit, session: &SessionText) -> Response {
-    end_held(visit).await;
+async fn begin(visit: &Visit, session: &SecretText) -> Result<Response, Problem> {
+    end_held(visit).await?;
     let mut response = go_to(visit, "workflows");
     hold(visit, &mut response, session);
-    response
+    Ok(response)
 }
 
 async fn sign_out(ctx: Ctx) -> Result<Response, Problem> {
-    end_held(&ctx.visit).await;
+    end_held(&ctx.visit).await?;
     let mut response = go_to(&ctx.visit, "sign-in");
     forget(&ctx.visit, &mut response);
     Ok(response)
 }
 
-async fn end_held(visit: &Visit) {
-    let Some(held) = session_text(visit) else {
-        return;
-    };
-    let peer = visit.peer.address;
-    if let Err(error) = visit.api.sign_in.sign_out(held, peer).await {
-        log::warn!("the end of a dashboard's session is not written: {error}");
+async fn end_held(visit: &Visit) -> Result<(), StoreError> {
+    match session_text(visit) {
+        Some(held) => visit.api.sign_in.sign_out(held, visit.peer.address).await,
+        None => Ok(()),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Who may ask a flow, and what belongs to its chat: with the key that the flow is bound to, with a key that may send messages,
 //! or without one where the flow is open.
 //! May not know what is asked. Promises: a bound flow is asked with its key and no other, whatever else that may do; a caller
-//! without a key obeys the limits of its address.
+//! without a key obeys the limits of its address; who shows no good key does not learn which flows there are.
 
 use super::chatflows::LIST;
 use super::flow_limit::within_flow_limit;
-use super::flows::{Flow, find_to_ask, is_anonymous};
+use super::flows::{Flow, find, is_anonymous};
 use super::worded;
 use crate::engine::StartedBy;
 use crate::http::address_limits::{AddressCategory, within_address_limit};
@@ -16,6 +16,7 @@ use crate::http::visit::{Ctx, Visit};
 use crate::model::chatflow::{ApiConfig, ChatbotConfig};
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
+use crate::model::workflow::Reach;
 use std::sync::Arc;
 use warp::http::{StatusCode, header};
 use warp::reply::Response;
@@ -56,11 +57,8 @@ pub(super) async fn enter_flow(
     access: Access,
     named: &str,
 ) -> Result<(Flow, Caller), Problem> {
-    let category = category_of(access);
-    if is_anonymous(visit) {
-        within_address_limit(visit, by_address(category))?;
-    }
-    let flow = find_to_ask(visit, named)?;
+    within_limit_of_anonymous(visit, access)?;
+    let flow = find_to_ask(visit, access, named).await?;
     let caller = let_in(visit, access, &flow).await?;
     match refused_origin(visit, &flow.chatbot()) {
         Some(message) => Err(worded(StatusCode::FORBIDDEN, message)),
@@ -81,10 +79,8 @@ pub(super) async fn enter_to_run(
     visit: &Arc<Visit>,
     access: Access,
 ) -> Result<Result<(Flow, Caller), Response>, Problem> {
-    if is_anonymous(visit) {
-        within_address_limit(visit, by_address(category_of(access)))?;
-    }
-    let flow = find_to_ask(visit, visit.parameter(0))?;
+    within_limit_of_anonymous(visit, access)?;
+    let flow = find_to_ask(visit, access, visit.parameter(0)).await?;
     let config = ApiConfig::read(flow.details.api_config.as_deref());
     if let Some(limit) = &config.rate_limit
         && let Err(refused) = within_flow_limit(visit, flow.id(), limit)
@@ -97,16 +93,39 @@ pub(super) async fn enter_to_run(
 
 /// What is said where nothing is: who shows no good key does not learn that, and `problem` is for everybody else.
 pub(super) async fn nowhere(visit: &Arc<Visit>, access: Access, problem: Problem) -> Problem {
-    let category = category_of(access);
-    if is_anonymous(visit)
-        && let Err(limited) = within_address_limit(visit, by_address(category))
-    {
-        return limited;
+    match within_limit_of_anonymous(visit, access) {
+        Ok(()) => unless_unknown(visit, access, problem).await,
+        Err(limited) => limited,
     }
-    match admit(visit, Access::AnyKey(category)).await {
+}
+
+/// The flow that may be asked by this name. The limit of a caller's address was asked for by whoever calls this.
+pub(super) async fn find_to_ask(
+    visit: &Arc<Visit>,
+    access: Access,
+    named: &str,
+) -> Result<Flow, Problem> {
+    match find(&visit.api, named, &Reach::All) {
+        Err(problem @ Problem::Worded(StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST, _)) => {
+            Err(unless_unknown(visit, access, problem).await)
+        }
+        found => found,
+    }
+}
+
+/// The problem for who shows a good key; for everybody else, that they show none.
+async fn unless_unknown(visit: &Arc<Visit>, access: Access, problem: Problem) -> Problem {
+    match admit(visit, Access::AnyKey(category_of(access))).await {
         Ok(_) => problem,
         Err(refused) => refused,
     }
+}
+
+fn within_limit_of_anonymous(visit: &Visit, access: Access) -> Result<(), Problem> {
+    if is_anonymous(visit) {
+        within_address_limit(visit, by_address(category_of(access)))?;
+    }
+    Ok(())
 }
 
 /// Who is let in to this flow. The limit of a caller's address was asked for by whoever calls this.

@@ -28,6 +28,8 @@ use warp::Filter as _;
 use warp::http::{Method, StatusCode};
 
 const TAG: &str = "Flowise: executions";
+/// A list has so many executions where nobody says how many.
+const USUALLY_LISTED: usize = 12;
 /// A list has so many executions at most.
 const MAX_LISTED: usize = 100;
 /// So many are deleted in a request at most.
@@ -82,14 +84,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
-    const FIRST: i64 = 1;
-    const USUAL: i64 = 12;
-    let (page, limit) = (asked.page.unwrap_or(FIRST), asked.limit.unwrap_or(USUAL));
-    let page = Some(page).filter(|page| *page != 0).or(Some(FIRST));
-    let limit = Some(limit).filter(|limit| *limit != 0).or(Some(USUAL));
-    let Some(paging) = Paging::read(page, limit)? else {
-        return Err(Problem::Internal);
-    };
+    let paging = Paging::read_or_first(asked.page, asked.limit, USUALLY_LISTED)?;
     let paging = paging.at_most(MAX_LISTED)?;
     let filter = asked.filter(ctx.key().reach().clone())?;
     let store = &ctx.api().store;

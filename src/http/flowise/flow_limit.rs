@@ -5,7 +5,7 @@
 use super::text;
 use crate::http::visit::Visit;
 use crate::id::WorkflowId;
-use crate::model::address_limit::counted_as;
+use crate::model::address_limit::{counted_as, forget_an_eighth};
 use crate::model::chatflow::FlowRateLimit;
 use crate::model::limit::LimitState;
 use std::collections::HashMap;
@@ -35,7 +35,8 @@ impl FlowLimits {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let asks = (flow.clone(), counted_as(peer));
         if windows.len() >= MAX_REMEMBERED && !windows.contains_key(&asks) {
-            make_room(&mut windows);
+            // An eighth at once, so that a flood from ever new addresses pays for one search in thousands of requests.
+            forget_an_eighth(&mut windows, |window| window.ends_ms);
         }
         let fresh = Window {
             ends_ms: now_ms.saturating_add(length_ms),
@@ -49,21 +50,6 @@ impl FlowLimits {
         window.asked = window.asked.saturating_add(1);
         (window.asked, window.ends_ms.saturating_sub(now_ms))
     }
-}
-
-/// Forgets the eighth that ends first: so many at once that a flood from ever new addresses pays for one search in thousands of
-/// requests, and the windows of who asks at the same time stay.
-fn make_room(windows: &mut Windows) {
-    let mut ends_ms: Vec<u64> = windows.values().map(|window| window.ends_ms).collect();
-    let eighth = ends_ms.len() / 8;
-    let (_, last_ms, _) = ends_ms.select_nth_unstable(eighth);
-    let last_ms = *last_ms;
-    let mut surplus = eighth + 1;
-    windows.retain(|_, window| {
-        let drop = surplus > 0 && window.ends_ms <= last_ms;
-        surplus -= usize::from(drop);
-        !drop
-    });
 }
 
 /// Counts a request; the answer to the one that is too many, in the words of the flow's owner.

@@ -2,7 +2,6 @@
 //! May not know what is done with them. Promise: a flow that the caller does not reach is not there for it.
 
 use super::worded;
-use crate::auth::Refusal;
 use crate::engine::CompiledWorkflow;
 use crate::http::Api;
 use crate::http::guard::forbidden;
@@ -60,19 +59,6 @@ pub(super) fn find(api: &Api, named: &str, reach: &Reach) -> Result<Flow, Proble
     flow.is_within(reach)
         .then_some(flow)
         .ok_or_else(|| not_found(named))
-}
-
-/// The flow that may be asked by this name, for a request that may come without a key: who has none does not learn which there
-/// are.
-pub(super) fn find_to_ask(visit: &Visit, named: &str) -> Result<Flow, Problem> {
-    find(&visit.api, named, &Reach::All).map_err(|problem| match problem {
-        Problem::Worded(StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST, _)
-            if is_anonymous(visit) =>
-        {
-            Problem::Unauthorized(Refusal::Missing)
-        }
-        problem => problem,
-    })
 }
 
 /// Whether a request comes without any credential.

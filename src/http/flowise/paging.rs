@@ -15,22 +15,27 @@ pub(super) struct Paging {
 impl Paging {
     /// `None`: all of it.
     pub(super) fn read(page: Option<i64>, limit: Option<i64>) -> Result<Option<Paging>, Problem> {
-        for (name, number) in [("page", page), ("limit", limit)] {
-            if number.is_some_and(|number| number < 0) {
-                return Err(worded(
-                    StatusCode::PRECONDITION_FAILED,
-                    format!("Error: {name} cannot be negative!"),
-                ));
-            }
+        let (page, limit) = (named("page", page)?, named("limit", limit)?);
+        Ok(page
+            .zip(limit)
+            .map(|(page, limit)| Paging::numbered(page, limit)))
+    }
+
+    /// The first page where none is named, of `usual` entries where their number is not.
+    pub(super) fn read_or_first(
+        page: Option<i64>,
+        limit: Option<i64>,
+        usual: usize,
+    ) -> Result<Paging, Problem> {
+        let (page, limit) = (named("page", page)?, named("limit", limit)?);
+        Ok(Paging::numbered(page.unwrap_or(1), limit.unwrap_or(usual)))
+    }
+
+    fn numbered(page: usize, limit: usize) -> Paging {
+        Paging {
+            skipped: page.saturating_sub(1).saturating_mul(limit),
+            limit,
         }
-        let from = |number: i64| usize::try_from(number).unwrap_or(usize::MAX);
-        Ok(match (page, limit) {
-            (Some(page @ 1..), Some(limit @ 1..)) => Some(Paging {
-                skipped: from(page - 1).saturating_mul(from(limit)),
-                limit: from(limit),
-            }),
-            _ => None,
-        })
     }
 
     /// The page, refused by name where it has more than a list may.
@@ -53,4 +58,17 @@ impl Paging {
     pub(super) fn page(&self) -> usize {
         self.skipped / self.limit + 1
     }
+}
+
+/// A number that was sent; 0 is as none.
+fn named(name: &str, number: Option<i64>) -> Result<Option<usize>, Problem> {
+    let number = number.unwrap_or(0);
+    if number < 0 {
+        return Err(worded(
+            StatusCode::PRECONDITION_FAILED,
+            format!("Error: {name} cannot be negative!"),
+        ));
+    }
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    Ok((number > 0).then_some(number))
 }

@@ -8,7 +8,7 @@ use super::flows::Flow;
 use super::form;
 use super::prediction_body::{Asked, PLACE, PredictionBody, PredictionForm, mistake};
 use super::stream::{Teller, respond};
-use super::told::{EventView, Outcome, said};
+use super::told::{EventView, Outcome, reason, said};
 use super::{Answer, about, ok, text, worded};
 use crate::engine::prediction::{Executed, Prediction, PredictionEnd, PredictionRequest};
 use crate::engine::{EngineError, StartTrigger};
@@ -263,7 +263,10 @@ impl Asking {
                     log::warn!("what was asked of run {run} is not kept: {error}");
                 }
                 return Err(match other {
-                    PredictionEnd::Failed(message) => message,
+                    PredictionEnd::Failed(message) => {
+                        log::info!("run {run} gave no answer: {message}");
+                        reason(&message, self.shows_all)
+                    }
                     PredictionEnd::Stopping => "The server is stopping.".to_owned(),
                     _ => "Flow execution was cancelled".to_owned(),
                 });

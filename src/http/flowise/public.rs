@@ -3,8 +3,8 @@
 
 use super::chatflow_view::{ChatflowView, Drawn, outlined, view};
 use super::chatflows::TAG;
-use super::entry::{asks, enter, let_in};
-use super::flows::{Flow, find, find_to_ask, is_anonymous};
+use super::entry::{asks, enter, find_to_ask, let_in};
+use super::flows::{Flow, find, is_anonymous};
 use super::{Answer, OVER_ADDRESS_LIMIT, about, ok, worded};
 use crate::http::address_limits::{AddressCategory, within_address_limit};
 use crate::http::door::Door;
@@ -164,7 +164,7 @@ async fn public_flow(visit: Arc<Visit>, access: Access) -> Answer {
     if is_anonymous(&visit) {
         within_address_limit(&visit, AddressCategory::Read)?;
     }
-    let flow = find_to_ask(&visit, visit.parameter(0))?;
+    let flow = find_to_ask(&visit, access, visit.parameter(0)).await?;
     if flow.details.is_public != Some(true) {
         let_in(&visit, access, &flow).await?;
     } else if !is_anonymous(&visit) {

@@ -4,7 +4,7 @@
 
 use super::prediction::Asking;
 use super::prediction_body::PLACE;
-use super::told::{HEARTBEAT, event, nodes, tools};
+use super::told::{HEARTBEAT, event, failure, nodes, tools};
 use crate::engine::prediction::{Executed, Prediction, PredictionEnd, PredictionEvent};
 use crate::model::flow::passed::NodeStatus;
 use crate::model::flow::{ExecutedNode, FlowKind};
@@ -126,7 +126,7 @@ impl Teller {
             PredictionEvent::NodeEnded(node) => {
                 self.executed.push(node.clone());
                 if self.is_agentflow() {
-                    self.put("nextAgentFlow", &passed(&node));
+                    self.put("nextAgentFlow", &passed(&node, self.asking.shows_all));
                     self.has_untold = true;
                     let count = self.executed.nodes.len();
                     if count <= NODES_TOLD_EACH || count >= self.nodes_told + self.nodes_told / 4 {
@@ -205,16 +205,16 @@ impl Teller {
 }
 
 /// That a node has ended, and how.
-fn passed(node: &ExecutedNode) -> Value {
+fn passed(node: &ExecutedNode, shows_all: bool) -> Value {
     let mut passed = json!({
         "nodeId": node.node_id,
         "nodeLabel": node.label,
         "status": node.status.as_str(),
     });
     if node.status == NodeStatus::Failed
-        && let Some(error) = node.data.get("error")
+        && let Some(error) = failure(node, shows_all)
     {
-        passed["error"] = error.clone();
+        passed["error"] = json!(error);
     }
     passed
 }

@@ -1,6 +1,7 @@
 //! What is told of a prediction and kept of it: the answer, its events on the wire, and the two messages of the chat.
 //! May not know how a prediction goes on. Promise: an event is one line of JSON after `message:` and `data:`, as Flowise writes
-//! them; who may not look at flows is told what nodes have said, and not what they and their tools were told.
+//! them; who may not look at flows is told what nodes have said, and not what they and their tools were told, nor which servers
+//! they call.
 
 use super::prediction_body::Asked;
 use crate::engine::prediction::Executed;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 
 /// Keeps a connection open on which nothing else happens.
 pub(super) const HEARTBEAT: Bytes = Bytes::from_static(b":heartbeat\n\n");
@@ -210,10 +212,13 @@ fn told(node: &ExecutedNode, shows_all: bool) -> Value {
         node.data.clone()
     } else {
         let mut shown = Map::new();
-        for name in ["id", "name", "error"] {
+        for name in ["id", "name"] {
             if let Some(value) = node.data.get(name) {
                 shown.insert(name.to_owned(), value.clone());
             }
+        }
+        if let Some(error) = failure(node, false) {
+            shown.insert("error".to_owned(), json!(error));
         }
         if let Some(content) = node
             .data
@@ -231,6 +236,30 @@ fn told(node: &ExecutedNode, shows_all: bool) -> Value {
         "previousNodeIds": node.before,
         "status": node.status.as_str(),
     })
+}
+
+/// Why a node has failed.
+pub(super) fn failure(node: &ExecutedNode, shows_all: bool) -> Option<String> {
+    let message = node.data.get("error")?.as_str()?;
+    Some(reason(message, shows_all))
+}
+
+/// Why something failed: all of it, or without the URLs and addresses of the servers that the flow calls.
+pub(super) fn reason(message: &str, shows_all: bool) -> String {
+    if shows_all {
+        return message.to_owned();
+    }
+    let words = message.split(' ').map(|word| {
+        let bare = word.trim_matches(|letter| "`'\"()<>,.:;".contains(letter));
+        let is_address = bare.contains("://")
+            || bare.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+            || bare.parse::<SocketAddr>().is_ok();
+        match word.split_once(bare) {
+            Some((before, after)) if is_address => format!("{before}a server{after}"),
+            _ => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The functions that a model has called: all of it, or their names.
@@ -255,6 +284,29 @@ mod tests {
         assert_eq!(tools(used.clone(), true), used);
         let told = json!([{ "tool": "find", "toolInput": {}, "toolOutput": "" }]);
         assert_eq!(tools(used, false), told);
+    }
+
+    #[test]
+    fn who_may_not_look_at_a_flow_is_not_told_which_servers_it_calls() {
+        for (message, told) in [
+            (
+                "cannot connect to http://127.0.0.1:1/v1/chat/completions: Connection refused",
+                "cannot connect to a server: Connection refused",
+            ),
+            (
+                "POST https://llm.internal/v1 answered 500: see \"https://llm.internal/help\".",
+                "POST a server answered 500: see \"a server\".",
+            ),
+            (
+                "10.0.0.7, [::1]:80 and fd00::1 too",
+                "a server, a server and a server too",
+            ),
+            ("the step 1.2 failed: 3:4", "the step 1.2 failed: 3:4"),
+            ("", ""),
+        ] {
+            assert_eq!(reason(message, false), told);
+            assert_eq!(reason(message, true), message);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::model::chatflow::{FlowVariable, VariableKind};
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use crate::model::workflow::Reach;
+use crate::store::Edit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json as example;
@@ -53,7 +54,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .says("Flows read it as `{{$vars.name}}`.")
                 .body::<VariableBody>(body.clone())
                 .gives_bare::<VariableView>(200)
-                .may(409, "Another variable has this name."),
+                .may(409, "Another variable has this name, or there are 1,000."),
         ),
         Endpoint::new(
             door,
@@ -91,7 +92,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 struct VariableBody {
     /// By what flows call it.
     name: Option<String>,
-    /// Its value.
+    /// Its value: 64 KiB at most.
     value: Option<String>,
     /// `static`, or `runtime`: from the server's environment, as far as the setting `template_env` names it.
     r#type: Option<VariableKind>,
@@ -214,11 +215,17 @@ async fn save(ctx: &Ctx, variable: FlowVariable) -> Result<FlowVariable, Problem
             FlowVariable::NAME_RULE
         )));
     }
-    if !ctx.api().store.save_flow_variable(variable.clone()).await? {
-        let message = format!("Another variable is named `{}`.", variable.name);
-        return Err(Problem::Conflict(message));
+    if variable.value.len() > FlowVariable::MAX_VALUE_BYTES {
+        return Err(Problem::invalid(format!(
+            "`value` has {} bytes; it may have {}.",
+            variable.value.len(),
+            FlowVariable::MAX_VALUE_BYTES
+        )));
     }
-    Ok(variable)
+    match ctx.api().store.save_flow_variable(variable.clone()).await? {
+        Edit::Conflict(message) => Err(Problem::Conflict(message)),
+        Edit::Done(()) | Edit::NotFound => Ok(variable),
+    }
 }
 
 async fn delete(ctx: Ctx) -> Answer {

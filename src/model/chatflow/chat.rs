@@ -272,6 +272,11 @@ pub struct FlowVariable {
 }
 
 impl FlowVariable {
+    /// How many there are at most.
+    pub const MAX_COUNT: u32 = 1_000;
+    /// How long a value is at most, in bytes.
+    pub const MAX_VALUE_BYTES: usize = 64 << 10;
+
     /// What a name is, in words.
     pub const NAME_RULE: &str = "a name has 1 to 255 characters, and no white space at its ends";
 

@@ -289,6 +289,7 @@ mod tests {
             assert_eq!(markdown(html), expected, "{html}");
         }
     }
+
     #[test]
     fn no_text_becomes_much_longer_or_is_read_more_than_once() {
         let lists = format!("{}{}", "<ul>".repeat(20_000), "<li>".repeat(20_000));

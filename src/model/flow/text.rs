@@ -69,7 +69,7 @@ impl Text {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
             literal.push_str(before);
-            let inside = closed(after);
+            let inside = closed(after, "}}");
             let known = inside.and_then(|(inside, _)| Reference::parse(inside));
             match (known, inside) {
                 (Some(reference), Some((inside, after))) => {
@@ -178,11 +178,11 @@ impl Text {
     }
 }
 
-/// What stands before the next `}}`, and what after it, where that is near enough for a name.
-fn closed(text: &str) -> Option<(&str, &str)> {
-    let near = text.get(..text.floor_char_boundary(MAX_NAME_BYTES + 2))?;
-    let end = near.find("}}")?;
-    Some((text.get(..end)?, text.get(end + 2..)?))
+/// What stands before the next `brace`, and what after it, where that is near enough for a name.
+pub fn closed<'a>(text: &'a str, brace: &str) -> Option<(&'a str, &'a str)> {
+    let near = text.get(..text.floor_char_boundary(MAX_NAME_BYTES + brace.len()))?;
+    let end = near.find(brace)?;
+    Some((text.get(..end)?, text.get(end + brace.len()..)?))
 }
 
 #[cfg(test)]

@@ -175,10 +175,18 @@ impl SourceVariable {
             ));
         }
         let kind = self.kind.as_deref().unwrap_or("static");
+        let value = self.value.unwrap_or_default();
+        if value.len() > FlowVariable::MAX_VALUE_BYTES {
+            return Err(format!(
+                "`value` has {} bytes; it may have {}",
+                value.len(),
+                FlowVariable::MAX_VALUE_BYTES
+            ));
+        }
         Ok(FlowVariable {
             id: id::<VariableId>("id", &self.id)?,
             name,
-            value: self.value.unwrap_or_default(),
+            value,
             kind: VariableKind::parse(kind)
                 .ok_or_else(|| format!("`type` is `{}`", shown(kind)))?,
             created_at_ms: moment("createdDate", &self.created)?,

@@ -187,6 +187,34 @@ async fn a_session_ends_without_use_and_survives_a_restart() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn who_is_told_that_signing_out_failed_is_still_signed_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let server = TestServer::open(&data, Clock::system(), |_| {}).await;
+    let browser = Browser::signed_in(&server).await;
+    let cookie = browser.cookie();
+    let sql = |text: &str| {
+        let file = rusqlite::Connection::open(data.join("flowlatch.db")).expect("it opens");
+        file.execute_batch(text).expect("it does");
+    };
+    sql(
+        "CREATE TRIGGER kept BEFORE DELETE ON dashboard_session BEGIN SELECT RAISE(ABORT, 'kept'); END",
+    );
+    let refused = browser.post("/dashboard/sign-out", &[]).await;
+    assert!(refused.status >= 500, "{}", refused.text);
+    assert_eq!(refused.header("set-cookie"), None);
+    assert_eq!(browser.get("/dashboard/keys").await.status, 200);
+    sql("DROP TRIGGER kept");
+    assert_eq!(browser.post("/dashboard/sign-out", &[]).await.status, 303);
+    server.stop().await;
+    let server = TestServer::open(&data, Clock::system(), |_| {}).await;
+    let browser = Browser::new(&server);
+    browser.hold(cookie);
+    assert_eq!(browser.get("/dashboard/keys").await.status, 303);
+    server.stop().await;
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_password_that_the_owner_sets_ends_every_session_at_once() {

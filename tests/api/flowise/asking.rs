@@ -27,6 +27,36 @@ async fn an_unbound_flow_wants_a_key_that_may_send_messages() {
 }
 
 #[tokio::test]
+async fn who_shows_no_good_key_does_not_learn_which_flows_there_are() {
+    let server = TestServer::start().await;
+    let none = "0190a8f2-7c3e-7d11-9a40-5be1c2d3e4f5";
+    let flow = made(&server, flow_with(json!({}))).await;
+    let (_, good) = key(&server, &["predictions:create"]).await;
+    let bad = server.client(Some("A".repeat(43))).bearer();
+    let not_found = format!("Chatflow {none} not found in the database!");
+    for (client, status, why) in [
+        (&server.anonymous(), 401, "missing"),
+        (&bad, 401, "unknown"),
+        (&good, 404, not_found.as_str()),
+    ] {
+        let answer = ask(client, none, hello()).await;
+        assert_eq!(refusal(&answer), (status, why.to_owned()));
+        for path in [
+            "public-chatflows",
+            "public-chatbotConfig",
+            "chatflows-uploads",
+        ] {
+            let answer = client.get(&format!("/flowise/api/v1/{path}/{none}")).await;
+            assert_eq!(refusal(&answer), (status, why.to_owned()), "{path}");
+        }
+        if status == 401 {
+            let there = ask(client, &flow, hello()).await;
+            assert_eq!(refusal(&there), (status, why.to_owned()));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_public_flow_and_an_open_server_want_none() {
     let server = TestServer::start().await;
     let public = made(&server, flow_with(json!({ "isPublic": true }))).await;

@@ -77,6 +77,35 @@ async fn of_too_large_messages_the_oldest_go() {
 }
 
 #[tokio::test]
+async fn variables_have_a_largest_number_and_a_longest_value() {
+    let server = TestServer::start().await;
+    let admin = server.admin().bearer();
+    let path = "/flowise/api/v1/variables";
+    for (bytes, status) in [(65_536, 200), (65_537, 400)] {
+        let body = json!({ "name": "long", "value": "x".repeat(bytes) });
+        let answer = admin.post(path, body).await;
+        assert_eq!(answer.status.as_u16(), status, "{:.200}", answer.text);
+    }
+    let sql = "
+        WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 998)
+        INSERT INTO flow_variable (id, name, kind, value, created_at_ms, updated_at_ms)
+        SELECT printf('0190a8f2-7c3e-7d11-9a40-%012d', n), 'n' || n, 'static', '', 0, 0 FROM numbers";
+    let file = rusqlite::Connection::open(server.data().join("flowlatch.db")).expect("it opens");
+    file.execute_batch(sql).expect("it does");
+    let last = admin.post(path, json!({ "name": "last" })).await;
+    assert_eq!(last.status, StatusCode::OK, "{}", last.text);
+    let (status, message) = refusal(&admin.post(path, json!({ "name": "one more" })).await);
+    assert_eq!(status, 409);
+    assert!(message.contains("1000 variables"), "{message}");
+    // What is there may still be changed.
+    let one = format!("{path}/{}", text(&last.json()["id"]));
+    let changed = put(&admin, &one, json!({ "value": "y" })).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let listed = admin.get(path).await.json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(1_000));
+}
+
+#[tokio::test]
 async fn messages_come_in_pages_with_a_largest_one() {
     let server = TestServer::start().await;
     let (nobody, admin) = (server.anonymous(), server.admin().bearer());

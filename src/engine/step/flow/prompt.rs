@@ -1,11 +1,9 @@
 //! Prompts of chatflows: texts with `{name}` in them. May not know chains. Promises: what is filled in is never read again; reading
 //! is linear.
 
+use crate::model::flow::text::closed;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
-
-/// The longest name, in bytes.
-const MAX_NAME_BYTES: usize = 500;
 
 /// The names in a prompt, each once, in their order. `{{` and `}}` stand for braces.
 pub(super) fn names(prompt: &str) -> Vec<&str> {
@@ -60,7 +58,7 @@ fn pieces(prompt: &str) -> Vec<Piece<'_>> {
             rest = after.get(2..).unwrap_or_default();
             continue;
         }
-        let name = after.strip_prefix('{').and_then(closed);
+        let name = after.strip_prefix('{').and_then(|after| closed(after, "}"));
         let is_name = |name: &str| {
             let known = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
             !name.is_empty() && name.chars().all(known)
@@ -79,13 +77,6 @@ fn pieces(prompt: &str) -> Vec<Piece<'_>> {
     }
     pieces.push(Piece::Text(rest));
     pieces
-}
-
-/// What stands before the next `}`, and what after it, where that is near enough for a name.
-fn closed(text: &str) -> Option<(&str, &str)> {
-    let near = text.get(..text.floor_char_boundary(MAX_NAME_BYTES + 1))?;
-    let end = near.find('}')?;
-    Some((text.get(..end)?, text.get(end + 1..)?))
 }
 
 #[cfg(test)]
@@ -109,6 +100,7 @@ mod tests {
             assert_eq!(filled(prompt, &values), expected, "{prompt}");
         }
     }
+
     #[test]
     fn braces_without_end_are_read_once() {
         let text = "{a".repeat(1 << 18);
