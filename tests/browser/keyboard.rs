@@ -105,6 +105,8 @@ async fn somebody_signs_in_and_makes_a_key_without_a_mouse() {
         .await;
     type_text(&browser, PASSWORD).await;
     enter(&browser).await;
+    tab_to(&browser, "API keys").await;
+    enter(&browser).await;
 
     // The first stop leads past what all pages have in common.
     press(&browser, Key::Tab, 1).await;
