@@ -228,8 +228,12 @@ impl Counters {
         self.requests.begin_hour(UtcHour::of(now_ms));
         let network = Network::of(address);
         let mut note = self.last_use.lock().unwrap_or_else(PoisonError::into_inner);
-        note.latest = Some((now_ms, address, category));
-        note.written = false;
+        let second = |at_ms: i64| at_ms.div_euclid(1_000);
+        let is_new = |(at_ms, ..): (i64, IpAddr, Category)| second(at_ms) != second(now_ms);
+        if note.latest.is_none_or(is_new) {
+            note.latest = Some((now_ms, address, category));
+            note.written = false;
+        }
         let is_noted = note.networks.iter().any(|(noted, _)| *noted == network);
         if !is_noted && note.networks.len() < MAX_NOTED_NETWORKS {
             note.networks.push((network, now_ms));
