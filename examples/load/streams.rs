@@ -26,14 +26,14 @@ const WARM_UP: usize = 20;
 
 pub(crate) fn measure(size: Size, folder: &Path, table: &mut Table) -> Result<()> {
     let model = Model::start()?;
-    let late_ms = late_ms(size, &model, Streams::of(&folder.join("tokens"), &model)?)?;
+    let late_ms = late_ms(size, &model, &Streams::of(&folder.join("tokens"), &model)?)?;
     let at = |part: f64| late_ms[((late_ms.len() - 1) as f64 * part) as usize];
     table.row(
         "a streamed answer's first token after the model's, median and 99th percentile",
         &format!("{:.2} and {:.2} ms", at(0.5), at(0.99)),
         "≤ 2 ms",
     );
-    let grown_mb = grown_mb(size, Streams::of(&folder.join("streams"), &model)?)?;
+    let grown_mb = grown_mb(size, &Streams::of(&folder.join("streams"), &model)?)?;
     table.row(
         &format!(
             "memory of {} open streams, over a server without any",
@@ -47,7 +47,7 @@ pub(crate) fn measure(size: Size, folder: &Path, table: &mut Table) -> Result<()
 }
 
 /// How long each stream's first token took from the model to the client, sorted.
-fn late_ms(size: Size, model: &Model, streams: Streams) -> Result<Vec<f64>> {
+fn late_ms(size: Size, model: &Model, streams: &Streams) -> Result<Vec<f64>> {
     let mut late_ms = runtime()?.block_on(async {
         let mut late_ms = Vec::new();
         for _ in 0..WARM_UP + size.streams {
@@ -61,7 +61,7 @@ fn late_ms(size: Size, model: &Model, streams: Streams) -> Result<Vec<f64>> {
 }
 
 /// What a server takes with all streams open, over what it took before them.
-fn grown_mb(size: Size, streams: Streams) -> Result<f64> {
+fn grown_mb(size: Size, streams: &Streams) -> Result<f64> {
     runtime()?.block_on(async {
         for _ in 0..WARM_UP {
             streams.first_token().await?;

@@ -179,6 +179,28 @@ async fn a_million_requests_are_a_row_and_old_days_are_forgotten() {
     assert_eq!(fixture.count("usage"), 1);
 }
 
+/// Account, hour, reading, limited and webhook requests of [`KEY`] and another account.
+async fn counted_by_hour(fixture: &Fixture, other: &str) -> Vec<(String, i64, u64, u64, u64)> {
+    let accounts = vec![KEY.to_owned(), other.to_owned()];
+    let hours = fixture
+        .store
+        .usage_hours(accounts, UtcHour(-100), UtcHour(100))
+        .await
+        .unwrap();
+    let counted = |row: HourUsage| {
+        let usage = row.usage;
+        let requests = (usage.read_requests, usage.limited_requests);
+        (
+            row.account,
+            row.hour.0,
+            requests.0,
+            requests.1,
+            usage.webhook_requests,
+        )
+    };
+    hours.into_iter().map(counted).collect()
+}
+
 #[tokio::test]
 async fn the_hours_of_a_day_that_is_over_become_one_row_and_no_sum_changes() {
     let fixture = Fixture::new();
@@ -217,36 +239,15 @@ async fn the_hours_of_a_day_that_is_over_become_one_row_and_no_sum_changes() {
     for _ in 0..2 {
         fixture.store.fold_usage_before(UtcDay(1)).await.unwrap();
         assert_eq!(used(&fixture, KEY).await, before);
-        let hours = fixture
-            .store
-            .usage_hours(
-                vec![KEY.to_owned(), "other".to_owned()],
-                UtcHour(-100),
-                UtcHour(100),
-            )
-            .await
-            .unwrap();
-        let hours: Vec<(&str, i64, u64, u64, u64)> = hours
-            .iter()
-            .map(|row| {
-                let usage = &row.usage;
-                (
-                    row.account.as_str(),
-                    row.hour.0,
-                    usage.read_requests,
-                    usage.limited_requests,
-                    usage.webhook_requests,
-                )
-            })
-            .collect();
+        let hours = counted_by_hour(&fixture, "other").await;
         assert_eq!(
             hours,
             [
-                (KEY, -24, 5, 10, 15),
-                (KEY, 0, 111, 222, 333),
-                (KEY, 24, 1_000, 2_000, 3_000),
-                (KEY, 25, 2_000, 4_000, 6_000),
-                ("other", 0, 7, 14, 21),
+                (KEY.to_owned(), -24, 5, 10, 15),
+                (KEY.to_owned(), 0, 111, 222, 333),
+                (KEY.to_owned(), 24, 1_000, 2_000, 3_000),
+                (KEY.to_owned(), 25, 2_000, 4_000, 6_000),
+                ("other".to_owned(), 0, 7, 14, 21),
             ]
         );
         let refusals = fixture.store.refusal_hours(UtcHour(0), UtcHour(100));

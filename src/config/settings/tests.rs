@@ -35,6 +35,13 @@ const OTHER_DOORS: DoorSettings = DoorSettings {
     chats: OTHER_CHATS,
 };
 
+fn other_alerts() -> AlertSettings {
+    AlertSettings {
+        url: Some(SecretText::new("http://a".to_owned())),
+        secret: Some(SecretText::new("s".to_owned())),
+    }
+}
+
 /// A configuration in which no field is at its default.
 fn all_different() -> Config {
     Config {
@@ -85,10 +92,7 @@ fn all_different() -> Config {
         usage_days: 1,
         node_prices: Prices::new(vec!["a=1".parse().expect("a price")]).expect("prices"),
         credit_balance: Some(1),
-        alerts: AlertSettings {
-            url: Some(SecretText::new("http://a".to_owned())),
-            secret: Some(SecretText::new("s".to_owned())),
-        },
+        alerts: other_alerts(),
         max_iterations: 1,
         max_depth: 1,
         max_runs_below: 1,

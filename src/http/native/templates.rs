@@ -1,5 +1,9 @@
 //! `/templates`: workflows that are built in, to start from. Made from the examples in the repository, word for word.
 
+mod built_in;
+
+pub(in crate::http) use built_in::template_text;
+
 use super::workflow_view::{WorkflowView, view as workflow_view};
 use super::{Answer, created, ok, page, page_request};
 use crate::http::body::{json, query};
@@ -14,101 +18,13 @@ use crate::model::page::Cursor;
 use crate::model::scope::Permission;
 use crate::model::workflow::{Definition, DefinitionFormat};
 use crate::store::WorkflowDraft;
+use built_in::{BUILT_IN, BuiltIn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json as example};
 use std::sync::LazyLock;
 use warp::Filter as _;
 use warp::http::Method;
-
-/// A workflow that is built in: slug, category, tags, and the file with its definition.
-struct BuiltIn(
-    &'static str,
-    &'static str,
-    &'static [&'static str],
-    &'static str,
-);
-
-const BUILT_IN: [BuiltIn; 13] = [
-    BuiltIn(
-        "hello",
-        "basics",
-        &["condition"],
-        include_str!("../../../examples/workflows/hello.json"),
-    ),
-    BuiltIn(
-        "order-review",
-        "orders",
-        &["http", "condition", "retries"],
-        include_str!("../../../examples/workflows/order-review.json"),
-    ),
-    BuiltIn(
-        "enrich-and-branch",
-        "orders",
-        &["http", "parallel", "condition"],
-        include_str!("../../../examples/workflows/enrich-and-branch.json"),
-    ),
-    BuiltIn(
-        "approve-payment",
-        "payments",
-        &["http", "approval", "condition"],
-        include_str!("../../../examples/workflows/approve-payment.json"),
-    ),
-    BuiltIn(
-        "paginated-fetch",
-        "data",
-        &["http", "loop", "tables"],
-        include_str!("../../../examples/workflows/paginated-fetch.json"),
-    ),
-    BuiltIn(
-        "nightly-cleanup",
-        "data",
-        &["schedule", "tables", "loop"],
-        include_str!("../../../examples/workflows/nightly-cleanup.json"),
-    ),
-    BuiltIn(
-        "daily-report",
-        "reports",
-        &["schedule", "http", "email"],
-        include_str!("../../../examples/workflows/daily-report.json"),
-    ),
-    BuiltIn(
-        "push-to-chat",
-        "operations",
-        &["webhook", "code", "slack"],
-        include_str!("../../../examples/workflows/push-to-chat.json"),
-    ),
-    BuiltIn(
-        "deploy-check",
-        "operations",
-        &["http", "wait", "retries"],
-        include_str!("../../../examples/workflows/deploy-check.json"),
-    ),
-    BuiltIn(
-        "fan-out",
-        "operations",
-        &["http", "parallel", "code"],
-        include_str!("../../../examples/workflows/fan-out.json"),
-    ),
-    BuiltIn(
-        "flaky-api",
-        "operations",
-        &["http", "retries", "tables"],
-        include_str!("../../../examples/workflows/flaky-api.json"),
-    ),
-    BuiltIn(
-        "name-tags",
-        "graphs",
-        &["graph", "iterator"],
-        include_str!("../../../examples/workflows/name-tags.json"),
-    ),
-    BuiltIn(
-        "product-copy",
-        "graphs",
-        &["graph", "llm"],
-        include_str!("../../../examples/workflows/product-copy.json"),
-    ),
-];
 
 static TEMPLATES: LazyLock<Vec<TemplateView>> =
     LazyLock::new(|| BUILT_IN.iter().filter_map(template).collect());
@@ -334,13 +250,6 @@ async fn instantiate(ctx: Ctx, body: InstantiateBody) -> Answer {
 /// The templates: slug and name.
 pub(in crate::http) fn template_files() -> impl Iterator<Item = (&'static str, &'static str)> {
     TEMPLATES.iter().map(|one| (one.slug, one.name.as_str()))
-}
-
-/// A template as its file has it: JSON, the body of a new workflow.
-pub(in crate::http) fn template_text(slug: &str) -> Option<&'static str> {
-    let mut built_in = BUILT_IN.iter();
-    let found = built_in.find(|built_in| built_in.0 == slug)?;
-    Some(found.3)
 }
 
 /// The template that the path names, by its id or its slug.

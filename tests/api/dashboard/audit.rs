@@ -106,6 +106,12 @@ async fn rows_are_found_by_every_filter() {
         assert_eq!(found(&browser, &query).await, expected, "{query}");
     }
     assert!(wanted(&of_second).len() >= 2 && wanted(&late).len() >= 2);
+}
+
+#[tokio::test]
+async fn a_filter_that_cannot_be_is_refused() {
+    let server = TestServer::start().await;
+    let browser = Browser::signed_in(&server).await;
     for query in ["?from=soon", "?cursor=x", "?other=1", "?actor="] {
         let status = browser.get(&format!("{PATH}{query}")).await.status;
         let expected = if query == "?actor=" { 200 } else { 400 };

@@ -56,10 +56,8 @@ const RUNS: &str = "Runs";
 const LIMITED: &str = "Requests over a limit (429)";
 const REFUSED: &str = "Requests that were refused, by reason";
 
-#[tokio::test]
-async fn the_numbers_of_a_key_are_what_it_did_and_what_the_api_says() {
-    let server = TestServer::start_with(Clock::manual(MONDAY_MS), |_| {}).await;
-    let browser = Browser::signed_in(&server).await;
+/// A key that reads three times within its limit and twice above, starts two runs, writes once, and is refused four times.
+async fn busy_key(server: &TestServer) -> String {
     let good = json!([{ "id": "a", "type": "transform", "config": { "sourceData": 1 } }]);
     let workflow = server.workflow("good", good).await;
     let body = json!({
@@ -79,6 +77,14 @@ async fn the_numbers_of_a_key_are_what_it_did_and_what_the_api_says() {
             .send(Method::POST, "/api/v1/connections", json!({}))
             .await;
     }
+    id
+}
+
+#[tokio::test]
+async fn the_numbers_of_a_key_are_what_it_did_and_what_the_api_says() {
+    let server = TestServer::start_with(Clock::manual(MONDAY_MS), |_| {}).await;
+    let browser = Browser::signed_in(&server).await;
+    let id = busy_key(&server).await;
     let pages = ["24h", "7d", "30d", "90d"];
     for range in pages {
         let page = browser.get(&format!("{PATH}?range={range}&key={id}")).await;

@@ -49,7 +49,7 @@ fn insides(outline: &Outline<'_>) -> Vec<String> {
         .collect()
 }
 
-fn step(id: &str, step_type: &str, config: Value) -> Value {
+fn step(id: &str, step_type: &str, config: &Value) -> Value {
     json!({ "id": id, "type": step_type, "config": config })
 }
 
@@ -67,46 +67,34 @@ fn flow(nodes: &Value, edges: &Value) -> Definition {
     definition(Flow, body)
 }
 
-fn flow_node(id: &str, name: &str, inputs: Value) -> Value {
+fn flow_node(id: &str, name: &str, inputs: &Value) -> Value {
     json!({ "id": id, "data": { "id": id, "name": name, "label": id, "inputs": inputs } })
 }
 
 #[test]
 fn what_leads_where_and_what_is_inside_of_what() {
     let branches = json!({ "steps": [
-        step("check", "condition", json!({ "then": ["yes", "also"], "else": ["no"] })),
-        step("yes", "wait", json!({})),
-        step("also", "wait", json!({})),
-        step("no", "wait", json!({})),
-        step("last", "wait", json!({})),
+        step("check", "condition", &json!({ "then": ["yes", "also"], "else": ["no"] })),
+        step("yes", "wait", &json!({})),
+        step("also", "wait", &json!({})),
+        step("no", "wait", &json!({})),
+        step("last", "wait", &json!({})),
     ]});
     let one_way = json!({ "steps": [
-        step("check", "condition", json!({ "then": ["yes"] })),
-        step("yes", "wait", json!({})),
-        step("last", "wait", json!({})),
+        step("check", "condition", &json!({ "then": ["yes"] })),
+        step("yes", "wait", &json!({})),
+        step("last", "wait", &json!({})),
     ]});
     let nested = json!({ "steps": [
-        step("each", "loop", json!({ "steps": ["fan", "after"] })),
-        step("fan", "parallel", json!({ "branches": [["a", "b"], { "steps": ["c"] }, "d"] })),
-        step("a", "wait", json!({})),
-        step("b", "wait", json!({})),
-        step("c", "wait", json!({})),
-        step("d", "wait", json!({})),
-        step("after", "wait", json!({})),
-        step("end", "wait", json!({})),
+        step("each", "loop", &json!({ "steps": ["fan", "after"] })),
+        step("fan", "parallel", &json!({ "branches": [["a", "b"], { "steps": ["c"] }, "d"] })),
+        step("a", "wait", &json!({})),
+        step("b", "wait", &json!({})),
+        step("c", "wait", &json!({})),
+        step("d", "wait", &json!({})),
+        step("after", "wait", &json!({})),
+        step("end", "wait", &json!({})),
     ]});
-    let graph = json!({
-        "nodes": [node("i", "input:text"), node("o", "output:text"), json!({ "id": "n", "type": "stickyNote", "data": {} })],
-        "edges": [edge("i", "o")],
-    });
-    let iterating = flow(
-        &json!([
-            flow_node("start", "startAgentflow", json!({ "startInputType": "chatInput" })),
-            flow_node("each", "iterationAgentflow", json!({})),
-            { "id": "say", "parentNode": "each", "extent": "parent", "data": { "name": "directReplyAgentflow", "label": "Say" } },
-        ]),
-        &json!([edge("start", "each")]),
-    );
     for (definition, expected_edges, expected_insides) in [
         (
             definition(Steps, branches),
@@ -136,32 +124,53 @@ fn what_leads_where_and_what_is_inside_of_what() {
                 "after in each",
             ],
         ),
-        (definition(Graph, graph), vec!["i-o"], vec![]),
-        (iterating, vec!["start-each"], vec!["say in each"]),
     ] {
-        let outline = Outline::of(&definition);
-        assert_eq!(edges(&outline), expected_edges);
-        assert_eq!(insides(&outline), expected_insides);
-        let html = html(&definition, &[]);
-        for node in &outline.nodes {
-            assert!(
-                html.contains(&format!("href=\"#step-{}\"", node.id)),
-                "{html}"
-            );
-        }
-        assert!(!html.contains("NaN") && !html.contains("inf"), "{html}");
+        is_drawn(&definition, &expected_edges, &expected_insides);
     }
+}
+
+#[test]
+fn graphs_and_flows_lead_where_their_edges_do() {
+    let graph = json!({
+        "nodes": [node("i", "input:text"), node("o", "output:text"), json!({ "id": "n", "type": "stickyNote", "data": {} })],
+        "edges": [edge("i", "o")],
+    });
+    let iterating = flow(
+        &json!([
+            flow_node("start", "startAgentflow", &json!({ "startInputType": "chatInput" })),
+            flow_node("each", "iterationAgentflow", &json!({})),
+            { "id": "say", "parentNode": "each", "extent": "parent", "data": { "name": "directReplyAgentflow", "label": "Say" } },
+        ]),
+        &json!([edge("start", "each")]),
+    );
+    is_drawn(&definition(Graph, graph), &["i-o"], &[]);
+    is_drawn(&iterating, &["start-each"], &["say in each"]);
+}
+
+/// A definition is outlined like this, and each of its steps leads to its configuration.
+fn is_drawn(definition: &Definition, expected_edges: &[&str], expected_insides: &[&str]) {
+    let outline = Outline::of(definition);
+    assert_eq!(edges(&outline), expected_edges);
+    assert_eq!(insides(&outline), expected_insides);
+    let html = html(definition, &[]);
+    for node in &outline.nodes {
+        assert!(
+            html.contains(&format!("href=\"#step-{}\"", node.id)),
+            "{html}"
+        );
+    }
+    assert!(!html.contains("NaN") && !html.contains("inf"), "{html}");
 }
 
 #[test]
 fn boxes_hold_what_is_inside_and_nothing_else_overlaps() {
     let body = json!({ "steps": [
-        step("each", "loop", json!({ "steps": ["fan"] })),
-        step("fan", "parallel", json!({ "branches": [["a"], ["b"], ["c"]] })),
-        step("a", "wait", json!({})),
-        step("b", "wait", json!({})),
-        step("c", "wait", json!({})),
-        step("end", "wait", json!({})),
+        step("each", "loop", &json!({ "steps": ["fan"] })),
+        step("fan", "parallel", &json!({ "branches": [["a"], ["b"], ["c"]] })),
+        step("a", "wait", &json!({})),
+        step("b", "wait", &json!({})),
+        step("c", "wait", &json!({})),
+        step("end", "wait", &json!({})),
     ]});
     let definition = definition(Steps, body);
     let outline = Outline::of(&definition);
@@ -234,7 +243,8 @@ fn what_is_no_sound_definition_is_drawn_too() {
 
 #[test]
 fn a_step_wears_its_status_and_no_other_does() {
-    let body = json!({ "steps": [step("one", "wait", json!({})), step("two", "wait", json!({}))] });
+    let body =
+        json!({ "steps": [step("one", "wait", &json!({})), step("two", "wait", &json!({}))] });
     let html = html(
         &definition(Steps, body),
         &[("two", "failed"), ("gone", "completed")],
@@ -288,7 +298,7 @@ fn large_definitions_are_drawn_up_to_a_bound_and_it_is_said() {
             let next: Vec<String> = (at + 1..(at + 3).min(100))
                 .map(|id| format!("s{id}"))
                 .collect();
-            step(&format!("s{at}"), "condition", json!({ "then": next }))
+            step(&format!("s{at}"), "condition", &json!({ "then": next }))
         })
         .collect();
     let definition = definition(Steps, json!({ "steps": ladder }));

@@ -13,9 +13,6 @@ use reqwest::{Method, Url};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Pages of parts that the dashboard does not have: links may lead there, and nothing is asked of them.
-const ABSENT: [&str; 2] = ["/dashboard/workflows/:id", "/dashboard/runs/:id"];
-
 const MAX_PAGE_BYTES: usize = 100_000;
 /// A page that is not there by then never ends.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -124,28 +121,6 @@ impl<'a> Visitor<'a> {
     }
 }
 
-/// Whether a page that was linked belongs to a part that is absent here.
-fn is_absent(path: &str) -> bool {
-    ABSENT.iter().any(|pattern| {
-        let (beginning, _) = pattern.split_once(':').expect("a parameter");
-        let below = path.strip_prefix(BASE_PATH);
-        let id = below.and_then(|path| path.strip_prefix(beginning));
-        id.is_some_and(|id| !id.contains('/'))
-    })
-}
-
-#[test]
-fn what_is_absent_is_absent() {
-    for place in places() {
-        let is_listed = ABSENT.contains(&place.pattern) && place.method == Method::GET;
-        assert!(
-            !is_listed,
-            "{} is there: take it off the list",
-            place.pattern
-        );
-    }
-}
-
 #[tokio::test]
 async fn every_page_and_all_it_links_to_is_found_behind_a_proxy_that_keeps_or_strips_the_base_path()
 {
@@ -194,7 +169,7 @@ async fn follow(
     let is_inside = to.path() == inside || to.path().starts_with(&format!("{inside}/"));
     assert!(is_inside, "{what}: {text} leads to {to}");
     assert_eq!(to.origin(), from.origin(), "{what}: {text}");
-    if is_absent(to.path()) || !followed.insert(format!("{link:?} {to}")) {
+    if !followed.insert(format!("{link:?} {to}")) {
         return;
     }
     match link {

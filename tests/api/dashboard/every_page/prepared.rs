@@ -11,6 +11,12 @@ pub(super) const BASE_PATH: &str = "/dash";
 /// What was written into every text.
 pub(super) const SCRIPT: &str = "<script>planted()</script>";
 
+/// What has to be asked for at some paths.
+const QUERIES: [(&str, &str); 2] = [
+    ("/dashboard/runs/:id/config", "?step=seen"),
+    ("/dashboard/workflows/:id/difference", "?from=1&to=1"),
+];
+
 /// The server, and somebody who is signed in.
 pub(super) struct Prepared {
     pub(super) server: TestServer,
@@ -21,6 +27,8 @@ pub(super) struct Prepared {
     key: String,
     connection: String,
     variable: String,
+    /// The number of the event with a step's output in the run's journal.
+    output: String,
 }
 
 impl Prepared {
@@ -55,8 +63,11 @@ impl Prepared {
         let variable = request.json(&variable).send().await.expect("an answer");
         let variable: Value = variable.json().await.expect("JSON");
         let text = |value: &Value, name: &str| value[name].as_str().expect("an id").to_owned();
+        let run = text(&run, "runId");
+        let output = output_of(&browser, &run).await;
         Prepared {
-            run: text(&run, "runId"),
+            run,
+            output,
             key: text(&key, "id"),
             connection: text(&connection, "id"),
             variable: text(&variable, "id"),
@@ -82,7 +93,8 @@ impl Prepared {
                 false => segment,
             });
         }
-        filled.join("/")
+        let query = QUERIES.iter().find(|(asked, _)| *asked == pattern);
+        filled.join("/") + query.map_or("", |(_, query)| query)
     }
 
     /// What stands for a parameter, by the word before it.
@@ -97,10 +109,24 @@ impl Prepared {
             ("secrets", _) => "PLANTED",
             ("versions", _) => "1",
             ("steps", _) => "seen",
+            ("data", _) => "input",
+            ("journal", ":number") => &self.output,
+            (_, ":part") => "output",
             ("set-up", _) => "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
             _ => panic!("`{pattern}`: nothing is prepared for `{parameter}` after `{before}`"),
         }
     }
+}
+
+/// The number of the first event of a run that has a step's output.
+async fn output_of(browser: &Browser, run: &str) -> String {
+    for number in 0..20 {
+        let path = format!("/dashboard/runs/{run}/journal/{number}/output");
+        if browser.get(&path).await.status == 200 {
+            return number.to_string();
+        }
+    }
+    panic!("no step of {run} has an output");
 }
 
 /// A workflow whose texts are scripts.
