@@ -83,6 +83,8 @@ fn texts(config: &Config, key: &str) -> Option<String> {
         "limit_write" => limit(config.limit_write),
         "limit_execute" => limit(config.limit_execute),
         "limit_webhook" => limit(config.limit_webhook),
+        "alert_url" => set(config.alerts.url.is_some()),
+        "alert_secret" => set(config.alerts.secret.is_some()),
         "smtp_ca" => path(config.smtp_ca.as_ref()),
         "llm_base_url" => config.llm_base_url.clone().unwrap_or_default(),
         "llm_api_key" => set(config.llm_api_key.is_some()),

@@ -21,6 +21,7 @@ mod sign_in;
 mod usage;
 mod variables;
 mod workflows;
+mod written;
 
 pub(super) use cookie::session_text;
 pub(super) use sign_in::refuse_other_sites;

@@ -6,17 +6,18 @@ mod flow;
 mod graph;
 mod steps;
 
+use super::super::written::written_bytes;
 use crate::model::workflow::{Definition, DefinitionFormat};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// So many steps are drawn.
-pub(super) const MAX_NODES: usize = 200;
+pub(super) const MAX_NODES: usize = 150;
 /// So many edges are drawn.
 const MAX_EDGES: usize = 300;
 /// So many bytes of HTML are taken by what is written on steps.
-const MAX_TEXT_BYTES: usize = 16 << 10;
+const MAX_TEXT_BYTES: usize = 12 << 10;
 /// So many characters of a name or a type are ever written.
 pub(super) const MAX_TEXT_CHARS: usize = 80;
 /// How deep boxes are drawn within boxes; what is deeper stands beside the innermost.
@@ -86,7 +87,7 @@ impl<'a> Outline<'a> {
         let mut left_bytes = MAX_TEXT_BYTES;
         let fitting = self.nodes.iter().take_while(|node| {
             let names = [&node.id, &node.name, &node.step_type];
-            let bytes: usize = names.iter().map(|text| written_bytes(text)).sum();
+            let bytes: usize = names.iter().map(|text| beginning_bytes(text)).sum();
             let is_fitting = bytes <= left_bytes;
             left_bytes = left_bytes.saturating_sub(bytes);
             is_fitting
@@ -125,16 +126,10 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// How many bytes of HTML a text takes at most, of which only so much is written.
-fn written_bytes(text: &str) -> usize {
-    let letters = text.chars().take(MAX_TEXT_CHARS);
-    letters
-        .map(|letter| match letter {
-            // Written as `&#60;`.
-            '<' | '>' | '&' | '"' | '\'' => 5,
-            other => other.len_utf8(),
-        })
-        .sum()
+/// How many bytes of HTML the beginning of a text takes, which is all that is written of it.
+fn beginning_bytes(text: &str) -> usize {
+    let end = text.char_indices().nth(MAX_TEXT_CHARS);
+    written_bytes(end.and_then(|(end, _)| text.get(..end)).unwrap_or(text))
 }
 
 /// A text of an object; empty where there is none.

@@ -1,6 +1,7 @@
 //! Values as a page shows them: the first of each, as text. May not know whose they are.
 //! Promise: all values of a page together take a bounded room on it, with what escaping adds; what is cut says how long it is.
 
+use super::super::written::fitting;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -94,23 +95,6 @@ pub(super) fn name(text: &str) -> String {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
     }
-}
-
-/// As much of a text as takes so many bytes of HTML, and how many it takes.
-fn fitting(text: &str, max_bytes: usize) -> (&str, usize) {
-    let mut bytes = 0;
-    for (at, letter) in text.char_indices() {
-        let taken = match letter {
-            // Written as `&#60;`.
-            '<' | '>' | '&' | '"' | '\'' => 5,
-            other => other.len_utf8(),
-        };
-        if bytes + taken > max_bytes {
-            return (text.get(..at).unwrap_or_default(), bytes);
-        }
-        bytes += taken;
-    }
-    (text, bytes)
 }
 
 /// The beginning of a value as indented JSON, and whether there is more. No more is written than is wanted.

@@ -4,6 +4,7 @@
 use super::super::frame::Frame;
 use super::super::page;
 use super::super::picture::{Outline, Picture};
+use super::super::written::fitting;
 use super::PART;
 use super::address::{next_times, trigger_words, webhook_url};
 use super::figures::{COUNTED_RUNS, Figures, RunLine, figures, line};
@@ -21,7 +22,7 @@ use warp::http::StatusCode;
 use warp::reply::Response;
 
 /// So much of all configurations is shown, in bytes of HTML.
-const MAX_CONFIGURATIONS_BYTES: usize = 16 << 10;
+const MAX_CONFIGURATIONS_BYTES: usize = 12 << 10;
 /// So many runs are shown.
 const SHOWN_RUNS: usize = 5;
 /// A description is cut after so many characters.
@@ -147,21 +148,4 @@ fn steps(outline: &Outline<'_>, asked: &str) -> Vec<StepView> {
         all.insert(place.min(all.len()), step);
     }
     all
-}
-
-/// As much of a text as takes so many bytes of HTML, and how many it takes.
-fn fitting(text: &str, max_bytes: usize) -> (&str, usize) {
-    let mut bytes = 0;
-    for (at, letter) in text.char_indices() {
-        let taken = match letter {
-            // Written as `&#60;`.
-            '<' | '>' | '&' | '"' | '\'' => 5,
-            other => other.len_utf8(),
-        };
-        if bytes + taken > max_bytes {
-            return (text.get(..at).unwrap_or_default(), bytes);
-        }
-        bytes += taken;
-    }
-    (text, bytes)
 }

@@ -1,6 +1,7 @@
 //! What two texts differ in, by line. May not know what they say. Promise: bounded in time and in size; what was left out is
 //! said.
 
+use super::super::written::written_bytes;
 use similar::{ChangeTag, TextDiff};
 use std::time::Duration;
 
@@ -8,6 +9,9 @@ use std::time::Duration;
 const LINES_AROUND: usize = 3;
 /// So many lines are shown.
 const MAX_LINES: usize = 400;
+/// So much of all lines is shown, in bytes of HTML with their markup.
+const MAX_BYTES: usize = 64 << 10;
+const MARKUP_BYTES: usize = 48;
 /// So many characters of a line are shown.
 const MAX_LINE_CHARS: usize = 120;
 /// After so long a difference is told that is right, but not the shortest.
@@ -36,6 +40,7 @@ pub(super) fn difference(before: &str, after: &str) -> Difference {
         .timeout(MAX_TIME)
         .diff_lines(before, after);
     let mut difference = Difference::default();
+    let mut left_bytes = MAX_BYTES;
     for (place, group) in found.grouped_ops(LINES_AROUND).iter().enumerate() {
         if place > 0 {
             difference.lines.push(DifferenceLine {
@@ -45,10 +50,6 @@ pub(super) fn difference(before: &str, after: &str) -> Difference {
             });
         }
         for change in group.iter().flat_map(|op| found.iter_changes(op)) {
-            if difference.lines.len() >= MAX_LINES {
-                difference.is_cut = true;
-                return difference;
-            }
             let (sign, class) = match change.tag() {
                 ChangeTag::Delete => ("-", "gone"),
                 ChangeTag::Insert => ("+", "new"),
@@ -56,11 +57,14 @@ pub(super) fn difference(before: &str, after: &str) -> Difference {
             };
             let text = change.value().trim_end_matches('\n');
             difference.is_cut |= text.chars().nth(MAX_LINE_CHARS).is_some();
-            difference.lines.push(DifferenceLine {
-                sign,
-                class,
-                text: text.chars().take(MAX_LINE_CHARS).collect(),
-            });
+            let text: String = text.chars().take(MAX_LINE_CHARS).collect();
+            let taken_bytes = written_bytes(&text) + MARKUP_BYTES;
+            if difference.lines.len() >= MAX_LINES || taken_bytes > left_bytes {
+                difference.is_cut = true;
+                return difference;
+            }
+            left_bytes -= taken_bytes;
+            difference.lines.push(DifferenceLine { sign, class, text });
         }
     }
     difference

@@ -15,6 +15,7 @@ use crate::model::plan::DefinitionProblem;
 use crate::model::workflow::{Workflow, WorkflowStatus};
 use askama::Template;
 use serde_json::value::to_raw_value;
+use uuid::Uuid;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
@@ -24,6 +25,8 @@ struct RunPage {
     frame: Frame,
     id: String,
     name: String,
+    /// Sent along with the form: sent twice, it starts one run.
+    once: String,
     /// Whether it can be run now; else where it stands.
     is_active: bool,
     status: &'static str,
@@ -56,7 +59,7 @@ pub(super) async fn start(ctx: Ctx) -> Result<Response, Problem> {
     let request = RunRequest {
         workflow: workflow.clone(),
         input: to_raw_value(&input).map_err(|error| Problem::internal(&error))?,
-        idempotency_key: None,
+        idempotency_key: once(&form),
         by: ctx.started_by(),
         trigger: StartTrigger::API,
         sent: None,
@@ -68,6 +71,12 @@ pub(super) async fn start(ctx: Ctx) -> Result<Response, Problem> {
         )),
         Err(error) => refused(&ctx, &workflow.workflow, fields, error),
     }
+}
+
+/// What tells this form from others; nothing where it is not as the page gave it.
+fn once(form: &Form) -> Option<String> {
+    let text = form.text("once")?;
+    text.parse::<Uuid>().ok().map(|once| once.to_string())
 }
 
 /// The form again, with why nothing was started.
@@ -105,6 +114,7 @@ fn run_page(ctx: &Ctx, workflow: &Workflow, fields: Vec<InputField>) -> RunPage 
         frame: Frame::of(&ctx.visit, PART),
         id: workflow.id.to_string(),
         name: workflow.name.clone(),
+        once: Uuid::now_v7().to_string(),
         is_active: workflow.status == WorkflowStatus::Active,
         status: workflow.status.as_str(),
         refusal: None,

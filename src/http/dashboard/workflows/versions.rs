@@ -1,7 +1,7 @@
 //! The versions of a workflow, and what two of them differ in. May not know how versions are kept.
 
 use super::super::frame::Frame;
-use super::super::page;
+use super::super::{go_to, page};
 use super::PART;
 use super::definition_text::definition_text;
 use super::difference::{Difference, difference};
@@ -30,8 +30,8 @@ struct ListQuery {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DifferenceQuery {
-    from: i64,
-    to: i64,
+    from: Option<i64>,
+    to: Option<i64>,
 }
 
 #[derive(Template)]
@@ -104,7 +104,14 @@ fn row(version: &WorkflowVersion) -> VersionRow {
 pub(super) async fn compare(ctx: Ctx) -> Result<Response, Problem> {
     let compiled = reachable(&ctx)?;
     let workflow = &compiled.workflow;
-    let DifferenceQuery { from, to } = read_query(&ctx.visit)?;
+    let DifferenceQuery {
+        from: Some(from),
+        to: Some(to),
+    } = read_query(&ctx.visit)?
+    else {
+        let versions = format!("workflows/{}/versions", workflow.id);
+        return Ok(go_to(&ctx.visit, &versions));
+    };
     let text_of = |number: i64| {
         let version = ctx.api().store.workflow_version(&workflow.id, number)?;
         let version = version.ok_or(Problem::NotFound("version"))?;

@@ -5,6 +5,8 @@ mod running;
 
 use super::Browser;
 use crate::support::TestServer;
+use flowlatch::clock::Clock;
+use flowlatch::model::limit::Limit;
 use serde_json::{Value, json};
 
 /// What must stand on no page as it is.
@@ -135,7 +137,7 @@ async fn the_picture_leads_to_each_configuration_and_all_of_it_is_text() {
     let server = TestServer::start().await;
     let browser = Browser::signed_in(&server).await;
     let steps = json!([
-        { "id": "each", "type": "loop", "name": SCRIPT, "config": { "items": [1], "steps": ["inner"] } },
+        { "id": "each", "type": "loop", "name": SCRIPT, "config": { "type": "forEach", "collection": [1], "steps": ["inner"] } },
         wait("inner"),
         wait("after"),
     ]);
@@ -164,7 +166,10 @@ async fn the_picture_leads_to_each_configuration_and_all_of_it_is_text() {
 
 #[tokio::test]
 async fn pages_stay_small() {
-    let server = TestServer::start().await;
+    let server = TestServer::start_with(Clock::system(), |config| {
+        config.limit_write = Limit::Unlimited
+    })
+    .await;
     let browser = Browser::signed_in(&server).await;
     let name = "<".repeat(255);
     let steps: Vec<Value> = (0..200)
@@ -202,12 +207,10 @@ async fn pages_stay_small() {
 async fn other_services_and_the_clock_are_told_where_and_when() {
     let server = TestServer::start_with_manual_clock().await;
     let browser = Browser::signed_in(&server).await;
-    let hook = json!({ "type": "webhook", "provider": "generic", "path": "orders", "verifySignature": false });
+    let hook = json!({ "type": "webhook", "provider": "custom", "path": "orders", "verifySignature": false });
     let clock = json!({ "type": "schedule", "interval": { "value": 15, "unit": "minutes" } });
-    for (trigger, expected, times) in [
-        (hook, Some("/webhooks/generic/orders"), 0),
-        (clock, None, 5),
-    ] {
+    for (trigger, expected, times) in [(hook, Some("/webhooks/custom/orders"), 0), (clock, None, 5)]
+    {
         let body = json!({ "name": "started", "trigger": trigger, "steps": hello() });
         let id = server.workflow_with(body).await;
         let page = browser.get(&format!("/dashboard/workflows/{id}")).await;

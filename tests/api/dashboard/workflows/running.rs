@@ -108,3 +108,28 @@ async fn without_a_schema_the_input_is_json_and_only_active_workflows_run() {
     let runs = server.admin().get("/api/v1/runs").await.data();
     assert_eq!(runs.as_array().map(Vec::len), Some(2), "{runs}");
 }
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_starts_one_run() {
+    let server = TestServer::start().await;
+    let browser = Browser::signed_in(&server).await;
+    let id = server.workflow("once", hello()).await;
+    let path = format!("/dashboard/workflows/{id}/run");
+    let form = browser.get(&path).await.text;
+    let (_, rest) = form.split_once("name=\"once\" value=\"").expect("a field");
+    let once = rest.split('"').next().expect("its value");
+    let fields = [("input", "{}"), ("once", once)];
+    let first = browser.post(&path, &fields).await;
+    assert_eq!(first.status, 303, "{}", first.text);
+    let again = browser.post(&path, &fields).await;
+    assert_eq!(again.header("location"), first.header("location"));
+    // What no page has given tells nothing from anything.
+    for other in ["", "x"] {
+        let fields = [("input", "{}"), ("once", other)];
+        let page = browser.post(&path, &fields).await;
+        assert_eq!(page.status, 303, "{}", page.text);
+        assert_ne!(page.header("location"), first.header("location"));
+    }
+    let runs = server.admin().get("/api/v1/runs").await.data();
+    assert_eq!(runs.as_array().map(Vec::len), Some(3), "{runs}");
+}
