@@ -19,7 +19,7 @@ const PERIOD_MS: u64 = 5_000;
 const AT_ONCE: u32 = 20;
 /// How long the receiver may take.
 const TIMEOUT_MS: u64 = 10_000;
-/// After so many attempts an alert is given up: that is after five hours.
+/// After so many attempts an alert is given up: that is within four hours.
 const MAX_ATTEMPTS: u32 = 12;
 /// How long after the first attempt the second is made; then twice as long each time, up to an hour.
 const FIRST_WAIT_MS: i64 = 10_000;

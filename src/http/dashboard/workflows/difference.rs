@@ -107,8 +107,17 @@ mod tests {
         };
         let found = difference(&lines('a'), &lines('b'));
         assert!(found.is_cut);
-        assert_eq!(found.lines.len(), MAX_LINES);
         let longest = found.lines.iter().map(|line| line.text.len()).max();
         assert_eq!(longest, Some(MAX_LINE_CHARS));
+        let short: String = (0..5_000).map(|number| format!("{number}\n")).collect();
+        assert_eq!(difference("", &short).lines.len(), MAX_LINES);
+        let markup = "<".repeat(100) + "\n";
+        for text in [lines('a'), markup.repeat(5_000)] {
+            let lines = difference("", &text).lines.into_iter();
+            let written: usize = lines
+                .map(|line| written_bytes(&line.text) + MARKUP_BYTES)
+                .sum();
+            assert!(written <= MAX_BYTES, "{written}");
+        }
     }
 }

@@ -183,7 +183,7 @@ async fn pages_stay_small() {
         ("/dashboard/workflows".to_owned(), "Older workflows"),
         (
             format!("/dashboard/workflows/{many}"),
-            "step-a-step-of-usual-name-199",
+            "step-a-step-of-usual-name-149",
         ),
     ] {
         let page = browser.get(&path).await;
@@ -193,12 +193,12 @@ async fn pages_stay_small() {
     // A step for whose configuration there was no room is shown when it is asked for.
     let last = browser
         .get(&format!(
-            "/dashboard/workflows/{many}?step=a-step-of-usual-name-199"
+            "/dashboard/workflows/{many}?step=a-step-of-usual-name-149"
         ))
         .await;
     let (_, after) = last
         .text
-        .split_once("id=\"step-a-step-of-usual-name-199\"")
+        .split_once("id=\"step-a-step-of-usual-name-149\"")
         .expect("the step");
     assert!(after.contains("&#34;duration&#34;"), "{after}");
 }
