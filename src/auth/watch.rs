@@ -81,10 +81,6 @@ impl Memory {
     fn add_refusals(&mut self, refused: &Counted, kind: AlertKind) -> u64 {
         let at = (refused.origin.clone(), kind);
         if self.refusals.len() >= MAX_ORIGINS && !self.refusals.contains_key(&at) {
-            self.refusals
-                .retain(|_, recent| !recent.is_over(refused.minute));
-        }
-        if self.refusals.len() >= MAX_ORIGINS && !self.refusals.contains_key(&at) {
             return refused.count;
         }
         let recent = self.refusals.entry(at).or_default();
@@ -121,6 +117,10 @@ impl Keyring {
 
     /// Looks at refusals whose minute is over.
     pub(super) fn look_at_refusals(&self, refused: &[Counted]) {
+        if let Some(newest) = refused.iter().map(|one| one.minute).max() {
+            let mut memory = self.shared.watch.lock();
+            memory.refusals.retain(|_, recent| !recent.is_over(newest));
+        }
         for one in refused {
             let (kind, many) = if one.reason == super::refusals::LIMITED {
                 (AlertKind::OftenLimited, OFTEN_LIMITED)
@@ -149,8 +149,10 @@ impl Keyring {
             let ring = self.ring();
             let counters = ring.counters();
             counters
-                .map(|(id, counters)| (id.clone(), counters.take_networks()))
-                .filter(|(_, networks)| !networks.is_empty())
+                .filter_map(|(id, counters)| {
+                    let networks = counters.take_networks();
+                    (!networks.is_empty()).then(|| (id.clone(), networks))
+                })
                 .collect()
         };
         for (id, networks) in used {
@@ -168,17 +170,20 @@ impl Keyring {
     }
 
     fn see(&self, id: &KeyId, network: Network, used_ms: i64) {
-        let key = self.named(id);
-        let mut memory = self.shared.watch.lock();
-        let Some(known) = memory.networks.get_mut(id) else {
-            return;
+        let seen = {
+            let mut memory = self.shared.watch.lock();
+            let known = memory.networks.get_mut(id);
+            known.map_or(Seen::Known, |known| known.see(network, used_ms))
         };
-        let seen = known.see(network, used_ms);
         if seen == Seen::Known {
             return;
         }
+        let key = self.named(id);
+        let mut memory = self.shared.watch.lock();
         let noted = (id.clone(), network.to_string(), used_ms);
-        memory.unwritten.networks.push(noted);
+        if memory.unwritten.networks.len() < MAX_UNWRITTEN {
+            memory.unwritten.networks.push(noted);
+        }
         if seen == Seen::New && key.is_some() {
             let address = Some(network.to_string());
             memory.notice(new_alert(AlertKind::NewAddress, used_ms, key, address, 1));
@@ -241,7 +246,9 @@ impl Keyring {
                 let room = MAX_UNWRITTEN.saturating_sub(memory.unwritten.alerts.len());
                 let alerts = noticed.alerts.into_iter().take(room);
                 memory.unwritten.alerts.extend(alerts);
-                memory.unwritten.networks.extend(noticed.networks);
+                let room = MAX_UNWRITTEN.saturating_sub(memory.unwritten.networks.len());
+                let networks = noticed.networks.into_iter().take(room);
+                memory.unwritten.networks.extend(networks);
             }
         }
     }

@@ -23,6 +23,20 @@ pub(super) struct Given<'a> {
     pub kind: Kind,
 }
 
+/// What the server's own paths begin with: a base path that begins so would be taken off twice.
+const OWN_PATHS: [&str; 10] = [
+    "api",
+    "native",
+    "wireflow",
+    "flowise",
+    "webhooks",
+    "approvals",
+    "media",
+    "dashboard",
+    "health",
+    "agents",
+];
+
 impl Given<'_> {
     pub(super) fn number<T: TryFrom<u64>>(&self) -> Result<T, String> {
         let Kind::Number { min, max, unit } = self.kind else {
@@ -140,6 +154,12 @@ impl Given<'_> {
         let well_formed = text
             .strip_prefix('/')
             .is_some_and(|path| path.split('/').all(is_segment));
+        let first = text.split('/').nth(1).unwrap_or_default();
+        if OWN_PATHS.contains(&first) {
+            return Err(format!(
+                "`{text}` begins like the server's own paths; use another base path"
+            ));
+        }
         if text.is_empty() || well_formed {
             return Ok(text.to_owned());
         }

@@ -21,6 +21,8 @@ const AT_ONCE: u32 = 20;
 const TIMEOUT_MS: u64 = 10_000;
 /// After so many attempts an alert is given up: that is within four hours.
 const MAX_ATTEMPTS: u32 = 12;
+/// After so long, too, where a receiver that hangs has held up the attempts.
+const GIVEN_UP_AFTER_MS: i64 = 4 * 3_600_000;
 /// How long after the first attempt the second is made; then twice as long each time, up to an hour.
 const FIRST_WAIT_MS: i64 = 10_000;
 const MAX_WAIT_MS: i64 = 3_600_000;
@@ -92,8 +94,12 @@ impl AlertPost {
     /// When the next attempt is made; `None` where this was the last one.
     fn next_try(&self, due: &DueAlert, why: &str) -> Option<i64> {
         let id = &due.alert.id;
-        if due.attempts + 1 >= MAX_ATTEMPTS {
-            log::warn!("alert {id} is given up after {MAX_ATTEMPTS} attempts: {why}");
+        let age_ms = self.clock.now_ms().saturating_sub(due.alert.at_ms);
+        if due.attempts + 1 >= MAX_ATTEMPTS || age_ms > GIVEN_UP_AFTER_MS {
+            log::warn!(
+                "alert {id} is given up after {} attempts: {why}",
+                due.attempts + 1
+            );
             return None;
         }
         let wait_ms = wait_ms(due.attempts);

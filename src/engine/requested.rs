@@ -104,3 +104,20 @@ pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> Box<NewRun> {
         first: None,
     })
 }
+
+/// The retry of a run; the same key is the same retry of the same run.
+pub(super) fn retried_run(
+    run: &Run,
+    workflow: i64,
+    idempotency_key: Option<String>,
+    now_ms: i64,
+) -> Box<NewRun> {
+    let of = run.summary.retry_of.as_ref().map_or("", RunId::as_str);
+    let mut retried = new_run(run, workflow);
+    retried.idempotency = idempotency_key.map(|key| Idempotency {
+        key,
+        request_digest: *blake3::hash(of.as_bytes()).as_bytes(),
+        expires_at_ms: now_ms.saturating_add(IDEMPOTENCY_MS),
+    });
+    retried
+}

@@ -3,7 +3,7 @@
 
 use super::driving::Asking;
 use super::launch::Start;
-use super::requested::{idempotency, new_run, requested_run};
+use super::requested::{idempotency, new_run, requested_run, retried_run};
 use super::start_trigger::StartTrigger;
 use super::started_by::StartedBy;
 use super::workflows::{CompiledDefinition, CompiledWorkflow};
@@ -240,8 +240,13 @@ impl Engine {
     }
 
     /// Starts a new run with the input, version and recorded step results of one that failed or was cancelled. It is charged
-    /// nothing: the first one was.
-    pub async fn retry(&self, of: &Run, by: &StartedBy) -> Result<Accepted, EngineError> {
+    /// nothing: the first one was. The same `idempotency_key` is the same retry.
+    pub async fn retry(
+        &self,
+        of: &Run,
+        by: &StartedBy,
+        idempotency_key: Option<String>,
+    ) -> Result<Accepted, EngineError> {
         if !may_be_retried(of.summary.status) {
             return Err(EngineError::Conflict(format!(
                 "the run is {}; only a failed or cancelled run can be retried",
@@ -283,7 +288,7 @@ impl Engine {
         run.account.clone_from(&by.account);
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &workflow)?,
-            new_run: new_run(&run, workflow.workflow.sequence),
+            new_run: retried_run(&run, workflow.workflow.sequence, idempotency_key, now_ms),
             finished_steps: finished,
             run,
             definition,

@@ -175,7 +175,7 @@ fn keep_network(
     connection
         .prepare_cached(
             "INSERT INTO key_network (key, network, last_used_ms) SELECT sequence, ?2, ?3 FROM api_key WHERE id = ?1
-             ON CONFLICT (key, network) DO UPDATE SET last_used_ms = excluded.last_used_ms",
+             ON CONFLICT (key, network) DO UPDATE SET last_used_ms = max(last_used_ms, excluded.last_used_ms)",
         )?
         .execute((key.as_str(), network, used_ms))?;
     connection

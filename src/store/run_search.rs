@@ -2,9 +2,9 @@
 //! bounded number of rows, whatever is asked for and however many runs there are: where few of them fit, it has fewer than it
 //! may and says where to go on; rows that are added meanwhile neither repeat nor hide a row.
 
-use super::run_list::{KNOWN, OLDER};
+use super::run_list::KNOWN;
 use super::runs::{summary, summary_columns};
-use super::{Store, StoreError, column, cursor};
+use super::{Store, StoreError, column};
 use crate::id::WorkflowId;
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::run::{RunStatus, RunSummary, TriggerType};
@@ -135,7 +135,7 @@ fn find(
             None => return Ok(nothing()),
         },
     };
-    let mut before = cursor::before(&snapshot, KNOWN, OLDER, page.after.as_ref())?;
+    let mut before = begins_before(&snapshot, page.after.as_ref())?;
     if let Some(until_ms) = search.until_ms {
         before = before.min(first_made_from(&snapshot, until_ms)?);
     }
@@ -210,6 +210,21 @@ fn workflow_called(
         }
     }
     Ok(None)
+}
+
+/// The row number that the page ends before. Where the cursor's run is gone, what is older is found by halving.
+fn begins_before(connection: &Connection, after: Option<&Cursor>) -> Result<i64, StoreError> {
+    let Some(cursor) = after else {
+        return Ok(i64::MAX);
+    };
+    let found = connection
+        .prepare_cached(KNOWN)?
+        .query_row([&cursor.id], |row| row.get(0))
+        .optional()?;
+    match found {
+        Some(sequence) => Ok(sequence),
+        None => first_made_from(connection, cursor.ts),
+    }
 }
 
 /// The row number of the first run that was made at this moment or later. Later runs have greater row numbers, so it is found

@@ -52,7 +52,10 @@ impl Chromium {
     pub(crate) async fn start() -> Chromium {
         let profile = tempfile::tempdir().expect("a temporary folder");
         let mut command = Command::new(chromedriver());
-        command.arg("--port=0").env("HOME", profile.path());
+        command
+            .arg("--port=0")
+            .env("HOME", profile.path())
+            .env("TMPDIR", profile.path());
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut driver = Driver(command.process_group(0).spawn().expect("a driver"));
         let port = port(driver.0.stdout.take().expect("its standard output"));

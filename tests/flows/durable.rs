@@ -233,7 +233,7 @@ async fn a_flow_that_failed_is_tried_again_from_where_it_failed() {
     };
     let again = bench
         .engine
-        .retry(&bench.run(&failed), &by)
+        .retry(&bench.run(&failed), &by, None)
         .await
         .unwrap()
         .run;

@@ -40,7 +40,18 @@ fn a_base_path_starts_with_a_slash_and_ends_without() {
         assert_eq!(given(good).base_path(), Ok(good.to_owned()), "{good}");
     }
     for bad in [
-        "/", "x", "/x/", "//x", "/x//y", "/..", "/x/../y", "/x y", "/%2e", "/x?y",
+        "/api",
+        "/dashboard/x",
+        "/",
+        "x",
+        "/x/",
+        "//x",
+        "/x//y",
+        "/..",
+        "/x/../y",
+        "/x y",
+        "/%2e",
+        "/x?y",
     ] {
         assert!(given(bad).base_path().is_err(), "{bad}");
     }

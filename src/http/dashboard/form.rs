@@ -1,11 +1,13 @@
 //! The fields of a form that was sent. May not know any form. Promise: the body is bounded, and a field that was not sent is
 //! told from an empty one only where that says something.
 
+use super::cookie::session_text;
 use crate::clock::parse_iso;
 use crate::http::body;
 use crate::http::problem::Problem;
-use crate::http::visit::Visit;
+use crate::http::visit::{Ctx, Visit};
 use crate::secret::SecretText;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Forms in which nothing long is written are so large at most.
@@ -31,6 +33,22 @@ impl Form {
         ))
     }
 
+    /// Reads the body of a request of somebody whose session goes on also after its last byte: a body may take its time.
+    pub(super) async fn read_of(ctx: &Ctx) -> Result<Form, Problem> {
+        let form = Form::read(&ctx.visit).await?;
+        let session = session_text(&ctx.visit);
+        match session.is_some_and(|session| ctx.api().sign_in.goes_on(session)) {
+            true => Ok(form),
+            false => Err(Problem::NotSignedIn),
+        }
+    }
+
+    /// What tells one form from others that look like it, as [`once`] made it; nothing where it is not of that kind.
+    pub(super) fn once(&self) -> Option<String> {
+        let text = self.text("once")?;
+        text.parse::<Uuid>().ok().map(|once| once.to_string())
+    }
+
     /// The text of a field without space around it; `None` where there is nothing in it.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(field, _)| field == name);
@@ -54,6 +72,11 @@ impl Form {
         let of_name = self.0.iter().filter(move |(field, _)| field == name);
         of_name.map(|(_, value)| value.as_str())
     }
+}
+
+/// Sent along with a form, so that what is sent twice is done once.
+pub(super) fn once() -> String {
+    Uuid::now_v7().to_string()
 }
 
 /// A date as a browser sends it, which is its beginning in UTC, or a date and time with a zone: in milliseconds since the Unix

@@ -2,7 +2,7 @@
 //! Promise: links are relative, so that they hold under whatever path a proxy shows the server.
 
 use super::super::door::without_base;
-use super::super::visit::Visit;
+use super::super::visit::{MAX_SEGMENTS, Visit};
 use warp::http::header;
 
 /// Where the dashboard is.
@@ -55,7 +55,8 @@ pub(super) fn up(visit: &Visit) -> String {
         Some("") => "dashboard/".to_owned(),
         Some(below) => match below.matches('/').count() {
             0 | 1 => "./".to_owned(),
-            deep => "../".repeat(deep - 1),
+            // No page of ours is deeper, and what a stranger asks for makes no answer large.
+            deep => "../".repeat(deep.min(MAX_SEGMENTS) - 1),
         },
         None => "dashboard/".to_owned(),
     }

@@ -4,6 +4,7 @@
 use super::frame::Frame;
 use super::{go_to, page, signed_in};
 use crate::clock::iso_utc;
+use crate::engine::redact::cut;
 use crate::http::body::read_query;
 use crate::http::endpoint::Endpoint;
 use crate::http::problem::Problem;
@@ -22,6 +23,8 @@ use warp::reply::Response;
 const PART: &str = "schedules";
 /// How many schedules, and how many of the times of one, a page has.
 const ROWS: u32 = 50;
+/// A workflow's name is cut after so many characters.
+const MAX_NAME_CHARS: usize = 60;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -155,7 +158,7 @@ fn row(known: KnownSchedule) -> ScheduleRow {
     let missed_fires = schedule.as_ref().map(|schedule| schedule.missed_fires);
     ScheduleRow {
         workflow_id: known.workflow_id.to_string(),
-        workflow_name: known.workflow_name,
+        workflow_name: cut(&known.workflow_name, MAX_NAME_CHARS),
         status: if is_enabled {
             status.as_str()
         } else {

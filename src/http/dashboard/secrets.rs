@@ -20,6 +20,9 @@ use warp::reply::Response;
 /// Which part of the dashboard this is.
 const PART: &str = "workflows";
 
+/// So many names without a value are told at once.
+const MAX_MISSING: usize = 50;
+
 pub(super) fn endpoints() -> Vec<Endpoint> {
     const ALL: &str = "/dashboard/workflows/:id/secrets";
     const ONE: &str = "/dashboard/workflows/:id/secrets/:name";
@@ -89,7 +92,11 @@ fn secrets_page(
         workflow_id: workflow.id.as_str(),
         workflow_name: &workflow.name,
         secrets: secrets.list(workflow)?.iter().map(row).collect(),
-        missing: secrets.missing(workflow, names)?,
+        missing: secrets
+            .missing(workflow, names)?
+            .into_iter()
+            .take(MAX_MISSING)
+            .collect(),
         typed_name,
         refusal,
     };
@@ -106,7 +113,7 @@ fn row(secret: &SecretSummary) -> SecretRow {
 
 async fn create(ctx: Ctx) -> Result<Response, Problem> {
     let compiled = reachable(&ctx)?;
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let typed = form.text("name").unwrap_or_default();
     let refused = |status, refusal| secrets_page(&ctx, &compiled, status, typed, Some(refusal));
     let name: SecretName = match typed.parse() {
@@ -135,7 +142,7 @@ async fn create(ctx: Ctx) -> Result<Response, Problem> {
 
 async fn replace(ctx: Ctx) -> Result<Response, Problem> {
     let (compiled, name) = named(&ctx)?;
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let (secrets, by) = (ctx.api().engine.secrets(), ctx.changed_by());
     let value = form.secret("value");
     match secrets.replace(&by, &compiled.workflow, name, &value).await {

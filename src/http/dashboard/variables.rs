@@ -114,7 +114,7 @@ fn row(variable: &FlowVariable) -> VariableRow {
 }
 
 async fn create(ctx: Ctx) -> Result<Response, Problem> {
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let kind = form.text("kind").and_then(VariableKind::parse);
     let kind = kind.unwrap_or(VariableKind::Static);
     let name = form.text("name").unwrap_or_default().to_owned();

@@ -127,7 +127,12 @@ async fn start(ctx: Ctx, body: StartBody) -> Answer {
 
 async fn retry(ctx: Ctx) -> Answer {
     let run = reachable_run(&ctx)?;
-    started(&ctx.api().engine.retry(&run, &ctx.started_by()).await?)
+    started(
+        &ctx.api()
+            .engine
+            .retry(&run, &ctx.started_by(), None)
+            .await?,
+    )
 }
 
 async fn cancel(ctx: Ctx) -> Answer {

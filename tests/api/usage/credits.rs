@@ -196,7 +196,7 @@ async fn a_replay_a_skipped_start_and_a_retry_are_not_charged() {
         account: None,
     };
     let run = bench.engine.cancel(&again, "b").await.expect("cancelled");
-    bench.engine.retry(&run, &by).await.expect("started");
+    bench.engine.retry(&run, &by, None).await.expect("started");
     assert_eq!(bench.balance().spent, 4);
     bench.engine.stop().await;
     bench.store.close().await;

@@ -163,7 +163,7 @@ fn new_page(
 }
 
 async fn create(ctx: Ctx) -> Result<Response, Problem> {
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let connections = ctx.api().engine.connections();
     let new = connection_form::new_connection(&form);
     match connections.create(&ctx.changed_by(), new).await {
@@ -197,7 +197,7 @@ fn connection_page(
 /// Makes a call and shows the connection, which then says what came of it.
 async fn test(ctx: Ctx) -> Result<Response, Problem> {
     let id: ConnectionId = ctx.id(0, "connection")?;
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let (connections, url) = (ctx.api().engine.connections(), form.text("url"));
     match connections.test(&ctx.changed_by(), &id, url).await {
         Ok(_) => Ok(go_to(&ctx.visit, &format!("connections/{id}"))),

@@ -169,7 +169,7 @@ async fn new(ctx: Ctx) -> Result<Response, Problem> {
 }
 
 async fn create(ctx: Ctx) -> Result<Response, Problem> {
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let new = key_form::new_key(&form, ctx.api().clock.now_ms())?;
     let keyring = &ctx.api().keyring;
     let issued = keyring.issue(ctx.key(), &ctx.address(), new).await;
@@ -218,7 +218,7 @@ async fn look(ctx: Ctx) -> Result<Response, Problem> {
 
 async fn update(ctx: Ctx) -> Result<Response, Problem> {
     let now = record(&ctx)?;
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let change = key_form::change(&form, &now)?;
     changed(&ctx, &now.id, change).await
 }
@@ -242,7 +242,7 @@ async fn changed(ctx: &Ctx, id: &KeyId, change: KeyChange) -> Result<Response, P
 
 async fn rotate(ctx: Ctx) -> Result<Response, Problem> {
     let id: KeyId = ctx.id(0, "API key")?;
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let grace_seconds = match form.text("grace") {
         None => DEFAULT_GRACE_SECONDS,
         Some(text) => text.parse().map_err(|_| {

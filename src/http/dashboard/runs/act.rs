@@ -23,8 +23,9 @@ pub(super) async fn cancel(ctx: Ctx) -> Result<Response, Problem> {
 
 pub(super) async fn retry(ctx: Ctx) -> Result<Response, Problem> {
     let run = reachable_run(&ctx)?;
+    let once = Form::read_of(&ctx).await?.once();
     let engine = &ctx.api().engine;
-    match engine.retry(&run, &ctx.started_by()).await {
+    match engine.retry(&run, &ctx.started_by(), once).await {
         Ok(accepted) => Ok(to_run(&ctx, &accepted.run.summary.id)),
         Err(error) => refused(&ctx, error.into()).await,
     }
@@ -32,7 +33,7 @@ pub(super) async fn retry(ctx: Ctx) -> Result<Response, Problem> {
 
 pub(super) async fn answer(ctx: Ctx) -> Result<Response, Problem> {
     let run = reachable_run(&ctx)?;
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let step = form.text("step").unwrap_or_default();
     let reply = match reply(&form) {
         Ok(reply) => reply,

@@ -2,6 +2,7 @@
 //! May not know how a journal is folded. Promises: a page shows a bounded number of steps and a bounded part of their values,
 //! and says where the rest is; what it shows is at least as new as the event from which it goes on to listen.
 
+use super::super::form::once;
 use super::super::frame::Frame;
 use super::super::html_response;
 use super::super::picture::Picture;
@@ -17,6 +18,7 @@ use crate::http::body::read_query;
 use crate::http::native::reachable_run;
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
+use crate::model::plan::StepStatus;
 use crate::model::run::{Run, RunStatus};
 use askama::Template;
 use serde::Deserialize;
@@ -41,6 +43,8 @@ struct RunPage {
     frame: Frame,
     /// Why what was sent changed nothing.
     refusal: Option<String>,
+    /// Sent along with a retry: sent twice, it is one.
+    once: String,
     facts: Facts,
     asked: Vec<AskedView>,
     /// How many more things it asks.
@@ -106,7 +110,13 @@ pub(super) async fn run_page(
     // After the journal: where that has an end, the run has ended.
     let run = reachable_run(ctx)?;
     let is_final = run.summary.status.is_final();
-    let pending = if is_final {
+    let all = logs.steps();
+    let may_wait = logs.has_more
+        || all.iter().any(|step| {
+            let status = step.record.status;
+            matches!(status, StepStatus::Waiting | StepStatus::Unknown)
+        });
+    let pending = if is_final || !may_wait {
         Vec::new()
     } else {
         engine.pending_answers(&run).await?
@@ -114,12 +124,12 @@ pub(super) async fn run_page(
     let mut room = Room::new();
     let (asked, asked_more) = asked::views(&pending, &mut room);
     let values = values(&run, &mut room);
-    let all = logs.steps();
     let definition = ctx.api().store.definition(run.definition_sequence)?;
     let (steps, part) = steps(ctx, &run, &all, wanted.unwrap_or(1), &mut room);
     let run_page = RunPage {
         frame: Frame::of(&ctx.visit, PART),
         refusal,
+        once: once(),
         facts: facts(ctx, &run)?,
         asked,
         asked_more,

@@ -13,7 +13,7 @@ mod shown;
 mod step_view;
 mod timeline;
 
-use super::signed_in;
+use super::{HEADERS, signed_in};
 use crate::http::body::read_query;
 use crate::http::endpoint::Endpoint;
 use crate::http::follow::{first_wanted, follow};
@@ -65,7 +65,9 @@ async fn events(ctx: Ctx) -> Result<Response, Problem> {
     let run = reachable_run(&ctx)?;
     let EventsQuery { from } = read_query(&ctx.visit)?;
     let from = first_wanted(&ctx)?.unwrap_or(from);
-    follow(&ctx, &run, from, number)
+    let mut response = follow(&ctx, &run, from, number)?;
+    response.headers_mut().extend(HEADERS);
+    Ok(response)
 }
 
 fn number(recorded: &Recorded) -> Option<Bytes> {

@@ -78,7 +78,7 @@ async fn sweep(ctx: Ctx) -> Result<Response, Problem> {
 
 /// Sets another password. Everybody has to sign in again, whoever did it too.
 async fn set_password(ctx: Ctx) -> Result<Response, Problem> {
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let (current, next) = (form.secret("current"), form.secret("password"));
     if next != form.secret("again") {
         let refusal = Some("The two new passwords are not the same.".to_owned());

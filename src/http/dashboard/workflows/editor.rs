@@ -164,7 +164,7 @@ fn stale() -> Problem {
 }
 
 async fn sent(ctx: &Ctx) -> Result<Sent, Problem> {
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(ctx).await?;
     // Browsers send lines with both their ends.
     let text = form.all("definition").next().unwrap_or_default();
     Ok(Sent {
@@ -216,8 +216,8 @@ fn refused(ctx: &Ctx, problem: Problem, editor: EditorPage) -> Result<Response, 
     let refusal = Some(message(&problem, &ctx.visit));
     let details = match problem {
         Problem::Invalid(_, details) => details,
-        Problem::Conflict(_) | Problem::NotHeld(_) => Vec::new(),
-        other => return Err(other),
+        Problem::NotSignedIn => return Err(Problem::NotSignedIn),
+        _ => Vec::new(),
     };
     let editor = EditorPage {
         refusal,

@@ -2,11 +2,14 @@
 //! is the engine's to say. Promise: what cannot be a field of its own is JSON in a field, so that every input can be given.
 
 use super::super::form::Form;
+use super::super::written::written_bytes;
 use crate::model::plan::DefinitionProblem;
 use serde_json::{Map, Value};
 
 /// A schema with more properties is one field of JSON.
 const MAX_FIELDS: usize = 50;
+/// A form that takes more room than this is one field of JSON.
+const MAX_FORM_BYTES: usize = 48 << 10;
 /// A choice of more values is written, and not chosen.
 const MAX_CHOICES: usize = 100;
 /// A text is cut after so many characters.
@@ -53,10 +56,24 @@ pub(super) fn fields(schema: &Value) -> Vec<InputField> {
     let is_required = |name: &str| {
         required.is_some_and(|names| names.iter().any(|one| one.as_str() == Some(name)))
     };
-    properties
+    let fields: Vec<InputField> = properties
         .iter()
         .map(|(name, property)| field(name, property, is_required(name)))
-        .collect()
+        .collect();
+    let bytes: usize = fields.iter().map(field_bytes).sum();
+    if bytes > MAX_FORM_BYTES {
+        return vec![whole()];
+    }
+    fields
+}
+
+/// How much room a field takes on the page, in bytes of HTML, what is written twice counted twice.
+fn field_bytes(field: &InputField) -> usize {
+    let choices = field.choices.iter();
+    let choices = choices.map(|(value, read)| 40 + written_bytes(value) + written_bytes(read));
+    let texts = [&field.name, &field.label, &field.hint, &field.value];
+    let texts = texts.into_iter().map(|text| 2 * written_bytes(text));
+    200 + texts.sum::<usize>() + choices.sum::<usize>()
 }
 
 /// The input as one field of JSON.

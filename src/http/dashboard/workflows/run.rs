@@ -1,7 +1,7 @@
 //! Running a workflow: a form for its input. May not know how runs begin. Promise: what was typed comes back with what is
 //! wrong, and a run that was started is shown.
 
-use super::super::form::Form;
+use super::super::form::{Form, once};
 use super::super::frame::Frame;
 use super::super::{go_to, page};
 use super::PART;
@@ -15,7 +15,6 @@ use crate::model::plan::DefinitionProblem;
 use crate::model::workflow::{Workflow, WorkflowStatus};
 use askama::Template;
 use serde_json::value::to_raw_value;
-use uuid::Uuid;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
@@ -47,7 +46,7 @@ pub(super) async fn ask(ctx: Ctx) -> Result<Response, Problem> {
 
 pub(super) async fn start(ctx: Ctx) -> Result<Response, Problem> {
     let workflow = reachable(&ctx)?;
-    let form = Form::read(&ctx.visit).await?;
+    let form = Form::read_of(&ctx).await?;
     let mut fields = fields_of(&workflow.workflow);
     let Some(input) = filled_in(&mut fields, &form) else {
         let asked = RunPage {
@@ -59,7 +58,7 @@ pub(super) async fn start(ctx: Ctx) -> Result<Response, Problem> {
     let request = RunRequest {
         workflow: workflow.clone(),
         input: to_raw_value(&input).map_err(|error| Problem::internal(&error))?,
-        idempotency_key: once(&form),
+        idempotency_key: form.once(),
         by: ctx.started_by(),
         trigger: StartTrigger::API,
         sent: None,
@@ -71,12 +70,6 @@ pub(super) async fn start(ctx: Ctx) -> Result<Response, Problem> {
         )),
         Err(error) => refused(&ctx, &workflow.workflow, fields, error),
     }
-}
-
-/// What tells this form from others; nothing where it is not as the page gave it.
-fn once(form: &Form) -> Option<String> {
-    let text = form.text("once")?;
-    text.parse::<Uuid>().ok().map(|once| once.to_string())
 }
 
 /// The form again, with why nothing was started.
@@ -114,7 +107,7 @@ fn run_page(ctx: &Ctx, workflow: &Workflow, fields: Vec<InputField>) -> RunPage 
         frame: Frame::of(&ctx.visit, PART),
         id: workflow.id.to_string(),
         name: workflow.name.clone(),
-        once: Uuid::now_v7().to_string(),
+        once: once(),
         is_active: workflow.status == WorkflowStatus::Active,
         status: workflow.status.as_str(),
         refusal: None,

@@ -87,6 +87,25 @@ async fn a_failed_run_is_retried_as_another_one() {
 }
 
 #[tokio::test]
+async fn a_retry_that_is_sent_twice_is_one_run() {
+    let server = TestServer::start_with_manual_clock().await;
+    let browser = Browser::signed_in(&server).await;
+    let workflow = failing(&server, "broken").await;
+    let run = path_of(&ended(&server, &workflow).await);
+    let page = seen(&browser, &run).await.text;
+    let (_, rest) = page.split_once("name=\"once\" value=\"").expect("a field");
+    let fields = [("once", rest.split('"').next().expect("its value"))];
+    let first = browser.post(&format!("{run}/retry"), &fields).await;
+    assert_eq!(first.status, 303, "{}", first.text);
+    let again = browser.post(&format!("{run}/retry"), &fields).await;
+    assert_eq!(again.header("location"), first.header("location"));
+    // From the page as it was loaded anew it is another one.
+    let other = browser.post(&format!("{run}/retry"), &[]).await;
+    assert_eq!(other.status, 303, "{}", other.text);
+    assert_ne!(other.header("location"), first.header("location"));
+}
+
+#[tokio::test]
 async fn an_approval_is_answered_once() {
     let server = TestServer::start_with_manual_clock().await;
     let browser = Browser::signed_in(&server).await;
