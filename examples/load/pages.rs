@@ -39,7 +39,18 @@ pub(crate) fn measure(size: Size, folder: &Path, table: &mut Table) -> Result<()
     let whole = whole_table(true);
     let pages = whole.endpoints().iter().filter(|page| {
         let is_page = page.door == Door::Dashboard && page.method == "GET";
-        is_page && !page.pattern.starts_with("/dashboard/set-up/")
+        // What is downloaded or followed is no page.
+        let is_file = [
+            "/config",
+            "/events",
+            "/data/:part",
+            "/journal/:number/:part",
+        ]
+        .iter()
+        .any(|ending| {
+            page.pattern.starts_with("/dashboard/runs/") && page.pattern.ends_with(ending)
+        });
+        is_page && !is_file && !page.pattern.starts_with("/dashboard/set-up/")
     });
     for page in pages {
         let path = visitor.made.path(page.pattern)?;
