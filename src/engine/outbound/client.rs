@@ -136,7 +136,20 @@ impl Client {
             .unwrap_or_else(|_| Err(StepError::transient(TIMEOUT, late)))
     }
 
-    /// The same, with the body as it comes.
+    pub(super) async fn status_of(&self, request: OutboundRequest) -> Result<u16, StepError> {
+        let Call {
+            hop,
+            timeout_ms,
+            late,
+            ..
+        } = self.call(request)?;
+        let call = Box::pin(self.request(&hop, true));
+        let answered = tokio::time::timeout(Duration::from_millis(timeout_ms), call).await;
+        let response = answered.unwrap_or_else(|_| Err(StepError::transient(TIMEOUT, late)))?;
+        Ok(response.status().as_u16())
+    }
+
+    /// As [`Client::send`], with the body as it comes.
     pub(super) async fn open(&self, request: OutboundRequest) -> Result<Streaming, StepError> {
         let Call {
             hop,

@@ -156,7 +156,12 @@ impl Outbound {
         self.0.send(request).await
     }
 
-    /// The same, with the body of the answer as it comes.
+    /// Makes one call, follows no redirect, and gives the status of the answer: for who has nothing to read in it.
+    pub async fn status_of(&self, request: OutboundRequest) -> Result<u16, StepError> {
+        self.0.status_of(request).await
+    }
+
+    /// As [`Outbound::send`], with the body of the answer as it comes.
     pub async fn open(&self, request: OutboundRequest) -> Result<Streaming, StepError> {
         self.0.open(request).await
     }

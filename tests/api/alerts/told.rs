@@ -99,6 +99,34 @@ async fn an_alert_is_told_once_and_signed() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_no_receipt_and_a_long_answer_is_one() {
+    let upstream = Upstream::start().await;
+    let elsewhere = "/elsewhere";
+    for status in [301, 302, 307] {
+        let moved = Reply::text(status, "moved").with("location", upstream.url(elsewhere));
+        upstream.reply(HOOK, moved);
+    }
+    upstream.reply(HOOK, Reply::text(200, &"thanks ".repeat(100_000)));
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Clock::manual(crate::support::MONDAY_MS);
+    let server = TestServer::open(folder.path(), clock, telling(upstream.url(HOOK))).await;
+    stray(&server).await;
+    let calls = until_called(&server, &upstream, 4).await;
+    let ids: Vec<Value> = calls.iter().map(|call| call.json()["id"].clone()).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    for _ in 0..200 {
+        server.clock.advance_ms(60_000);
+        server.admin().get(SELF).await;
+    }
+    assert_eq!(
+        upstream.calls(HOOK).len(),
+        4,
+        "what was received is not told again"
+    );
+    assert_eq!(upstream.calls(elsewhere).len(), 0);
+}
+
+#[tokio::test]
 async fn a_receiver_that_was_down_is_told_later_also_after_a_restart() {
     let upstream = Upstream::start().await;
     upstream.reply(HOOK, Reply::text(500, "down"));
