@@ -19,6 +19,7 @@ mod front;
 mod guard;
 mod health;
 mod host;
+mod html;
 mod media_links;
 mod multipart;
 mod native;

@@ -79,6 +79,25 @@ pub struct AuditSearch {
     pub after: Option<(i64, i64)>,
 }
 
+impl AuditSearch {
+    /// Whether a row is wanted; its place in the list is not asked for.
+    pub fn fits(&self, row: &AuditRow) -> bool {
+        let is = |wanted: &Option<String>, word: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == word)
+        };
+        let is_keys = self
+            .key
+            .as_deref()
+            .is_none_or(|key| row.actor == key || row.target.as_deref() == Some(key));
+        is(&self.actor, &row.actor)
+            && is(&self.action, &row.action)
+            && is(&self.result, &row.result)
+            && is_keys
+            && self.from_ms.is_none_or(|from_ms| row.at_ms >= from_ms)
+            && self.to_ms.is_none_or(|to_ms| row.at_ms < to_ms)
+    }
+}
+
 /// What checking the hash chain found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChainCheck {

@@ -142,6 +142,18 @@ pub enum Standing {
     Disabled,
 }
 
+impl Standing {
+    /// The word that people and programs read for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Standing::InForce => "active",
+            Standing::Revoked => "revoked",
+            Standing::Expired => "expired",
+            Standing::Disabled => "disabled",
+        }
+    }
+}
+
 /// Which of a key's texts a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextRole {

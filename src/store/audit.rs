@@ -12,16 +12,6 @@ const NO_HASH: &str = "000000000000000000000000000000000000000000000000000000000
 const PRUNE_ROWS: i64 = 2_000;
 
 impl Store {
-    /// Appends rows to the chain.
-    pub async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            entries
-                .iter()
-                .try_for_each(|entry| append(connection, entry))
-        })
-        .await
-    }
-
     /// Appends rows of refusals to the chain, and counts those of callers without a key.
     pub async fn append_refusals(
         &self,

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::fixture::Fixture;
-use crate::model::audit::{AuditEntry, AuditFilter, ChainCheck};
+use crate::model::audit::{AuditEntry, AuditFilter, AuditSearch, ChainCheck};
 use serde_json::json;
 
 pub(super) fn entry(at_ms: i64, actor: &str) -> AuditEntry {
@@ -25,7 +25,11 @@ async fn with_rows(count: i64) -> Fixture {
     let fixture = Fixture::new();
     let actors = ["control", "key_1"];
     let rows = (1..=count).map(|at_ms| entry(at_ms, actors[usize::from(at_ms % 5 == 0)]));
-    fixture.store.append_audit(rows.collect()).await.unwrap();
+    fixture
+        .store
+        .append_refusals(rows.collect(), Vec::new())
+        .await
+        .unwrap();
     fixture
 }
 
@@ -90,7 +94,7 @@ async fn the_chain_survives_pruning_and_goes_on() {
         ChainCheck::Intact { rows: 0 }
     );
     store
-        .append_audit(vec![entry(5_000, "control")])
+        .append_refusals(vec![entry(5_000, "control")], Vec::new())
         .await
         .unwrap();
     assert_eq!(
@@ -151,4 +155,48 @@ async fn rows_come_newest_first_and_filtered() {
     );
     assert_eq!(row.detail, json!({ "scopes": ["runs:read"], "n": 20 }));
     assert_eq!((row.hash.len(), row.target), (64, None));
+}
+
+#[tokio::test]
+async fn a_search_looks_at_two_thousand_rows_a_page_and_finds_all_that_fits() {
+    let fixture = with_rows(4_500).await;
+    let word = |word: &str| Some(word.to_owned());
+    let result = |result: &str| AuditSearch {
+        result: word(result),
+        ..AuditSearch::default()
+    };
+    let of_rare_actor = AuditSearch {
+        actor: word("nobody"),
+        from_ms: Some(0),
+        ..AuditSearch::default()
+    };
+    let of_key_between = AuditSearch {
+        key: word("key_2"),
+        action: word("key.created"),
+        from_ms: Some(30),
+        to_ms: Some(61),
+        ..AuditSearch::default()
+    };
+    for (search, found, pages) in [
+        (result("ok"), 4_500, 180),
+        (result("refused"), 0, 3),
+        (of_rare_actor, 0, 3),
+        (of_key_between, 6, 1),
+    ] {
+        let (mut rows, mut looked) = (Vec::new(), 0);
+        let mut after = None;
+        loop {
+            let search = AuditSearch {
+                after,
+                ..search.clone()
+            };
+            let page = fixture.store.search_audit(search, 25).await.unwrap();
+            rows.extend(page.items.iter().map(|row| row.sequence));
+            looked += 1;
+            let Some(next) = page.next else { break };
+            after = Some((next.ts, next.id.parse().unwrap()));
+        }
+        assert_eq!((rows.len(), looked), (found, pages), "{search:?}");
+        assert!(rows.is_sorted_by(|a, b| a > b), "each once: {search:?}");
+    }
 }

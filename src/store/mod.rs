@@ -69,6 +69,7 @@ mod usage;
 mod usage_hours;
 #[cfg(test)]
 mod usage_tests;
+mod variable_names;
 mod webhook_events;
 mod webhook_list;
 mod webhook_memory;

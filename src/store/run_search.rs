@@ -53,6 +53,11 @@ pub(super) const NEWEST: &str = "SELECT coalesce(max(sequence), 0) FROM run";
 pub(super) const NEXT_MADE: &str =
     "SELECT sequence, created_at_ms FROM run WHERE sequence >= ?1 ORDER BY sequence LIMIT 1";
 
+/// Where the runs of one moment, which begin at row `?1`, were made before the run `?3`: ids tell their order.
+pub(super) const OLDER_OF_MOMENT: &str = "SELECT coalesce(max(sequence) + 1, ?1) FROM (
+         SELECT sequence, id, created_at_ms FROM run WHERE sequence >= ?1 ORDER BY sequence LIMIT 1000
+     ) WHERE created_at_ms = ?2 AND id < ?3";
+
 /// Walks runs from the newest on, those before row number `?1` and from `?2` on.
 macro_rules! walk {
     ($index:literal, $narrowing:literal) => {
@@ -223,7 +228,12 @@ fn begins_before(connection: &Connection, after: Option<&Cursor>) -> Result<i64,
         .optional()?;
     match found {
         Some(sequence) => Ok(sequence),
-        None => first_made_from(connection, cursor.ts),
+        None => {
+            let from = first_made_from(connection, cursor.ts)?;
+            Ok(connection
+                .prepare_cached(OLDER_OF_MOMENT)?
+                .query_row((from, cursor.ts, &cursor.id), |row| row.get(0))?)
+        }
     }
 }
 

@@ -146,3 +146,38 @@ async fn of_workflows_with_one_name_the_newest_is_meant() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_page_whose_last_run_is_gone_goes_on_with_what_is_older() {
+    let fixture = many().await;
+    let connection = fixture.raw();
+    // The newest hundred were made in one moment.
+    connection
+        .execute(
+            "UPDATE run SET created_at_ms = 10000000 WHERE sequence > 9900",
+            [],
+        )
+        .unwrap();
+    let page = |after| PageRequest {
+        after,
+        ..PageRequest::default()
+    };
+    let search = || RunSearch {
+        workflow: Some("many".to_owned()),
+        ..RunSearch::default()
+    };
+    let first = fixture
+        .store
+        .search_runs(search(), page(None))
+        .await
+        .unwrap();
+    let last = first.items.last().unwrap().summary.sequence;
+    connection
+        .execute("DELETE FROM run WHERE sequence = ?1", [last])
+        .unwrap();
+    let next = fixture.store.search_runs(search(), page(first.next));
+    let next = next.await.unwrap().items;
+    let sequences: Vec<i64> = next.iter().map(|run| run.summary.sequence).collect();
+    let expected: Vec<i64> = (1..=50).map(|back| last - back).collect();
+    assert_eq!(sequences, expected);
+}

@@ -3,9 +3,9 @@
 
 use crate::http::door::Door;
 use crate::http::endpoint::Endpoint;
+use crate::http::html;
 use warp::Filter as _;
-use warp::http::{HeaderValue, Method, header};
-use warp::reply::Response;
+use warp::http::Method;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -13,7 +13,7 @@ const ICON: &str = include_str!("icon.svg");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let asset = |pattern, content: &'static str, content_type: &'static str| {
-        let route = warp::any().map(move || response(content, content_type));
+        let route = warp::any().map(move || html::asset(content, content_type));
         Endpoint::open(Door::Dashboard, Method::GET, pattern, route)
     };
     vec![
@@ -25,19 +25,4 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         ),
         asset("/dashboard/icon.svg", ICON, "image/svg+xml"),
     ]
-}
-
-fn response(content: &'static str, content_type: &'static str) -> Response {
-    let mut response = Response::new(content.into());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("max-age=3600"),
-    );
-    response
 }

@@ -2,7 +2,6 @@
 //! told from an empty one only where that says something.
 
 use super::cookie::session_text;
-use crate::clock::parse_iso;
 use crate::http::body;
 use crate::http::problem::Problem;
 use crate::http::visit::{Ctx, Visit};
@@ -77,17 +76,4 @@ impl Form {
 /// Sent along with a form, so that what is sent twice is done once.
 pub(super) fn once() -> String {
     Uuid::now_v7().to_string()
-}
-
-/// A date as a browser sends it, which is its beginning in UTC, or a date and time with a zone: in milliseconds since the Unix
-/// epoch.
-pub(super) fn moment(text: &str) -> Result<i64, Problem> {
-    let whole = match text.len() {
-        10 => format!("{text}T00:00:00Z"),
-        _ => text.to_owned(),
-    };
-    parse_iso(&whole).ok_or_else(|| {
-        let shown: String = text.chars().take(40).collect();
-        Problem::invalid(format!("`{shown}` is not a date like 2027-01-31."))
-    })
 }

@@ -12,6 +12,7 @@ mod cookie;
 mod form;
 mod frame;
 mod keys;
+mod moment;
 mod picture;
 mod runs;
 mod schedules;
@@ -28,6 +29,7 @@ pub(super) use sign_in::refuse_other_sites;
 
 use super::door::Door;
 use super::endpoint::{Access, Endpoint};
+use super::html;
 use super::native::{message, status_and_code};
 use super::problem::Problem;
 use super::visit::{Ctx, Visit};
@@ -36,6 +38,9 @@ use frame::{Frame, up};
 use warp::Filter as _;
 use warp::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
+
+/// A page with a picture that would be larger is shown without it.
+const MAX_PAGE_BYTES: usize = 96 << 10;
 
 /// The headers of every page. Scripts and styles come from files of this server, never from the page itself.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
@@ -102,24 +107,24 @@ where
     )
 }
 
-/// A page, and what frames it.
+/// A page of the dashboard.
 fn page(status: StatusCode, template: &impl Template) -> Result<Response, Problem> {
-    let html = template
-        .render()
-        .map_err(|error| Problem::internal(&error))?;
-    Ok(html_response(status, html))
+    html::page(status, template, HEADERS)
+}
+
+/// A page, made smaller first where it would be too large.
+fn within_page<T: Template>(page: &mut T, shrink: impl FnOnce(&mut T)) -> Result<String, Problem> {
+    let render = |page: &T| page.render().map_err(|error| Problem::internal(&error));
+    let html = render(page)?;
+    if html.len() <= MAX_PAGE_BYTES {
+        return Ok(html);
+    }
+    shrink(page);
+    render(page)
 }
 
 fn html_response(status: StatusCode, html: String) -> Response {
-    let mut response = Response::new(html.into());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-    );
-    headers.extend(HEADERS);
-    response
+    html::response(status, html, HEADERS)
 }
 
 /// Sends the browser to another page of the dashboard, named from its first page on. What was posted is not posted again
@@ -163,4 +168,31 @@ pub(super) fn render(problem: &Problem, visit: &Visit) -> Response {
     };
     // A template that writes into memory does not fail.
     html_response(status, message.render().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used)]
+
+    use super::*;
+
+    #[derive(Template)]
+    #[template(source = "{{ text }}", ext = "txt")]
+    struct Long {
+        text: String,
+    }
+
+    #[test]
+    fn a_page_that_is_too_large_is_made_smaller_and_no_other() {
+        for (length, expected) in [
+            (MAX_PAGE_BYTES, MAX_PAGE_BYTES),
+            (MAX_PAGE_BYTES + 1, "small".len()),
+        ] {
+            let mut long = Long {
+                text: "x".repeat(length),
+            };
+            let html = within_page(&mut long, |long| long.text = "small".to_owned());
+            assert_eq!(html.expect("a page").len(), expected);
+        }
+    }
 }

@@ -151,7 +151,7 @@ fn refused(
     Ok(status)
 }
 
-fn tell_when(response: &mut Response, error: &SignInError) {
+pub(super) fn tell_when(response: &mut Response, error: &SignInError) {
     if let SignInError::Throttled { retry_after_s } = error {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_s));

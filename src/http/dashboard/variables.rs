@@ -10,7 +10,7 @@ use crate::http::endpoint::Endpoint;
 use crate::http::flowise::{NewVariable, keep_variable};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
-use crate::model::chatflow::{FlowVariable, VariableKind};
+use crate::model::chatflow::{VariableKind, VariableName};
 use askama::Template;
 use serde::Deserialize;
 use warp::http::{Method, StatusCode};
@@ -89,11 +89,10 @@ fn variables_page(
     typed: Typed,
     refusal: Option<String>,
 ) -> Result<Response, Problem> {
-    let known = ctx.api().store.flow_variables()?;
-    let is_later = |one: &&FlowVariable| asked.after.as_ref().is_none_or(|name| one.name > *name);
-    let mut later = known.iter().filter(is_later);
-    let variables: Vec<VariableRow> = later.by_ref().take(ROWS).map(row).collect();
-    let last = variables.last().filter(|_| later.next().is_some());
+    let after = asked.after.as_deref().unwrap_or_default();
+    let known = ctx.api().store.variable_names(after, ROWS + 1)?;
+    let variables: Vec<VariableRow> = known.iter().take(ROWS).map(row).collect();
+    let last = variables.last().filter(|_| known.len() > ROWS);
     let list = VariablesPage {
         frame: Frame::of(&ctx.visit, PART),
         next: last.map(|last| last.name.clone()),
@@ -104,7 +103,7 @@ fn variables_page(
     page(status, &list)
 }
 
-fn row(variable: &FlowVariable) -> VariableRow {
+fn row(variable: &VariableName) -> VariableRow {
     VariableRow {
         id: variable.id.to_string(),
         name: variable.name.clone(),
@@ -137,8 +136,7 @@ async fn create(ctx: Ctx) -> Result<Response, Problem> {
 }
 
 async fn ask_to_delete(ctx: Ctx) -> Result<Response, Problem> {
-    let mut known = ctx.api().store.flow_variables()?.into_iter();
-    let found = known.find(|variable| variable.id.as_str() == ctx.text(0));
+    let found = ctx.api().store.variable_name(ctx.text(0))?;
     let question = DeletePage {
         frame: Frame::of(&ctx.visit, PART),
         variable: row(&found.ok_or(Problem::NotFound("variable"))?),

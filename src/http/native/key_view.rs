@@ -6,7 +6,7 @@ use crate::http::body::{object, sent};
 use crate::http::describe::NAME_PATTERN;
 use crate::http::visit::Ctx;
 use crate::id::{KeyId, WorkflowId};
-use crate::model::key::{KeyFormat, KeyRecord, KeySecret, Standing};
+use crate::model::key::{KeyFormat, KeyRecord, KeySecret};
 use crate::model::limit::{KeyLimits, Limit};
 use crate::model::scope::all_words;
 use crate::model::workflow::Reach;
@@ -250,7 +250,7 @@ pub(super) fn view(ctx: &Ctx, record: &KeyRecord, text: Option<&KeyText>) -> Key
         key_prefix: shown(&record.current),
         format: record.format,
         scopes: record.scopes.clone(),
-        status: status(record, ctx.api().clock.now_ms()),
+        status: record.standing(ctx.api().clock.now_ms()).as_str(),
         workflow_id,
         workflow_prefix,
         limits: LimitsView {
@@ -275,14 +275,5 @@ pub(super) fn view(ctx: &Ctx, record: &KeyRecord, text: Option<&KeyText>) -> Key
             key_prefix: shown(former),
             valid_until: former.valid_until_ms.map(iso_utc),
         }),
-    }
-}
-
-fn status(record: &KeyRecord, now_ms: i64) -> &'static str {
-    match record.standing(now_ms) {
-        Standing::InForce => "active",
-        Standing::Revoked => "revoked",
-        Standing::Expired => "expired",
-        Standing::Disabled => "disabled",
     }
 }

@@ -10,6 +10,7 @@ use crate::http::body::form;
 use crate::http::describe::{Description, Word, about};
 use crate::http::door::Door;
 use crate::http::endpoint::Endpoint;
+use crate::http::html;
 use crate::http::problem::Problem;
 use crate::http::visit::Visit;
 use crate::id::RunId;
@@ -20,7 +21,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 use warp::Filter as _;
-use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
 const STYLE: &str = include_str!("style.css");
@@ -223,15 +224,5 @@ fn shown(value: &Value) -> String {
 }
 
 fn style() -> Response {
-    let mut response = Response::new(STYLE.into());
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/css; charset=utf-8"),
-    );
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("max-age=3600"),
-    );
-    response
+    html::asset(STYLE, "text/css; charset=utf-8")
 }

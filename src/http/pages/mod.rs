@@ -5,6 +5,7 @@
 mod approvals;
 
 use super::endpoint::Endpoint;
+use super::html;
 use super::native::{message, status_and_code};
 use super::problem::Problem;
 use super::visit::Visit;
@@ -51,22 +52,7 @@ struct MessagePage<'a> {
 }
 
 fn page(status: StatusCode, template: &impl Template) -> Result<Response, Problem> {
-    let html = template
-        .render()
-        .map_err(|error| Problem::internal(&error))?;
-    Ok(html_response(status, html))
-}
-
-fn html_response(status: StatusCode, html: String) -> Response {
-    let mut response = Response::new(html.into());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-    );
-    headers.extend(HEADERS);
-    response
+    html::page(status, template, HEADERS)
 }
 
 /// A refusal as a page.
@@ -88,5 +74,5 @@ pub(super) fn render(problem: &Problem, visit: &Visit) -> Response {
         request_id: matches!(problem, Problem::Internal).then(|| super::finish::request_id(visit)),
     };
     // A template that writes into memory does not fail.
-    html_response(status, message.render().unwrap_or_default())
+    html::response(status, message.render().unwrap_or_default(), HEADERS)
 }

@@ -271,6 +271,19 @@ pub struct FlowVariable {
     pub updated_at_ms: i64,
 }
 
+/// A variable without its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VariableName {
+    /// The id that clients use.
+    pub id: VariableId,
+    /// By what flows call it.
+    pub name: String,
+    /// Where its value comes from.
+    pub kind: VariableKind,
+    /// Milliseconds since the Unix epoch.
+    pub updated_at_ms: i64,
+}
+
 impl FlowVariable {
     /// How many there are at most.
     pub const MAX_COUNT: u32 = 1_000;

@@ -10,7 +10,7 @@ mod execution;
 pub use api_config::{ApiConfig, FlowRateLimit, OverrideRules};
 pub use chat::{
     ChatBounds, ChatFile, ChatMessage, ChatRole, ChatStats, ChatType, Feedback, FlowVariable, Lead,
-    MessageFilter, Rating, VariableKind,
+    MessageFilter, Rating, VariableKind, VariableName,
 };
 pub use chatbot_config::ChatbotConfig;
 pub use execution::{Execution, ExecutionFilter, ExecutionRemoval, ExecutionState};

@@ -391,8 +391,6 @@ pub(super) const WALKS: &[&str] = &[
     tables::FOLDERS,
     connections::EVERY,
     connections::LIST,
-    workflow_list::OLDER,
-    run_list::OLDER,
     webhook_list::AGES,
     webhook_list::OLDER,
 ];

@@ -1,6 +1,6 @@
-//! The queries of runs that somebody looks for, with what their plans have to hold.
+//! The queries of runs and variables that somebody looks for, with what their plans have to hold.
 
-use super::super::run_search;
+use super::super::{run_search, variable_names};
 
 pub(super) const SEARCH_QUERIES: &[(&str, &str)] = &[
     (
@@ -16,7 +16,19 @@ pub(super) const SEARCH_QUERIES: &[(&str, &str)] = &[
         "workflow_by_name (name=?)",
     ),
     (
+        run_search::OLDER_OF_MOMENT,
+        "SEARCH run USING INTEGER PRIMARY KEY (rowid>?)",
+    ),
+    (
         run_search::NEXT_MADE,
         "SEARCH run USING INTEGER PRIMARY KEY (rowid>?)",
+    ),
+    (
+        variable_names::AFTER,
+        "sqlite_autoindex_flow_variable_2 (name>?)",
+    ),
+    (
+        variable_names::OF_ID,
+        "SEARCH flow_variable USING PRIMARY KEY (id=?)",
     ),
 ];

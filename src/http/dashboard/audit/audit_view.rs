@@ -2,6 +2,7 @@
 //! page stays small.
 
 use crate::clock::iso_utc;
+use crate::engine::redact::cut;
 use crate::http::visit::Ctx;
 use crate::model::audit::AuditRow;
 
@@ -40,7 +41,7 @@ pub(super) fn view(ctx: &Ctx, row: AuditRow) -> RowView {
         target: row.target.map(|target| named(ctx, target)),
         address: row.address,
         result: row.result,
-        detail: cut(&row.detail.to_string()),
+        detail: cut(&row.detail.to_string(), MAX_DETAIL_CHARS),
         hash: row.hash,
     }
 }
@@ -51,25 +52,5 @@ fn named(ctx: &Ctx, id: String) -> Named {
     Named {
         name: key.map(|key| key.name),
         id,
-    }
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_DETAIL_CHARS) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_is_cut_at_a_letter() {
-        assert_eq!(cut("ä"), "ä");
-        let cut = cut(&"ä".repeat(MAX_DETAIL_CHARS + 1));
-        assert_eq!(cut.chars().count(), MAX_DETAIL_CHARS + 1);
-        assert!(cut.ends_with("ä…"));
     }
 }

@@ -3,15 +3,14 @@
 
 mod audit_view;
 
-use super::form::moment;
 use super::frame::Frame;
-use super::{page, signed_in};
+use super::{moment, page, signed_in};
 use crate::http::body::read_query;
 use crate::http::endpoint::Endpoint;
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::model::audit::{AuditSearch, ChainCheck};
-use crate::model::page::Cursor;
+use crate::model::page::{Cursor, Page};
 use askama::Template;
 use audit_view::{RowView, view};
 use serde::{Deserialize, Serialize};
@@ -21,7 +20,7 @@ use warp::reply::Response;
 /// Which part of the dashboard this is.
 const PART: &str = "audit";
 /// How many rows a page has: what they hold may be long.
-const ROWS: u32 = 25;
+const ROWS: usize = 25;
 /// The longest text of a field.
 const MAX_FIELD_BYTES: usize = 300;
 
@@ -67,18 +66,9 @@ struct VerifiedPage {
 
 async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let asked: Asked = read_query(&ctx.visit)?;
-    let mut rows = ctx
-        .api()
-        .store
-        .search_audit(search(&asked)?, ROWS + 1)
-        .await?;
-    let has_more = rows.len() > ROWS as usize;
-    rows.truncate(ROWS as usize);
-    let last = rows.last().filter(|_| has_more).map(|row| Cursor {
-        ts: row.at_ms,
-        id: row.sequence.to_string(),
-    });
-    let next = last.map(|last| {
+    let store = &ctx.api().store;
+    let Page { items, next } = store.search_audit(search(&asked)?, ROWS).await?;
+    let next = next.map(|last| {
         let next = Asked {
             cursor: last.encode(),
             ..asked.clone()
@@ -87,7 +77,7 @@ async fn list(ctx: Ctx) -> Result<Response, Problem> {
     });
     let found = AuditPage {
         frame: Frame::of(&ctx.visit, PART),
-        rows: rows.into_iter().map(|row| view(&ctx, row)).collect(),
+        rows: items.into_iter().map(|row| view(&ctx, row)).collect(),
         next: next
             .transpose()
             .map_err(|error| Problem::internal(&error))?,
@@ -106,17 +96,17 @@ fn search(asked: &Asked) -> Result<AuditSearch, Problem> {
         }
         Ok((!text.is_empty()).then(|| text.to_owned()))
     };
-    let time = |field: &str| match field.trim() {
+    let time = |name: &str, field: &str| match field.trim() {
         "" => Ok(None),
-        time => moment(time).map(Some),
+        time => moment::read(name, time).map(Some),
     };
     Ok(AuditSearch {
         actor: text("actor", &asked.actor)?,
         action: text("action", &asked.action)?,
         result: text("result", &asked.result)?,
         key: text("key", &asked.key)?,
-        from_ms: time(&asked.from)?,
-        to_ms: time(&asked.to)?,
+        from_ms: time("from", &asked.from)?,
+        to_ms: time("to", &asked.to)?,
         after: after(&asked.cursor)?,
     })
 }

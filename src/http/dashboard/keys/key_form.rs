@@ -1,7 +1,8 @@
 //! The form of a key: what it offers, and what was chosen. May not know how keys are made.
 //! Promise: every permission stands in exactly one group, so that nothing is given that nobody saw.
 
-use super::super::form::{Form, moment};
+use super::super::form::Form;
+use super::super::moment;
 use crate::auth::{KeyChange, NewKey};
 use crate::http::problem::Problem;
 use crate::id::WorkflowId;
@@ -172,7 +173,10 @@ pub(super) fn change(form: &Form, now: &KeyRecord) -> Result<KeyChange, Problem>
     let chosen = scopes(form);
     let means = parse_scopes(chosen.iter().map(String::as_str));
     let is_same = means.is_ok_and(|permissions| permissions == now.permissions);
-    let expires_at_ms = form.text("date").map(moment).transpose()?;
+    let expires_at_ms = form
+        .text("date")
+        .map(|text| moment::read("date", text))
+        .transpose()?;
     Ok(KeyChange {
         name: Some(form.text("name").unwrap_or_default().to_owned()),
         scopes: (!is_same).then_some(chosen),
@@ -192,7 +196,7 @@ fn end(form: &Form, now_ms: i64) -> Result<Option<i64>, Problem> {
     match form.text("expires").unwrap_or("never") {
         "never" => Ok(None),
         "date" => match form.text("date") {
-            Some(text) => moment(text).map(Some),
+            Some(text) => moment::read("date", text).map(Some),
             None => Err(Problem::invalid(
                 "Say on which date the key ends, or choose another end.",
             )),

@@ -85,12 +85,7 @@ pub(super) fn row(
         created: iso_utc(record.created_at_ms),
         last_used: record.last_use.as_ref().map(|used| iso_utc(used.at_ms)),
         expires: record.expires_at_ms.map(iso_utc),
-        status: match record.standing(now_ms) {
-            Standing::InForce => "active",
-            Standing::Revoked => "revoked",
-            Standing::Expired => "expired",
-            Standing::Disabled => "disabled",
-        },
+        status: record.standing(now_ms).as_str(),
         chart: chart(days, UtcDay::of(now_ms)),
         warnings: warnings(record, alerts, now_ms),
     }

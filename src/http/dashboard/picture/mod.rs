@@ -8,6 +8,7 @@ mod outline;
 #[cfg(test)]
 mod tests;
 
+use crate::engine::redact::cut;
 use crate::model::workflow::Definition;
 use layout::{Area, Layout, NODE_SIZE, layout};
 pub(super) use outline::Outline;
@@ -71,14 +72,14 @@ impl Picture {
         let status_of = |id: &str| statuses.get(id).copied().unwrap_or_default();
         let nodes = outline.nodes.iter().zip(&areas).enumerate();
         let boxes = nodes.map(|(place, (node, area))| {
-            let (name, is_cut) = cut(&node.name, NAME_CHARS);
+            let name = cut(&node.name, NAME_CHARS);
             StepBox {
                 anchor: node.anchor(place),
                 status: status_of(&node.id).to_owned(),
                 area: area.within_margin(),
-                title: is_cut.then(|| cut(&node.name, MAX_TEXT_CHARS).0),
+                title: (name != node.name).then(|| cut(&node.name, MAX_TEXT_CHARS)),
                 name,
-                step_type: cut(&node.step_type, TYPE_CHARS).0,
+                step_type: cut(&node.step_type, TYPE_CHARS),
             }
         });
         let (mut frames, boxes): (Vec<StepBox>, Vec<StepBox>) =
@@ -144,12 +145,4 @@ fn line(edge: &OutlineEdge, areas: &[Area]) -> Option<Line> {
         way_x,
         way_y,
     })
-}
-
-/// The first characters of a text, and whether there are more.
-fn cut(text: &str, max_chars: usize) -> (String, bool) {
-    match text.char_indices().nth(max_chars) {
-        None => (text.to_owned(), false),
-        Some((end, _)) => (format!("{}…", text.get(..end).unwrap_or_default()), true),
-    }
 }

@@ -4,14 +4,15 @@
 
 use super::super::form::once;
 use super::super::frame::Frame;
-use super::super::html_response;
+use super::super::moment;
 use super::super::picture::Picture;
+use super::super::{html_response, within_page};
+use super::PART;
 use super::asked::{self, AskedView};
 use super::drawn::drawn;
 use super::shown::{self, Room, Shown};
 use super::step_view::{self, StepView};
 use super::timeline::Scale;
-use super::{PART, moment};
 use crate::clock::iso_utc;
 use crate::engine::{StepLog, parent_of};
 use crate::http::body::read_query;
@@ -27,8 +28,6 @@ use warp::reply::Response;
 
 /// How many steps a page shows.
 const STEPS_PER_PAGE: usize = 25;
-/// A page that would be larger is shown without its picture.
-const MAX_PAGE_BYTES: usize = 96 << 10;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -126,7 +125,7 @@ pub(super) async fn run_page(
     let values = values(&run, &mut room);
     let definition = ctx.api().store.definition(run.definition_sequence)?;
     let (steps, part) = steps(ctx, &run, &all, wanted.unwrap_or(1), &mut room);
-    let run_page = RunPage {
+    let mut run_page = RunPage {
         frame: Frame::of(&ctx.visit, PART),
         refusal,
         once: once(),
@@ -142,19 +141,8 @@ pub(super) async fn run_page(
         },
         live_from: (!is_final).then_some(logs.events),
     };
-    Ok(html_response(status, rendered(run_page)?))
-}
-
-/// The page, without its picture where it would be too large with it.
-fn rendered(mut run_page: RunPage) -> Result<String, Problem> {
-    let html = run_page.render();
-    let html = html.map_err(|error| Problem::internal(&error))?;
-    if html.len() <= MAX_PAGE_BYTES || run_page.picture.is_none() {
-        return Ok(html);
-    }
-    run_page.picture = None;
-    let html = run_page.render();
-    html.map_err(|error| Problem::internal(&error))
+    let html = within_page(&mut run_page, |run_page| run_page.picture = None)?;
+    Ok(html_response(status, html))
 }
 
 fn facts(ctx: &Ctx, run: &Run) -> Result<Facts, Problem> {

@@ -2,8 +2,9 @@
 //! May not know how runs are found. Promise: the address of a page is its filter, so that it can be kept and sent on.
 
 use super::super::frame::Frame;
+use super::super::moment;
 use super::super::page;
-use super::{PART, moment, shown};
+use super::{PART, shown};
 use crate::clock::iso_utc;
 use crate::http::body::read_query;
 use crate::http::problem::Problem;

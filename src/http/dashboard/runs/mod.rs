@@ -8,7 +8,6 @@ mod detail;
 mod download;
 mod drawn;
 mod list;
-mod moment;
 mod shown;
 mod step_view;
 mod timeline;

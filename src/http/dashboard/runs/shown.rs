@@ -2,6 +2,7 @@
 //! Promise: all values of a page together take a bounded room on it, with what escaping adds; what is cut says how long it is.
 
 use super::super::written::fitting;
+use crate::engine::redact::cut;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -91,10 +92,7 @@ impl Room {
 
 /// A name that may be long.
 pub(super) fn name(text: &str) -> String {
-    match text.char_indices().nth(MAX_NAME_CHARS) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-    }
+    cut(text, MAX_NAME_CHARS)
 }
 
 /// The beginning of a value as indented JSON, and whether there is more. No more is written than is wanted.

@@ -2,7 +2,7 @@
 //! May not know how steps are read. Promise: configurations stand there as they were written, their templates unresolved, so
 //! that no secret can be read.
 
-use super::moment;
+use super::super::moment;
 use super::shown::{self, Room, Shown};
 use super::timeline::{Mark, Scale, in_words};
 use crate::clock::iso_utc;

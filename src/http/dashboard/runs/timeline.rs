@@ -1,7 +1,7 @@
 //! Bars of time: what a step did when, drawn on the scale of its run. May not know steps or pages.
 //! Promise: a bar has one mark for each span, and what took next to no time is seen too.
 
-use super::moment;
+use super::super::moment;
 use crate::model::plan::{Span, SpanKind};
 
 /// How wide a bar is, in units of its drawing.

@@ -6,6 +6,7 @@ mod settings_view;
 use super::cookie::forget;
 use super::form::Form;
 use super::frame::Frame;
+use super::sign_in::tell_when;
 use super::{go_to, page, signed_in};
 use crate::auth::{MIN_PASSWORD_CHARS, SignInError};
 use crate::http::endpoint::Endpoint;
@@ -13,7 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use askama::Template;
 use settings_view::{Facts, KeptRow, SettingRow, facts, kept, settings};
-use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
 /// Which part of the dashboard this is.
@@ -107,10 +108,7 @@ async fn refused(ctx: &Ctx, error: &SignInError) -> Result<Response, Problem> {
         keyring.note_refusal("password", None, peer);
     }
     let mut response = settings_page(ctx, status, Some(error.to_string())).await?;
-    if let SignInError::Throttled { retry_after_s } = error {
-        let headers = response.headers_mut();
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_s));
-    }
+    tell_when(&mut response, error);
     Ok(response)
 }
 

@@ -2,9 +2,9 @@
 //! picture is drawn. Promise: configurations take a bounded room; one that has none is shown when it is asked for.
 
 use super::super::frame::Frame;
-use super::super::page;
 use super::super::picture::{Outline, Picture};
 use super::super::written::fitting;
+use super::super::{html_response, within_page};
 use super::PART;
 use super::address::{next_times, trigger_words, webhook_url};
 use super::figures::{COUNTED_RUNS, Figures, RunLine, figures, line};
@@ -57,7 +57,8 @@ struct WorkflowPage {
     counted: u32,
     figures: Figures,
     runs: Vec<RunLine>,
-    picture: Picture,
+    /// None where the page has no room for it.
+    picture: Option<Picture>,
     steps: Vec<StepView>,
 }
 
@@ -94,7 +95,7 @@ pub(super) async fn workflow_page(
     let runs = runs.first().map_or(&[][..], Vec::as_slice);
     let outline = Outline::of(&workflow.definition);
     let description = workflow.description.as_deref().unwrap_or_default();
-    let detail = WorkflowPage {
+    let mut detail = WorkflowPage {
         frame: Frame::of(&ctx.visit, PART),
         refusal,
         id: workflow.id.to_string(),
@@ -109,10 +110,11 @@ pub(super) async fn workflow_page(
         counted: COUNTED_RUNS,
         figures: figures(runs),
         runs: runs.iter().take(SHOWN_RUNS).map(line).collect(),
-        picture: Picture::draw(&outline, &HashMap::new()),
+        picture: Some(Picture::draw(&outline, &HashMap::new())),
         steps: steps(&outline, &step),
     };
-    page(status, &detail)
+    let html = within_page(&mut detail, |detail| detail.picture = None)?;
+    Ok(html_response(status, html))
 }
 
 /// The steps with as many of their configurations as there is room for, first that of the step that was asked for.

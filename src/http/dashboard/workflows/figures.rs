@@ -1,6 +1,7 @@
 //! What the newest runs of a workflow come to: the last, the rate of success, the median of their times. May not know how
 //! runs are found. Promise: cancelled runs and those that go on are neither success nor failure.
 
+use super::super::moment;
 use crate::clock::iso_utc;
 use crate::model::run::RunStatus;
 use crate::store::RunGlance;
@@ -55,18 +56,7 @@ pub(super) fn figures(runs: &[RunGlance]) -> Figures {
             // Down, so that 100 % is said of nothing less.
             ended => format!("{} %", completed * 100 / ended),
         },
-        median: median_ms.map_or_else(none, |median_ms| duration(*median_ms)),
-    }
-}
-
-/// A time in the unit in which it is read best.
-fn duration(ms: i64) -> String {
-    let tenths = |unit_ms: i64| format!("{}.{}", ms / unit_ms, ms % unit_ms * 10 / unit_ms);
-    match ms {
-        ..1_000 => format!("{} ms", ms.max(0)),
-        1_000..60_000 => format!("{} s", tenths(1_000)),
-        60_000..3_600_000 => format!("{} min", tenths(60_000)),
-        _ => format!("{} h", tenths(3_600_000)),
+        median: median_ms.map_or_else(none, |median_ms| moment::duration(*median_ms)),
     }
 }
 
@@ -92,9 +82,9 @@ mod tests {
             (
                 vec![(Completed, 1_250), (Failed, 70_000), (Failed, 90_000)],
                 "33 %",
-                "1.1 min",
+                "1 min 10 s",
             ),
-            (vec![(Completed, 7_200_000)], "100 %", "2.0 h"),
+            (vec![(Completed, 7_200_000)], "100 %", "2 h 0 min"),
             (vec![(Completed, 1), (Completed, 1_250)], "100 %", "1 ms"),
         ] {
             let runs: Vec<RunGlance> = runs.iter().map(run).collect();

@@ -204,6 +204,28 @@ async fn pages_stay_small() {
 }
 
 #[tokio::test]
+async fn long_ids_and_many_ways_make_no_page_large() {
+    let server = TestServer::start().await;
+    let browser = Browser::signed_in(&server).await;
+    let long = |at: usize| format!("{at:0>3}{}", "x".repeat(61));
+    let mut steps: Vec<Value> = (0..150)
+        .map(|at| {
+            json!({ "id": long(at), "type": "condition",
+            "config": { "conditions": { "left": 1, "operator": "eq", "right": 1 }, "then": [long(at + 1)], "else": [] } })
+        })
+        .collect();
+    steps.push(json!({ "id": long(150), "type": "wait", "config": { "duration": 1 } }));
+    let id = server.workflow("very long", json!(steps)).await;
+    let page = browser.get(&format!("/dashboard/workflows/{id}")).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.text.len() < 100_000, "{}", page.text.len());
+    assert!(page.text.contains(&long(10)), "its steps are there");
+    let small = server.workflow("small", hello()).await;
+    let page = browser.get(&format!("/dashboard/workflows/{small}")).await;
+    assert!(page.text.contains("<svg class=\"flow\""), "{}", page.text);
+}
+
+#[tokio::test]
 async fn other_services_and_the_clock_are_told_where_and_when() {
     let server = TestServer::start_with_manual_clock().await;
     let browser = Browser::signed_in(&server).await;
