@@ -10,6 +10,8 @@ use rusqlite::{Connection, Row};
 
 /// How many alerts an hour are recorded; a flood of them says no more.
 const MAX_AN_HOUR: i64 = 1_000;
+/// So many of them are of one key, so that no key keeps others from being noticed.
+const MAX_OF_KEY_AN_HOUR: i64 = 20;
 
 /// What was noticed.
 #[derive(Debug, Clone, Default)]
@@ -148,6 +150,8 @@ pub(super) const NEWEST_OF_KEY: &str = alerts!("WHERE key_id = ?1 ORDER BY seque
 pub(super) const DUE: &str = alerts!("WHERE next_try_ms <= ?1 ORDER BY next_try_ms LIMIT ?2");
 pub(super) const SAME: &str = "SELECT 1 FROM alert WHERE cause = ?1 AND at_ms > ?2 LIMIT 1";
 pub(super) const SINCE: &str = "SELECT count(*) FROM alert WHERE at_ms > ?1";
+pub(super) const OF_KEY_SINCE: &str =
+    "SELECT count(*) FROM alert WHERE at_ms > ?1 AND +key_id = ?2";
 pub(super) const FORGET: &str = "DELETE FROM alert WHERE at_ms < ?1";
 pub(super) const NETWORKS: &str = "
     SELECT network, last_used_ms FROM key_network WHERE key = (SELECT sequence FROM api_key WHERE id = ?1)";
@@ -199,10 +203,7 @@ fn record(
     let is_known = connection
         .prepare_cached(SAME)?
         .exists((&cause, lately_ms))?;
-    let lately: i64 = connection
-        .prepare_cached(SINCE)?
-        .query_row([lately_ms], |row| row.get(0))?;
-    if is_known || lately >= MAX_AN_HOUR {
+    if is_known || !has_room(connection, alert, lately_ms)? {
         return Ok(false);
     }
     connection
@@ -223,4 +224,62 @@ fn record(
         ))?;
     audit::append(connection, entry)?;
     Ok(true)
+}
+
+/// Whether there were so few alerts since that moment that one more says something.
+fn has_room(connection: &Connection, alert: &Alert, since_ms: i64) -> Result<bool, StoreError> {
+    let all: i64 = connection
+        .prepare_cached(SINCE)?
+        .query_row([since_ms], |row| row.get(0))?;
+    let Some((key, _)) = &alert.key else {
+        return Ok(all < MAX_AN_HOUR);
+    };
+    let of_key: i64 = connection
+        .prepare_cached(OF_KEY_SINCE)?
+        .query_row((since_ms, key.as_str()), |row| row.get(0))?;
+    Ok(all < MAX_AN_HOUR && of_key < MAX_OF_KEY_AN_HOUR)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used)]
+
+    use super::*;
+    use crate::id::AlertId;
+    use crate::store::audit_tests::entry;
+    use crate::store::fixture::Fixture;
+
+    fn noticed(key: &KeyId, numbers: std::ops::Range<u8>) -> Noticed {
+        let alert = |number: u8| Alert {
+            id: AlertId::generate(),
+            kind: AlertKind::NewAddress,
+            at_ms: 1_000,
+            key: Some((key.clone(), "a key".to_owned())),
+            address: Some(format!("203.0.113.{number}")),
+            count: 1,
+        };
+        Noticed {
+            networks: Vec::new(),
+            alerts: numbers
+                .map(|number| (alert(number), entry(1_000, "server")))
+                .collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_with_many_alerts_keeps_nobody_else_from_being_noticed() {
+        let fixture = Fixture::new();
+        let (loud, other) = (KeyId::generate(), KeyId::generate());
+        for (key, numbers, recorded) in [
+            (&loud, 0..19, 19),
+            (&loud, 19..60, 1),
+            (&other, 0..2, 2),
+            (&loud, 60..61, 0),
+        ] {
+            let alerts = fixture.store.record_noticed(noticed(key, numbers), false);
+            assert_eq!(alerts.await.expect("written").len(), recorded);
+        }
+        let rows = fixture.count("audit");
+        assert_eq!(rows, 22, "a row for each that was recorded");
+    }
 }

@@ -92,7 +92,7 @@ impl Turns {
         deliveries: Vec<Delivery>,
         now_ms: i64,
     ) -> Result<(Turns, Vec<NewDelivery>), EngineError> {
-        // First let all of them in, so that those that begin go on side by side.
+        // First let all of them in, so that what those that begin wait for is waited for side by side.
         let mut entered = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             let fate = match delivery.plan {

@@ -23,11 +23,12 @@ pub(super) const USAGE_QUERIES: [(&str, &str); 7] = [
 ];
 
 /// Those of alerts, and of looking around in the audit log.
-pub(super) const ALERT_QUERIES: [(&str, &str); 10] = [
+pub(super) const ALERT_QUERIES: [(&str, &str); 11] = [
     (alerts::NEWEST_OF_KEY, "alert_by_key (key_id=?)"),
     (alerts::DUE, "alert_untold (next_try_ms<?)"),
     (alerts::SAME, "alert_by_cause (cause=? AND at_ms>?)"),
     (alerts::SINCE, "alert_by_time (at_ms>?)"),
+    (alerts::OF_KEY_SINCE, "alert_by_time (at_ms>?)"),
     (alerts::FORGET, "alert_by_time (at_ms<?)"),
     (
         alerts::NETWORKS,
