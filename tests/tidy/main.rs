@@ -289,6 +289,17 @@ fn every_file_says_what_it_is_for() {
 }
 
 #[test]
+fn texts_lie_where_they_are_looked_for() {
+    let mut found: Vec<String> = fs::read_dir(root())
+        .expect("the repository is a folder")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".md") || name.ends_with(".txt"))
+        .collect();
+    found.retain(|name| name != "README.md");
+    assert_none("these texts do not belong to the repository", &found);
+}
+
+#[test]
 fn nothing_unfinished_is_left() {
     // Put together, so that this file does not find itself.
     let words = [
