@@ -5,7 +5,7 @@
 use super::problem::Problem;
 use super::visit::Ctx;
 use crate::model::credit::Balance;
-use crate::model::usage::{Usage, UtcDay};
+use crate::model::usage::{Usage, UtcDay, UtcHour};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -144,8 +144,10 @@ pub(super) async fn usage(ctx: &Ctx, asked: UsageQuery) -> Result<UsageView, Pro
         _ => return Err(Problem::NotFound("API key")),
     };
     api.keyring.write_usage().await;
-    let report = api.store.usage(accounts, from, to).await?;
-    let days = report.by_day.iter().rev().map(|(day, usage)| DayView {
+    let (first, last) = (UtcHour::first_of(from), UtcHour::last_of(to));
+    let report = api.store.usage(accounts, first, last).await?;
+    let days = report.by_day();
+    let days = days.iter().rev().map(|(day, usage)| DayView {
         date: day.to_string(),
         numbers: numbers(usage),
     });
@@ -159,7 +161,7 @@ pub(super) async fn usage(ctx: &Ctx, asked: UsageQuery) -> Result<UsageView, Pro
     Ok(UsageView {
         from: from.to_string(),
         to: to.to_string(),
-        totals: numbers(&report.total),
+        totals: numbers(&report.total()),
         days: days.collect(),
         keys,
         balance: balance(&api.engine.balance()?),

@@ -229,23 +229,41 @@ pub struct DayUsage {
     pub usage: Usage,
 }
 
-/// What several accounts used in a stretch of days.
+/// What several accounts used in a stretch of time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UsageReport {
-    /// All of it.
-    pub total: Usage,
-    /// By day; days without usage are left out.
-    pub by_day: BTreeMap<UtcDay, Usage>,
+    /// By hour; hours without usage are left out, and a day that is over for good is in its first hour.
+    pub by_hour: BTreeMap<UtcHour, Usage>,
     /// By account; accounts without usage are left out.
     pub by_account: BTreeMap<String, Usage>,
 }
 
 impl UsageReport {
-    /// Adds what one account used on one day.
-    pub fn add(&mut self, row: DayUsage) {
-        self.total += &row.usage;
-        *self.by_day.entry(row.day).or_default() += &row.usage;
-        *self.by_account.entry(row.account).or_default() += &row.usage;
+    /// Adds what one account used in one hour.
+    pub fn add(&mut self, account: &str, hour: UtcHour, usage: &Usage) {
+        *self.by_hour.entry(hour).or_default() += usage;
+        match self.by_account.get_mut(account) {
+            Some(sum) => *sum += usage,
+            None => {
+                self.by_account.insert(account.to_owned(), *usage);
+            }
+        }
+    }
+
+    /// All of it.
+    pub fn total(&self) -> Usage {
+        let mut total = Usage::default();
+        self.by_hour.values().for_each(|usage| total += usage);
+        total
+    }
+
+    /// By day; days without usage are left out.
+    pub fn by_day(&self) -> BTreeMap<UtcDay, Usage> {
+        let mut days: BTreeMap<UtcDay, Usage> = BTreeMap::new();
+        for (hour, usage) in &self.by_hour {
+            *days.entry(hour.day()).or_default() += usage;
+        }
+        days
     }
 }
 
@@ -308,19 +326,15 @@ mod tests {
             ..Usage::default()
         };
         let mut report = UsageReport::default();
-        for (account, day, usage) in [
-            ("a", 1, usage(1, 10)),
-            ("b", 1, usage(2, 20)),
-            ("a", 2, usage(4, 40)),
+        for (account, hour, usage) in [
+            ("a", 24, usage(1, 10)),
+            ("b", 47, usage(2, 20)),
+            ("a", 48, usage(4, 40)),
         ] {
-            report.add(DayUsage {
-                account: account.to_owned(),
-                day: UtcDay(day),
-                usage,
-            });
+            report.add(account, UtcHour(hour), &usage);
         }
-        assert_eq!(report.total, usage(7, 70));
-        let days: Vec<_> = report.by_day.into_iter().collect();
+        assert_eq!(report.total(), usage(7, 70));
+        let days: Vec<_> = report.by_day().into_iter().collect();
         assert_eq!(days, [(UtcDay(1), usage(3, 30)), (UtcDay(2), usage(4, 40))]);
         let accounts: Vec<_> = report.by_account.into_iter().collect();
         assert_eq!(

@@ -27,22 +27,29 @@ impl Store {
         .await
     }
 
-    /// What these accounts used from one day to another, both included. A scan of a row for each of their days, and for each
+    /// What these accounts used from one hour to another, both included. A scan of a row for each of their days, and for each
     /// hour of the last two.
     pub async fn usage(
         &self,
         accounts: Vec<String>,
-        from: UtcDay,
-        to: UtcDay,
+        from: UtcHour,
+        to: UtcHour,
     ) -> Result<UsageReport, StoreError> {
-        let mut report = UsageReport::default();
-        for row in self.usage_days(accounts, from, to).await? {
-            report.add(row);
-        }
-        Ok(report)
+        self.scan(move |connection| {
+            let mut report = UsageReport::default();
+            let mut statement = connection.prepare_cached(OF_ACCOUNT)?;
+            for account in &accounts {
+                let mut rows = statement.query((account, from.0, to.0))?;
+                while let Some(row) = rows.next()? {
+                    report.add(account, UtcHour(row.get(1)?), &usage_of(row)?);
+                }
+            }
+            Ok(report)
+        })
+        .await
     }
 
-    /// The same, a row for each account and day. Days without usage are left out.
+    /// A row for each account and day, from one to another, both included. Days without usage are left out.
     pub async fn usage_days(
         &self,
         accounts: Vec<String>,
@@ -69,9 +76,9 @@ impl Store {
         Ok(days)
     }
 
-    /// The same by the hour, from one to another, both included; a day that is over for good is in its first hour. Each
-    /// account's in order.
-    pub async fn usage_hours(
+    /// A row for each account and hour, from one to another, both included; a day that is over for good is in its first hour.
+    /// Each account's in order.
+    pub(super) async fn usage_hours(
         &self,
         accounts: Vec<String>,
         from: UtcHour,
@@ -155,21 +162,25 @@ pub(super) fn hour_usage(row: &Row<'_>) -> Result<HourUsage, StoreError> {
     Ok(HourUsage {
         account: row.get(0)?,
         hour: UtcHour(row.get(1)?),
-        usage: Usage {
-            read_requests: column::unsigned(row, 2)?,
-            write_requests: column::unsigned(row, 3)?,
-            execute_requests: column::unsigned(row, 4)?,
-            refused_requests: column::unsigned(row, 5)?,
-            started_runs: column::unsigned(row, 6)?,
-            completed_runs: column::unsigned(row, 7)?,
-            failed_runs: column::unsigned(row, 8)?,
-            cancelled_runs: column::unsigned(row, 9)?,
-            steps: column::unsigned(row, 10)?,
-            run_ms: column::unsigned(row, 11)?,
-            credits: column::unsigned(row, 12)?,
-            webhook_requests: column::unsigned(row, 13)?,
-            limited_requests: column::unsigned(row, 14)?,
-        },
+        usage: usage_of(row)?,
+    })
+}
+
+fn usage_of(row: &Row<'_>) -> Result<Usage, StoreError> {
+    Ok(Usage {
+        read_requests: column::unsigned(row, 2)?,
+        write_requests: column::unsigned(row, 3)?,
+        execute_requests: column::unsigned(row, 4)?,
+        refused_requests: column::unsigned(row, 5)?,
+        started_runs: column::unsigned(row, 6)?,
+        completed_runs: column::unsigned(row, 7)?,
+        failed_runs: column::unsigned(row, 8)?,
+        cancelled_runs: column::unsigned(row, 9)?,
+        steps: column::unsigned(row, 10)?,
+        run_ms: column::unsigned(row, 11)?,
+        credits: column::unsigned(row, 12)?,
+        webhook_requests: column::unsigned(row, 13)?,
+        limited_requests: column::unsigned(row, 14)?,
     })
 }
 

@@ -16,10 +16,14 @@ const KEY: &str = "key_1";
 async fn used(fixture: &Fixture, account: &str) -> Vec<(i64, Usage)> {
     let report = fixture
         .store
-        .usage(vec![account.to_owned()], UtcDay(0), UtcDay(9))
+        .usage(
+            vec![account.to_owned()],
+            UtcHour(0),
+            UtcHour::last_of(UtcDay(9)),
+        )
         .await
         .unwrap();
-    let days = report.by_day.into_iter();
+    let days = report.by_day().into_iter();
     days.map(|(day, usage)| (day.0, usage)).collect()
 }
 

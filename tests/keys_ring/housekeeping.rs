@@ -3,7 +3,7 @@
 use super::support::{Bench, DAY_MS, HOME, NOW_MS, new_key};
 use flowlatch::auth::Refusal;
 use flowlatch::model::limit::Category;
-use flowlatch::model::usage::{Usage, UtcDay};
+use flowlatch::model::usage::{Usage, UtcDay, UtcHour};
 use std::time::Duration;
 
 #[tokio::test]
@@ -88,8 +88,9 @@ async fn a_flush_writes_the_rest() {
 /// What an account has used on the day of the clock.
 async fn used(bench: &Bench, account: &str) -> Usage {
     let today = UtcDay::of(bench.clock.now_ms());
-    let report = bench.store.usage(vec![account.to_owned()], today, today);
-    report.await.expect("read").total
+    let (first, last) = (UtcHour::first_of(today), UtcHour::last_of(today));
+    let report = bench.store.usage(vec![account.to_owned()], first, last);
+    report.await.expect("read").total()
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 use super::PASSWORD;
 use crate::Result;
 use flowlatch::app::{App, Options};
+use flowlatch::clock::Clock;
 use flowlatch::config::Config;
+use flowlatch::model::usage::{HourUsage, Usage, UtcHour};
+use flowlatch::store::{Store, StoreOptions};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -13,6 +16,9 @@ const SCHEDULED_EVERY: usize = 10;
 const WORKFLOWS_PER_KEY: usize = 5;
 /// How many there are of what people make by hand.
 const FEW: usize = 50;
+/// How many of the keys are used all the time, and on how many days they were.
+const BUSY_KEYS: usize = 50;
+const BUSY_DAYS: u32 = 90;
 /// How many conditions the largest picture has.
 const CONDITIONS: usize = 140;
 const AT_ONCE: usize = 100;
@@ -44,10 +50,12 @@ impl Made {
                 scheduled = ids.first().cloned().unwrap_or_default();
             }
         }
-        let (mut key, mut connection, mut variable) = Default::default();
+        let (mut keys, mut connection, mut variable) = (Vec::new(), String::new(), String::new());
         for number in 0..workflows / WORKFLOWS_PER_KEY + FEW {
             let body = json!({ "name": format!("key {number}"), "scopes": ["runs:read"] });
-            key = id_of(&ask(&app, "POST", "/api/v1/auth/api-keys", body).await?["data"])?;
+            keys.push(id_of(
+                &ask(&app, "POST", "/api/v1/auth/api-keys", body).await?["data"],
+            )?);
         }
         for number in 0..FEW {
             let body = json!({ "name": format!("connection {number}"), "provider": "crm", "type": "bearer",
@@ -71,12 +79,13 @@ impl Made {
         )
         .await?;
         app.close().await;
+        count_usage(data, &keys).await?;
         Ok(Made {
             workflow,
             scheduled,
             run,
             large,
-            key,
+            key: keys.pop().ok_or("no key")?,
             connection,
             variable,
         })
@@ -117,6 +126,11 @@ impl Made {
                 "/dashboard/audit?action=none&result=none".into(),
             ),
             (
+                "runs, no such trigger",
+                "/dashboard/runs?trigger=webhook".into(),
+            ),
+            ("usage of 90 days", "/dashboard/usage?range=90d".into()),
+            (
                 "workflows, none is paused",
                 "/dashboard/workflows?status=paused".into(),
             ),
@@ -148,6 +162,36 @@ impl Made {
         }
         Ok(filled.join("/"))
     }
+}
+
+/// Requests of some keys on very many days, by the hour since yesterday.
+async fn count_usage(data: &Path, keys: &[String]) -> Result<()> {
+    let options = StoreOptions {
+        readers: 2,
+        commit_hook: None,
+    };
+    let store = Store::open(&data.join("flowlatch.db"), options)?;
+    let now = UtcHour::of(Clock::system().now_ms());
+    let today = now.day();
+    let days = (2..BUSY_DAYS).map(|back| UtcHour::first_of(today.minus(back)));
+    let since_yesterday = UtcHour::first_of(today.minus(1)).0..=now.0;
+    let hours: Vec<UtcHour> = days.chain(since_yesterday.map(UtcHour)).collect();
+    let usage = Usage {
+        read_requests: 100,
+        execute_requests: 10,
+        limited_requests: 1,
+        ..Usage::default()
+    };
+    for account in keys.iter().take(BUSY_KEYS) {
+        let row = |hour: &UtcHour| HourUsage {
+            account: account.clone(),
+            hour: *hour,
+            usage,
+        };
+        store.add_usage(hours.iter().map(row).collect()).await?;
+    }
+    store.close().await;
+    Ok(())
 }
 
 /// An active workflow of these steps, and its run that has ended.

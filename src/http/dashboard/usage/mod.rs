@@ -67,7 +67,7 @@ async fn show(ctx: Ctx) -> Result<Response, Problem> {
     let span = Span::new(range, api.clock.now_ms());
     let (from, to) = span.hours();
     api.keyring.write_usage().await;
-    let hours = api.store.usage_hours(wanted, from, to).await?;
+    let used = api.store.usage(wanted, from, to).await?;
     let refusals = match key.as_str() {
         ALL => api.store.refusal_hours(from, to).await?,
         _ => Vec::new(),
@@ -77,8 +77,8 @@ async fn show(ctx: Ctx) -> Result<Response, Problem> {
         frame: Frame::of(&ctx.visit, PART),
         ranges: &Range::ALL,
         key_name: named(&ctx, &key),
-        accounts: accounts(&ctx, &hours),
-        charts: charts(&span, &hours, &refusals),
+        accounts: accounts(&ctx, used.by_account),
+        charts: charts(&span, &used.by_hour, &refusals),
         alerts: alerts(&ctx, &key, from).await?,
         kept_days: kept_days.filter(|days| *days < u64::from(range.days)),
         range,

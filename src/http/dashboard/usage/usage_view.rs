@@ -4,9 +4,7 @@
 use super::super::chart::Chart;
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
-use crate::model::usage::{
-    CONTROL, HourRefusals, HourUsage, SCHEDULE, Usage, UtcDay, UtcHour, WEBHOOK,
-};
+use crate::model::usage::{CONTROL, HourRefusals, SCHEDULE, Usage, UtcDay, UtcHour, WEBHOOK};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -170,7 +168,11 @@ impl<'a> Lanes<'a> {
 }
 
 /// The charts of the page.
-pub(super) fn charts(span: &Span, hours: &[HourUsage], refusals: &[HourRefusals]) -> Vec<Chart> {
+pub(super) fn charts(
+    span: &Span,
+    hours: &BTreeMap<UtcHour, Usage>,
+    refusals: &[HourRefusals],
+) -> Vec<Chart> {
     vec![
         requests(span, hours),
         runs(span, hours),
@@ -179,7 +181,7 @@ pub(super) fn charts(span: &Span, hours: &[HourUsage], refusals: &[HourRefusals]
     ]
 }
 
-fn requests(span: &Span, hours: &[HourUsage]) -> Chart {
+fn requests(span: &Span, hours: &BTreeMap<UtcHour, Usage>) -> Chart {
     let labels = ["Read", "Write", "Execute", "Webhook"];
     counted(span, hours, "Requests that were let in", labels, |usage| {
         [
@@ -191,7 +193,7 @@ fn requests(span: &Span, hours: &[HourUsage]) -> Chart {
     })
 }
 
-fn runs(span: &Span, hours: &[HourUsage]) -> Chart {
+fn runs(span: &Span, hours: &BTreeMap<UtcHour, Usage>) -> Chart {
     let labels = ["Started", "Completed", "Failed", "Cancelled"];
     counted(span, hours, "Runs", labels, |usage| {
         [
@@ -206,25 +208,25 @@ fn runs(span: &Span, hours: &[HourUsage]) -> Chart {
 /// A chart of four numbers of usage.
 fn counted(
     span: &Span,
-    hours: &[HourUsage],
+    hours: &BTreeMap<UtcHour, Usage>,
     name: &'static str,
     labels: [&str; 4],
     numbers: impl Fn(&Usage) -> [u64; 4],
 ) -> Chart {
     let mut lanes = Lanes::new(span, &labels);
-    for row in hours {
-        for (lane, count) in labels.into_iter().enumerate().zip(numbers(&row.usage)) {
-            lanes.add(lane, row.hour, count);
+    for (hour, usage) in hours {
+        for (lane, count) in labels.into_iter().enumerate().zip(numbers(usage)) {
+            lanes.add(lane, *hour, count);
         }
     }
     lanes.chart(name)
 }
 
 /// Requests that were answered with 429.
-fn limited(span: &Span, hours: &[HourUsage], refusals: &[HourRefusals]) -> Chart {
+fn limited(span: &Span, hours: &BTreeMap<UtcHour, Usage>, refusals: &[HourRefusals]) -> Chart {
     let mut lanes = Lanes::new(span, &["Over a limit"]);
-    for row in hours {
-        lanes.add((0, "Over a limit"), row.hour, row.usage.limited_requests);
+    for (hour, usage) in hours {
+        lanes.add((0, "Over a limit"), *hour, usage.limited_requests);
     }
     for row in refusals {
         match row.reason.as_str() {
@@ -237,12 +239,12 @@ fn limited(span: &Span, hours: &[HourUsage], refusals: &[HourRefusals]) -> Chart
 }
 
 /// Requests that were refused for something else.
-fn refused(span: &Span, hours: &[HourUsage], refusals: &[HourRefusals]) -> Chart {
+fn refused(span: &Span, hours: &BTreeMap<UtcHour, Usage>, refusals: &[HourRefusals]) -> Chart {
     let mut lanes = Lanes::new(span, &[]);
-    for row in hours {
-        let other = row.usage.refused_requests;
-        let other = other.saturating_sub(row.usage.limited_requests);
-        lanes.add((0, "Without the permission"), row.hour, other);
+    for (hour, usage) in hours {
+        let other = usage.refused_requests;
+        let other = other.saturating_sub(usage.limited_requests);
+        lanes.add((0, "Without the permission"), *hour, other);
     }
     let not_limited = refusals
         .iter()
@@ -284,17 +286,13 @@ pub(super) struct AccountRow {
 }
 
 /// The accounts that have asked the most.
-pub(super) fn accounts(ctx: &Ctx, hours: &[HourUsage]) -> Vec<AccountRow> {
-    let mut all: BTreeMap<&str, Usage> = BTreeMap::new();
-    for row in hours {
-        *all.entry(&row.account).or_default() += &row.usage;
-    }
-    let mut all: Vec<(&str, Usage)> = all.into_iter().collect();
+pub(super) fn accounts(ctx: &Ctx, by_account: BTreeMap<String, Usage>) -> Vec<AccountRow> {
+    let mut all: Vec<(String, Usage)> = by_account.into_iter().collect();
     all.sort_by_key(|(_, usage)| Reverse((usage.requests(), usage.started_runs)));
     let most = all.into_iter().take(MAX_ACCOUNTS);
     most.map(|(account, usage)| AccountRow {
-        id: account.to_owned(),
-        name: named(ctx, account),
+        name: named(ctx, &account),
+        id: account,
         usage,
     })
     .collect()
@@ -362,7 +360,7 @@ mod tests {
                 count,
             })
             .collect();
-        let chart = refused(&span, &[], &refusals);
+        let chart = refused(&span, &BTreeMap::new(), &refusals);
         let lanes: Vec<(&str, u64)> = chart
             .lanes
             .iter()
@@ -371,6 +369,6 @@ mod tests {
         assert_eq!(lanes.len(), MAX_LANES);
         assert_eq!(lanes[0], ("reason 10", 10));
         assert_eq!(lanes[7], ("For other reasons", 1 + 2 + 3));
-        assert_eq!(refused(&span, &[], &[]).lanes.len(), 0);
+        assert_eq!(refused(&span, &BTreeMap::new(), &[]).lanes.len(), 0);
     }
 }
