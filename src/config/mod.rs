@@ -136,7 +136,7 @@ pub struct Config {
     pub sync_wait_ms: u64,
     /// How long it waits at most when the caller says how long, in milliseconds.
     pub max_sync_wait_ms: u64,
-    /// Runs under way at once; further ones wait in order.
+    /// Runs under way at once, each with its input and outputs in memory; further ones wait in order, on disk.
     pub max_running_runs: usize,
     /// Runs of one key that have begun and not ended; 0 is no limit.
     pub max_running_runs_per_key: usize,

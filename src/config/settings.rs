@@ -219,7 +219,7 @@ pub const SETTINGS: &[Setting] = &[
         "How long it waits at most when the caller says how long.",
         |config, given| given.number().map(|value| config.max_sync_wait_ms = value)),
     setting("max_running_runs", "256", number(1, 100_000, ""),
-        "Runs under way at once; further ones wait in order.",
+        "Runs under way at once, each with its input and outputs in memory; further ones wait in order, on disk.",
         |config, given| given.number().map(|value| config.max_running_runs = value)),
     setting("max_running_runs_per_key", "0", number(0, 100_000, ""),
         "Runs of one key that have begun and not ended, waiting ones included; further ones wait in order. 0 is no limit.",

@@ -3,12 +3,12 @@
 //! the same run for as long as it is remembered.
 
 use super::webhook_memory::{self, First};
-use super::{NewRun, Started, Store, StoreError, column, start};
+use super::{NewRun, Started, Store, StoreError, start};
 use crate::id::{EventId, RunId};
 use crate::model::event::DeliveryOutcome;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::BTreeMap;
+use serde_json::value::RawValue;
 
 /// How many deliveries an event may have, replays included.
 const MAX_DELIVERIES: i64 = 1_000;
@@ -30,8 +30,8 @@ pub struct NewEvent {
     pub external_id: Option<String>,
     /// Whether a signature was checked.
     pub verified: bool,
-    /// Selected headers.
-    pub headers: BTreeMap<String, String>,
+    /// Selected headers, an object.
+    pub headers: Box<RawValue>,
     /// The body, byte by byte.
     pub body: Bytes,
 }
@@ -80,9 +80,7 @@ impl Store {
         event: NewEvent,
         deliveries: Vec<NewDelivery>,
     ) -> Result<RecordedEvent, StoreError> {
-        // Here, since the writer's time is everybody's.
-        let headers = column::to_json(&event.headers)?;
-        self.write(move |connection| record(connection, &event, &headers, &deliveries))
+        self.write(move |connection| record(connection, &event, &deliveries))
             .await
     }
 
@@ -141,7 +139,6 @@ struct Outcome<'a> {
 fn record(
     connection: &Connection,
     event: &NewEvent,
-    headers: &str,
     deliveries: &[NewDelivery],
 ) -> Result<RecordedEvent, StoreError> {
     let known = remember_all(connection, event, deliveries)?;
@@ -152,7 +149,7 @@ fn record(
         forget_all(connection, deliveries, &known)?;
         return Ok(RecordedEvent::VersionChanged);
     };
-    let event_sequence = insert(connection, event, headers)?;
+    let event_sequence = insert(connection, event)?;
     let place = Place {
         event_sequence,
         first: 0,
@@ -276,7 +273,7 @@ fn to_start<'a>((delivery, known): (&'a NewDelivery, &Option<First>)) -> Option<
     }
 }
 
-fn insert(connection: &Connection, event: &NewEvent, headers: &str) -> Result<i64, StoreError> {
+fn insert(connection: &Connection, event: &NewEvent) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO webhook_event (id, provider, path, received_at_ms, event_type, external_id, verified, headers,
@@ -291,7 +288,7 @@ fn insert(connection: &Connection, event: &NewEvent, headers: &str) -> Result<i6
             &event.event_type,
             &event.external_id,
             event.verified,
-            headers,
+            event.headers.get(),
             i64::try_from(event.body.len()).unwrap_or(i64::MAX),
             event.body.as_ref(),
         ))?;

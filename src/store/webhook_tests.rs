@@ -9,8 +9,7 @@ use crate::model::page::PageRequest;
 use crate::model::workflow::{Workflow, WorkflowStatus};
 use crate::store::{WorkflowDraft, WorkflowEdit};
 use bytes::Bytes;
-use serde_json::json;
-use std::collections::BTreeMap;
+use serde_json::{json, value::to_raw_value};
 
 const KEPT: EventRetention = EventRetention {
     age_ms: i64::MAX,
@@ -27,7 +26,7 @@ fn event(received_at_ms: i64, body: &'static str) -> NewEvent {
         event_type: None,
         external_id: None,
         verified: false,
-        headers: BTreeMap::new(),
+        headers: to_raw_value(&json!({})).unwrap(),
         body: Bytes::from_static(body.as_bytes()),
     }
 }

@@ -11,6 +11,7 @@ mod concurrency;
 mod idempotency;
 mod late_answers;
 mod listing;
+mod loop_names;
 mod loops;
 mod outputs;
 mod parallel;

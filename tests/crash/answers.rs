@@ -207,3 +207,140 @@ async fn counts_though_late(point: CommitPoint, commit: i64) {
     let answered = flowlatch::clock::iso_utc(answered_ms);
     assert_eq!(run["output"]["at"], answered, "{story}: {run}");
 }
+
+/// Commits that come of an answer: the one that records it, and the one that says what the step came to.
+const STOPS: [Stop; 4] = [
+    Stop {
+        point: BeforeCommit,
+        commit: 1,
+    },
+    Stop {
+        point: AfterCommit,
+        commit: 1,
+    },
+    Stop {
+        point: BeforeCommit,
+        commit: 2,
+    },
+    Stop {
+        point: AfterCommit,
+        commit: 2,
+    },
+];
+
+/// A run that asks inside of a loop which may take a minute, and calls the other side after the answer if `calls`. The server,
+/// the workflow and the run.
+async fn asking_in_a_loop(scene: &mut Scene, calls: bool, has_fallback: bool) -> (Server, String) {
+    let server = at(scene, MONDAY_MS).await;
+    let inside = if calls {
+        json!(["ok", "paid"])
+    } else {
+        json!(["ok"])
+    };
+    let mut go = json!({ "id": "go", "type": "loop", "timeoutMs": MINUTE_MS, "config": { "iterations": 1, "steps": inside } });
+    if has_fallback {
+        go["errorHandling"] = json!({ "strategy": "continue", "fallback": "too late" });
+    }
+    let call = |id: &str| {
+        let config = json!({ "url": scene.upstream.url(&format!("/{id}")), "method": "POST" });
+        json!({ "id": id, "type": "action", "action": "api.request", "config": config })
+    };
+    let mut steps = vec![
+        go,
+        json!({ "id": "ok", "type": "approval", "config": { "approvers": [], "timeout": "2h" } }),
+    ];
+    if calls {
+        steps.push(call("paid"));
+    }
+    steps.extend([
+        call("told"),
+        json!({ "id": "end", "type": "transform", "config": { "sourceData": "{{steps.go}}" } }),
+    ]);
+    let workflow = workflow(&server.client, json!(steps)).await;
+    let run = begun(&server.client, &workflow, "in a loop").await;
+    asked(&server.client, &run).await.expect("a question");
+    (server, run)
+}
+
+/// The answer that was recorded in time ends the loop, late as the server is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_was_all_that_a_loop_waited_for_counts_though_its_time_is_over() {
+    for stop in STOPS {
+        let mut scene = Scene::new().await;
+        let (server, run) = asking_in_a_loop(&mut scene, false, true).await;
+        let path = format!("{}/ok", approvals(&run));
+        killed_while_told(server, stop, &path, &json!({ "approved": true })).await;
+        let server = at(&mut scene, MONDAY_MS + 2 * MINUTE_MS).await;
+        let end = ended(&server.client, &run).await;
+        let is_lost = (stop.point, stop.commit) == (BeforeCommit, 1);
+        let output = &end["output"];
+        assert_eq!(*output == "too late", is_lost, "{stop:?}: {end}");
+        assert_eq!(
+            output["results"][0]["approved"] == true,
+            !is_lost,
+            "{stop:?}: {end}"
+        );
+        nothing_is_stuck(&server.client).await;
+    }
+}
+
+/// The answer counts, and the loop's time is over all the same before what follows in it: that is not begun, however often
+/// the server dies, and a retry does not ask again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_overtaken_by_its_loops_time_begins_nothing_and_is_kept_for_a_retry() {
+    for (stop, has_fallback) in STOPS
+        .into_iter()
+        .flat_map(|stop| [(stop, true), (stop, false)])
+    {
+        overtaken(stop, has_fallback).await;
+    }
+}
+
+async fn overtaken(stop: Stop, has_fallback: bool) {
+    let story = format!("{stop:?} {has_fallback}");
+    let mut scene = Scene::new().await;
+    let (server, run) = asking_in_a_loop(&mut scene, true, has_fallback).await;
+    let path = format!("{}/ok", approvals(&run));
+    killed_while_told(server, stop, &path, &json!({ "approved": true })).await;
+    let server = at(&mut scene, MONDAY_MS + 2 * MINUTE_MS).await;
+    let end = ended(&server.client, &run).await;
+    let logs = logs(&server.client, &run).await;
+    server.kill();
+
+    // Another process reads the same from the same journal.
+    let server = at(&mut scene, MONDAY_MS + 2 * MINUTE_MS).await;
+    assert_eq!(ended(&server.client, &run).await, end, "{story}");
+    assert_eq!(self::logs(&server.client, &run).await, logs, "{story}");
+    let told = usize::from(has_fallback);
+    assert_eq!(scene.upstream.calls("/paid").len(), 0, "{story}");
+    assert_eq!(scene.upstream.calls("/told").len(), told, "{story}");
+    if has_fallback {
+        assert_eq!(end["output"], "too late", "{story}: {end}");
+        return;
+    }
+    assert_eq!(end["error"]["stepId"], "go", "{story}: {end}");
+    let retry = server
+        .client
+        .post(&format!("/api/v1/runs/{run}/retry"), Value::Null)
+        .await;
+    let retry = retry.data()["runId"].as_str().expect("an id").to_owned();
+    let is_lost = (stop.point, stop.commit) == (BeforeCommit, 1);
+    let question = asked(&server.client, &retry).await;
+    assert_eq!(
+        question.is_some(),
+        is_lost,
+        "{story}: who has answered is not asked again"
+    );
+    if !is_lost {
+        assert_eq!(
+            ended(&server.client, &retry).await["status"],
+            "completed",
+            "{story}"
+        );
+        assert_eq!(scene.upstream.calls("/paid").len(), 1, "{story}");
+    }
+}
+
+async fn logs(client: &Client, run: &str) -> Value {
+    client.get(&format!("/api/v1/runs/{run}/logs")).await.data()
+}

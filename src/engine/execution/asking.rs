@@ -76,7 +76,6 @@ impl Execution {
                 Some(WaitsFor::Time) | None => {}
             }
         }
-        self.drop_closed();
         Ok(())
     }
 
@@ -170,16 +169,13 @@ impl Execution {
         };
         let (waits_for, attempt) = (record.waits_for, record.attempts);
         if waits_for == Some(WaitsFor::Answer) {
-            self.nobody_answered(step).await?;
-        } else {
-            if waits_for == Some(WaitsFor::Run) {
-                self.cancel_child(step).await?;
-            }
-            let message = format!("step `{}` took longer than it may", self.id_of(step));
-            self.failed(step, attempt, StepError::fatal("TIMEOUT", message))?;
+            return self.nobody_answered(step).await;
         }
-        self.drop_closed();
-        Ok(())
+        if waits_for == Some(WaitsFor::Run) {
+            self.cancel_child(step).await?;
+        }
+        let message = format!("step `{}` took longer than it may", self.id_of(step));
+        self.failed(step, attempt, StepError::fatal("TIMEOUT", message))
     }
 
     /// Reads from the store; a run for which that fails now is looked at again later.

@@ -117,11 +117,9 @@ impl Execution {
             return Ok(());
         }
         match result {
-            Ok(given) => self.gave(step, given)?,
-            Err(error) => self.failed(step, attempt, error)?,
+            Ok(given) => self.gave(step, given),
+            Err(error) => self.failed(step, attempt, error),
         }
-        self.drop_closed();
-        Ok(())
     }
 
     /// Drops what is being done for steps that are not open any more, here and in the runs that they have waited for.

@@ -69,8 +69,9 @@ impl Flights {
             .push(Box::pin(Abortable::new(landing, registration)));
     }
 
-    /// Drops what belongs to steps that are not open any more.
+    /// Drops what belongs to steps that are not open any more, also what has not taken off yet.
     pub(super) fn keep(&mut self, is_open: impl Fn(Activation) -> bool) {
+        self.departing.retain(|(step, ..)| is_open(*step));
         self.handles.retain(|step, handle| {
             let keep = is_open(*step);
             if !keep {

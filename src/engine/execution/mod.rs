@@ -336,7 +336,8 @@ impl Execution {
         record.map_or(0, |record| record.attempts)
     }
 
-    /// Notes that an attempt has failed, and decides whether there is another one.
+    /// Notes that an attempt has failed, and decides whether there is another one. What goes on beside it may end with it, and
+    /// is dropped.
     fn failed(&mut self, step: Activation, attempt: u32, error: StepError) -> Result<(), Halt> {
         let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / (f64::from(u32::MAX) + 1.0);
         let plan = &self.definition.plan;
@@ -353,7 +354,9 @@ impl Execution {
             self.shared.clock.now_ms(),
             random,
         );
-        self.note(&event)
+        self.note(&event)?;
+        self.drop_closed();
+        Ok(())
     }
 }
 

@@ -186,12 +186,7 @@ fn written<'a>(value: &'a Value, found: &mut Vec<DefinitionProblem>) -> Vec<Writ
             .collect(),
         Value::Object(fields) => fields
             .iter()
-            .map(|(name, value)| Written {
-                place: format!("filter.{name}"),
-                field: name,
-                operator: Operator::parse("eq"),
-                value,
-            })
+            .map(|(name, value)| equality(name, value, found))
             .collect(),
         Value::Array(items) => {
             let conditions = items.iter().enumerate().map(|(index, item)| {
@@ -225,6 +220,29 @@ fn written<'a>(value: &'a Value, found: &mut Vec<DefinitionProblem>) -> Vec<Writ
         return Vec::new();
     }
     written
+}
+
+/// A field and the value that it is equal to. Other notations have operators there, which would be equal to nothing.
+fn equality<'a>(
+    name: &'a str,
+    value: &'a Value,
+    found: &mut Vec<DefinitionProblem>,
+) -> Written<'a> {
+    let place = format!("filter.{name}");
+    let is_operator = |word: &String| word.starts_with('$') || Operator::parse(word).is_ok();
+    if let Some(fields) = value.as_object()
+        && !fields.is_empty()
+        && fields.keys().all(is_operator)
+    {
+        let message = "it is compared with the whole object; other operators stand in a list: `[{\"field\", \"operator\", \"value\"}]`";
+        add(found, place.clone(), message);
+    }
+    Written {
+        place,
+        field: name,
+        operator: Operator::parse("eq"),
+        value,
+    }
 }
 
 /// Whether an object is one condition, and not fields with their values.

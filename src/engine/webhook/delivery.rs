@@ -15,7 +15,9 @@ use crate::model::plan::in_words;
 use crate::model::run::TriggerType;
 use crate::model::trigger::webhook::{Content, WebhookTrigger};
 use crate::store::NewEvent;
-use serde_json::{Value, json, value::to_raw_value};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The most headers that are kept of a request, and the longest value.
@@ -48,12 +50,15 @@ pub(super) enum Plan {
     Drop(DeliveryOutcome, String),
 }
 
+/// Headers that may be shown, by their names.
+type Shown<'a> = BTreeMap<&'a str, Cow<'a, str>>;
+
 /// What a request says, read as one trigger reads it.
 pub(super) struct Facts<'a> {
     trigger: &'a WebhookTrigger,
     types: Vec<String>,
     external_id: Option<String>,
-    headers: BTreeMap<String, String>,
+    headers: Shown<'a>,
 }
 
 /// Where an event comes from.
@@ -69,7 +74,7 @@ pub(super) struct Origin<'a> {
 impl<'a> Facts<'a> {
     pub(super) fn of(
         trigger: &'a WebhookTrigger,
-        headers: &[(&str, &[u8])],
+        headers: &[(&'a str, &'a [u8])],
         body: &serde_json::Value,
     ) -> Facts<'a> {
         Facts {
@@ -105,6 +110,12 @@ pub(super) fn recordable(
         ..
     } = *seen;
     let verified = believers.iter().any(|believer| believer.signed.is_some());
+    let shown = shown(headers, |name| {
+        believers
+            .iter()
+            .any(|believer| believer.trigger.shows(name))
+            && !seen.targets.iter().any(|target| signs_with(target, name))
+    });
     let mut event = NewEvent {
         provider: request.provider.name.to_owned(),
         path: request.path.clone(),
@@ -112,12 +123,7 @@ pub(super) fn recordable(
         event_type: None,
         external_id: None,
         verified,
-        headers: shown(headers, |name| {
-            believers
-                .iter()
-                .any(|believer| believer.trigger.shows(name))
-                && !seen.targets.iter().any(|target| signs_with(target, name))
-        }),
+        headers: json_of(&shown)?,
         body: request.body.clone(),
         id,
     };
@@ -199,7 +205,7 @@ pub(super) fn deliver(
         trigger: StartTrigger {
             kind: TriggerType::Webhook,
             // Without the body: that is the run's input, and need not be on disk twice.
-            data: to_raw_value(&trigger_data(facts, content, origin)).ok(),
+            data: Some(json_of(&TriggerData::of(facts, content, origin))?),
         },
         sent: None,
     };
@@ -227,37 +233,59 @@ pub(super) fn deliver(
 }
 
 /// What a run is told of the request beside its input.
-fn trigger_data(facts: &Facts<'_>, content: &Content, origin: &Origin<'_>) -> Value {
-    let mut data = json!({
-        "type": "webhook",
-        "provider": facts.trigger.provider.name,
-        "path": origin.path,
-        "event": facts.types.first(),
-        "eventId": origin.event,
-        "externalId": facts.external_id,
-        "verified": origin.verified,
-        "receivedAt": iso_utc(origin.received_at_ms),
-        "headers": facts.headers,
-    });
-    raw_body::keep(&content.raw, &mut data);
-    data
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TriggerData<'a> {
+    r#type: TriggerType,
+    provider: &'a str,
+    path: &'a str,
+    event: Option<&'a str>,
+    event_id: &'a EventId,
+    external_id: Option<&'a str>,
+    verified: bool,
+    received_at: String,
+    headers: &'a Shown<'a>,
+    #[serde(flatten)]
+    raw_body: raw_body::Note<'a>,
+}
+
+impl<'a> TriggerData<'a> {
+    fn of(facts: &'a Facts<'_>, content: &'a Content, origin: &'a Origin<'_>) -> TriggerData<'a> {
+        TriggerData {
+            r#type: TriggerType::Webhook,
+            provider: facts.trigger.provider.name,
+            path: origin.path,
+            event: facts.types.first().map(String::as_str),
+            event_id: origin.event,
+            external_id: facts.external_id.as_deref(),
+            verified: origin.verified,
+            received_at: iso_utc(origin.received_at_ms),
+            headers: &facts.headers,
+            raw_body: raw_body::Note::of(&content.raw),
+        }
+    }
+}
+
+fn json_of(value: &impl Serialize) -> Result<Box<RawValue>, EngineError> {
+    to_raw_value(value).map_err(|error| EngineError::Internal(error.to_string()))
 }
 
 /// The headers that may be shown; one that was sent several times has its values joined.
-fn shown(headers: &[(&str, &[u8])], shows: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
-    let mut kept: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in headers.iter().filter(|(name, _)| shows(name)) {
+fn shown<'a>(headers: &[(&'a str, &'a [u8])], shows: impl Fn(&str) -> bool) -> Shown<'a> {
+    let mut kept = Shown::new();
+    for &(name, value) in headers.iter().filter(|(name, _)| shows(name)) {
         let Ok(value) = std::str::from_utf8(value) else {
             continue;
         };
         let has_room = kept.len() < MAX_HEADERS && value.len() <= MAX_HEADER_BYTES;
-        match kept.get_mut(*name) {
+        match kept.get_mut(name) {
             Some(known) if known.len() + value.len() < MAX_HEADER_BYTES => {
+                let known = known.to_mut();
                 known.push_str(", ");
                 known.push_str(value);
             }
             None if has_room => {
-                kept.insert((*name).to_owned(), value.to_owned());
+                kept.insert(name, Cow::Borrowed(value));
             }
             _ => {}
         }

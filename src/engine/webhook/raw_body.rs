@@ -3,17 +3,30 @@
 
 use crate::model::run::{Run, TriggerType};
 use crate::model::trigger::webhook::RawBody;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// The field of a run's trigger data: a text; null where the input is the body. Absent, the body is the input's JSON text.
 const RAW_BODY: &str = "rawBody";
 
-/// Notes the body in the trigger data of a run, as far as the input does not say it.
-pub(super) fn keep(raw: &RawBody, trigger_data: &mut Value) {
-    match raw {
-        RawBody::InputText => {}
-        RawBody::Input => trigger_data[RAW_BODY] = Value::Null,
-        RawBody::Text(text) => trigger_data[RAW_BODY] = Value::from(text.as_str()),
+/// A note of the body in the trigger data of a run, as far as the input does not say it.
+pub(super) struct Note<'a>(&'a RawBody);
+
+impl<'a> Note<'a> {
+    pub(super) fn of(raw: &'a RawBody) -> Note<'a> {
+        Note(raw)
+    }
+}
+
+impl Serialize for Note<'_> {
+    /// A field, or none.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let note = match self.0 {
+            RawBody::InputText => None,
+            RawBody::Input => Some(None),
+            RawBody::Text(text) => Some(Some(text)),
+        };
+        serializer.collect_map(note.map(|text| (RAW_BODY, text)))
     }
 }
 

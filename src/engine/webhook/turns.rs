@@ -1,7 +1,7 @@
 //! Turns of the runs that an event starts: each has its places before it is recorded, as every run. May not know events.
 //! Promises: a run whose turn it is does its first pure stretch at once, and that shares the commit of the event; one that
-//! was not recorded gives its places back and never goes on; one that was is driven in its turn. A run that has nothing left to
-//! do by then needs no task of its own.
+//! was not recorded gives its places back and never goes on; one that was is driven in its turn. An event's only run needs no
+//! task of its own when it ends at once; several begin side by side, and none of them waits for what another one does.
 
 use super::delivery::{Delivery, Plan};
 use super::{EngineError, Shared};
@@ -31,21 +31,30 @@ enum Entered {
 /// number, or to learn that it has none and come to nothing.
 struct Begun {
     recipient: Option<Recipient>,
-    /// `None` once it has come to its end.
+    /// `None` where a task of its own drives it, and once it has come to its end.
     driving: Option<BoxFuture<'static, ()>>,
+    /// Whether it is over with what is to be recorded.
+    ends_at_once: bool,
 }
 
 impl Begun {
     /// What is to be recorded; `None` when the run has ended before it came to that.
     async fn run(&mut self) -> Option<Box<NewRun>> {
-        let (recipient, driving) = (self.recipient.as_mut()?, self.driving.as_mut()?);
-        let run = tokio::select! {
-            biased;
-            () = driving => None,
-            run = recipient.run() => run,
+        let recipient = self.recipient.as_mut()?;
+        let run = match self.driving.as_mut() {
+            None => recipient.run().await,
+            Some(driving) => tokio::select! {
+                biased;
+                () = driving => None,
+                run = recipient.run() => run,
+            },
         };
-        if run.is_none() {
-            self.driving = None;
+        match &run {
+            Some(run) => {
+                let first = run.first.as_ref();
+                self.ends_at_once = first.is_some_and(|chunk| chunk.row.status.is_final());
+            }
+            None => self.driving = None,
         }
         run
     }
@@ -61,9 +70,10 @@ impl Begun {
 impl Drop for Begun {
     fn drop(&mut self) {
         self.recipient = None;
-        if let Some(mut driving) = self.driving.take()
-            && (&mut driving).now_or_never().is_none()
-        {
+        let Some(mut driving) = self.driving.take() else {
+            return;
+        };
+        if !self.ends_at_once || (&mut driving).now_or_never().is_none() {
             tokio::spawn(driving);
         }
     }
@@ -93,11 +103,14 @@ impl Turns {
         now_ms: i64,
     ) -> Result<(Turns, Vec<NewDelivery>), EngineError> {
         // First let all of them in, so that what those that begin wait for is waited for side by side.
+        let is_only_one = deliveries.len() == 1;
         let mut entered = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             let fate = match delivery.plan {
                 Plan::Drop(outcome, detail) => Err(Fate::Drop(outcome, Some(detail))),
-                Plan::Start { start, memory } => Ok((enter(shared, *start, now_ms)?, memory)),
+                Plan::Start { start, memory } => {
+                    Ok((enter(shared, *start, is_only_one, now_ms)?, memory))
+                }
             };
             entered.push((delivery.workflow_sequence, fate));
         }
@@ -141,7 +154,13 @@ impl Turns {
     }
 }
 
-fn enter(shared: &Arc<Shared>, start: Start, now_ms: i64) -> Result<Entered, EngineError> {
+/// Lets a run enter. Whoever is not alone is driven by a task of its own.
+fn enter(
+    shared: &Arc<Shared>,
+    start: Start,
+    is_only_one: bool,
+    now_ms: i64,
+) -> Result<Entered, EngineError> {
     shared.keep_time();
     let run = &start.new_run.id;
     let entry = shared.admission.enter(run, &start.demand);
@@ -159,11 +178,21 @@ fn enter(shared: &Arc<Shared>, start: Start, now_ms: i64) -> Result<Entered, Eng
     }
     let (handover, recipient) = handover();
     let execution = start.execution(shared.clone(), Telling::default())?;
-    let driving = AssertUnwindSafe(driving.drive(execution.handed_over(handover)));
+    // Its panic is its own, as in a task.
+    let driving = AssertUnwindSafe(driving.drive(execution.handed_over(handover)))
+        .catch_unwind()
+        .map(drop);
+    let driving = match is_only_one {
+        true => Some(driving.boxed()),
+        false => {
+            tokio::spawn(driving);
+            None
+        }
+    };
     Ok(Entered::Begun(Begun {
         recipient: Some(recipient),
-        // Its panic is its own, as in a task.
-        driving: Some(driving.catch_unwind().map(drop).boxed()),
+        driving,
+        ends_at_once: false,
     }))
 }
 

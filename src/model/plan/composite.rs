@@ -7,6 +7,7 @@
 use super::problem;
 use super::steps::Compiler;
 use super::{Block, BlockIndex, Composite, NodeIndex, OnInnerFailure, Order};
+use crate::model::template::is_taken;
 use serde_json::{Map, Value};
 
 /// How deep loops and parallel steps may be nested.
@@ -138,8 +139,7 @@ impl Compiler<'_> {
         } else {
             self.conditions(index, &conditions, place).map(Some)
         };
-        let item_name = self.variable(config, "itemVariable", "item", place);
-        let index_name = self.variable(config, "indexVariable", "index", place);
+        let (item_name, index_name) = self.names(config, "itemVariable", place);
         Some(Composite {
             blocks: vec![block?],
             is_over_items: true,
@@ -176,8 +176,7 @@ impl Compiler<'_> {
             &format!("{place}.config"),
             &mut self.found,
         );
-        let item_name = self.variable(config, "forEachAs", "item", place);
-        let index_name = self.variable(config, "indexVariable", "index", place);
+        let (item_name, index_name) = self.names(config, "forEachAs", place);
         let fails_fast = config.get("strategy").and_then(Value::as_str) == Some("fail-fast")
             || config.get("waitForAll") == Some(&Value::Bool(false));
         let blocks = blocks?;
@@ -310,6 +309,22 @@ impl Compiler<'_> {
         })
     }
 
+    /// The names under which templates see an item and its index.
+    fn names(
+        &mut self,
+        config: &Map<String, Value>,
+        item_field: &str,
+        place: &str,
+    ) -> (String, String) {
+        let item = self.variable(config, item_field, "item", place);
+        let index = self.variable(config, "indexVariable", "index", place);
+        if item == index {
+            let message = format!("item and index are both `{item}`; give one another name");
+            self.add(format!("{place}.config.{item_field}"), message);
+        }
+        (item, index)
+    }
+
     /// The name under which templates see an item or an index.
     fn variable(
         &mut self,
@@ -327,6 +342,13 @@ impl Compiler<'_> {
         };
         match config.get(field) {
             None | Some(Value::Null) => default.to_owned(),
+            Some(Value::String(name)) if is_taken(name) => {
+                let message = format!(
+                    "`{name}` is a word of templates, which would not mean the item by it; use another"
+                );
+                self.add(format!("{place}.config.{field}"), message);
+                default.to_owned()
+            }
             Some(Value::String(name)) if is_name(name) => name.clone(),
             Some(other) => {
                 let message = format!(

@@ -131,13 +131,9 @@ impl<'a> History<'a> {
     /// Every step at the top in the order of the definition, each followed by what happened inside of it. `state` is what the
     /// same journal leads to.
     pub fn steps(mut self, state: &RunState) -> Vec<StepHistory> {
-        let is_over = state.status().is_final();
+        self.end_what_was_dropped(state);
         let mut inside: HashMap<String, Vec<StepHistory>> = HashMap::new();
-        for mut step in self.inside {
-            if is_over && !step.record.status.is_settled() {
-                step.record.status = StepStatus::Cancelled;
-                step.record.due_at_ms = None;
-            }
+        for step in self.inside {
             let top = step.activation.split('[').next().unwrap_or_default();
             let top = last_id(self.plan, top);
             inside.entry(top.to_owned()).or_default().push(step);
@@ -162,6 +158,33 @@ impl<'a> History<'a> {
             }
         }
         all
+    }
+
+    /// A step inside of one that has ended, or of a run that has, is not under way any more.
+    fn end_what_was_dropped(&mut self, state: &RunState) {
+        let top = state.top_records(self.plan).filter_map(|(node, record)| {
+            let node = self.plan.nodes.get(node)?;
+            Some((node.id.clone(), record.finished_at_ms?))
+        });
+        let inside = self.inside.iter().filter_map(|step| {
+            let ended_at_ms = step.record.finished_at_ms?;
+            Some((step.activation.clone(), ended_at_ms))
+        });
+        let ended: HashMap<String, i64> = top.chain(inside).collect();
+        for step in &mut self.inside {
+            if step.record.status.is_settled() {
+                continue;
+            }
+            let around = step.activation.match_indices('[');
+            let around = around.map(|(at, _)| &step.activation[..at]);
+            let with = around.filter_map(|name| ended.get(name).copied()).min();
+            if let Some(ended_at_ms) = with.or(self.ended_at_ms) {
+                step.record.status = StepStatus::Cancelled;
+                step.record.due_at_ms = None;
+                step.record.finished_at_ms = Some(ended_at_ms);
+                step.times.end(ended_at_ms);
+            }
+        }
     }
 }
 

@@ -81,6 +81,18 @@ pub fn key_value(kind: Option<ColumnType>, value: &Value) -> Result<Value, Strin
     })
 }
 
+/// Refuses the key of a row that was looked for under another one: it would not be found again, and added each time.
+pub fn require_same_key(own: &Value, sought: &Value) -> Result<(), String> {
+    if canonical(own) == canonical(sought) {
+        return Ok(());
+    }
+    Err(format!(
+        "it is {}, and `matchValue` is {}: the row would not be found under that again",
+        shown(own),
+        shown(sought)
+    ))
+}
+
 /// The value by which an index finds every row whose field equals `right` as conditions see it (a number also equals a
 /// text that holds it); `None` where only looking at all rows does.
 pub fn index_value(kind: Option<ColumnType>, right: &Value) -> Option<Value> {

@@ -13,7 +13,7 @@ mod view;
 pub use check::{
     MAX_NAME_CHARS, check_fields, check_name, check_row, check_shape, date_ms, without_nulls,
 };
-pub use key::{canonical, index_value, key_value};
+pub use key::{canonical, index_value, key_value, require_same_key};
 pub use read::{FolderChoice, TableForm, read_fields, read_form, read_rows};
 pub use sort::{RowOrder, SortValue, read_order, value_at};
 pub use view::{RowView, TableView};

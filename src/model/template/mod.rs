@@ -20,6 +20,8 @@
 mod expression;
 mod filters;
 pub mod list;
+#[cfg(test)]
+mod names_tests;
 mod path;
 mod reference;
 mod render;
@@ -114,6 +116,11 @@ pub struct Template {
     references: Vec<StepReference>,
     secrets: Vec<SecretReference>,
     expressions: usize,
+}
+
+/// Whether templates take the word for something of their own, so that nothing else of that name is ever seen.
+pub fn is_taken(word: &str) -> bool {
+    path::ROOTS.contains(&word) || token::is_keyword(word)
 }
 
 /// What has to be done to the value at the same place of the source.

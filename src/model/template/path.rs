@@ -6,6 +6,18 @@ use crate::clock::iso_utc;
 use serde_json::Value;
 use std::borrow::Cow;
 
+/// First words that lead to one place, whatever an item, an index or a variable is called.
+pub(super) const ROOTS: [&str; 8] = [
+    "input",
+    "trigger",
+    "steps",
+    "variables",
+    "env",
+    "now",
+    "run",
+    "secrets",
+];
+
 /// A path with its first words understood.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Path {

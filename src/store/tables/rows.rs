@@ -5,7 +5,7 @@ use crate::id::RowId;
 use crate::model::plan::DefinitionProblem;
 use crate::model::table::{
     Fields, MAX_KEY_COLUMNS, Row, Table, TableLimits, TableProblem, check_name, check_row,
-    check_shape, key_value, without_nulls,
+    check_shape, key_value, require_same_key, without_nulls,
 };
 use crate::store::column;
 use rusqlite::Connection;
@@ -254,6 +254,12 @@ impl<'a> Work<'a> {
         };
         let value = value.or_else(|| own.clone()).unwrap_or(Value::Null);
         let value = self.sought(column, &value, &value_place)?;
+        if let Some(own) = &own {
+            let own_place = format!("{place}.{column}");
+            let own = self.sought(column, own, &own_place)?;
+            require_same_key(&own, &value)
+                .map_err(|message| TableProblem::at(own_place, message))?;
+        }
         let found = keys::rows_of(self.connection, &self.table, column, &value, 2)?;
         match found.as_slice() {
             [] => {

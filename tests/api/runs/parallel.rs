@@ -1,7 +1,7 @@
 //! Parallel steps: several calls at once, failures kept or ending the others, limits on time and number.
 
 use super::loops::config;
-use super::{call, ended, logs_of, server_with_upstream, set, start, until};
+use super::{call, ended, logs_of, server_with_upstream, set, start, until, with};
 use crate::support::TestServer;
 use crate::upstream::Reply;
 use serde_json::{Value, json};
@@ -195,4 +195,64 @@ async fn a_thousand_items_within_items_end() {
     let run = server.admin().run(&workflow, json!({"all": all})).await;
     assert_eq!(run["output"]["completedCount"], 40);
     assert_eq!(run["output"]["results"][7]["results"][9], "79");
+}
+
+/// A step that fails without leaving the server.
+fn wrong(id: &str) -> Value {
+    json!({"id": id, "type": "loop", "config": {"collection": "{{input.number}}", "steps": [format!("in_{id}")]}})
+}
+
+#[tokio::test]
+async fn what_is_given_up_is_not_called_and_what_is_called_is_dropped_at_once() {
+    let (server, upstream) = server_with_upstream().await;
+    let (_slow, last) = (upstream.hold("/slow"), upstream.hold("/last"));
+    let go = with(
+        parallel(
+            json!({"branches": [["slow"], ["quick", "bad"], ["other", "never"]], "strategy": "fail-fast"}),
+        ),
+        json!({"errorHandling": {"strategy": "continue", "fallback": "given up"}}),
+    );
+    // The failure is a pure step's, so that nothing comes back from outside when it happens.
+    let steps = json!([
+        go,
+        call("slow", &upstream.url("/slow")),
+        call("quick", &upstream.url("/quick")),
+        wrong("bad"),
+        set("in_bad", json!(1)),
+        set("other", json!(1)),
+        {"id": "never", "type": "wait", "config": {"duration": 3_600_000}},
+        call("last", &upstream.url("/last")),
+        set("end", json!("{{steps.go}}")),
+    ]);
+    let workflow = server.workflow("given up", steps).await;
+    let run = start(&server, &workflow, json!({"number": 5})).await;
+    upstream.until_called("/last", 1).await;
+    upstream.until_dropped(1).await;
+    last.open();
+    assert_eq!(ended(&server, &run).await["output"], "given up");
+
+    // Another branch fails in the same breath in which the call is about to be made.
+    let _last = upstream.hold("/end");
+    let go = with(
+        parallel(json!({"branches": [["called"], ["bad"]], "strategy": "fail-fast"})),
+        json!({"errorHandling": {"strategy": "continue", "fallback": "given up"}}),
+    );
+    let steps = json!([
+        go,
+        call("called", &upstream.url("/called")),
+        wrong("bad"),
+        set("in_bad", json!(1)),
+        call("last", &upstream.url("/end")),
+    ]);
+    let workflow = server.workflow("not called", steps).await;
+    let run = start(&server, &workflow, json!({"number": 5})).await;
+    upstream.until_called("/end", 1).await;
+    let logs = logs_of(&server, &run).await;
+    let status =
+        |id: &str| logs.iter().find(|log| log["stepId"] == id).expect("a log")["status"].clone();
+    assert_eq!(
+        (status("go"), status("called")),
+        (json!("failed"), json!("cancelled"))
+    );
+    assert_eq!(upstream.calls("/called").len(), 0);
 }

@@ -144,6 +144,11 @@ async fn mistakes_of_a_query_are_told_with_their_place() {
             json!({ "filter": [{ "field": "email", "operator": "eq" }] }),
             "filter[0].value",
         ),
+        (json!({ "filter": { "age": { "gt": 1 } } }), "filter.age"),
+        (
+            json!({ "filter": { "email": { "$in": ["a"], "ne": "b" } } }),
+            "filter.email",
+        ),
         (json!({ "filter": [5] }), "filter[0]"),
         (json!({ "filter": 5 }), "filter"),
         (json!({ "sort": "extra" }), "sort"),

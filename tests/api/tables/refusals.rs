@@ -5,7 +5,7 @@ use super::{add, found, problems, table};
 use serde_json::{Value, json};
 
 /// What an operation on the table `t`, whose column `n` holds numbers, fails with: code and a piece of the message.
-const REFUSED: [(&str, &str, &str); 11] = [
+const REFUSED: [(&str, &str, &str); 13] = [
     (
         r#"{"operation": "insert", "data": {"n": "x"}}"#,
         "CONFIG",
@@ -45,6 +45,16 @@ const REFUSED: [(&str, &str, &str); 11] = [
         r#"{"operation": "upsert", "matchKey": "n", "matchValue": "abc", "data": {}}"#,
         "CONFIG",
         "is not a number",
+    ),
+    (
+        r#"{"operation": "upsert", "matchKey": "n", "matchValue": 1, "data": {"n": 2}}"#,
+        "CONFIG",
+        "data.n: it is 2, and `matchValue` is 1",
+    ),
+    (
+        r#"{"operation": "delete", "filter": {"n": {"lt": "{{5}}"}}}"#,
+        "CONFIG",
+        "filter.n: it is compared with the whole object",
     ),
     (
         r#"{"operation": "find", "filter": {"m": 1}}"#,

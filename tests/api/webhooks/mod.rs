@@ -8,6 +8,7 @@ mod raw_bodies;
 mod readme;
 mod replays;
 mod sharing;
+mod side_by_side;
 
 use crate::support::{Answer, TestServer, described};
 use flowlatch::clock::Clock;
