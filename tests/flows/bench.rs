@@ -385,6 +385,7 @@ fn engine_options() -> EngineOptions {
         max_iterations: 1_000,
         max_depth: 4,
         max_runs_below: 1_000,
+        max_flow_calls: 1_000,
         link_key: [7; 32],
         max_input_bytes: 1 << 20,
         environment: BTreeMap::new(),

@@ -12,6 +12,7 @@
 mod agents;
 mod bench;
 mod bounds;
+mod calls;
 mod chains;
 mod clients;
 mod decisions;

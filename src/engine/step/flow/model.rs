@@ -68,12 +68,15 @@ pub(super) fn chat_of(effects: &Effects, node: &Handed<'_>) -> Result<Chat, Step
     Ok(chat(effects, config.unwrap_or(&nothing), effects.now_ms))
 }
 
-/// Asks, and tells how many tokens it took.
+/// Asks, as often as the run may, and tells how many tokens it took.
 pub(super) async fn ask(
     effects: &Effects,
     chat: &Chat,
     hearing: Option<&Hearing>,
 ) -> Result<ChatAnswer, StepError> {
+    if let Some(flows) = &effects.flows {
+        flows.count_model_call().await?;
+    }
     let answer = effects
         .agents
         .chat(chat, &effects.connections, &effects.redactor, hearing)
