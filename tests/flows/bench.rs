@@ -175,12 +175,7 @@ impl Bench {
 
     /// A run when it has ended.
     pub(crate) async fn until_ended(&self, run: &RunId) -> Run {
-        let read = || {
-            self.store
-                .run(run)
-                .expect("read")
-                .expect("the run is there")
-        };
+        let read = || self.store.run(run).expect("read").expect("a run");
         let mut subscription = self.engine.subscribe(read().summary.sequence);
         loop {
             let run = read();
