@@ -31,11 +31,13 @@ mod models;
 mod native;
 #[path = "../browser/needed.rs"]
 mod needed;
+mod remembering;
 mod sent_along;
 mod shape;
 mod side_by_side;
 #[path = "../api/support.rs"]
 mod support;
+mod told;
 mod troubles;
 #[path = "../api/upstream.rs"]
 mod upstream;
