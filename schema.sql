@@ -711,3 +711,9 @@ CREATE TABLE dashboard_session (
     created_at_ms INTEGER NOT NULL,
     last_used_ms  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- How many calls of models and of other flows were made by a run and the runs below it.
+CREATE TABLE flow_use (
+    run   INTEGER PRIMARY KEY REFERENCES run (sequence) ON DELETE CASCADE,
+    calls INTEGER NOT NULL CHECK (calls >= 0)
+) STRICT;

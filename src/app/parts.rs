@@ -93,6 +93,7 @@ pub(super) fn engine(
             max_iterations: config.max_iterations,
             max_depth: config.max_depth,
             max_runs_below: config.max_runs_below,
+            max_flow_calls: config.max_flow_calls,
             link_key,
             environment: config.template_environment(),
             scripts: ScriptOptions {

@@ -162,6 +162,8 @@ pub struct Config {
     pub max_depth: u32,
     /// Unfinished runs that may stand below a run: those that its steps have started, and theirs.
     pub max_runs_below: u32,
+    /// Calls of models and of other flows that a flow's run may make, with all runs below it.
+    pub max_flow_calls: u32,
     /// Read connections to the database.
     pub read_connections: u32,
     /// What data tables may hold.
@@ -297,6 +299,7 @@ impl Config {
             max_iterations: 10_000,
             max_depth: 10,
             max_runs_below: 1_000,
+            max_flow_calls: 1_000,
             read_connections: 4,
             tables: TABLES,
             limit_webhook: Limit::PerMinute(10_000),

@@ -126,6 +126,7 @@ fn bounds(config: &Config, key: &str) -> Option<String> {
         "max_iterations" => config.max_iterations.to_string(),
         "max_depth" => config.max_depth.to_string(),
         "max_runs_below" => config.max_runs_below.to_string(),
+        "max_flow_calls" => config.max_flow_calls.to_string(),
         "script_timeout_ms" => config.script_timeout_ms.to_string(),
         "script_memory_bytes" => config.script_memory_bytes.to_string(),
         "max_running_scripts" => config.max_running_scripts.to_string(),

@@ -18,6 +18,7 @@ pub mod llm;
 mod logs;
 pub mod mail;
 pub mod media;
+mod options;
 pub mod outbound;
 pub mod prediction;
 pub mod redact;
@@ -44,6 +45,7 @@ pub use changed_by::ChangedBy;
 pub use connections::Connections;
 pub use credits::CreditOptions;
 pub use logs::{RunLogs, StepLog, Told};
+pub use options::{EngineOptions, Messengers};
 pub use retention::{LastSweep, Retention, Swept};
 pub use secrets::Secrets;
 pub use start::{Accepted, RunRequest, SentDefinition, Wait};
@@ -56,14 +58,12 @@ pub use workflows::{CompiledWorkflow, Editor, WorkflowProblem, Workflows, mistak
 
 use crate::clock::Clock;
 use crate::engine::agents::Agents;
-use crate::engine::llm::Llm;
 use crate::engine::mail::Mailer;
 use crate::engine::outbound::Outbound;
 use crate::id::RunId;
 use crate::model::credit::Shortfall;
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::run::{Run, RunStatus, RunSummary};
-use crate::model::table::TableLimits;
 use crate::secret::MasterKey;
 use crate::store::{Store, StoreError};
 use admission::Admission;
@@ -71,8 +71,7 @@ use approvals::Links;
 use children::Children;
 use prediction::Predictions;
 use retention::Sweeper;
-use script::{ScriptOptions, Scripts};
-use std::collections::BTreeMap;
+use script::Scripts;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -87,51 +86,6 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// How long a run rests that could not be read back.
 const RESUME_RETRY_MS: i64 = 30_000;
-
-/// What the engine takes from the configuration.
-#[derive(Debug, Clone)]
-pub struct EngineOptions {
-    /// Runs under way at once; further ones wait in order.
-    pub max_running_runs: usize,
-    /// Runs of one key that have begun and not ended; `None` for no such limit.
-    pub max_running_runs_per_key: Option<usize>,
-    /// The largest output of a step, in bytes; of a larger one the size and the beginning are kept.
-    pub max_output_bytes: usize,
-    /// How many bytes of recorded outputs a run may hold at once, as JSON; the step that would go over it fails.
-    pub max_run_output_bytes: usize,
-    /// The largest input of a run, in bytes.
-    pub max_input_bytes: usize,
-    /// Which finished runs are kept.
-    pub retention: Retention,
-    /// What nodes cost, and what may be spent.
-    pub credits: CreditOptions,
-    /// The most iterations of a loop.
-    pub max_iterations: u32,
-    /// How many runs may stand above a run: sub-workflows of sub-workflows.
-    pub max_depth: u32,
-    /// How many unfinished runs may stand below a run: those that its steps have started, and theirs.
-    pub max_runs_below: u32,
-    /// What the links of approvals are signed with.
-    pub link_key: [u8; 32],
-    /// What `{{env.NAME}}` may see.
-    pub environment: BTreeMap<String, String>,
-    /// What scripts may use.
-    pub scripts: ScriptOptions,
-    /// What tables may hold.
-    pub table_limits: TableLimits,
-}
-
-/// What talks to people and models.
-pub struct Messengers {
-    /// What sends mail.
-    pub mailer: Mailer,
-    /// What asks language models.
-    pub llm: Llm,
-    /// The model of an agent or a step that names none.
-    pub llm_model: String,
-    /// What runs the nodes of graphs that the server does not run itself.
-    pub backends: Backends,
-}
 
 /// Why the engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]

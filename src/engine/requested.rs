@@ -11,6 +11,27 @@ use serde_json::Value;
 /// How long an idempotency key holds.
 const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;
 
+/// What was decided of a run before it is started.
+pub(super) struct As {
+    /// Its id.
+    pub(super) id: RunId,
+    /// How many runs stand above it.
+    pub(super) depth: u32,
+    /// The one at the top of these: its row number.
+    pub(super) top_sequence: Option<i64>,
+}
+
+impl As {
+    /// A new run, above which no other stands.
+    pub(super) fn first() -> As {
+        As {
+            id: RunId::generate(),
+            depth: 0,
+            top_sequence: None,
+        }
+    }
+}
+
 impl Engine {
     /// The idempotency key that a run was started with, for as long as it holds.
     pub fn idempotency_key_of(&self, run: &RunSummary) -> Result<Option<String>, EngineError> {

@@ -3,7 +3,7 @@
 
 use super::driving::Asking;
 use super::launch::Start;
-use super::requested::{idempotency, new_run, requested_run, retried_run};
+use super::requested::{As, idempotency, new_run, requested_run, retried_run};
 use super::start_trigger::StartTrigger;
 use super::started_by::StartedBy;
 use super::workflows::{CompiledDefinition, CompiledWorkflow};
@@ -65,14 +65,6 @@ pub(super) struct ChildRun {
     pub(super) by: StartedBy,
 }
 
-/// What was decided of a run before it is started.
-pub(super) struct As {
-    /// Its id.
-    pub(super) id: RunId,
-    /// How many runs stand above it.
-    pub(super) depth: u32,
-}
-
 /// How long the caller waits for the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
@@ -119,11 +111,7 @@ impl Telling {
 impl Engine {
     /// Starts a run of an active workflow. Inputs are the same when they are the same JSON value, however it was written.
     pub async fn start(&self, request: RunRequest, wait: Wait) -> Result<Accepted, EngineError> {
-        let started_as = As {
-            id: RunId::generate(),
-            depth: 0,
-        };
-        self.start_as(started_as, request, wait).await
+        self.start_as(As::first(), request, wait).await
     }
 
     /// The same, of a run of which something is decided.
@@ -192,11 +180,12 @@ impl Engine {
         self.check_secrets(workflow, &definition)?;
         let charge = self.0.charge(&definition.plan, &finished_steps)?;
         let mut run = requested_run(&started_as.id, request, now_ms);
-        run.depth = started_as.depth;
+        (run.depth, run.top_sequence) = (started_as.depth, started_as.top_sequence);
         let input = (self.0).tell_flow(&definition.plan, workflow.sequence, &mut run, input)?;
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
         new_run.charge = charge;
+        new_run.max_below_top = self.0.options.max_runs_below;
         new_run.own_definition = request.sent.as_ref().map(|sent| sent.definition.clone());
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &request.workflow)?,

@@ -1,7 +1,7 @@
 //! What the messages of a flow take: counted as they come and go, and kept within bounds. May not know what is said.
 //! Promise: what is counted is what is there, since both change in one commit.
 
-use super::StoreError;
+use super::{Store, StoreError};
 use crate::id::ChatMessageId;
 use crate::model::chatflow::ChatBounds;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -47,6 +47,23 @@ pub(super) const REMOVE: &str = "
 pub(super) const GIVE_BACK: &str = "
     UPDATE chat_use SET messages = max(messages - ?2, 0), bytes = max(bytes - ?3, 0) WHERE workflow = ?1";
 
+impl Store {
+    /// How many messages are kept of the chats with this flow, and how many bytes they have. A point read.
+    pub fn chat_use(&self, workflow: i64) -> Result<(u64, u64), StoreError> {
+        let (messages, bytes) = self.read(|connection| used(connection, workflow))?;
+        let positive = |number: i64| u64::try_from(number).unwrap_or_default();
+        Ok((positive(messages), positive(bytes)))
+    }
+}
+
+fn used(connection: &Connection, workflow: i64) -> Result<(i64, i64), StoreError> {
+    let used = connection
+        .prepare_cached(USED)?
+        .query_row([workflow], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(used.unwrap_or_default())
+}
+
 /// Counts a message that has just come.
 pub(super) fn count(
     connection: &Connection,
@@ -65,11 +82,7 @@ pub(super) fn prune(
     workflow: i64,
     bounds: ChatBounds,
 ) -> Result<(), StoreError> {
-    let (messages, bytes): (i64, i64) = connection
-        .prepare_cached(USED)?
-        .query_row([workflow], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?
-        .unwrap_or_default();
+    let (messages, bytes) = used(connection, workflow)?;
     let over =
         |number: i64, bound: u64| number.saturating_sub(i64::try_from(bound).unwrap_or(i64::MAX));
     let (mut messages_over, mut bytes_over) = (

@@ -8,6 +8,7 @@ use crate::model::chatflow::{
     Rating, VariableKind,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+use std::collections::BTreeSet;
 
 impl Store {
     /// Keeps messages of the flow with this row number, in this order; the oldest ones of the flow go, as far as its bounds want.
@@ -149,6 +150,26 @@ impl Store {
         })
     }
 
+    /// Those of these variables that there are, in the order of their names. A point read for each.
+    pub fn flow_variables_named(
+        &self,
+        names: &BTreeSet<String>,
+    ) -> Result<Vec<FlowVariable>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(VARIABLE_NAMED)?;
+            let mut found = Vec::new();
+            for name in names {
+                found.extend(
+                    statement
+                        .query_and_then([name], variable)?
+                        .next()
+                        .transpose()?,
+                );
+            }
+            Ok(found)
+        })
+    }
+
     /// Saves a variable under its id. `Conflict`: another has its name, or there are as many others as there may be.
     pub async fn save_flow_variable(&self, variable: FlowVariable) -> Result<Edit<()>, StoreError> {
         self.write(move |connection| {
@@ -200,6 +221,9 @@ impl Store {
         .await
     }
 }
+
+pub(super) const VARIABLE_NAMED: &str =
+    "SELECT id, name, kind, value, created_at_ms, updated_at_ms FROM flow_variable WHERE name = ?1";
 
 macro_rules! message_columns {
     () => {

@@ -29,6 +29,7 @@ mod executions_tests;
 mod first_start;
 #[cfg(test)]
 mod fixture;
+mod flow_use;
 mod flowise;
 mod graph_records;
 #[cfg(test)]

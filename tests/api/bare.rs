@@ -87,6 +87,7 @@ pub(crate) fn engine_options() -> EngineOptions {
         max_iterations: 100,
         max_depth: 10,
         max_runs_below: 1_000,
+        max_flow_calls: 1_000,
         link_key: [7; 32],
         max_input_bytes: 1024,
         environment: BTreeMap::new(),

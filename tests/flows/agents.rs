@@ -82,6 +82,57 @@ async fn a_model_calls_tools_until_it_answers_and_everybody_is_told() {
 }
 
 #[tokio::test]
+async fn requests_are_sent_with_what_the_model_says_of_them() {
+    let (bench, upstream) = (Bench::start().await, Upstream::start().await);
+    upstream.answer("/things", |_, _| Reply::text(404, "gone"));
+    let url = upstream.url("/things");
+    let tools = json!([
+        { "agentSelectedTool": "requestsPost", "agentSelectedToolConfig": { "requestsPostUrl": url,
+            "requestsPostBodySchema": "{\"n\": {\"type\": \"number\", \"description\": \"How many\"}}" } },
+        { "agentSelectedTool": "requestsPut", "agentSelectedToolConfig": {} },
+        { "agentSelectedTool": "requestsDelete", "agentSelectedToolConfig": { "requestsDeleteUrl": url } },
+    ]);
+    let drawing = flow(vec![start(), agent(tools)], &["start>agent"]);
+    let id = bench.save(Agentflow, &drawing).await;
+    bench.model.says(Say::Calls(vec![
+        (
+            "requests_post",
+            json!({ "body": { "n": 5 }, "url": "http://10.0.0.1/" }),
+        ),
+        (
+            "requests_put",
+            json!({ "url": url, "body": { "a": [1] }, "queryParams": { "q": 1 } }),
+        ),
+        ("requests_delete", json!({ "body": { "b": 1 } })),
+    ]));
+    let heard = bench.ask(&id, "hi").await;
+    let used = heard.output("agent")["usedTools"].clone();
+    assert_eq!(used[2]["toolOutput"], "Status 404: gone");
+    let sent: Vec<(String, String, String)> = upstream
+        .calls("/things")
+        .into_iter()
+        .map(|call| {
+            let body = String::from_utf8(call.body).expect("UTF-8");
+            (call.method.to_string(), call.target, body)
+        })
+        .collect();
+    let expected = [
+        ("POST", "/things", "{\"n\":5}"),
+        ("PUT", "/things?q=1", "{\"a\":[1]}"),
+        ("DELETE", "/things", ""),
+    ];
+    let expected = expected
+        .map(|(method, target, body)| (method.to_owned(), target.to_owned(), body.to_owned()));
+    assert_eq!(sent, expected, "{used}");
+    let told = bench.model.calls()[0]["tools"].clone();
+    let schema = &told[0]["function"]["parameters"]["properties"]["body"]["properties"];
+    assert_eq!(
+        schema,
+        &json!({ "n": { "type": "number", "description": "How many" } })
+    );
+}
+
+#[tokio::test]
 async fn a_model_that_only_calls_tools_has_to_answer_in_the_end() {
     let bench = Bench::start().await;
     let tools = json!([{ "agentSelectedTool": "currentDateTime" }]);

@@ -175,12 +175,7 @@ impl Bench {
 
     /// A run when it has ended.
     pub(crate) async fn until_ended(&self, run: &RunId) -> Run {
-        let read = || {
-            self.store
-                .run(run)
-                .expect("read")
-                .expect("the run is there")
-        };
+        let read = || self.store.run(run).expect("read").expect("a run");
         let mut subscription = self.engine.subscribe(read().summary.sequence);
         loop {
             let run = read();
@@ -385,6 +380,7 @@ fn engine_options() -> EngineOptions {
         max_iterations: 1_000,
         max_depth: 4,
         max_runs_below: 1_000,
+        max_flow_calls: 1_000,
         link_key: [7; 32],
         max_input_bytes: 1 << 20,
         environment: BTreeMap::new(),

@@ -4,6 +4,7 @@ use crate::bench::{flow, llm, node, reply, start};
 use crate::model::Model;
 use crate::support::{Answer, TestServer};
 use flowlatch::clock::Clock;
+use flowlatch::config::Config;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -19,11 +20,21 @@ impl Door {
     }
 
     pub(crate) async fn open_at(clock: Clock) -> Door {
+        Door::open_as(clock, |_| {}).await
+    }
+
+    /// A server that differs from the usual one in this.
+    pub(crate) async fn open_with(configure: impl FnOnce(&mut Config)) -> Door {
+        Door::open_as(Clock::system(), configure).await
+    }
+
+    async fn open_as(clock: Clock, configure: impl FnOnce(&mut Config)) -> Door {
         let model = Model::start().await;
         let base_url = model.base_url();
         let server = TestServer::start_with(clock, |config| {
             config.llm_base_url = Some(base_url);
             config.outbound_allow = vec!["127.0.0.1".to_owned()];
+            configure(config);
         })
         .await;
         Door { server, model }

@@ -92,3 +92,26 @@ async fn the_clock_asks_what_the_flow_says_it_does() {
     assert_eq!(run(&bench, &id, fired).await, "What is new?");
     assert_eq!(bench.ask(&id, "this").await.text(), "this");
 }
+
+#[tokio::test]
+async fn code_is_told_variables_where_it_names_them() {
+    let bench = Bench::start().await;
+    bench.knows("tone", "kind").await;
+    for (code, text, stands) in [
+        ("return $input + '!'", "hi!", Value::Null),
+        (
+            "return $vars.tone + '!'",
+            "kind!",
+            json!({ "tone": "kind" }),
+        ),
+    ] {
+        let inputs = json!({ "customFunctionJavascriptFunction": code });
+        let function = node("customFunctionAgentflow", "f", inputs);
+        let drawing = flow(vec![start(), function], &["start>f"]);
+        let id = bench.save(Agentflow, &drawing).await;
+        let heard = bench.ask(&id, "hi").await;
+        assert_eq!(heard.text(), text);
+        let input: Value = serde_json::from_str(bench.run(&heard).input.get()).expect("JSON");
+        assert_eq!(input["variables"], stands, "{code}");
+    }
+}

@@ -12,6 +12,7 @@
 mod agents;
 mod bench;
 mod bounds;
+mod calls;
 mod chains;
 mod clients;
 mod decisions;
@@ -30,11 +31,13 @@ mod models;
 mod native;
 #[path = "../browser/needed.rs"]
 mod needed;
+mod remembering;
 mod sent_along;
 mod shape;
 mod side_by_side;
 #[path = "../api/support.rs"]
 mod support;
+mod told;
 mod troubles;
 #[path = "../api/upstream.rs"]
 mod upstream;

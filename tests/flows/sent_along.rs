@@ -85,6 +85,39 @@ async fn images_reach_the_model_as_they_were_sent_and_a_url_is_not_fetched() {
     door.server.stop().await;
 }
 
+/// The model's server fetches it, and may stand where its sender does not reach.
+#[tokio::test]
+async fn an_image_at_an_address_that_may_not_be_called_is_shown_to_no_model() {
+    let door = Door::open_with(|config| config.outbound_allow.clear()).await;
+    let id = door.talk(json!({ "isPublic": true })).await;
+    let own = format!("http://{}/api/health", door.server.address());
+    for url in [
+        "http://169.254.169.254/latest",
+        "http://10.0.0.1/a.png",
+        "http://2130706433/a.png",
+        "http://[::ffff:192.168.0.1]/a.png",
+        "https://LOCALHOST:8443/a.png",
+        "https://user:word@public.example/a.png",
+        own.as_str(),
+    ] {
+        let upload = json!({ "type": "url", "name": "a.png", "mime": "image/png", "data": url });
+        let answer = door
+            .ask(&id, json!({ "question": "q", "uploads": [upload] }))
+            .await;
+        assert_eq!(answer.status, 500, "{url}: {}", answer.text);
+        let message = &answer.json()["message"];
+        let message = message.as_str().expect("a text");
+        assert!(message.contains("Error in LLM node: "), "{url}: {message}");
+    }
+    assert!(door.model.calls().is_empty());
+    let public = json!({ "type": "url", "name": "a", "mime": "image/png", "data": "https://a.example/a.png" });
+    let answer = door
+        .ask(&id, json!({ "question": "q", "uploads": [public] }))
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    door.server.stop().await;
+}
+
 #[tokio::test]
 async fn of_the_variables_sent_only_those_that_the_flow_opens_are_taken() {
     let door = Door::open().await;

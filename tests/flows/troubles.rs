@@ -1,6 +1,6 @@
 //! Models that answer badly: what the flow then says, how often it asks, and what is left of it.
 
-use crate::bench::{Bench, flow, llm, start};
+use crate::bench::{Bench, flow, llm, node, start};
 use crate::door::{Door, sent};
 use crate::model::Say;
 use flowlatch::model::flow::FlowKind::Agentflow;
@@ -152,6 +152,43 @@ async fn who_may_not_look_at_a_flow_is_told_what_happened_and_not_where() {
                 assert_eq!(answer.text.contains(host), !is_anonymous, "{shown}");
             }
         }
+    }
+    door.server.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_not_look_at_a_flow_is_not_told_which_server_may_not_be_called() {
+    let door = Door::open_with(|config| config.outbound_allow.clear()).await;
+    for (url, kept) in [
+        ("http://localhost:5432/x?token=s3cret", "`localhost:5432`"),
+        ("http://10.1.2.3/x", "`10.1.2.3:80`"),
+    ] {
+        let call = node("httpAgentflow", "http", json!({ "url": url }));
+        let drawing = flow(vec![start(), call], &["start>http"]);
+        let id = door.save(&drawing, json!({ "isPublic": true })).await;
+        let path = format!("/api/v1/prediction/{id}");
+        for is_streamed in [false, true] {
+            let body = json!({ "question": "hi", "streaming": is_streamed });
+            let asked = door.server.anonymous().request(Method::POST, &path);
+            let told = sent(asked.json(&body)).await.text;
+            assert!(told.contains("outgoing calls may not reach"), "{told}");
+            for part in [
+                "localhost",
+                "5432",
+                "127.0.0.1",
+                "::1",
+                "10.1.2.3",
+                "s3cret",
+            ] {
+                assert!(!told.contains(part), "{told}");
+            }
+            let known = sent(door.keyed(Method::POST, &path).json(&body)).await;
+            assert!(known.text.contains(kept), "{}", known.text);
+        }
+        let runs = format!("/api/v1/runs?workflowId={id}");
+        let runs = door.server.admin().get(&runs).await.data();
+        let why = runs[0]["error"]["message"].as_str().expect("a text");
+        assert!(why.contains(kept), "{why}");
     }
     door.server.stop().await;
 }

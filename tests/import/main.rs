@@ -24,6 +24,7 @@ mod killed;
 mod model;
 mod readme;
 mod refusals;
+mod room;
 mod rows;
 #[path = "../flows/shape.rs"]
 mod shape;

@@ -15,10 +15,15 @@ const NO_FLOW: &str = "their flow is not here";
 impl Importer<'_> {
     pub(super) async fn import_messages(&mut self) -> Result<()> {
         let places = self.source.rows(Thing::Messages).map_err(of_file)?;
+        let without_room = self.without_room(&places)?;
         for slice in slices(&places) {
             let mut read = Vec::with_capacity(slice.len());
             for place in slice {
                 self.step();
+                if without_room.contains(place) {
+                    self.skip_nameless(Thing::Messages, self.no_room());
+                    continue;
+                }
                 match self.source.message(*place).map_err(of_file)? {
                     Ok(row) => read.extend(self.of_flow_here(row.read())),
                     Err(broken) => self.skip_nameless(Thing::Messages, broken.reason),
@@ -50,15 +55,20 @@ impl Importer<'_> {
         }
     }
 
+    /// Which of these messages are here already.
+    pub(super) fn known(&self, ids: &[&str]) -> Result<Vec<bool>> {
+        match &self.target.store {
+            Some(store) => store.known_messages(ids).map_err(of_store),
+            None => Ok(vec![false; ids.len()]),
+        }
+    }
+
     async fn write_messages(&mut self, read: Vec<(Option<i64>, ImportedMessage)>) -> Result<()> {
         let ids: Vec<&str> = read
             .iter()
             .map(|(_, one)| one.message.id.as_str())
             .collect();
-        let known = match &self.target.store {
-            Some(store) => store.known_messages(&ids).map_err(of_store)?,
-            None => vec![false; ids.len()],
-        };
+        let known = self.known(&ids)?;
         let mut fresh = Vec::with_capacity(read.len());
         for ((row, imported), is_known) in read.into_iter().zip(known) {
             let is_new = !is_known && self.messages.insert(digest(imported.message.id.as_str()));
@@ -105,12 +115,10 @@ impl Importer<'_> {
             .iter()
             .map(|said| said.feedback.message.as_str())
             .collect();
-        let (said, rated) = match &self.target.store {
-            Some(store) => (
-                store.known_messages(&ids).map_err(of_store)?,
-                store.rated_messages(&ids).map_err(of_store)?,
-            ),
-            None => (vec![false; ids.len()], vec![false; ids.len()]),
+        let said = self.known(&ids)?;
+        let rated = match &self.target.store {
+            Some(store) => store.rated_messages(&ids).map_err(of_store)?,
+            None => vec![false; ids.len()],
         };
         let mut fresh = Vec::with_capacity(read.len());
         for (imported, (is_said, is_rated)) in read.into_iter().zip(said.into_iter().zip(rated)) {
@@ -134,7 +142,7 @@ impl Importer<'_> {
 }
 
 /// The rows in slices that fit into a commit, and into memory.
-fn slices(places: &[RowPlace]) -> impl Iterator<Item = &[RowPlace]> {
+pub(super) fn slices(places: &[RowPlace]) -> impl Iterator<Item = &[RowPlace]> {
     let mut rest = places;
     std::iter::from_fn(move || {
         let mut bytes = 0;

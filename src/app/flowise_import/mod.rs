@@ -5,12 +5,14 @@
 mod chats;
 mod flows;
 mod keys;
+mod room;
 mod target;
 
 use super::Options;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::id::{KeyId, WorkflowId};
+use crate::model::chatflow::ChatBounds;
 use crate::model::flowise_import::{ImportReport, Note, Outcome, Thing};
 use crate::model::plan::DefinitionLimits;
 use crate::store::{BrokenRow, FlowiseFile, FlowiseFileError, StoreError};
@@ -54,6 +56,8 @@ struct Importer<'a> {
     target: &'a Target,
     limits: DefinitionLimits,
     max_definition_bytes: usize,
+    /// What is kept of the chats with a flow.
+    bounds: ChatBounds,
     report: ImportReport,
     /// Under which id the keys of Flowise's are here.
     keys: HashMap<KeyId, KeyId>,
@@ -80,6 +84,7 @@ impl<'a> Importer<'a> {
             target,
             limits: super::parts::definition_limits(config),
             max_definition_bytes: config.max_definition_bytes,
+            bounds: config.doors.chats,
             report: ImportReport::default(),
             keys: HashMap::new(),
             flows: HashMap::new(),

@@ -96,6 +96,7 @@ fn all_different() -> Config {
         max_iterations: 1,
         max_depth: 1,
         max_runs_below: 1,
+        max_flow_calls: 1,
         read_connections: 1,
         tables: OTHER_TABLES,
         limit_webhook: Limit::Unlimited,

@@ -33,6 +33,11 @@ impl Execution {
         if self.unrecorded.is_some() {
             self.commit(self.row(RunStatus::Running)).await?;
         }
+        if request.flow.is_some()
+            && let Err(error) = self.shared.count_flow_call(&self.run.summary.id).await
+        {
+            return self.failed(step, attempt, error);
+        }
         // A run with a key is found again by it; any other is named before it is started.
         let child = match request.idempotency_key {
             None => RunId::generate(),

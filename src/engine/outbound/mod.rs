@@ -26,6 +26,7 @@ use crate::model::run::StepError;
 use client::Client;
 pub use client::check_credential_header;
 pub use lookup::Lookup;
+use std::net::{IpAddr, Ipv4Addr};
 use std::{fmt, sync::Arc};
 pub use streaming::Streaming;
 
@@ -148,6 +149,22 @@ impl Outbound {
     /// Tells the client which ports the server listens on, so that it never calls itself.
     pub fn set_own_ports(&self, ports: &[u16]) {
         self.0.policy().set_own_ports(ports);
+    }
+
+    /// Whether a URL that another server is to fetch names an address that calls from here may not reach. A name is not looked up,
+    /// but for `localhost`: where it leads is for whoever fetches to find out.
+    pub fn check_written(&self, text: &str) -> Result<(), StepError> {
+        let wrong = |message: String| StepError::fatal(CONFIG, message);
+        let (host, port) = url::host_and_port(text).map_err(wrong)?;
+        let is_own = host == "localhost" || host.ends_with(".localhost");
+        let address = match is_own {
+            true => Some(Ipv4Addr::LOCALHOST.into()),
+            false => host.parse::<IpAddr>().ok(),
+        };
+        let checked = address.map_or(Ok(()), |address| {
+            self.0.policy().check(&host, address, port)
+        });
+        checked.map_err(|refused| StepError::fatal(ADDRESS_REFUSED, refused.to_string()))
     }
 
     /// Makes a call and follows its redirects; any status is an answer. The error's code is one of this module's; only

@@ -18,7 +18,10 @@ impl Engine {
     ) -> Result<String, StepError> {
         let unread = |error: EngineError| StepError::transient("STORE", error.to_string());
         let past = self.0.past(workflow, &input.session_id).map_err(unread)?;
-        let mut variables = self.0.variables(&VariablesRead::All).map_err(unread)?;
+        let mut variables = self
+            .0
+            .variables(&VariablesRead::of_code(code))
+            .map_err(unread)?;
         variables.extend(input.variables.clone());
         let flow = json!({
             "chatflowid": input.chatflow_id,

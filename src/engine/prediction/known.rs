@@ -80,14 +80,17 @@ impl Shared {
         read: &VariablesRead,
     ) -> Result<Map<String, Value>, EngineError> {
         let mut variables = Map::new();
-        let known = self.store.flow_variables()?;
-        for variable in known.iter().filter(|known| read.has(&known.name)) {
+        let known = match read {
+            VariablesRead::Named(names) => self.store.flow_variables_named(names)?,
+            VariablesRead::All => self.store.flow_variables()?,
+        };
+        for variable in known {
             let value = match variable.kind {
-                VariableKind::Static => Some(&variable.value),
-                VariableKind::Runtime => self.options.environment.get(&variable.name),
+                VariableKind::Static => Some(variable.value),
+                VariableKind::Runtime => self.options.environment.get(&variable.name).cloned(),
             };
             if let Some(value) = value {
-                variables.insert(variable.name.clone(), json!(value));
+                variables.insert(variable.name, Value::String(value));
             }
         }
         Ok(variables)

@@ -3,6 +3,7 @@
 //! a run like any other, in the journal before anybody is told; who goes away takes the run with them, and the model's call.
 
 mod after;
+mod calls;
 mod hearing;
 mod known;
 mod shown;
@@ -14,7 +15,8 @@ pub use hearing::{Hearing, PredictionEnd, PredictionEvent};
 pub use shown::Executed;
 pub use tool::Flows;
 
-use super::start::{As, RunRequest, Wait};
+use super::requested::As;
+use super::start::{RunRequest, Wait};
 use super::{CompiledWorkflow, Engine, EngineError, Reply, Shared, StartTrigger, StartedBy};
 use crate::id::{RunId, WorkflowId};
 use crate::model::chatflow::ExecutionState;
@@ -60,11 +62,7 @@ impl CompiledWorkflow {
 impl Engine {
     /// Starts a prediction. Returns when its run is recorded.
     pub async fn predict(&self, request: PredictionRequest) -> Result<Prediction, EngineError> {
-        let started_as = As {
-            id: RunId::generate(),
-            depth: 0,
-        };
-        self.predict_as(started_as, request).await
+        self.predict_as(As::first(), request).await
     }
 
     async fn predict_as(

@@ -1,9 +1,9 @@
 //! Flows as tools: what an agent's model asks another flow, it is answered.
-//! May not know models. Promise: flows ask flows no deeper than the setting `max_depth`; a tool that is dropped takes its run
-//! with it.
+//! May not know models. Promises: flows ask flows no deeper than the setting `max_depth`, and no more often than `max_flow_calls`;
+//! a tool that is dropped takes its run with it.
 
 use super::{Prediction, PredictionEnd, PredictionRequest};
-use crate::engine::start::As;
+use crate::engine::requested::As;
 use crate::engine::{Engine, Shared, StartTrigger, StartedBy};
 use crate::id::{RunId, WorkflowId};
 use crate::model::flow::PredictionInput;
@@ -48,6 +48,11 @@ impl Flows {
             session_id: text("sessionId"),
             own,
         }
+    }
+
+    /// Counts a call of a model that the run is about to make.
+    pub(in crate::engine) async fn count_model_call(&self) -> Result<(), StepError> {
+        self.shared.count_flow_call(&self.parent).await.map(drop)
     }
 
     /// What the flow with this id answers. Boxed, since the run of a flow may ask flows.
@@ -109,10 +114,13 @@ impl Flows {
             by: self.by.clone(),
             trigger: StartTrigger::step_of(&self.parent),
         };
+        let top_sequence = self.shared.count_flow_call(&self.parent).await;
+        let top_sequence = top_sequence.map_err(|error| error.message)?;
         let engine = Engine(self.shared.clone());
         let started_as = As {
             id: RunId::generate(),
             depth: self.depth + 1,
+            top_sequence: Some(top_sequence),
         };
         let started = engine.predict_as(started_as, request).await;
         started.map_err(|error| error.to_string())

@@ -244,22 +244,56 @@ pub(super) fn failure(node: &ExecutedNode, shows_all: bool) -> Option<String> {
     Some(reason(message, shows_all))
 }
 
-/// Why something failed: all of it, or without the URLs and addresses of the servers that the flow calls.
+/// Why something failed: all of it, or without the URLs, names and addresses of the servers that the flow calls.
 pub(super) fn reason(message: &str, shows_all: bool) -> String {
     if shows_all {
         return message.to_owned();
     }
-    let words = message.split(' ').map(|word| {
-        let bare = word.trim_matches(|letter| "`'\"()<>,.:;".contains(letter));
-        let is_address = bare.contains("://")
-            || bare.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
-            || bare.parse::<SocketAddr>().is_ok();
-        match word.split_once(bare) {
-            Some((before, after)) if is_address => format!("{before}a server{after}"),
-            _ => word.to_owned(),
-        }
+    let words = message.split(' ').map(|word| match word.contains("://") {
+        true => without_server(word),
+        // What a certificate is for stands as `DnsName("a.example")`.
+        false => word.split_inclusive(MARKS).map(without_server).collect(),
     });
-    words.collect::<Vec<_>>().join(" ")
+    words.collect::<Vec<String>>().join(" ")
+}
+
+/// What stands around the name of a server, and not in it.
+const MARKS: [char; 10] = ['`', '\'', '"', '(', ')', '<', '>', ',', ';', '\n'];
+
+fn without_server(word: &str) -> String {
+    let bare = word.trim_matches(|letter| MARKS.contains(&letter) || ".:".contains(letter));
+    match word.split_once(bare) {
+        Some((before, after)) if is_server(bare) => format!("{before}a server{after}"),
+        _ => word.to_owned(),
+    }
+}
+
+/// Whether this is a URL, an address, `name:port`, or a name of several labels as URLs have them.
+fn is_server(bare: &str) -> bool {
+    let is_label = |label: &str| {
+        let mut letters = label.bytes();
+        !label.is_empty()
+            && letters.all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_'))
+    };
+    let is_name = |name: &str| {
+        name.split('.').all(is_label) && name.bytes().any(|letter| letter.is_ascii_alphabetic())
+    };
+    let has_port = || {
+        let named = bare.rsplit_once(':');
+        named.is_some_and(|(name, port)| is_name(name) && port.parse::<u16>().is_ok())
+    };
+    let is_domain = || {
+        let last = bare.rsplit_once('.').map_or("", |(_, last)| last);
+        last.len() > 1
+            && last.bytes().all(|letter| letter.is_ascii_lowercase())
+            && !bare.bytes().any(|letter| letter.is_ascii_uppercase())
+            && is_name(bare)
+    };
+    bare.contains("://")
+        || bare.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+        || bare.parse::<SocketAddr>().is_ok()
+        || has_port()
+        || is_domain()
 }
 
 /// The functions that a model has called: all of it, or their names.
@@ -301,7 +335,19 @@ mod tests {
                 "10.0.0.7, [::1]:80 and fd00::1 too",
                 "a server, a server and a server too",
             ),
+            (
+                "`db.internal:80` is at 10.0.0.1, a private address; add `db.internal:80` to `outbound_allow`",
+                "`a server` is at a server, a private address; add `a server` to `outbound_allow`",
+            ),
+            (
+                "`internal:8080` and `[fd00::1]:80`: for DnsName(\"db.internal\") only, not db.internal.",
+                "`a server` and `a server`: for DnsName(\"a server\") only, not a server.",
+            ),
             ("the step 1.2 failed: 3:4", "the step 1.2 failed: 3:4"),
+            (
+                "(e.g. `settings.timeoutMs`, $flow.state.x), in line 1:2",
+                "(e.g. `settings.timeoutMs`, $flow.state.x), in line 1:2",
+            ),
             ("", ""),
         ] {
             assert_eq!(reason(message, false), told);

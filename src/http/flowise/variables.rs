@@ -51,7 +51,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .described(
             about(TAG, "Make a variable")
-                .says("Flows read it as `{{$vars.name}}`.")
+                .says("Flows read it as `{{$vars.name}}`. There are 1,000 at most, each with 64 KiB at most.")
                 .body::<VariableBody>(body.clone())
                 .gives_bare::<VariableView>(200)
                 .may(409, "Another variable has this name, or there are 1,000."),

@@ -135,11 +135,11 @@ impl VariablesRead {
         matches!(self, VariablesRead::Named(names) if names.is_empty())
     }
 
-    /// Whether the one with this name is read.
-    pub fn has(&self, name: &str) -> bool {
-        match self {
-            VariablesRead::Named(names) => names.contains(name),
-            VariablesRead::All => true,
+    /// Those that JavaScript reads: any, as soon as it names them.
+    pub fn of_code(code: &str) -> VariablesRead {
+        match code.contains("vars") {
+            true => VariablesRead::All,
+            false => VariablesRead::Named(BTreeSet::new()),
         }
     }
 }

@@ -163,7 +163,7 @@ fn facts(drawing: &Drawing, structure: &Structure<'_>, nodes: &[Node]) -> Option
         reads_past: !is_set("startEphemeralMemory")
             && (reads_past
                 || texts().any(|text| text.names(&|name| *name == Reference::ChatHistory))),
-        reads_variables: if has_code(&structure.known) {
+        reads_variables: if code_reads_variables(drawing, &structure.known) {
             VariablesRead::All
         } else {
             VariablesRead::of(texts())
@@ -174,11 +174,13 @@ fn facts(drawing: &Drawing, structure: &Structure<'_>, nodes: &[Node]) -> Option
     })
 }
 
-/// Whether there is code, which may read any variable.
-fn has_code(known: &[&Known]) -> bool {
-    known
-        .iter()
-        .any(|known| known.kind == NodeKind::CustomFunction)
+/// Whether there is code that reads variables, which may be any of them.
+fn code_reads_variables(drawing: &Drawing, known: &[&Known]) -> bool {
+    let mut nodes = drawing.nodes.iter().zip(known);
+    nodes.any(|(node, known)| {
+        let code = text_of(&node.inputs, "customFunctionJavascriptFunction");
+        known.kind == NodeKind::CustomFunction && !VariablesRead::of_code(code).is_empty()
+    })
 }
 
 /// What the clock asks.

@@ -38,7 +38,7 @@ pub struct BrokenRow {
 }
 
 /// Which row of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RowPlace {
     row: i64,
     /// How much stands in it.

@@ -1,6 +1,6 @@
 //! Every query of flows and of chats with them, with what its plan has to hold.
 
-use super::super::{chat_replies, chat_use, chatflows, chats, executions, imports};
+use super::super::{chat_replies, chat_use, chatflows, chats, executions, flow_use, imports};
 
 /// The queries. The lists of all flows and of all executions sort, and so have no place
 /// here.
@@ -23,6 +23,14 @@ pub(super) const CHAT_QUERIES: &[(&str, &str)] = &[
     (
         chats::FILE,
         "chat_file_by_chat (workflow=? AND chat_id=? AND name=?)",
+    ),
+    (
+        chats::VARIABLE_NAMED,
+        "sqlite_autoindex_flow_variable_2 (name=?)",
+    ),
+    (
+        flow_use::COUNT,
+        "SEARCH r USING INDEX sqlite_autoindex_run_1 (id=?)",
     ),
     (chat_use::COUNT, "chat_file_by_message (message=?)"),
     (chat_use::USED, "SEARCH chat_use USING INTEGER PRIMARY KEY"),
@@ -74,4 +82,5 @@ pub(super) const CHAT_TABLES: &[&str] = &[
     "chat_use",
     "public_execution",
     "flow_variable",
+    "flow_use",
 ];

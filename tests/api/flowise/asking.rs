@@ -126,6 +126,64 @@ async fn a_bound_flow_is_asked_with_its_key_and_no_other() {
     assert_eq!(ask(&other, &flow, hello()).await.status, StatusCode::OK);
 }
 
+/// By its header, in the query, and with a good one there, which counts for nothing beside a header.
+#[tokio::test]
+async fn a_key_that_has_ended_opens_its_flow_no_more() {
+    let server = TestServer::start_with_manual_clock().await;
+    let admin = server.admin();
+    let one = |id: &str| format!("/api/v1/auth/api-keys/{id}");
+    let made_key = async |more: Value| -> (String, String) {
+        let mut body =
+            json!({ "name": "k", "format": "flowise", "scopes": ["predictions:create"] });
+        let fields = more.as_object().expect("an object").clone();
+        body.as_object_mut().expect("an object").extend(fields);
+        let made = admin.post("/api/v1/auth/api-keys", body).await.data();
+        (text(&made["id"]), text(&made["key"]))
+    };
+    let (expired, expired_text) = made_key(json!({ "expiresInSeconds": 60 })).await;
+    let (disabled, disabled_text) = made_key(json!({})).await;
+    let (rotated, former) = made_key(json!({})).await;
+    let (_, other) = made_key(json!({})).await;
+    let off = json!({ "disabled": true });
+    admin.send(Method::PATCH, &one(&disabled), off).await;
+    let rotate = format!("{}/rotate", one(&rotated));
+    let successor = admin
+        .post(&rotate, json!({ "graceSeconds": 0 }))
+        .await
+        .data();
+    let successor = text(&successor["key"]);
+    let flow_of = async |key: &String| made(&server, flow_with(json!({ "apikeyid": key }))).await;
+    let of_rotated = flow_of(&rotated).await;
+    let ask_as = |key: &str| server.client(Some(key.to_owned())).bearer();
+    // The successor takes over with its first use.
+    for key in [&former, &successor] {
+        let answer = ask(&ask_as(key), &of_rotated, hello()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    }
+    server.clock.advance_ms(60_000);
+    for (flow, key) in [
+        (flow_of(&expired).await, &expired_text),
+        (flow_of(&disabled).await, &disabled_text),
+        (of_rotated.clone(), &former),
+    ] {
+        let path = |key: &str| format!("/flowise/api/v1/prediction/{flow}?apikey={key}");
+        let streamed = json!({ "question": "Hello", "streaming": true });
+        for answer in [
+            ask(&ask_as(key), &flow, hello()).await,
+            ask(&ask_as(key), &flow, streamed).await,
+            server.anonymous().post(&path(key), hello()).await,
+            ask_as(key).post(&path(&successor), hello()).await,
+            ask_as(&other).post(&path(&successor), hello()).await,
+        ] {
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text);
+            assert_eq!(answer.json()["error"], "Unauthorized Access");
+        }
+    }
+    let in_query = format!("/flowise/api/v1/prediction/{of_rotated}?apikey={successor}");
+    let answer = server.anonymous().post(&in_query, hello()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+}
+
 #[tokio::test]
 async fn a_key_in_the_query_counts_here_alone_and_the_header_wins() {
     let server = TestServer::start().await;

@@ -65,8 +65,8 @@ const fn v6(s: [u16; 8], prefix: u8) -> Ipv6Net {
 pub enum Refused {
     /// The address is not public, and nobody allowed it.
     #[error(
-        "{host} is at {address}, a {kind} address, which outgoing calls may not reach; if it is meant, add `{}` to the setting `outbound_allow`",
-        entry(.host, *.port)
+        "`{entry}` is at {address}, a {kind} address, which outgoing calls may not reach; if it is meant, add `{entry}` to the setting `outbound_allow`",
+        entry = entry(.host, *.port)
     )]
     NotPublic {
         /// The host as the URL names it.
@@ -80,7 +80,8 @@ pub enum Refused {
     },
     /// The server would call itself.
     #[error(
-        "{host} is at {address}, and port {port} there is this server's own, which outgoing calls never reach, whatever the setting `outbound_allow` says"
+        "`{}` is at {address}, and port {port} there is this server's own, which outgoing calls never reach, whatever the setting `outbound_allow` says",
+        entry(.host, *.port)
     )]
     OwnPort {
         /// The host as the URL names it.

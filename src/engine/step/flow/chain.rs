@@ -139,7 +139,7 @@ async fn conversation(
     }
     let human = own("humanMessagePrompt");
     if human.is_empty() {
-        messages.push(model::question(node));
+        messages.push(model::question(effects, node)?);
     } else {
         messages.push(message("user", &prompt::filled(human, &values)));
     }

@@ -1,7 +1,7 @@
 //! `conditionAgentAgentflow`: a model chooses one of the scenarios, and with it the way.
 
 use super::model::{ask, chat_of, failed, message};
-use super::{Handed, structured, took};
+use super::{Handed, llm, structured, took};
 use crate::engine::step::{Effects, Given};
 use crate::model::flow::passed::NodeResult;
 use crate::model::run::StepError;
@@ -42,10 +42,10 @@ async fn chosen(effects: &Effects, node: &Handed<'_>) -> Result<Given, StepError
         "input": node.text("conditionAgentInput"),
         "scenarios": scenarios,
     });
-    chat.messages = vec![
-        message("system", instructions),
-        message("user", &given.to_string()),
-    ];
+    let mut messages = vec![message("system", instructions)];
+    messages.extend(llm::remembered(effects, node, &chat).await?);
+    messages.push(message("user", &given.to_string()));
+    chat.messages = messages;
     let input = json!({ "messages": chat.messages });
     structured::want(
         &mut chat,

@@ -60,24 +60,9 @@ pub(super) async fn messages(
     }
     messages.extend(others);
     let mut asked = Vec::new();
-    let remembers = is_true(node.own("EnableMemory"));
-    if remembers {
-        let mut before = said(node.told_list("past"));
-        before.extend(said(node.told_list("messages")));
-        let kind = node
-            .own("MemoryType")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let memory = Memory::read(
-            kind,
-            node.own("MemoryWindowSize"),
-            node.own("MemoryMaxTokenLimit"),
-        );
-        // In a box: it may ask a model itself.
-        messages.extend(Box::pin(memory.shown(effects, chat, before)).await?);
-    }
-    if is_first && (remembers || user.is_empty()) {
-        messages.push(question(node));
+    messages.extend(remembered(effects, node, chat).await?);
+    if is_first && (remembers(node) || user.is_empty()) {
+        messages.push(question(effects, node)?);
         asked.push(message("user", node.told_text("question")));
     }
     if !user.is_empty() {
@@ -91,6 +76,34 @@ pub(super) async fn messages(
     }
     chat.messages = messages;
     Ok(asked)
+}
+
+/// What the model is told of what was said before, in the session and in this run: nothing where the node has no memory.
+pub(super) async fn remembered(
+    effects: &Effects,
+    node: &Handed<'_>,
+    chat: &Chat,
+) -> Result<Vec<Value>, StepError> {
+    if !remembers(node) {
+        return Ok(Vec::new());
+    }
+    let mut before = said(node.told_list("past"));
+    before.extend(said(node.told_list("messages")));
+    let kind = node
+        .own("MemoryType")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let memory = Memory::read(
+        kind,
+        node.own("MemoryWindowSize"),
+        node.own("MemoryMaxTokenLimit"),
+    );
+    // In a box: it may ask a model itself.
+    Box::pin(memory.shown(effects, chat, before)).await
+}
+
+fn remembers(node: &Handed<'_>) -> bool {
+    is_true(node.own("EnableMemory"))
 }
 
 /// What the node comes to: the answer under the role that it is given.

@@ -68,12 +68,15 @@ pub(super) fn chat_of(effects: &Effects, node: &Handed<'_>) -> Result<Chat, Step
     Ok(chat(effects, config.unwrap_or(&nothing), effects.now_ms))
 }
 
-/// Asks, and tells how many tokens it took.
+/// Asks, as often as the run may, and tells how many tokens it took.
 pub(super) async fn ask(
     effects: &Effects,
     chat: &Chat,
     hearing: Option<&Hearing>,
 ) -> Result<ChatAnswer, StepError> {
+    if let Some(flows) = &effects.flows {
+        flows.count_model_call().await?;
+    }
     let answer = effects
         .agents
         .chat(chat, &effects.connections, &effects.redactor, hearing)
@@ -123,8 +126,9 @@ pub(super) fn said(list: &[Value]) -> Vec<Value> {
     messages.collect()
 }
 
-/// What the user asks, with files before it and images beside it.
-pub(super) fn question(node: &Handed<'_>) -> Value {
+/// What the user asks, with files before it and images beside it. The URLs of images are fetched by the model's server, which may
+/// stand where their senders do not reach: one that names an address which calls may not reach is an error.
+pub(super) fn question(effects: &Effects, node: &Handed<'_>) -> Result<Value, StepError> {
     let files = node.told_text("fileAttachment");
     let asked = node.told_text("question");
     let text = match files {
@@ -138,7 +142,10 @@ pub(super) fn question(node: &Handed<'_>) -> Value {
         .take(MAX_IMAGES)
         .collect();
     if images.is_empty() {
-        return message("user", &text);
+        return Ok(message("user", &text));
+    }
+    for url in images.iter().filter(|url| !url.starts_with("data:")) {
+        effects.outbound.check_written(url)?;
     }
     let mut parts = vec![json!({ "type": "text", "text": text })];
     parts.extend(
@@ -146,7 +153,7 @@ pub(super) fn question(node: &Handed<'_>) -> Value {
             .iter()
             .map(|url| json!({ "type": "image_url", "image_url": { "url": url } })),
     );
-    json!({ "role": "user", "content": parts })
+    Ok(json!({ "role": "user", "content": parts }))
 }
 
 /// The output of a node that has asked a model.

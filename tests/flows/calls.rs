@@ -1,0 +1,141 @@
+//! Flows that ask each other: how often models and flows are called for one question, all together.
+
+use crate::bench::{flow, llm, node, start};
+use crate::door::Door;
+use crate::model::{Model, Say};
+use crate::support::TestServer;
+use flowlatch::clock::Clock;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+/// A server on which so many calls may be made for one question.
+async fn door(max_calls: u32) -> Door {
+    Door::open_with(|config| config.max_flow_calls = max_calls).await
+}
+
+fn agent(tool: &str) -> Value {
+    let tools = json!([{ "agentSelectedTool": "chatflowTool",
+        "agentSelectedToolConfig": { "selectedChatflow": tool, "name": "inner" } }]);
+    node(
+        "agentAgentflow",
+        "agent",
+        json!({ "agentModel": "chatOpenAI", "agentTools": tools }),
+    )
+}
+
+fn asks_three() -> Say {
+    let call = || ("inner", json!({ "input": "that" }));
+    Say::Calls(vec![call(), call(), call()])
+}
+
+#[tokio::test]
+async fn flows_as_tools_call_models_no_more_often_than_one_question_may() {
+    let door = door(10).await;
+    let inner = flow(vec![start(), llm("one", json!({}))], &["start>one"]);
+    let inner = door.save(&inner, json!({})).await;
+    let outer = flow(vec![start(), agent(&inner)], &["start>agent"]);
+    let outer = door.save(&outer, json!({})).await;
+    // The agent's model, three flows and theirs, the agent's model again, one flow and its model: ten.
+    for say in [
+        asks_three(),
+        Say::text("a"),
+        Say::text("b"),
+        Say::text("c"),
+        asks_three(),
+    ] {
+        door.model.says(say);
+    }
+    let failed = door.ask(&outer, json!({ "question": "q" })).await;
+    assert_eq!(failed.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let message = failed.json()["message"]
+        .as_str()
+        .expect("a text")
+        .to_owned();
+    for part in ["10 calls of models and of other flows", "`max_flow_calls`"] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(door.model.calls().len(), 6);
+    // Each question has its own.
+    door.model
+        .says(Say::Calls(vec![("inner", json!({ "input": "x" }))]));
+    let answered = door.ask(&outer, json!({ "question": "again" })).await;
+    assert_eq!(
+        answered.json()["text"],
+        "You said: again",
+        "{}",
+        answered.text
+    );
+    assert_eq!(door.model.calls().len(), 9);
+    door.server.stop().await;
+}
+
+#[tokio::test]
+async fn flows_run_flows_no_more_often_than_one_question_may() {
+    let door = door(6).await;
+    let runs = |id: &str| {
+        let inputs = json!({ "executeFlowSelectedFlow": id, "executeFlowInput": "x" });
+        let back = json!({ "loopBackToNode": "run", "maxLoopCount": 3 });
+        let nodes = vec![
+            start(),
+            node("executeFlowAgentflow", "run", inputs),
+            node("loopAgentflow", "back", back),
+        ];
+        flow(nodes, &["start>run", "run>back"])
+    };
+    let echo = door.echo(json!({})).await;
+    let middle = door.save(&runs(&echo), json!({})).await;
+    let top = door.save(&runs(&middle), json!({})).await;
+    // One of the middle and three below it; one more of the middle, and one below that.
+    let failed = door.ask(&top, json!({ "question": "q" })).await;
+    assert!(failed.text.contains("max_flow_calls"), "{}", failed.text);
+    let admin = door.server.admin();
+    for (flow, runs) in [(&top, 1), (&middle, 2), (&echo, 4)] {
+        let path = format!("/api/v1/runs?workflowId={flow}");
+        let list = admin.get(&path).await.data();
+        assert_eq!(list.as_array().map(Vec::len), Some(runs), "{list}");
+    }
+    // A run of three below it is within it.
+    let fine = door.ask(&middle, json!({ "question": "q" })).await;
+    assert_eq!(fine.status, StatusCode::OK, "{}", fine.text);
+    door.server.stop().await;
+}
+
+/// What was counted before the server was stopped still counts.
+#[tokio::test]
+async fn a_flow_that_waits_has_no_further_calls_after_a_restart() {
+    let (folder, model) = (tempfile::tempdir().expect("a folder"), Model::start().await);
+    let base_url = model.base_url();
+    let open = || async {
+        TestServer::open(folder.path(), Clock::system(), |config| {
+            config.llm_base_url = Some(base_url.clone());
+            config.max_flow_calls = 2;
+        })
+        .await
+    };
+    let server = open().await;
+    let mut door = Door { server, model };
+    let asks = json!({ "humanInputDescriptionType": "fixed", "humanInputDescription": "Sure?" });
+    let nodes = vec![
+        start(),
+        llm("one", json!({})),
+        llm("two", json!({ "llmUserMessage": "Two" })),
+        node("humanInputAgentflow", "h", asks),
+        llm("three", json!({ "llmUserMessage": "Three" })),
+    ];
+    let mut drawing = flow(nodes, &["start>one", "one>two", "two>h", "h>three"]);
+    drawing["edges"][3]["sourceHandle"] = json!("h-output-0");
+    let id = door.save(&drawing, json!({})).await;
+    let body = json!({ "question": "q", "chatId": "c" });
+    let stopped = door.ask(&id, body).await;
+    let waits_at = &stopped.json()["action"]["data"]["nodeId"];
+    assert_eq!(waits_at, "h", "{}", stopped.text);
+    let key = door.server.admin_key.clone();
+    door.server.stop().await;
+    door.server = open().await;
+    door.server.admin_key = key;
+    let goes_on = json!({ "chatId": "c", "humanInput": { "type": "proceed" } });
+    let failed = door.ask(&id, goes_on).await;
+    assert!(failed.text.contains("max_flow_calls"), "{}", failed.text);
+    assert_eq!(door.model.calls().len(), 2);
+    door.server.stop().await;
+}
