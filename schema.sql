@@ -712,8 +712,10 @@ CREATE TABLE dashboard_session (
     last_used_ms  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- How many calls of models and of other flows were made by a run and the runs below it.
+-- How many calls of models and of other flows were made for one question: by the run of a flow, and by those that it has asked.
 CREATE TABLE flow_use (
     run   INTEGER PRIMARY KEY REFERENCES run (sequence) ON DELETE CASCADE,
+    -- The run where its calls count, if it is a flow that a flow has asked.
+    root  INTEGER,
     calls INTEGER NOT NULL CHECK (calls >= 0)
 ) STRICT;

@@ -162,7 +162,7 @@ pub struct Config {
     pub max_depth: u32,
     /// Unfinished runs that may stand below a run: those that its steps have started, and theirs.
     pub max_runs_below: u32,
-    /// Calls of models and of other flows that a flow's run may make, with all runs below it.
+    /// Calls of models and of other flows that a flow may make for one question, with all flows that it asks.
     pub max_flow_calls: u32,
     /// Read connections to the database.
     pub read_connections: u32,

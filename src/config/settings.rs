@@ -261,7 +261,7 @@ pub const SETTINGS: &[Setting] = &[
         "Unfinished runs that may stand below a run: those that its steps have started, and theirs.",
         |config, given| given.number().map(|value| config.max_runs_below = value)),
     setting("max_flow_calls", "1000", number(1, 1_000_000, ""),
-        "Calls of models and of other flows for one question to a flow: those of its run, and of all runs below it.",
+        "Calls of models and of other flows for one question to a flow: its own, and those of all flows that it asks.",
         |config, given| given.number().map(|value| config.max_flow_calls = value)),
     setting("read_connections", "4", number(1, 64, ""),
         "Read connections to the database.",

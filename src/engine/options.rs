@@ -32,7 +32,7 @@ pub struct EngineOptions {
     pub max_depth: u32,
     /// How many unfinished runs may stand below a run: those that its steps have started, and theirs.
     pub max_runs_below: u32,
-    /// How many calls of models and of other flows a flow's run may make, with all runs below it.
+    /// How many calls of models and of other flows a flow may make for one question, with all flows that it asks.
     pub max_flow_calls: u32,
     /// What the links of approvals are signed with.
     pub link_key: [u8; 32],

@@ -17,8 +17,8 @@ pub(super) struct As {
     pub(super) id: RunId,
     /// How many runs stand above it.
     pub(super) depth: u32,
-    /// The one at the top of these: its row number.
-    pub(super) top_sequence: Option<i64>,
+    /// Of a flow that a flow has asked: the run where its calls count.
+    pub(super) flow_root: Option<i64>,
 }
 
 impl As {
@@ -27,7 +27,7 @@ impl As {
         As {
             id: RunId::generate(),
             depth: 0,
-            top_sequence: None,
+            flow_root: None,
         }
     }
 }
@@ -115,6 +115,7 @@ pub(super) fn new_run(run: &Run, workflow_sequence: i64) -> Box<NewRun> {
         parent_sequence: run.parent_sequence,
         depth: run.depth,
         top_sequence: run.top_sequence,
+        flow_root: None,
         max_below_top: u32::MAX,
         trigger_data: run.trigger_data.clone(),
         input: run.input.clone(),

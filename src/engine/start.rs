@@ -61,6 +61,8 @@ pub(super) struct ChildRun {
     pub(super) depth: u32,
     /// The run at the top.
     pub(super) top_sequence: i64,
+    /// Where the calls of a flow count that a flow has asked.
+    pub(super) flow_root: Option<i64>,
     /// Who started the parent.
     pub(super) by: StartedBy,
 }
@@ -180,11 +182,12 @@ impl Engine {
         self.check_secrets(workflow, &definition)?;
         let charge = self.0.charge(&definition.plan, &finished_steps)?;
         let mut run = requested_run(&started_as.id, request, now_ms);
-        (run.depth, run.top_sequence) = (started_as.depth, started_as.top_sequence);
+        (run.depth, run.top_sequence) = (started_as.depth, started_as.flow_root);
         let input = (self.0).tell_flow(&definition.plan, workflow.sequence, &mut run, input)?;
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;
         new_run.charge = charge;
+        new_run.flow_root = started_as.flow_root;
         new_run.max_below_top = self.0.options.max_runs_below;
         new_run.own_definition = request.sent.as_ref().map(|sent| sent.definition.clone());
         let start = Start {
@@ -322,6 +325,7 @@ impl Engine {
         new_run.idempotency = idempotency(&asked, &request.input, now_ms);
         new_run.charge = self.0.charge(plan, &[])?;
         new_run.max_below_top = self.0.options.max_runs_below;
+        new_run.flow_root = child.flow_root;
         let start = Start {
             demand: self.0.demand(&Asking::of(&run), &workflow)?,
             definition: workflow.definition.clone(),

@@ -119,6 +119,7 @@ pub(super) fn new_run(workflow: &Workflow, created_at_ms: i64) -> NewRun {
         parent_sequence: None,
         depth: 0,
         top_sequence: None,
+        flow_root: None,
         max_below_top: u32::MAX,
         trigger_data: None,
         input: raw_json(r#"{"a": 1}"#),

@@ -1,13 +1,13 @@
-//! How many calls of models and of other flows were made by a run and the runs below it, all together.
+//! How many calls of models and of other flows were made by the run of a flow and by the runs of the flows that it asks, all together.
 //! May not know what is called. Promises: a call is on disk before it is made; there are never more than the bound.
 
 use super::{Store, StoreError};
 use crate::id::RunId;
-use rusqlite::OptionalExtension as _;
+use rusqlite::{Connection, OptionalExtension as _};
 
 impl Store {
-    /// Counts a call that this run is about to make, at the run at the top of it. Gives that one's row number; `None`: there were as
-    /// many as there may be.
+    /// Counts a call that this run is about to make, at the run that asks all of them. Gives that one's row number; `None`: there
+    /// were as many as there may be.
     pub async fn count_flow_call(
         &self,
         run: RunId,
@@ -23,12 +23,21 @@ impl Store {
     }
 }
 
-/// A run whose top is gone counts by itself.
+/// A run counts by itself that no flow has asked, or whose root is gone.
 pub(super) const COUNT: &str = "
     INSERT INTO flow_use (run, calls)
-    SELECT coalesce((SELECT t.sequence FROM run t WHERE t.sequence = r.top), r.sequence), 1 FROM run r WHERE r.id = ?1
+    SELECT coalesce((SELECT t.sequence FROM flow_use u JOIN run t ON t.sequence = u.root WHERE u.run = r.sequence), r.sequence), 1
+    FROM run r WHERE r.id = ?1
     ON CONFLICT (run) DO UPDATE SET calls = calls + 1 WHERE calls < ?2
     RETURNING run";
+
+/// The calls of a run that has just been recorded count at this one.
+pub(super) fn count_at(connection: &Connection, run: i64, root: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT INTO flow_use (run, root, calls) VALUES (?1, ?2, 0)")?
+        .execute((run, root))?;
+    Ok(())
+}
 
 #[cfg(test)]
 mod tests {
@@ -39,17 +48,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn calls_of_flows_are_counted_at_the_run_at_the_top() {
+    async fn calls_of_flows_are_counted_at_the_run_that_asks_all_of_them() {
         let fixture = Fixture::new();
         let workflow = fixture.workflow("w").await;
         let (top, top_id) = fixture.run(&workflow, 2_000).await;
         let (other, other_id) = fixture.run(&workflow, 2_000).await;
         let below = NewRun {
-            top_sequence: Some(top),
+            flow_root: Some(top),
             ..new_run(&workflow, 2_000)
         };
         let of_none = NewRun {
-            top_sequence: Some(1_000),
+            flow_root: Some(1_000),
             ..new_run(&workflow, 2_000)
         };
         let (below_id, of_none_id) = (below.id.clone(), of_none.id.clone());
@@ -74,6 +83,6 @@ mod tests {
         assert_eq!(count(&other_id, 2).await, Some(other));
         let own = count(&of_none_id, 2).await;
         assert!(own.is_some_and(|own| own > other), "{own:?}");
-        assert_eq!(fixture.count("flow_use"), 3);
+        assert_eq!(fixture.count("flow_use"), 4);
     }
 }

@@ -3,8 +3,8 @@
 //! below one that has as many unfinished runs below it as it may.
 
 use super::{
-    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, journal, node_outputs, runs,
-    schedules, usage, workflows,
+    Idempotency, NewRun, RunRow, Started, Store, StoreError, column, flow_use, journal,
+    node_outputs, runs, schedules, usage, workflows,
 };
 use crate::model::run::RunStatus;
 use rusqlite::{Connection, OptionalExtension};
@@ -60,6 +60,9 @@ pub(super) fn start(connection: &Connection, run: &NewRun) -> Result<Started, St
                 chunk.at_ms,
             )?;
         }
+    }
+    if let Some(root) = run.flow_root {
+        flow_use::count_at(connection, sequence, root)?;
     }
     usage::run_started(connection, run)?;
     if let Some(charge) = &run.charge {

@@ -242,6 +242,7 @@ fn finished(workflow: &flowlatch::model::workflow::Workflow, at_ms: i64) -> NewR
         parent_sequence: None,
         depth: 0,
         top_sequence: None,
+        flow_root: None,
         max_below_top: u32::MAX,
         trigger_data: None,
         input: raw(r#"{"amount":42}"#),

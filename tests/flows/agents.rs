@@ -288,3 +288,41 @@ async fn who_asks_a_flow_does_not_say_which_other_flow_it_runs() {
     };
     assert_eq!(bench.hear(&id, input).await.text(), "meant");
 }
+
+#[tokio::test]
+async fn who_asks_a_flow_replaces_neither_its_code_nor_its_tools_nor_its_way() {
+    let bench = Bench::start().await;
+    let code = json!({ "customFunctionJavascriptFunction": "return 'ours'" });
+    let back = json!({ "loopBackToNode": "f", "maxLoopCount": 2 });
+    let mut asks = agent(json!([]));
+    asks["data"]["inputs"]["agentUserMessage"] = json!("go");
+    let nodes = vec![
+        start(),
+        node("customFunctionAgentflow", "f", code),
+        asks,
+        node("loopAgentflow", "back", back),
+    ];
+    let drawing = flow(nodes, &["start>f", "f>agent", "agent>back"]);
+    let id = bench.save(Agentflow, &drawing).await;
+    let replaced = json!({
+        "f": { "customFunctionJavascriptFunction": "return 'theirs'" },
+        "agent": { "agentTools": [{ "agentSelectedTool": "requestsGet" }] },
+        "back": { "loopBackToNode": "agent" },
+    });
+    let input = PredictionInput {
+        overrides: serde_json::from_value(replaced).expect("objects"),
+        ..asked("hi")
+    };
+    let heard = bench.hear(&id, input).await;
+    let said: Vec<&Value> = heard
+        .executed
+        .nodes
+        .iter()
+        .filter(|node| node.node_id == "f")
+        .map(|node| &node.data["output"]["content"])
+        .collect();
+    assert_eq!(said, ["ours", "ours"]);
+    let calls = bench.model.calls();
+    let offered = calls.iter().map(|call| call.get("tools"));
+    assert_eq!(offered.collect::<Vec<_>>(), [None, None]);
+}

@@ -100,6 +100,23 @@ async fn flows_run_flows_no_more_often_than_one_question_may() {
     door.server.stop().await;
 }
 
+/// A workflow of steps is no question: each flow that it starts has its own.
+#[tokio::test]
+async fn flows_below_a_workflow_of_steps_count_apart() {
+    let door = door(2).await;
+    let talk = flow(vec![start(), llm("one", json!({}))], &["start>one"]);
+    let talk = door.save(&talk, json!({})).await;
+    let each = json!({ "id": "each", "type": "loop", "config": {
+        "collection": [1, 2, 3, 4], "steps": ["ask"] } });
+    let ask = json!({ "id": "ask", "type": "subworkflow", "config": {
+        "workflowId": talk, "inputMapping": { "question": "hi" } } });
+    let steps = door.server.workflow("steps", json!([each, ask])).await;
+    let run = door.server.admin().run(&steps, json!({})).await;
+    assert_eq!(run["status"], "completed", "{run}");
+    assert_eq!(door.model.calls().len(), 4);
+    door.server.stop().await;
+}
+
 /// What was counted before the server was stopped still counts.
 #[tokio::test]
 async fn a_flow_that_waits_has_no_further_calls_after_a_restart() {

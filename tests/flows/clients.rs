@@ -208,3 +208,23 @@ async fn the_widget_is_refused_without_the_key_that_a_flow_needs_and_answered_wi
     assert_eq!(shown["isSeen"], true, "{shown}");
     door.server.stop().await;
 }
+
+/// This very program, without a `node` on its path.
+#[test]
+fn without_the_clients_these_tests_fail_where_they_are_required_and_say_what_they_skip_elsewhere() {
+    let this = std::env::current_exe().expect("this program");
+    for (required, passes) in [("required", false), ("", true)] {
+        let test = "clients::the_javascript_sdk_is_answered_and_refused";
+        let output = std::process::Command::new(&this)
+            .args(["--exact", test])
+            .env("PATH", "")
+            .env("FLOWISE_CLIENTS", required)
+            .output()
+            .expect("it starts");
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8_lossy(&told).into_owned();
+        assert_eq!(output.status.success(), passes, "{told}");
+        assert!(told.contains("tests/flowise/install fetches"), "{told}");
+        assert_eq!(told.contains("SKIPPED flowise-sdk"), passes, "{told}");
+    }
+}

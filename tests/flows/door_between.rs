@@ -255,6 +255,19 @@ async fn what_was_said_is_listed_and_deleted_by_who_may() {
         let refused = sent(door.keyed(Method::GET, &path(query))).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
     }
+    for (query, messages, sessions) in [
+        ("", 4, 2),
+        ("?chatType=EXTERNAL", 4, 2),
+        ("?chatType=%5B%22INTERNAL%22%2C%22WEBHOOK%22%5D", 0, 0),
+        ("?startDate=2100-01-01T00:00:00Z", 0, 0),
+        ("?endDate=2020-01-01T00:00:00Z", 0, 0),
+        ("?feedbackType=THUMBS_UP", 0, 0),
+    ] {
+        let stats = sent(door.keyed(Method::GET, &format!("/api/v1/stats/{id}{query}"))).await;
+        let stats = stats.json();
+        let found = json!([stats["totalMessages"], stats["totalSessions"]]);
+        assert_eq!(found, json!([messages, sessions]), "{query}: {stats}");
+    }
     let stranger = door.server.anonymous().request(Method::DELETE, &path(""));
     assert_eq!(sent(stranger).await.status, StatusCode::UNAUTHORIZED);
     let asker = door.server.with(&["predictions:create"]).await;

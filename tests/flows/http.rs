@@ -65,6 +65,7 @@ async fn bodies_and_answers_have_their_forms() {
             "a=hi+x",
             Value::Null,
         ),
+        ("raw", json!("x"), "arraybuffer", "x", Value::Null),
         (
             "xWwwFormUrlencoded",
             json!("{\"a\": 5}"),
@@ -106,6 +107,15 @@ async fn bodies_and_answers_have_their_forms() {
             assert_eq!(serde_json::from_str::<Value>(text).unwrap(), expected);
         }
         assert_eq!(got.is_object(), answer == "json", "{got}");
+        // `{"call":` in base64.
+        let is_encoded = got
+            .as_str()
+            .is_some_and(|got| got.starts_with("eyJjYWxsIjo"));
+        assert_eq!(
+            is_encoded,
+            matches!(answer, "base64" | "arraybuffer"),
+            "{got}"
+        );
     }
 }
 

@@ -116,3 +116,20 @@ async fn a_further_request_is_no_leaving_and_is_answered_whole() {
     assert!(wire.is_served().await, "the connection goes on");
     door.server.stop().await;
 }
+
+#[tokio::test]
+async fn a_stream_on_which_nothing_happens_has_heartbeats() {
+    let Waiting { door, mut wire, .. } = Waiting::begin(true).await;
+    assert!(wire.find(b"\"token\"").await.is_some());
+    let time_passes = async {
+        loop {
+            door.server.clock.advance_ms(2_000);
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        found = wire.find(b":heartbeat\n\n") => assert!(found.is_some()),
+        () = time_passes => {}
+    }
+    door.server.stop().await;
+}

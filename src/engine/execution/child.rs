@@ -33,11 +33,6 @@ impl Execution {
         if self.unrecorded.is_some() {
             self.commit(self.row(RunStatus::Running)).await?;
         }
-        if request.flow.is_some()
-            && let Err(error) = self.shared.count_flow_call(&self.run.summary.id).await
-        {
-            return self.failed(step, attempt, error);
-        }
         // A run with a key is found again by it; any other is named before it is started.
         let child = match request.idempotency_key {
             None => RunId::generate(),
@@ -120,7 +115,12 @@ impl Execution {
         id: &RunId,
         request: &ChildRequest,
     ) -> Result<Run, EngineError> {
+        let flow_root = match &request.flow {
+            Some(_) => Some(self.shared.count_flow_call(&self.run.summary.id).await?),
+            None => None,
+        };
         let child = ChildRun {
+            flow_root,
             id: id.clone(),
             root_id: self.child_root(step),
             parent_sequence: self.run.summary.sequence,

@@ -4,7 +4,7 @@
 
 use super::{Prediction, PredictionEnd, PredictionRequest};
 use crate::engine::requested::As;
-use crate::engine::{Engine, Shared, StartTrigger, StartedBy};
+use crate::engine::{Engine, EngineError, Shared, StartTrigger, StartedBy};
 use crate::id::{RunId, WorkflowId};
 use crate::model::flow::PredictionInput;
 use crate::model::run::StepError;
@@ -52,7 +52,11 @@ impl Flows {
 
     /// Counts a call of a model that the run is about to make.
     pub(in crate::engine) async fn count_model_call(&self) -> Result<(), StepError> {
-        self.shared.count_flow_call(&self.parent).await.map(drop)
+        let counted = self.shared.count_flow_call(&self.parent).await;
+        counted.map(drop).map_err(|error| match error {
+            EngineError::Store(error) => StepError::transient("STORE", error.to_string()),
+            other => StepError::fatal("TOO_MANY_CALLS", other.to_string()),
+        })
     }
 
     /// What the flow with this id answers. Boxed, since the run of a flow may ask flows.
@@ -114,13 +118,13 @@ impl Flows {
             by: self.by.clone(),
             trigger: StartTrigger::step_of(&self.parent),
         };
-        let top_sequence = self.shared.count_flow_call(&self.parent).await;
-        let top_sequence = top_sequence.map_err(|error| error.message)?;
+        let root = self.shared.count_flow_call(&self.parent).await;
+        let root = root.map_err(|error| error.to_string())?;
         let engine = Engine(self.shared.clone());
         let started_as = As {
             id: RunId::generate(),
             depth: self.depth + 1,
-            top_sequence: Some(top_sequence),
+            flow_root: Some(root),
         };
         let started = engine.predict_as(started_as, request).await;
         started.map_err(|error| error.to_string())

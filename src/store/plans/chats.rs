@@ -30,7 +30,7 @@ pub(super) const CHAT_QUERIES: &[(&str, &str)] = &[
     ),
     (
         flow_use::COUNT,
-        "SEARCH r USING INDEX sqlite_autoindex_run_1 (id=?)",
+        "SEARCH r USING COVERING INDEX sqlite_autoindex_run_1 (id=?)",
     ),
     (chat_use::COUNT, "chat_file_by_message (message=?)"),
     (chat_use::USED, "SEARCH chat_use USING INTEGER PRIMARY KEY"),

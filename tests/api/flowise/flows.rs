@@ -161,3 +161,27 @@ async fn a_widget_sees_what_it_needs_and_nothing_secret() {
         assert_eq!(refusal(&refused), (401, "missing".to_owned()), "{what}");
     }
 }
+
+#[tokio::test]
+async fn a_widget_is_told_whether_images_may_be_sent() {
+    let server = TestServer::start().await;
+    for (setting, allowed) in [
+        (json!(true), true),
+        (json!("true"), true),
+        (json!(false), false),
+        (Value::Null, false),
+    ] {
+        let mut drawing: Value =
+            serde_json::from_str(a_flow()["flowData"].as_str().expect("a text")).expect("JSON");
+        drawing["nodes"][1]["data"]["inputs"]["llmModelConfig"] =
+            json!({ "allowImageUploads": setting });
+        let fields = json!({ "flowData": drawing.to_string(), "isPublic": true });
+        let flow = made(&server, flow_with(fields)).await;
+        let path = format!("/flowise/api/v1/chatflows-uploads/{flow}");
+        let told = server.anonymous().get(&path).await.json();
+        assert_eq!(told["isImageUploadAllowed"], allowed, "{setting}: {told}");
+        let kinds = told["imgUploadSizeAndTypes"].as_array().map(Vec::len);
+        assert_eq!(kinds, Some(usize::from(allowed)), "{told}");
+        assert_eq!(told["isRAGFileUploadAllowed"], false, "{told}");
+    }
+}
