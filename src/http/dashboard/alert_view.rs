@@ -44,6 +44,10 @@ pub(super) fn sentence(alert: &Alert) -> String {
         AlertKind::Burst => {
             format!("{count} requests within a minute, more than ten times what is usual.")
         }
+        AlertKind::KeyExpiring => {
+            let end = alert.expires_at_ms.map(iso_utc).unwrap_or_default();
+            format!("The key ends at {end}.")
+        }
         AlertKind::OftenLimited => {
             format!("{count} requests{from} were over the limit within five minutes.")
         }
