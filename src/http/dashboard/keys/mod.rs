@@ -15,7 +15,7 @@ use crate::http::visit::Ctx;
 use crate::id::KeyId;
 use crate::model::key::KeyRecord;
 use crate::model::page::{Cursor, PageRequest};
-use crate::model::usage::UtcDay;
+use crate::model::usage::{Usage, UtcDay};
 use askama::Template;
 use key_form::{Group, PRESETS, Preset};
 use key_view::{CHART_DAYS, KeyRow, MadeKey, by_account, made, row};
@@ -141,11 +141,11 @@ async fn list(ctx: Ctx) -> Result<Response, Problem> {
     page(StatusCode::OK, &page_of_keys)
 }
 
-/// The requests of these keys, by day.
+/// The usage of these keys, by day.
 async fn used(
     ctx: &Ctx,
     records: &[KeyRecord],
-) -> Result<HashMap<String, HashMap<UtcDay, u64>>, Problem> {
+) -> Result<HashMap<String, HashMap<UtcDay, Usage>>, Problem> {
     let api = ctx.api();
     let today = UtcDay::of(api.clock.now_ms());
     let accounts = records.iter().map(|record| record.id.to_string()).collect();
