@@ -143,6 +143,7 @@ async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
         status: asked.status,
         search: asked.search,
         reach: ctx.key().reach().clone(),
+        max_looked_at: None,
     };
     let found = ctx.api().store.list_workflows(filter, request).await?;
     let views: Vec<SummaryView<'_>> = found.items.iter().map(summary).collect();

@@ -16,9 +16,14 @@ use serde::Deserialize;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
+/// So many workflows are looked at for a page.
+const MAX_LOOKED_AT: usize = 2_000;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListQuery {
+    #[serde(default)]
+    q: String,
     #[serde(default)]
     status: String,
     #[serde(default)]
@@ -35,9 +40,12 @@ struct WorkflowsPage {
     statuses: [&'static str; 4],
     /// Empty: all but the archive.
     status: &'static str,
+    /// What names have to contain; empty for any.
+    q: String,
     counted: u32,
     workflows: Vec<WorkflowRow>,
-    next: Option<String>,
+    /// Where the list goes on.
+    older: Option<String>,
 }
 
 struct WorkflowRow {
@@ -49,12 +57,14 @@ struct WorkflowRow {
 }
 
 pub(super) async fn list(ctx: Ctx) -> Result<Response, Problem> {
-    let ListQuery { status, cursor } = read_query(&ctx.visit)?;
+    let ListQuery { q, status, cursor } = read_query(&ctx.visit)?;
+    let q = q.trim().to_owned();
     let status = WorkflowStatus::parse(&status);
     let filter = WorkflowFilter {
         status,
-        search: None,
+        search: (!q.is_empty()).then(|| q.clone()),
         reach: ctx.key().reach().clone(),
+        max_looked_at: Some(MAX_LOOKED_AT),
     };
     let request = PageRequest {
         after: Cursor::decode(&cursor),
@@ -69,11 +79,12 @@ pub(super) async fn list(ctx: Ctx) -> Result<Response, Problem> {
         frame: Frame::of(&ctx.visit, PART),
         statuses: WorkflowStatus::ALL.map(WorkflowStatus::as_str),
         status: status.map_or("", WorkflowStatus::as_str),
+        q,
         counted: COUNTED_RUNS,
         workflows: rows
             .map(|(workflow, runs)| row(workflow, figures(runs)))
             .collect(),
-        next: next.map(|cursor| cursor.encode()),
+        older: next.map(|cursor| cursor.encode()),
     };
     page(StatusCode::OK, &found)
 }
