@@ -100,6 +100,11 @@ impl Workflows {
         }))
     }
 
+    /// How long a definition may be, in bytes of JSON.
+    pub fn max_definition_bytes(&self) -> usize {
+        self.0.max_definition_bytes
+    }
+
     /// One workflow, from the cache where it is.
     pub fn get(&self, id: &WorkflowId) -> Result<Option<Arc<CompiledWorkflow>>, StoreError> {
         let generation = {
