@@ -3,6 +3,7 @@
 
 use super::fixture::{Fixture, chunk};
 use crate::id::{RunId, WorkflowId};
+use crate::model::audit::ChangedBy;
 use crate::model::page::{Cursor, PageRequest};
 use crate::model::run::{RunFilter, RunStatus};
 use crate::model::workflow::{
@@ -44,7 +45,7 @@ async fn pages_of_workflows_hold_what_the_filter_means() {
     for (index, status) in [(6, Archived), (1, Active)] {
         fixture
             .store
-            .set_workflow_status(ids[index].clone(), status, 2_000)
+            .set_workflow_status(ids[index].clone(), status, ChangedBy::local("test"), 2_000)
             .await
             .unwrap();
     }

@@ -231,7 +231,11 @@ async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
     let compiled = reachable(&ctx)?;
     let id = compiled.workflow.id.clone();
     if asked.purge {
-        ctx.api().engine.workflows().purge(&id).await?;
+        ctx.api()
+            .engine
+            .workflows()
+            .purge(&id, ctx.editor())
+            .await?;
         return ok(&ArchivedView::Purged {
             id: &id,
             purged: true,

@@ -33,8 +33,7 @@ async fn until_called(server: &TestServer, upstream: &Upstream, times: usize) ->
             return calls;
         }
         server.clock.advance_ms(5_000);
-        // One request is time enough for what the clock woke.
-        server.admin().get(SELF).await;
+        server.admin().get(USAGE).await;
     }
     panic!("{} calls in place of {times}", upstream.calls(HOOK).len());
 }
@@ -47,7 +46,7 @@ async fn until_tried(server: &TestServer, times: i64) {
         if tried == Ok(times) {
             return;
         }
-        server.admin().get(SELF).await;
+        server.admin().get(USAGE).await;
     }
     panic!("there were not {times} attempts");
 }

@@ -187,3 +187,92 @@ async fn the_chain_is_verified_and_an_altered_row_is_named() {
     assert!(page.text.contains(&sentence), "{}", page.text);
     assert!(!page.text.contains("intact"));
 }
+
+#[tokio::test]
+async fn changes_of_workflows_and_variables_and_removals_by_hand_stand_in_the_log() {
+    let server = TestServer::start().await;
+    let browser = Browser::signed_in(&server).await;
+    let text = |name: &str| {
+        json!({ "name": name, "trigger": { "type": "api" }, "steps": [{ "id": "one", "type": "wait", "config": { "duration": 1, "unit": "seconds" } }] })
+            .to_string()
+    };
+    let first = text("first");
+    let made = browser
+        .post("/dashboard/workflows", &[("definition", &first)])
+        .await;
+    let location = made.header("location").expect("a page");
+    let id = location.rsplit('/').next().expect("an id").to_owned();
+    let page = format!("/dashboard/workflows/{id}");
+    let tag = async || {
+        let editor = browser.get(&format!("{page}/edit")).await.text;
+        let (_, rest) = editor.split_once("name=\"tag\" value=\"").expect("a tag");
+        let tag = rest.split('"').next().expect("its value");
+        tag.replace("&#34;", "\"")
+    };
+    let (second, seen) = (text("second"), tag().await);
+    // The second time nothing is changed, and the third time the tag is stale.
+    for (definition, tag) in [
+        (&second, &seen),
+        (&second, &tag().await),
+        (&first, &"\"x\"".to_owned()),
+    ] {
+        let fields = [("definition", definition.as_str()), ("tag", tag)];
+        browser.post(&format!("{page}/edit"), &fields).await;
+    }
+    for action in ["activate", "activate", "pause", "archive"] {
+        browser.post(&format!("{page}/{action}"), &[]).await;
+    }
+    let purge = format!("/api/v1/workflows/{id}?purge=true");
+    let purged = server
+        .admin()
+        .send(reqwest::Method::DELETE, &purge, Value::Null)
+        .await;
+    assert!(purged.status.is_success(), "{}", purged.text);
+    let fields = [("name", "tone"), ("value", "pl4nted-value")];
+    for status in [303, 409] {
+        let kept = browser.post("/dashboard/variables", &fields).await;
+        assert_eq!(kept.status, status);
+    }
+    let list = browser.get("/dashboard/variables").await.text;
+    let (_, rest) = list.split_once("/variables/").expect("a link");
+    let variable = rest.split('/').next().expect("an id").to_owned();
+    let delete = format!("/dashboard/variables/{variable}/delete");
+    for status in [303, 404] {
+        assert_eq!(browser.post(&delete, &[]).await.status, status);
+    }
+    browser.post("/dashboard/settings/retention", &[]).await;
+
+    let rows = server.admin().get("/api/v1/audit?limit=100").await;
+    assert!(!rows.text.contains("pl4nted"), "{}", rows.text);
+    let rows = rows.data();
+    let rows = rows.as_array().expect("rows").iter().rev();
+    let told: Vec<[&str; 4]> = rows
+        .map(|row| {
+            ["action", "actor", "target", "address"]
+                .map(|field| row[field].as_str().unwrap_or_default())
+        })
+        .filter(|[action, ..]| {
+            ["workflow.", "variable.", "retention."]
+                .iter()
+                .any(|kind| action.starts_with(kind))
+        })
+        .collect();
+    let by_hand = |action, target| [action, "dashboard", target, "127.0.0.1"];
+    let admin = &server.admin_key[4..12];
+    assert_eq!(
+        told,
+        [
+            by_hand("workflow.created", id.as_str()),
+            by_hand("workflow.updated", &id),
+            by_hand("workflow.activated", &id),
+            by_hand("workflow.paused", &id),
+            by_hand("workflow.archived", &id),
+            ["workflow.deleted", admin, &id, "127.0.0.1"],
+            by_hand("variable.created", &variable),
+            by_hand("variable.deleted", &variable),
+            by_hand("retention.pruned", "retention"),
+        ]
+    );
+    let verified = browser.post("/dashboard/audit/verify", &[]).await.text;
+    assert!(verified.contains("intact"), "{verified}");
+}
