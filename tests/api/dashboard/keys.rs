@@ -1,5 +1,7 @@
 //! Settings › API keys: made, shown once, changed, rotated and revoked through forms.
 
+mod list;
+
 use super::{Browser, Page};
 use crate::support::TestServer;
 use flowlatch::clock::Clock;
@@ -228,81 +230,5 @@ async fn a_name_that_is_markup_stays_text() {
     for page in [page, list, one, revoke] {
         assert!(!page.text.contains("<script>alert"), "{}", page.text);
         assert!(page.text.contains("alert(1)"), "{}", page.text);
-    }
-}
-
-#[tokio::test]
-async fn what_deserves_a_look_is_pointed_out() {
-    let clock = Clock::manual(crate::support::MONDAY_MS);
-    let server = TestServer::start_with(clock.clone(), |_| {}).await;
-    let browser = Browser::signed_in(&server).await;
-    let fields = [("name", "soon"), ("scope", "runs:read"), ("expires", "7")];
-    made(&browser.post("/dashboard/keys", &fields).await);
-    let page = browser.get("/dashboard/keys").await.text;
-    assert!(page.contains("Ends at 2024-01-22T10:00:00.000Z."), "{page}");
-    assert!(!page.contains("Not used for 90 days."), "{page}");
-    clock.advance_ms(90 * 86_400_000);
-    let browser = Browser::new(&server);
-    browser.sign_in(super::PASSWORD).await;
-    let page = browser.get("/dashboard/keys").await.text;
-    assert!(page.contains("Not used for 90 days."), "{page}");
-}
-
-/// What stands at a key in the list.
-async fn warnings(browser: &Browser, name: &str) -> Vec<String> {
-    let page = browser.get("/dashboard/keys").await.text;
-    let rows = page.split("<tr>");
-    let row = rows
-        .filter(|row| row.contains(&format!("\">{name}</a>")))
-        .collect::<String>();
-    let marked = row.split("<small class=\"warning\">").skip(1);
-    marked
-        .filter_map(|rest| rest.split('<').next())
-        .map(str::to_owned)
-        .collect()
-}
-
-#[tokio::test]
-async fn a_key_that_is_wider_than_its_use_and_one_that_is_old_are_pointed_out() {
-    const DAY_MS: u64 = 86_400_000;
-    let clock = Clock::manual(crate::support::MONDAY_MS);
-    let server = TestServer::start_with(clock.clone(), |_| {}).await;
-    let browser = Browser::signed_in(&server).await;
-    let mut clients = Vec::new();
-    for (name, scopes) in [
-        (
-            "wide",
-            &["runs:read", "workflows:write", "predictions:create"][..],
-        ),
-        ("fitting", &["runs:read"]),
-        ("idle", &["runs:read", "workflows:write"]),
-    ] {
-        let mut fields = vec![("name", name), ("expires", "never")];
-        fields.extend(scopes.iter().map(|scope| ("scope", *scope)));
-        let text = made(&browser.post("/dashboard/keys", &fields).await);
-        clients.push(server.client(Some(text)));
-    }
-    let (wider, unused, old) = (
-        "Wider than what it uses: it has written and executed nothing for 30 days.",
-        "Not used for 90 days.",
-        "Its text is older than 90 days: rotate it.",
-    );
-    for (days, uses, expected) in [
-        (29, true, [&[][..], &[], &[]]),
-        (2, true, [&[wider][..], &[], &[]]),
-        (60, false, [&[old][..], &[old], &[unused, old]]),
-    ] {
-        clock.advance_ms(days * DAY_MS);
-        let browser = Browser::new(&server);
-        browser.sign_in(super::PASSWORD).await;
-        for client in clients.iter().take(2).filter(|_| uses) {
-            assert_eq!(client.get("/api/v1/runs").await.status, 200);
-        }
-        // The page of usage writes what was counted.
-        assert_eq!(browser.get("/dashboard/usage").await.status, 200);
-        for (name, expected) in ["wide", "fitting", "idle"].into_iter().zip(expected) {
-            let found = warnings(&browser, name).await;
-            assert_eq!(found, expected, "{name}, {days} days later");
-        }
     }
 }

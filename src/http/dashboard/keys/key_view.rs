@@ -20,6 +20,8 @@ const DAY_MS: i64 = 86_400_000;
 pub(super) const CHART_DAYS: u32 = 30;
 /// What is pointed out: a key that was not used for so long, and a text that is so old.
 const LONG_MS: i64 = 90 * DAY_MS;
+/// So much of a beginning of names is shown.
+const MAX_PREFIX_CHARS: usize = 80;
 /// For so long unusual activity of a key is pointed out.
 const UNUSUAL_MS: i64 = 7 * DAY_MS;
 
@@ -80,7 +82,10 @@ pub(super) fn row(
         bound_to: match &record.reach {
             Reach::All => None,
             Reach::Workflow(id) => Some(format!("workflow {id}")),
-            Reach::Prefix(prefix) => Some(format!("workflows named {prefix}…")),
+            Reach::Prefix(prefix) => {
+                let prefix: String = prefix.chars().take(MAX_PREFIX_CHARS).collect();
+                Some(format!("workflows named {prefix}…"))
+            }
         },
         limits,
         created: iso_utc(record.created_at_ms),

@@ -27,6 +27,8 @@ use warp::reply::Response;
 /// Which part of the dashboard this is.
 const PART: &str = "keys";
 const DEFAULT_GRACE_SECONDS: u32 = 3_600;
+/// So many keys are on a page: with the longest names and every warning it stays a small one.
+const ROWS: u32 = 20;
 /// How many alerts are looked at for what is to be pointed out.
 const MAX_ALERTS: u32 = 200;
 
@@ -123,7 +125,7 @@ async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let ListQuery { cursor } = read_query(&ctx.visit)?;
     let request = PageRequest {
         after: cursor.as_deref().and_then(Cursor::decode),
-        ..PageRequest::default()
+        limit: ROWS,
     };
     let found = ctx.api().keyring.list(ctx.key(), &request);
     let used = used(&ctx, &found.items).await?;

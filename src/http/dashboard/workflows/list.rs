@@ -7,6 +7,7 @@ use super::PART;
 use super::address::trigger_words;
 use super::figures::{COUNTED_RUNS, Figures, figures};
 use crate::http::body::read_query;
+use crate::http::native::MAX_NAME_CHARS;
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::model::page::{Cursor, Page, PageRequest};
@@ -59,6 +60,11 @@ struct WorkflowRow {
 pub(super) async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let ListQuery { q, status, cursor } = read_query(&ctx.visit)?;
     let q = q.trim().to_owned();
+    if q.chars().count() > MAX_NAME_CHARS {
+        return Err(Problem::invalid(format!(
+            "`q` has more than {MAX_NAME_CHARS} characters, the most that a name may have."
+        )));
+    }
     let status = WorkflowStatus::parse(&status);
     let filter = WorkflowFilter {
         status,

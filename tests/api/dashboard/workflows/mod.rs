@@ -83,6 +83,10 @@ async fn workflows_are_found_by_a_part_of_their_name() {
             .contains("name=\"q\" value=\"&#34;&#62;&#60;b&#62;\"")
     );
     assert!(page.text.contains("?q=%22%3E%3Cb%3E&amp;status=paused"));
+    let long = "a".repeat(256);
+    let page = browser.get(&format!("/dashboard/workflows?q={long}")).await;
+    assert_eq!(page.status, 400);
+    assert!(!page.text.contains(&long));
     let unknown = browser.get("/dashboard/workflows?search=x").await;
     assert_eq!(unknown.status, 400);
 }
