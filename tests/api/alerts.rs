@@ -2,6 +2,7 @@
 
 mod noticed;
 mod told;
+mod troubles;
 
 use crate::dashboard::Browser;
 use crate::support::{Client, TestServer};
