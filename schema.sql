@@ -526,12 +526,12 @@ CREATE TABLE key_network (
     PRIMARY KEY (key, network)
 ) STRICT, WITHOUT ROWID;
 
--- Unusual activity that was noticed, and whether it is still to be told to the setting `alert_url`. `cause` is what two of the
--- same have in common; the key may be gone.
+-- Unusual activity and ends of keys that were noticed, and whether they are still to be told to the setting `alert_url`.
+-- `cause` is what two of the same have in common; the key may be gone.
 CREATE TABLE alert (
     sequence    INTEGER PRIMARY KEY AUTOINCREMENT,
     id          TEXT NOT NULL UNIQUE,
-    type        TEXT NOT NULL CHECK (type IN ('new_address', 'many_refusals', 'burst', 'often_limited')),
+    type        TEXT NOT NULL CHECK (type IN ('new_address', 'many_refusals', 'burst', 'often_limited', 'key_expiring')),
     cause       TEXT NOT NULL,
     at_ms       INTEGER NOT NULL,
     key_id      TEXT,
@@ -541,6 +541,8 @@ CREATE TABLE alert (
     attempts    INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     -- NULL: it was told, or given up, or there is nobody to tell.
     next_try_ms INTEGER,
+    -- Of a key that ends soon: when.
+    expires_at_ms INTEGER,
     CHECK ((key_id IS NULL) = (key_name IS NULL))
 ) STRICT;
 

@@ -40,6 +40,7 @@ impl App {
         let sample = sample()?;
         let by = Editor {
             label: control.label(),
+            address: None,
             reach: control.reach(),
         };
         let workflows = self.0.engine.workflows();

@@ -240,6 +240,12 @@ impl Counters {
         }
     }
 
+    /// Whether there were uses since the last look.
+    pub(super) fn has_networks(&self) -> bool {
+        let note = self.last_use.lock().unwrap_or_else(PoisonError::into_inner);
+        !note.networks.is_empty()
+    }
+
     /// The networks of the uses since the last look.
     pub(super) fn take_networks(&self) -> Vec<(Network, i64)> {
         let mut note = self.last_use.lock().unwrap_or_else(PoisonError::into_inner);

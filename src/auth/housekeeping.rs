@@ -1,5 +1,6 @@
 //! What the keyring writes in batches: last uses, folded refusals and how many requests were made; and what it forgets when
-//! its time is over. With it comes the look for what is unusual.
+//! its time is over. With it comes the look for what is unusual, and for keys
+//! that end soon.
 //! May not know HTTP. Promise: no request waits for any of this, and a write that fails is tried again, never passed on.
 
 use super::entry::Counters;
@@ -14,12 +15,15 @@ use tokio::sync::watch;
 const USAGE_PERIOD_MS: u64 = 5_000;
 /// How often everything else is done: last uses are accurate to a minute.
 const PERIOD_MS: u64 = 30_000;
+/// How often keys that end soon are looked for.
+const ENDS_PERIOD_MS: u64 = 3_600_000;
 
 impl Keyring {
     /// Writes how many requests were made every 5 s; writes last uses and folded refusals that are due, and drops what is over,
-    /// every 30 s. Runs until `stop`.
+    /// every 30 s; looks for keys that end soon at once, and every hour. Runs until `stop`.
     pub async fn housekeeping(&self, mut stop: watch::Receiver<bool>) {
         let mut done_at_ms = self.shared.clock.monotonic_ms();
+        let mut ends_due_ms = 0;
         loop {
             tokio::select! {
                 () = self.shared.clock.sleep_ms(USAGE_PERIOD_MS) => {}
@@ -29,6 +33,10 @@ impl Keyring {
             self.write_usage().await;
             self.look_for_unusual(self.shared.clock.now_ms()).await;
             let monotonic_ms = self.shared.clock.monotonic_ms();
+            if monotonic_ms >= ends_due_ms {
+                ends_due_ms = monotonic_ms.saturating_add(ENDS_PERIOD_MS);
+                self.look_for_ends(self.shared.clock.now_ms()).await;
+            }
             if monotonic_ms.saturating_sub(done_at_ms) < PERIOD_MS {
                 continue;
             }

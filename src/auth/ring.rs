@@ -239,6 +239,17 @@ impl Ring {
         self.keys.iter().map(|(id, key)| (id, &key.counters))
     }
 
+    /// The keys in force that end soon: id, name and end.
+    pub(super) fn ending_soon(&self, now_ms: i64) -> Vec<(KeyId, String, i64)> {
+        let records = self.keys.values().map(|key| &key.record);
+        records
+            .filter_map(|record| {
+                let end_ms = record.soon_end_ms(now_ms)?;
+                Some((record.id.clone(), record.name.clone(), end_ms))
+            })
+            .collect()
+    }
+
     /// Whether a key was revoked so long ago that it no longer shows in lists.
     pub(super) fn has_bygone(&self, now_ms: i64) -> bool {
         self.keys.values().any(|key| {

@@ -33,6 +33,7 @@ impl Keyring {
                 sources.push(Arc::clone(&counters));
             }
             if requests > 0 && account.as_str() != CONTROL {
+                self.shared.watch.count(&account, requests, now_ms);
                 made_by.push((account, requests));
             }
         }
@@ -52,10 +53,9 @@ impl Keyring {
             for (row, requests) in rows.iter().zip(sources) {
                 requests.put_back(row.hour, &row.usage);
             }
-            return;
-        }
-        for (key, requests) in made_by {
-            self.shared.watch.count(&key, requests, now_ms);
+            for (key, requests) in made_by {
+                self.shared.watch.put_back(&key, requests);
+            }
         }
     }
 

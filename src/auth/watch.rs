@@ -1,9 +1,12 @@
-//! Watches for unusual activity: what the rules want to know of the last minutes, and what was noticed and is not written yet.
+//! Watches for unusual activity, and for keys that end soon: what the rules want to know of the last minutes, and what was
+//! noticed and is not written yet.
 //! May not know HTTP or who is told. Promises: no request waits for any of this, what is remembered is bounded, and what could
 //! not be written is written the next time.
 
+use super::entry::Counters;
 use super::keyring::Keyring;
 use super::refusals::{Counted, Origin};
+use crate::clock::iso_utc;
 use crate::id::{AlertId, KeyId};
 use crate::model::alert::{
     Alert, AlertKind, BURST_REQUESTS, KnownNetworks, MANY_REFUSALS, Network, OFTEN_LIMITED,
@@ -12,8 +15,9 @@ use crate::model::alert::{
 use crate::model::audit::AuditEntry;
 use crate::model::usage::{Usage, UtcDay, UtcHour};
 use crate::store::{Noticed, StoreError};
+use serde_json::json;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const MINUTE_MS: i64 = 60_000;
 /// Of so many keys and networks are refusals summed up at once.
@@ -30,6 +34,8 @@ struct Memory {
     /// The requests of each key in the minute that it is.
     minute: i64,
     requests: HashMap<KeyId, u64>,
+    /// Those that were noted and could not be written: they come again.
+    put_back: HashMap<KeyId, u64>,
     /// The keys that made many in a minute that is over: the minute's end, and how many.
     busy: Vec<(KeyId, i64, u64)>,
     refusals: HashMap<(Origin, AlertKind), RecentCounts>,
@@ -38,17 +44,25 @@ struct Memory {
 }
 
 impl Watch {
-    /// Notes how many requests a key has made up to now.
+    /// Notes how many requests of a key are about to be written; those that were put back were noted before.
     pub(super) fn count(&self, key: &KeyId, requests: u64, now_ms: i64) {
         let mut memory = self.lock();
         memory.begin_minute(now_ms.div_euclid(MINUTE_MS));
+        let known = memory.put_back.remove(key).unwrap_or_default();
         let made = memory.requests.entry(key.clone()).or_default();
-        *made = made.saturating_add(requests);
+        *made = made.saturating_add(requests.saturating_sub(known));
+    }
+
+    /// Notes that requests of a key were not written and come again.
+    pub(super) fn put_back(&self, key: &KeyId, requests: u64) {
+        self.lock().put_back.insert(key.clone(), requests);
     }
 
     /// Forgets a key that is gone.
     pub(super) fn forget(&self, key: &KeyId) {
-        self.lock().networks.remove(key);
+        let mut memory = self.lock();
+        memory.networks.remove(key);
+        memory.put_back.remove(key);
     }
 
     fn take_busy(&self, now_ms: i64) -> Vec<(KeyId, i64, u64)> {
@@ -98,9 +112,7 @@ impl Memory {
 impl Keyring {
     /// Looks at what was used since the last look, and writes what is unusual about it.
     pub(super) async fn look_for_unusual(&self, now_ms: i64) {
-        if let Err(error) = self.look_at_networks() {
-            log::warn!("from where keys are used is not looked at for now: {error}");
-        }
+        self.look_at_networks();
         for (id, at_ms, requests) in self.shared.watch.take_busy(now_ms) {
             match self.usual_rate(&id, at_ms).await {
                 Ok(Some((name, rate))) if rate.is_exceeded_by(requests) => {
@@ -143,28 +155,49 @@ impl Keyring {
         }
     }
 
-    /// Notes from where keys were used since the last look.
-    fn look_at_networks(&self) -> Result<(), StoreError> {
-        let used: Vec<_> = {
+    /// Looks for keys that end soon, and writes those whose end was not written before. The soonest are first, where there are
+    /// more than are written at once.
+    pub(super) async fn look_for_ends(&self, now_ms: i64) {
+        let mut soon = self.ring().ending_soon(now_ms);
+        soon.sort_by_key(|(_, _, end_ms)| *end_ms);
+        for (id, name, end_ms) in soon {
+            let alert = Alert {
+                expires_at_ms: Some(end_ms),
+                ..new_alert(AlertKind::KeyExpiring, now_ms, Some((id, name)), None, 0)
+            };
+            self.shared.watch.lock().notice(alert);
+        }
+        self.write_noticed().await;
+    }
+
+    /// Notes from where keys were used since the last look. What cannot be looked at now is looked at the next time.
+    fn look_at_networks(&self) {
+        let used: Vec<(KeyId, Arc<Counters>)> = {
             let ring = self.ring();
             let counters = ring.counters();
             counters
-                .filter_map(|(id, counters)| {
-                    let networks = counters.take_networks();
-                    (!networks.is_empty()).then(|| (id.clone(), networks))
-                })
+                .filter(|(_, counters)| counters.has_networks())
+                .map(|(id, counters)| (id.clone(), Arc::clone(counters)))
                 .collect()
         };
-        for (id, networks) in used {
-            let is_known = self.shared.watch.lock().networks.contains_key(&id);
-            if !is_known {
-                let known = KnownNetworks::new(self.shared.store.key_networks(&id)?);
-                let mut memory = self.shared.watch.lock();
-                memory.networks.insert(id.clone(), known);
+        for (id, counters) in used {
+            if let Err(error) = self.know_networks(&id) {
+                log::warn!("from where key {id} is used is not looked at for now: {error}");
+                continue;
             }
-            for (network, used_ms) in networks {
+            for (network, used_ms) in counters.take_networks() {
                 self.see(&id, network, used_ms);
             }
+        }
+    }
+
+    /// Has the networks of a key in memory.
+    fn know_networks(&self, id: &KeyId) -> Result<(), StoreError> {
+        let is_known = self.shared.watch.lock().networks.contains_key(id);
+        if !is_known {
+            let known = KnownNetworks::new(self.shared.store.key_networks(id)?);
+            let mut memory = self.shared.watch.lock();
+            memory.networks.insert(id.clone(), known);
         }
         Ok(())
     }
@@ -237,11 +270,11 @@ impl Keyring {
         match recorded {
             Ok(alerts) => {
                 for alert in alerts {
-                    log::warn!("unusual activity: {} ({})", alert.cause(), alert.count);
+                    log::warn!("{}", told(&alert));
                 }
             }
             Err(error) => {
-                log::warn!("unusual activity is not written yet: {error}");
+                log::warn!("what was noticed is not written yet: {error}");
                 let mut memory = self.shared.watch.lock();
                 let room = MAX_UNWRITTEN.saturating_sub(memory.unwritten.alerts.len());
                 let alerts = noticed.alerts.into_iter().take(room);
@@ -273,6 +306,15 @@ fn new_alert(
         key,
         address,
         count,
+        expires_at_ms: None,
+    }
+}
+
+/// An alert as the log has it.
+fn told(alert: &Alert) -> String {
+    match (&alert.key, alert.expires_at_ms) {
+        (Some((id, _)), Some(end_ms)) => format!("key {id} ends at {}", iso_utc(end_ms)),
+        _ => format!("unusual activity: {} ({})", alert.cause(), alert.count),
     }
 }
 
@@ -284,6 +326,9 @@ fn audit_row(alert: &Alert) -> AuditEntry {
         target: alert.key.as_ref().map(|(id, _)| id.to_string()),
         address: alert.address.clone(),
         result: "noticed".to_owned(),
-        detail: serde_json::json!({ "alert": alert.id.as_str(), "count": alert.count }),
+        detail: match alert.expires_at_ms {
+            Some(end_ms) => json!({ "alert": alert.id.as_str(), "expiresAt": iso_utc(end_ms) }),
+            None => json!({ "alert": alert.id.as_str(), "count": alert.count }),
+        },
     }
 }

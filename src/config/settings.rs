@@ -246,7 +246,7 @@ pub const SETTINGS: &[Setting] = &[
         "Credits granted since ever, to all keys together, or `unlimited`; raise it to grant more.",
         |config, given| given.balance().map(|value| config.credit_balance = value)),
     setting("alert_url", "", Kind::Text,
-        "URL that unusual activity is posted to, signed with `alert_secret`; on a private address it needs `outbound_allow` too.",
+        "URL that unusual activity and ends of keys are posted to, signed with `alert_secret`; on a private address it needs `outbound_allow` too.",
         |config, given| given.alert_url().map(|value| config.alerts.url = value)),
     setting("alert_secret", "", Kind::Text,
         "Secret that these posts are signed with; best set as a variable.",

@@ -1,6 +1,6 @@
-//! Tells somebody else of unusual activity: alerts that wait in the store are posted to one URL, signed.
+//! Tells somebody else of what was noticed: alerts that wait in the store are posted to one URL, signed.
 //! May not know what is unusual, or keys. Promises: an alert is told at least once with the same `id`, or given up after a
-//! bounded number of attempts; a receiver that is slow or gone holds up nothing else; the secret stands nowhere but in the
+//! bounded number of attempts; a receiver that is slow or gone holds up nothing else, and one alert few others; the secret stands nowhere but in the
 //! signature; the address policy holds.
 
 use super::outbound::{Outbound, OutboundRequest};
@@ -8,6 +8,7 @@ use crate::clock::{Clock, iso_utc};
 use crate::model::alert::Alert;
 use crate::secret::SecretText;
 use crate::store::{DueAlert, Store, StoreError};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
@@ -15,8 +16,9 @@ use tokio::sync::watch;
 
 /// How often the store is asked what is due.
 const PERIOD_MS: u64 = 5_000;
-/// How many are told from one look to the next.
-const AT_ONCE: u32 = 20;
+/// How many are told from one look to the next, and how many of them at the same time.
+const MAX_LOOK: u32 = 20;
+const AT_ONCE: usize = 4;
 /// How long the receiver may take.
 const TIMEOUT_MS: u64 = 10_000;
 /// After so many attempts an alert is given up: that is within four hours.
@@ -58,7 +60,7 @@ impl AlertPost {
             store,
             clock,
             // The URL may hold a token, so its path is not shown in errors.
-            outbound: outbound.for_use(&[], TIMEOUT_MS, "alert_url")?,
+            outbound: outbound.for_use(&[], TIMEOUT_MS, None)?,
             options,
         })
     }
@@ -78,15 +80,18 @@ impl AlertPost {
     }
 
     async fn deliver_due(&self) -> Result<(), StoreError> {
-        let due = self.store.due_alerts(self.clock.now_ms(), AT_ONCE).await?;
-        for one in due {
-            let next_ms = match self.post(&one.alert).await {
-                Ok(()) => None,
-                Err(why) => self.next_try(&one, &why),
-            };
-            self.store.alert_tried(one.sequence, next_ms).await?;
-        }
-        Ok(())
+        let now_ms = self.clock.now_ms();
+        let due = self.store.due_alerts(now_ms, MAX_LOOK).await?;
+        let told = stream::iter(due).map(|one| async move { self.tell(&one).await });
+        told.buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    async fn tell(&self, due: &DueAlert) -> Result<(), StoreError> {
+        let next_ms = match self.post(&due.alert).await {
+            Ok(()) => None,
+            Err(why) => self.next_try(due, &why),
+        };
+        self.store.alert_tried(due.sequence, next_ms).await
     }
 
     /// When the next attempt is made; `None` where this was the last one.
@@ -150,6 +155,7 @@ fn body(alert: &Alert) -> serde_json::Value {
         "key": key.map(|(id, name)| json!({ "id": id.as_str(), "name": name })),
         "address": alert.address,
         "count": alert.count,
+        "expiresAt": alert.expires_at_ms.map(iso_utc),
     })
 }
 

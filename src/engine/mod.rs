@@ -7,7 +7,6 @@ pub mod agents;
 pub mod alerts;
 mod approvals;
 mod asked;
-mod changed_by;
 mod children;
 pub mod connections;
 mod credits;
@@ -41,7 +40,6 @@ pub mod workflows;
 
 pub use approvals::{MAX_COMMENT_CHARS, Pending, Reply};
 pub use asked::Asked;
-pub use changed_by::ChangedBy;
 pub use connections::Connections;
 pub use credits::CreditOptions;
 pub use logs::{RunLogs, StepLog, Told};

@@ -3,9 +3,11 @@
 //! its result, or an idempotency key still names; what a look says would go is what a sweep then removes.
 
 use super::{Engine, EngineError, Shared};
+use crate::model::audit::ChangedBy;
 use crate::model::plan::{RunRetention, Settings};
 use crate::model::usage::UtcDay;
 use crate::store::{RunScope, Space, StoreError, StoredRun};
+use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -70,6 +72,14 @@ impl Engine {
     /// What is kept by default.
     pub fn retention(&self) -> &Retention {
         &self.0.options.retention
+    }
+
+    /// The same as [`Engine::sweep`], because somebody asks for it: the audit log has a row for that, before anything goes.
+    pub async fn sweep_for(&self, by: &ChangedBy) -> Result<Swept, EngineError> {
+        let now_ms = self.0.clock.now_ms();
+        let entry = by.entry(now_ms, "retention.pruned", "retention", json!({}));
+        self.0.store.append_audit(entry).await?;
+        self.sweep().await
     }
 
     /// Removes what need not be kept any more, gives the room back to the disk, and prunes the audit log and

@@ -3,10 +3,10 @@
 
 mod opened;
 
-use super::changed_by::ChangedBy;
 use super::redact::MIN_SECRET_CHARACTERS;
 use crate::clock::Clock;
 use crate::id::WorkflowId;
+use crate::model::audit::ChangedBy;
 use crate::model::secret::{SecretName, SecretSummary};
 use crate::model::workflow::Workflow;
 use crate::secret::{MasterKey, SecretText};

@@ -166,6 +166,7 @@ impl Engine {
             Some(sent) => {
                 let by = Editor {
                     label: &request.by.label,
+                    address: None,
                     reach: &sent.reach,
                 };
                 let compiled = self.0.workflows.compile_sent(&sent.definition, by)?;

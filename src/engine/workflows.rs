@@ -4,10 +4,12 @@
 
 mod cache;
 mod definition;
+mod editor;
 mod hook;
 mod outside;
 
 pub use definition::{CompiledDefinition, mistakes};
+pub use editor::Editor;
 
 use crate::clock::Clock;
 use crate::engine::webhook::require_ready;
@@ -16,7 +18,7 @@ use crate::model::graph::{GraphLimits, Lint, lint};
 use crate::model::json::json_bytes;
 use crate::model::plan::{DefinitionLimits, DefinitionProblem};
 use crate::model::trigger::Trigger;
-use crate::model::workflow::{Definition, Reach, Workflow, WorkflowStatus};
+use crate::model::workflow::{Definition, Workflow, WorkflowStatus};
 use crate::store::{Edit, Store, StoreError, WorkflowDraft, WorkflowEdit};
 use crate::to_its_end::to_its_end;
 use bytes::Bytes;
@@ -37,15 +39,6 @@ pub struct CompiledWorkflow {
     /// Room for one ready-made rendering of the record, filled by whoever renders it first.
     pub rendering: OnceLock<Bytes>,
     weight_bytes: usize,
-}
-
-/// Who saves a definition or changes a workflow.
-#[derive(Debug, Clone, Copy)]
-pub struct Editor<'a> {
-    /// A key's public id, or `control`.
-    pub label: &'a str,
-    /// The workflows that are open to them.
-    pub reach: &'a Reach,
 }
 
 /// Why a workflow was not saved or changed.
@@ -98,6 +91,11 @@ impl Workflows {
             edits: Arc::default(),
             changed: Notify::new(),
         }))
+    }
+
+    /// How long a definition may be, in bytes of JSON.
+    pub fn max_definition_bytes(&self) -> usize {
+        self.0.max_definition_bytes
     }
 
     /// One workflow, from the cache where it is.
@@ -193,7 +191,7 @@ impl Workflows {
         let workflow = self
             .0
             .store
-            .create_workflow(id, draft, by.label.to_owned(), now_ms)
+            .create_workflow(id, draft, by.changed_by(), now_ms)
             .await?;
         Ok(Arc::new(self.compile_stored(workflow)?))
     }
@@ -215,7 +213,7 @@ impl Workflows {
             draft: draft(&before.workflow)?,
             change_summary,
             expected_version,
-            by: by.label.to_owned(),
+            by: by.changed_by(),
             now_ms: self.0.clock.now_ms(),
         };
         let known = Some(&before.workflow.definition);
@@ -259,11 +257,13 @@ impl Workflows {
             } = &*compiled;
             require_ready(&self.0.store, self, workflow, definition, by)?;
         }
-        let now_ms = self.0.clock.now_ms();
+        let (by, now_ms) = (by.changed_by(), self.0.clock.now_ms());
         let (workflows, id) = (self.clone(), id.clone());
         let moved = to_its_end(async move {
             let store = &workflows.0.store;
-            let moved = store.set_workflow_status(id.clone(), status, now_ms).await;
+            let moved = store
+                .set_workflow_status(id.clone(), status, by, now_ms)
+                .await;
             let changed = workflows.after_change(&id, moved);
             drop(turn);
             changed
@@ -272,10 +272,12 @@ impl Workflows {
     }
 
     /// Removes a workflow with its versions and finished runs.
-    pub async fn purge(&self, id: &WorkflowId) -> Result<(), WorkflowProblem> {
+    pub async fn purge(&self, id: &WorkflowId, by: Editor<'_>) -> Result<(), WorkflowProblem> {
+        let (by, now_ms) = (by.changed_by(), self.0.clock.now_ms());
         let (workflows, id) = (self.clone(), id.clone());
         let purged = to_its_end(async move {
-            let purged = workflows.0.store.purge_workflow(id.clone()).await;
+            let store = &workflows.0.store;
+            let purged = store.purge_workflow(id.clone(), by, now_ms).await;
             workflows.cache().drop_one(&id);
             purged
         });

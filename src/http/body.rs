@@ -115,9 +115,12 @@ pub(super) async fn read_json<T: DeserializeOwned>(
     serde_json::from_str(text).map_err(|error| bad_json(&error))
 }
 
-/// The body as the fields of a page's form.
-pub(super) async fn form<T: DeserializeOwned>(visit: &Visit) -> Result<T, Problem> {
-    let bytes = read(visit, visit.api.options.max_body_bytes, |_| Ok(())).await?;
+/// The body as the fields of a page's form, at most so many bytes.
+pub(super) async fn form<T: DeserializeOwned>(
+    visit: &Visit,
+    max_bytes: usize,
+) -> Result<T, Problem> {
+    let bytes = read(visit, max_bytes, |_| Ok(())).await?;
     if !is_of_type(&visit.headers, "application/x-www-form-urlencoded") {
         return Err(Problem::UnsupportedMediaType);
     }

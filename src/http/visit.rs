@@ -6,8 +6,9 @@ use super::door::Door;
 use super::problem::Problem;
 use super::{Api, RequestBody};
 use crate::auth::KeyEntry;
-use crate::engine::{ChangedBy, Editor, StartedBy};
+use crate::engine::{Editor, StartedBy};
 use crate::id::{BadId, is_id};
+use crate::model::audit::ChangedBy;
 use crate::model::limit::LimitState;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -129,6 +130,7 @@ impl Ctx {
     pub fn editor(&self) -> Editor<'_> {
         Editor {
             label: self.key.label(),
+            address: (!self.visit.peer.control).then_some(self.visit.peer.address),
             reach: self.key.reach(),
         }
     }

@@ -1,8 +1,9 @@
-//! Unusual activity: what is worth an alert. Pure rules; the moments and numbers are handed in.
+//! Unusual activity and keys that end soon: what is worth an alert. Pure rules; the moments and numbers are handed in.
 //! May not know how keys, refusals or alerts are kept. Promises: the first network of a key is no alert, a number below its
 //! threshold never is, and what is remembered for a rule is bounded.
 
 use super::address_limit::first_64_bits;
+use super::key::ENDS_SOON_MS;
 use crate::id::{AlertId, KeyId};
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,7 +22,7 @@ pub const USUAL_DAYS: u32 = 7;
 /// A key that is younger has no usual rate yet.
 pub const USUAL_MINUTES: u64 = 24 * 60;
 /// For so long the same is not told again.
-pub const SAME_CAUSE_MS: i64 = 60 * 60 * 1_000;
+const SAME_CAUSE_MS: i64 = 60 * 60 * 1_000;
 /// How many networks of a key are remembered: the latest.
 pub const MAX_NETWORKS: usize = 32;
 /// For how long alerts are kept: 90 days.
@@ -32,7 +33,7 @@ const SUMMED_MINUTES: i64 = 5;
 /// How accurate the last use of a network is.
 const NETWORK_USE_MS: i64 = 60 * 60 * 1_000;
 
-/// What was unusual.
+/// What was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AlertKind {
     /// A key was used from a network from which it was not used before.
@@ -43,15 +44,18 @@ pub enum AlertKind {
     Burst,
     /// A key or network was over its limit again and again.
     OftenLimited,
+    /// A key is about to end.
+    KeyExpiring,
 }
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [AlertKind; 4] = [
+    pub const ALL: [AlertKind; 5] = [
         AlertKind::NewAddress,
         AlertKind::ManyRefusals,
         AlertKind::Burst,
         AlertKind::OftenLimited,
+        AlertKind::KeyExpiring,
     ];
 
     /// The word for it.
@@ -61,6 +65,7 @@ impl AlertKind {
             AlertKind::ManyRefusals => "many_refusals",
             AlertKind::Burst => "burst",
             AlertKind::OftenLimited => "often_limited",
+            AlertKind::KeyExpiring => "key_expiring",
         }
     }
 
@@ -78,11 +83,20 @@ impl AlertKind {
             AlertKind::ManyRefusals => "alert.many_refusals",
             AlertKind::Burst => "alert.burst",
             AlertKind::OftenLimited => "alert.often_limited",
+            AlertKind::KeyExpiring => "alert.key_expiring",
+        }
+    }
+
+    /// For so long the same cause is not told again: an end of a key is told once.
+    pub fn same_for_ms(self) -> i64 {
+        match self {
+            AlertKind::KeyExpiring => ENDS_SOON_MS,
+            _ => SAME_CAUSE_MS,
         }
     }
 }
 
-/// Something unusual that was noticed.
+/// Something that was noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     /// Stays the same however often it is told.
@@ -97,17 +111,24 @@ pub struct Alert {
     pub address: Option<String>,
     /// How many requests it was about.
     pub count: u64,
+    /// Of a key that is about to end: when, in milliseconds since the Unix epoch.
+    pub expires_at_ms: Option<i64>,
 }
 
 impl Alert {
-    /// What two alerts have in common that are the same: their kind, and the key or the network. Of a new address both.
+    /// What two alerts have in common that are the same: their kind, and the key or the network. Of a new address both; of
+    /// a key that ends its end too.
     pub fn cause(&self) -> String {
         let key = self.key.as_ref().map_or("-", |(id, _)| id.as_str());
         let address = match (self.kind, &self.key) {
             (AlertKind::NewAddress, _) | (_, None) => self.address.as_deref().unwrap_or("-"),
             (_, Some(_)) => "-",
         };
-        format!("{} {key} {address}", self.kind.as_str())
+        let kind = self.kind.as_str();
+        match self.expires_at_ms {
+            Some(end_ms) => format!("{kind} {key} {end_ms}"),
+            None => format!("{kind} {key} {address}"),
+        }
     }
 }
 

@@ -1,8 +1,46 @@
-//! What the audit log says: one row for each change of a key, and folded rows for refusals.
+//! What the audit log says: one row for each change that somebody makes, and folded rows for refusals.
 //! May not know how rows are stored or chained.
 
 use serde::Serialize;
 use serde_json::Value;
+
+/// Who makes a change that the audit log has a row for, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedBy {
+    /// A key's public id, `control` or `dashboard`; `import` for what was brought from elsewhere.
+    pub actor: String,
+    /// The peer's address; for who is on the server's own machine the actor's word again.
+    pub address: String,
+}
+
+impl ChangedBy {
+    /// Somebody on the server's own machine.
+    pub fn local(actor: &str) -> ChangedBy {
+        ChangedBy {
+            actor: actor.to_owned(),
+            address: actor.to_owned(),
+        }
+    }
+
+    /// The row of a change that was made.
+    pub fn entry(
+        &self,
+        at_ms: i64,
+        action: &'static str,
+        target: &str,
+        detail: Value,
+    ) -> AuditEntry {
+        AuditEntry {
+            at_ms,
+            actor: self.actor.clone(),
+            action,
+            target: Some(target.to_owned()),
+            address: Some(self.address.clone()),
+            result: "ok".to_owned(),
+            detail,
+        }
+    }
+}
 
 /// A row to be written. The store adds its number and its place in the hash chain.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,9 +49,9 @@ pub struct AuditEntry {
     pub at_ms: i64,
     /// Who: a key's id, `control` for the owner of the data folder, `anonymous` for nobody, `server` for what it noticed itself.
     pub actor: String,
-    /// What: `key.created`, `key.imported`, `key.updated`, `key.disabled`, `key.enabled`, `key.rotated`, `key.activated`, `key.revoked`, `request.refused`, `alert.burst` …
+    /// What: `key.created`, `key.imported`, `key.updated`, `key.disabled`, `key.enabled`, `key.rotated`, `key.activated`, `key.revoked`, `workflow.updated`, `variable.deleted`, `request.refused`, `alert.burst` …
     pub action: &'static str,
-    /// On what: the id of the key, or the path's pattern.
+    /// On what: the id of the key or of what else was changed, or the path's pattern.
     pub target: Option<String>,
     /// From where: the peer's address, or the network of folded refusals.
     pub address: Option<String>,

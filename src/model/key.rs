@@ -57,6 +57,9 @@ pub const REVOKED_KEPT_MS: i64 = 90 * 86_400_000;
 /// The first eight characters after the prefix: the part of a key that lists and logs may show.
 pub type PublicId = [u8; 8];
 
+/// A key that ends within so long ends soon: 7 days.
+pub const ENDS_SOON_MS: i64 = 7 * 86_400_000;
+
 /// What the store keeps of one text of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySecret {
@@ -187,6 +190,13 @@ impl KeyRecord {
         }
     }
 
+    /// The end of a key that is in force and ends soon.
+    pub fn soon_end_ms(&self, now_ms: i64) -> Option<i64> {
+        let is_in_force = self.standing(now_ms) == Standing::InForce;
+        self.expires_at_ms
+            .filter(|end_ms| is_in_force && end_ms.saturating_sub(now_ms) <= ENDS_SOON_MS)
+    }
+
     /// The key's texts, at most three.
     pub fn texts(&self) -> impl Iterator<Item = (TextRole, &KeySecret)> {
         let pending = self.pending.as_ref().map(|pending| &pending.secret);
@@ -294,6 +304,24 @@ mod tests {
         assert_eq!(key.standing(1_000), Standing::Expired);
         key.revoked_at_ms = Some(5);
         assert_eq!(key.standing(0), Standing::Revoked);
+    }
+
+    #[test]
+    fn a_key_ends_soon_from_seven_days_before_its_end_while_it_is_in_force() {
+        let mut key = key();
+        assert_eq!(key.soon_end_ms(0), None);
+        let end_ms = ENDS_SOON_MS + 1_000;
+        key.expires_at_ms = Some(end_ms);
+        for (now_ms, expected) in [
+            (999, None),
+            (1_000, Some(end_ms)),
+            (end_ms - 1, Some(end_ms)),
+            (end_ms, None),
+        ] {
+            assert_eq!(key.soon_end_ms(now_ms), expected, "{now_ms}");
+        }
+        key.disabled = true;
+        assert_eq!(key.soon_end_ms(1_000), None);
     }
 
     #[test]

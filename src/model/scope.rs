@@ -2,6 +2,7 @@
 //! May not know keys or requests. Promise: the set is closed; an unknown word is refused, and nothing implies anything
 //! but Flowise's `X:update`, which includes `X:view` (its documentation says so).
 
+use super::limit::Category;
 use std::fmt;
 
 macro_rules! permissions {
@@ -31,6 +32,20 @@ macro_rules! permissions {
             }
         }
     };
+}
+
+impl Permission {
+    /// What most requests do that it permits.
+    pub fn category(self) -> Category {
+        use Permission::*;
+        match self {
+            WorkflowsExecute | AppsExecute | PredictionsCreate => Category::Execute,
+            WorkflowsRead | RunsRead | ConnectionsRead | TablesRead | KeysView | UsageRead
+            | AuditRead | ChatflowsView | AgentflowsView | VariablesView | CredentialsView
+            | ExecutionsView => Category::Read,
+            _ => Category::Write,
+        }
+    }
 }
 
 permissions! {
@@ -291,6 +306,20 @@ mod tests {
             let set = parse_scope(word).expect("a word of the table");
             let names: Vec<&str> = set.iter().map(Permission::word).collect();
             assert_eq!(names, [word], "a plain word permits what it says");
+        }
+    }
+
+    #[test]
+    fn the_word_of_a_permission_says_what_its_requests_do() {
+        for permission in Permission::ALL {
+            let word = permission.word();
+            let expected = match word.rsplit(':').next() {
+                _ if word == "predictions:create" => Category::Execute,
+                Some("execute") => Category::Execute,
+                Some("read" | "view") => Category::Read,
+                _ => Category::Write,
+            };
+            assert_eq!(permission.category(), expected, "{word}");
         }
     }
 

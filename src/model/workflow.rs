@@ -209,6 +209,9 @@ pub struct WorkflowFilter {
     pub search: Option<String>,
     /// Only those within this reach.
     pub reach: Reach,
+    /// So many workflows are looked at for a page at most: where few of them fit, it has fewer than it may, and says where to
+    /// go on. Without it as many as it takes.
+    pub max_looked_at: Option<usize>,
 }
 
 #[cfg(test)]

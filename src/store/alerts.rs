@@ -1,13 +1,14 @@
 //! Alerts: what was noticed, with its row in the audit log, and what of it is still to be told; and the networks from which
 //! keys are used. May not know what is unusual or who is told. Promises: an alert, its audit row and what it was noticed by are
-//! one commit; the same cause is recorded once an hour; an alert waits until it was told or given up.
+//! one commit; the same cause is recorded once in its time; an alert waits until it was told or given up.
 
 use super::{Store, StoreError, audit, column};
 use crate::id::KeyId;
-use crate::model::alert::{Alert, AlertKind, MAX_NETWORKS, SAME_CAUSE_MS};
+use crate::model::alert::{Alert, AlertKind, MAX_NETWORKS};
 use crate::model::audit::AuditEntry;
 use rusqlite::{Connection, Row};
 
+const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// How many alerts an hour are recorded; a flood of them says no more.
 const MAX_AN_HOUR: i64 = 1_000;
 /// So many of them are of one key, so that no key keeps others from being noticed.
@@ -44,8 +45,8 @@ impl Store {
         })
     }
 
-    /// Records what was noticed, and gives the alerts that it recorded: those with a cause that was recorded within the last hour
-    /// are passed over. With `is_told` they wait to be told.
+    /// Records what was noticed, and gives the alerts that it recorded: those with a cause that was recorded lately are passed
+    /// over. With `is_told` they wait to be told.
     pub async fn record_noticed(
         &self,
         noticed: Noticed,
@@ -100,8 +101,8 @@ impl Store {
                 .query_and_then((now_ms, limit), |row| {
                     Ok(DueAlert {
                         alert: alert(row)?,
-                        sequence: row.get(7)?,
-                        attempts: column::unsigned(row, 8)?,
+                        sequence: row.get(8)?,
+                        attempts: column::unsigned(row, 9)?,
                     })
                 })?
                 .collect()
@@ -139,7 +140,7 @@ impl Store {
 macro_rules! alerts {
     ($rest:literal) => {
         concat!(
-            "SELECT id, type, at_ms, key_id, key_name, address, count, sequence, attempts FROM alert ",
+            "SELECT id, type, at_ms, key_id, key_name, address, count, expires_at_ms, sequence, attempts FROM alert ",
             $rest
         )
     };
@@ -166,6 +167,7 @@ fn alert(row: &Row<'_>) -> Result<Alert, StoreError> {
         key: key.zip(name),
         address: row.get(5)?,
         count: column::unsigned(row, 6)?,
+        expires_at_ms: row.get(7)?,
     })
 }
 
@@ -199,17 +201,18 @@ fn record(
     entry: &AuditEntry,
     is_told: bool,
 ) -> Result<bool, StoreError> {
-    let (cause, lately_ms) = (alert.cause(), alert.at_ms.saturating_sub(SAME_CAUSE_MS));
+    let cause = alert.cause();
+    let since = |ms: i64| alert.at_ms.saturating_sub(ms);
     let is_known = connection
         .prepare_cached(SAME)?
-        .exists((&cause, lately_ms))?;
-    if is_known || !has_room(connection, alert, lately_ms)? {
+        .exists((&cause, since(alert.kind.same_for_ms())))?;
+    if is_known || !has_room(connection, alert, since(HOUR_MS))? {
         return Ok(false);
     }
     connection
         .prepare_cached(
-            "INSERT INTO alert (id, type, cause, at_ms, key_id, key_name, address, count, next_try_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO alert (id, type, cause, at_ms, key_id, key_name, address, count, next_try_ms, expires_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute((
             alert.id.as_str(),
@@ -221,6 +224,7 @@ fn record(
             &alert.address,
             i64::try_from(alert.count).unwrap_or(i64::MAX),
             is_told.then_some(alert.at_ms),
+            alert.expires_at_ms,
         ))?;
     audit::append(connection, entry)?;
     Ok(true)
@@ -257,6 +261,7 @@ mod tests {
             key: Some((key.clone(), "a key".to_owned())),
             address: Some(format!("203.0.113.{number}")),
             count: 1,
+            expires_at_ms: None,
         };
         Noticed {
             networks: Vec::new(),

@@ -12,6 +12,12 @@ const NO_HASH: &str = "000000000000000000000000000000000000000000000000000000000
 const PRUNE_ROWS: i64 = 2_000;
 
 impl Store {
+    /// Appends a row of something that is no change of this file alone.
+    pub async fn append_audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.write(move |connection| append(connection, &entry))
+            .await
+    }
+
     /// Appends rows of refusals to the chain, and counts those of callers without a key.
     pub async fn append_refusals(
         &self,

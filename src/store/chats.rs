@@ -1,8 +1,9 @@
 //! Chats with flows: their messages and the files in them; and the variables that flows share. May not know who may see them.
 //! Promises: all of it goes with its flow; the messages of a flow are never more than their bounds.
 
-use super::{Edit, Store, StoreError, chat_use, column};
+use super::{Edit, Store, StoreError, audit, chat_use, column};
 use crate::id::RunId;
+use crate::model::audit::AuditEntry;
 use crate::model::chatflow::{
     ChatBounds, ChatFile, ChatMessage, ChatRole, ChatStats, ChatType, FlowVariable, MessageFilter,
     Rating, VariableKind,
@@ -170,8 +171,13 @@ impl Store {
         })
     }
 
-    /// Saves a variable under its id. `Conflict`: another has its name, or there are as many others as there may be.
-    pub async fn save_flow_variable(&self, variable: FlowVariable) -> Result<Edit<()>, StoreError> {
+    /// Saves a variable under its id, with its row in the audit log. `Conflict`: another has its name, or there are as many
+    /// others as there may be.
+    pub async fn save_flow_variable(
+        &self,
+        variable: FlowVariable,
+        entry: AuditEntry,
+    ) -> Result<Edit<()>, StoreError> {
         self.write(move |connection| {
             let taken: Option<i64> = connection
                 .prepare_cached("SELECT 1 FROM flow_variable WHERE name = ?1 AND id <> ?2")?
@@ -205,17 +211,25 @@ impl Store {
                     variable.created_at_ms,
                     variable.updated_at_ms,
                 ))?;
+            audit::append(connection, &entry)?;
             Ok(Edit::Done(()))
         })
         .await
     }
 
-    /// Removes a variable. `false`: there is none with this id.
-    pub async fn remove_flow_variable(&self, id: String) -> Result<bool, StoreError> {
+    /// Removes a variable, with a row in the audit log. `false`: there is none with this id.
+    pub async fn remove_flow_variable(
+        &self,
+        id: String,
+        entry: AuditEntry,
+    ) -> Result<bool, StoreError> {
         self.write(move |connection| {
             let removed = connection
                 .prepare_cached("DELETE FROM flow_variable WHERE id = ?1")?
                 .execute([id])?;
+            if removed > 0 {
+                audit::append(connection, &entry)?;
+            }
             Ok(removed > 0)
         })
         .await

@@ -4,6 +4,7 @@
 use super::fixture::{Fixture, chunk, new_run, raw_json};
 use super::{Started, WorkflowDraft};
 use crate::id::{RunId, WorkflowId};
+use crate::model::audit::ChangedBy;
 use crate::model::chatflow::{ExecutionFilter, ExecutionRemoval, ExecutionState};
 use crate::model::flow::{FlowKind, definition};
 use crate::model::run::{RunError, RunStatus};
@@ -16,9 +17,12 @@ async fn flow(fixture: &Fixture, name: &str) -> Workflow {
         None,
         definition(FlowKind::Agentflow, drawing),
     );
-    let made = fixture
-        .store
-        .create_workflow(WorkflowId::generate(), draft, "test".into(), 1_000);
+    let made = fixture.store.create_workflow(
+        WorkflowId::generate(),
+        draft,
+        ChangedBy::local("test"),
+        1_000,
+    );
     made.await.unwrap()
 }
 

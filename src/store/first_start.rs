@@ -3,7 +3,7 @@
 
 use super::{Store, StoreError, WorkflowDraft, audit, keys, set_meta, workflow_edit, workflows};
 use crate::id::WorkflowId;
-use crate::model::audit::AuditEntry;
+use crate::model::audit::{AuditEntry, ChangedBy};
 use crate::model::key::KeyRecord;
 use rusqlite::Connection;
 
@@ -46,7 +46,13 @@ impl Store {
 
 fn make(connection: &Connection, first: FirstStart) -> Result<(), StoreError> {
     let id = WorkflowId::generate();
-    let workflow = workflows::create(connection, id, first.sample, first.by, first.now_ms)?;
+    let workflow = workflows::create(
+        connection,
+        id,
+        first.sample,
+        ChangedBy::local(&first.by),
+        first.now_ms,
+    )?;
     workflow_edit::activate(connection, workflow, first.now_ms)?;
     set_meta(connection, first.mark, &first.value)
 }

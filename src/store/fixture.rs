@@ -3,6 +3,7 @@
 
 use super::{Chunk, NewRun, RunRow, Started, Store, StoreOptions, WorkflowDraft, WorkflowEdit};
 use crate::id::{RunId, WorkflowId};
+use crate::model::audit::ChangedBy;
 use crate::model::run::{Event, RunStatus, TriggerType};
 use crate::model::workflow::{Definition, DefinitionFormat, Workflow};
 use serde_json::{json, value::RawValue};
@@ -44,7 +45,7 @@ impl Fixture {
             .create_workflow(
                 WorkflowId::generate(),
                 draft(name, 1),
-                "control".into(),
+                ChangedBy::local("control"),
                 1_000,
             )
             .await
@@ -93,7 +94,7 @@ pub(super) fn edit(name: &str, marker: i64) -> WorkflowEdit {
         draft: draft(name, marker),
         change_summary: Some(format!("marker {marker}")),
         expected_version: None,
-        by: "control".into(),
+        by: ChangedBy::local("control"),
         now_ms: 3_000,
     }
 }

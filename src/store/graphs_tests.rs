@@ -5,6 +5,7 @@ use super::fixture::Fixture;
 use super::node_outputs::{MAX_KEPT_BYTES, MAX_KEPT_OUTPUT_BYTES};
 use super::{Beside, BesideGraph, Edit, WorkflowDraft, WorkflowEdit};
 use crate::id::{RunId, WorkflowId};
+use crate::model::audit::ChangedBy;
 use crate::model::graph::record::{
     GraphDetails, GraphFilter, GraphRecord, LinkPermission, NodeOutput,
 };
@@ -26,9 +27,12 @@ fn draft(name: &str, nodes: &[&str], hook: Option<&str>) -> WorkflowDraft {
 }
 
 async fn made(fixture: &Fixture, draft: WorkflowDraft) -> Workflow {
-    let made = fixture
-        .store
-        .create_workflow(WorkflowId::generate(), draft, "test".into(), 1_000);
+    let made = fixture.store.create_workflow(
+        WorkflowId::generate(),
+        draft,
+        ChangedBy::local("test"),
+        1_000,
+    );
     made.await.unwrap()
 }
 
@@ -42,7 +46,7 @@ async fn edited(
         draft,
         change_summary: None,
         expected_version: None,
-        by: "test".into(),
+        by: ChangedBy::local("test"),
         now_ms,
     };
     match fixture
@@ -124,7 +128,7 @@ async fn the_webhook_id_follows_the_trigger_and_is_free_again_after_the_end() {
     let second = store.create_workflow(
         WorkflowId::generate(),
         draft("second", &["a"], Some("whk")),
-        "t".into(),
+        ChangedBy::local("t"),
         1,
     );
     assert!(second.await.is_err());
@@ -137,7 +141,12 @@ async fn the_webhook_id_follows_the_trigger_and_is_free_again_after_the_end() {
     .await;
     assert_eq!(store.graph_behind_webhook("whk").unwrap(), None);
     assert!(store.graph_behind_webhook("other").unwrap().is_some());
-    let archived = store.set_workflow_status(first.id.clone(), WorkflowStatus::Archived, 3_000);
+    let archived = store.set_workflow_status(
+        first.id.clone(),
+        WorkflowStatus::Archived,
+        ChangedBy::local("test"),
+        3_000,
+    );
     archived.await.unwrap();
     assert_eq!(store.graph_behind_webhook("other").unwrap(), None);
     made(&fixture, draft("third", &["a"], Some("other"))).await;
@@ -188,7 +197,10 @@ async fn outputs_are_kept_for_nodes_that_are_there_and_go_with_them() {
 
     edited(&fixture, &graph, draft("graph", &["b"], None), 30).await;
     assert_eq!(store.node_outputs(graph.sequence).await.unwrap(), []);
-    store.purge_workflow(graph.id.clone()).await.unwrap();
+    store
+        .purge_workflow(graph.id.clone(), ChangedBy::local("test"), 9_000)
+        .await
+        .unwrap();
     assert_eq!(
         (fixture.count("graph_record"), fixture.count("node_output")),
         (0, 0)
@@ -262,10 +274,12 @@ async fn the_list_has_the_newest_change_first_and_what_is_asked_for() {
         2_000,
     )
     .await;
-    let archived =
-        fixture
-            .store
-            .set_workflow_status(third.id.clone(), WorkflowStatus::Archived, 3_000);
+    let archived = fixture.store.set_workflow_status(
+        third.id.clone(),
+        WorkflowStatus::Archived,
+        ChangedBy::local("test"),
+        3_000,
+    );
     archived.await.unwrap();
     let list = async |reach: Reach, limit| -> Vec<String> {
         let filter = GraphFilter {

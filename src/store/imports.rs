@@ -3,7 +3,7 @@
 
 use super::workflows::{self, WorkflowDraft};
 use super::{Beside, Store, StoreError, audit, chats, keys};
-use crate::model::audit::AuditEntry;
+use crate::model::audit::{AuditEntry, ChangedBy};
 use crate::model::chatflow::Feedback;
 use crate::model::flowise_import::{ImportedFlow, ImportedMessage};
 use crate::model::key::KeyRecord;
@@ -36,6 +36,7 @@ impl Store {
                 beside: Some(Beside::Flow(Box::new(flow.details))),
                 ..WorkflowDraft::new(flow.name, None, flow.definition)
             };
+            let by = ChangedBy::local(&by);
             // What follows from being active begins now; the dates are those that clients know.
             let made = workflows::create(connection, flow.id, draft, by, now_ms)?;
             connection

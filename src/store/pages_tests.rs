@@ -3,6 +3,7 @@
 
 use super::fixture::{Fixture, chunk};
 use crate::id::{RunId, WorkflowId};
+use crate::model::audit::ChangedBy;
 use crate::model::page::{Cursor, PageRequest};
 use crate::model::run::{RunFilter, RunStatus};
 use crate::model::workflow::{
@@ -44,7 +45,7 @@ async fn pages_of_workflows_hold_what_the_filter_means() {
     for (index, status) in [(6, Archived), (1, Active)] {
         fixture
             .store
-            .set_workflow_status(ids[index].clone(), status, 2_000)
+            .set_workflow_status(ids[index].clone(), status, ChangedBy::local("test"), 2_000)
             .await
             .unwrap();
     }
@@ -85,14 +86,43 @@ async fn pages_of_workflows_hold_what_the_filter_means() {
             status,
             search: search.map(Into::into),
             reach,
+            max_looked_at: None,
         };
-        for limit in [1, 2, 50] {
+        for (limit, max_looked_at) in [(1, None), (2, None), (50, None), (2, Some(1)), (2, Some(3))]
+        {
+            let filter = WorkflowFilter {
+                max_looked_at,
+                ..filter.clone()
+            };
             assert_eq!(
                 names(&fixture, &filter, limit).await,
                 expected,
                 "{filter:?} by {limit}"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_a_bounded_search_looks_at_so_many_workflows_and_goes_on() {
+    let fixture = Fixture::new();
+    for name in ["wanted", "other", "other", "other", "wanted too", "other"] {
+        fixture.workflow(name).await;
+    }
+    let filter = WorkflowFilter {
+        search: Some("wanted".to_owned()),
+        max_looked_at: Some(3),
+        ..WorkflowFilter::default()
+    };
+    let mut after = None;
+    for (expected, goes_on) in [(&["wanted too"][..], true), (&["wanted"], false)] {
+        let page = PageRequest { limit: 50, after };
+        let found = fixture.store.list_workflows(filter.clone(), page).await;
+        let found = found.unwrap();
+        let names: Vec<&str> = found.items.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, expected);
+        assert_eq!(found.next.is_some(), goes_on);
+        after = found.next;
     }
 }
 

@@ -4,6 +4,7 @@
 use super::fixture::{Fixture, new_run};
 use super::{Fire, NewRun, Started, WorkflowDraft, WorkflowEdit};
 use crate::id::WorkflowId;
+use crate::model::audit::ChangedBy;
 use crate::model::trigger::FiringOutcome;
 use crate::model::workflow::{Definition, DefinitionFormat, Workflow, WorkflowStatus};
 use crate::store::Edit;
@@ -19,16 +20,19 @@ async fn scheduled(fixture: &Fixture) -> Workflow {
         body: json!({ "trigger": { "type": "schedule", "interval": interval }, "steps": [] }),
     };
     let draft = WorkflowDraft::new("scheduled".into(), None, definition);
-    let (id, by) = (WorkflowId::generate(), "control".to_owned());
+    let (id, by) = (WorkflowId::generate(), ChangedBy::local("control"));
     let workflow = fixture
         .store
         .create_workflow(id, draft, by, 0)
         .await
         .unwrap();
     assert_eq!(fixture.count("schedule"), 0, "a draft has none");
-    let active = fixture
-        .store
-        .set_workflow_status(workflow.id.clone(), WorkflowStatus::Active, 0);
+    let active = fixture.store.set_workflow_status(
+        workflow.id.clone(),
+        WorkflowStatus::Active,
+        ChangedBy::local("test"),
+        0,
+    );
     match active.await.unwrap() {
         Edit::Done(workflow) => workflow,
         other => panic!("{other:?}"),
@@ -155,7 +159,7 @@ async fn the_schedule_follows_its_workflow_and_goes_with_it() {
         ),
         change_summary: None,
         expected_version: None,
-        by: "control".into(),
+        by: ChangedBy::local("control"),
         now_ms,
     };
     let minutely = json!({ "type": "schedule", "interval": { "value": 1, "unit": "minutes" } });
@@ -176,6 +180,9 @@ async fn the_schedule_follows_its_workflow_and_goes_with_it() {
     (failed.outcome, failed.error) = (FiringOutcome::Failed, Some("no".into()));
     store.log_firing(failed).await.unwrap();
     assert_eq!(fixture.count("firing"), 1);
-    store.purge_workflow(workflow.id.clone()).await.unwrap();
+    store
+        .purge_workflow(workflow.id.clone(), ChangedBy::local("test"), 9_000)
+        .await
+        .unwrap();
     assert_eq!((fixture.count("schedule"), fixture.count("firing")), (0, 0));
 }

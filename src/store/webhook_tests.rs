@@ -4,6 +4,7 @@
 use super::fixture::{Fixture, new_run};
 use super::{Fate, NewDelivery, NewEvent, RecordedEvent};
 use crate::id::{EventId, WorkflowId};
+use crate::model::audit::ChangedBy;
 use crate::model::event::{DeliveryOutcome, EventFilter, EventRetention};
 use crate::model::page::PageRequest;
 use crate::model::workflow::{Workflow, WorkflowStatus};
@@ -269,11 +270,12 @@ async fn routes_follow_their_workflow() {
     let store = &fixture.store;
     let id = WorkflowId::generate();
     let workflow = store
-        .create_workflow(id.clone(), hooked("/a"), "control".into(), 1_000)
+        .create_workflow(id.clone(), hooked("/a"), ChangedBy::local("control"), 1_000)
         .await;
     let workflow = workflow.unwrap();
     let behind = |path: &str| store.webhook_workflows("custom", path, 10).unwrap().len();
-    let set = |status| store.set_workflow_status(id.clone(), status, 2_000);
+    let set =
+        |status| store.set_workflow_status(id.clone(), status, ChangedBy::local("test"), 2_000);
     assert_eq!((behind("a"), behind(id.as_str())), (0, 0));
     set(WorkflowStatus::Active).await.unwrap();
     assert_eq!((behind("a"), behind(id.as_str())), (1, 1));
@@ -287,7 +289,7 @@ async fn routes_follow_their_workflow() {
         draft: hooked("b"),
         change_summary: None,
         expected_version: None,
-        by: "control".into(),
+        by: ChangedBy::local("control"),
         now_ms: 3_000,
     };
     store.edit_workflow(id.clone(), edit).await.unwrap();
@@ -301,7 +303,10 @@ async fn routes_follow_their_workflow() {
         .record_event(event(1, "x"), vec![dropped(&workflow)])
         .await;
     recorded.unwrap();
-    store.purge_workflow(id.clone()).await.unwrap();
+    store
+        .purge_workflow(id.clone(), ChangedBy::local("test"), 9_000)
+        .await
+        .unwrap();
     assert_eq!(behind("b"), 0);
     assert_eq!(counts(&fixture), [1, 0, 0]);
 }

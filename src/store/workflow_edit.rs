@@ -5,10 +5,12 @@ use super::retention::{self, REMOVE_FINISHED};
 use super::workflows::{
     find, forget_definition, insert_version, intern, write_beside, write_canvas,
 };
-use super::{Edit, Store, StoreError, WorkflowEdit, triggers};
+use super::{Edit, Store, StoreError, WorkflowEdit, audit, triggers};
 use crate::id::WorkflowId;
+use crate::model::audit::ChangedBy;
 use crate::model::workflow::{DefinitionFormat, Workflow, WorkflowStatus};
 use rusqlite::{Connection, OptionalExtension};
+use serde_json::json;
 
 /// How many runs one job of a purge removes.
 const PURGE_RUNS: i64 = 200;
@@ -16,7 +18,8 @@ const PURGE_RUNS: i64 = 200;
 impl Store {
     /// Saves an edit: a new version when the current one is active or was used by a run, else in place.
     /// An edit of the drawing alone, or of what is kept beside a graph, makes no version; one that changes neither name,
-    /// description, definition nor drawing changes nothing, unless it says what is kept beside a graph.
+    /// description, definition nor drawing changes nothing, unless it says what is kept beside a graph. Where the definition, a
+    /// name or the status has changed, the audit log has a row.
     pub async fn edit_workflow(
         &self,
         id: WorkflowId,
@@ -26,11 +29,12 @@ impl Store {
             .await
     }
 
-    /// Moves a workflow along its life cycle.
+    /// Moves a workflow along its life cycle; where it was elsewhere, with a row in the audit log.
     pub async fn set_workflow_status(
         &self,
         id: WorkflowId,
         to: WorkflowStatus,
+        by: ChangedBy,
         now_ms: i64,
     ) -> Result<Edit<Workflow>, StoreError> {
         self.write(move |connection| {
@@ -42,6 +46,9 @@ impl Store {
             }
             if workflow.status != to {
                 move_to(connection, &mut workflow, to, now_ms)?;
+                let detail = json!({ "name": workflow.name, "version": workflow.version });
+                let entry = by.entry(now_ms, became(to), id.as_str(), detail);
+                audit::append(connection, &entry)?;
             }
             Ok(Edit::Done(workflow))
         })
@@ -51,11 +58,16 @@ impl Store {
     /// Removes a workflow with its versions and finished runs; a conflict while a run is unfinished.
     /// Runs are removed in slices, so that other writes go on meanwhile; the workflow is archived first, so that what a
     /// crash leaves is an archived workflow with fewer runs, which can be purged again.
-    pub async fn purge_workflow(&self, id: WorkflowId) -> Result<Edit<()>, StoreError> {
+    pub async fn purge_workflow(
+        &self,
+        id: WorkflowId,
+        by: ChangedBy,
+        now_ms: i64,
+    ) -> Result<Edit<()>, StoreError> {
         loop {
-            let id = id.clone();
+            let (id, by) = (id.clone(), by.clone());
             let slice = self
-                .write(move |connection| purge_slice(connection, &id))
+                .write(move |connection| purge_slice(connection, &id, &by, now_ms))
                 .await?;
             match slice {
                 Edit::Done(true) => return Ok(Edit::Done(())),
@@ -104,7 +116,8 @@ fn save(
     let is_same = definition_sequence == workflow.definition_sequence
         && edit.draft.name == workflow.name
         && edit.draft.description == workflow.description;
-    let is_touched = is_drawn_anew || edit.draft.beside.is_some() || status != workflow.status;
+    let is_moved = status != workflow.status;
+    let is_touched = is_drawn_anew || edit.draft.beside.is_some() || is_moved;
     if is_same && !is_touched {
         return Ok(Edit::Done(workflow));
     }
@@ -126,6 +139,13 @@ fn save(
     };
     write_row(connection, &workflow)?;
     triggers::follow(connection, &workflow, edit.now_ms)?;
+    if !is_same || is_moved {
+        let detail = json!({ "name": workflow.name, "version": workflow.version, "status": status.as_str() });
+        let entry = edit
+            .by
+            .entry(edit.now_ms, "workflow.updated", id.as_str(), detail);
+        audit::append(connection, &entry)?;
+    }
     Ok(Edit::Done(workflow))
 }
 
@@ -150,6 +170,16 @@ fn write_row(connection: &Connection, workflow: &Workflow) -> Result<(), StoreEr
 /// millisecond, so that who compares moments sees every change.
 fn next_moment(workflow: &Workflow, now_ms: i64) -> i64 {
     now_ms.max(workflow.updated_at_ms + 1)
+}
+
+/// What the audit log calls a move along the life cycle.
+fn became(status: WorkflowStatus) -> &'static str {
+    match status {
+        WorkflowStatus::Draft => "workflow.drafted",
+        WorkflowStatus::Active => "workflow.activated",
+        WorkflowStatus::Paused => "workflow.paused",
+        WorkflowStatus::Archived => "workflow.archived",
+    }
 }
 
 fn cannot_become(from: WorkflowStatus, to: WorkflowStatus) -> String {
@@ -204,7 +234,7 @@ fn replace_version(
             &edit.draft.name,
             &edit.draft.description,
             &edit.change_summary,
-            &edit.by,
+            &edit.by.actor,
             edit.now_ms,
             definition,
         ))?;
@@ -253,7 +283,12 @@ pub(super) const RUNS_OF_WORKFLOW: &str =
     "SELECT sequence FROM run WHERE workflow = ?1 ORDER BY sequence LIMIT ?2";
 
 /// Removes some runs of the workflow, or, when there are none left, the workflow itself. Gives whether all is gone.
-fn purge_slice(connection: &Connection, id: &WorkflowId) -> Result<Edit<bool>, StoreError> {
+fn purge_slice(
+    connection: &Connection,
+    id: &WorkflowId,
+    by: &ChangedBy,
+    now_ms: i64,
+) -> Result<Edit<bool>, StoreError> {
     let Some(mut workflow) = find(connection, id)? else {
         return Ok(Edit::NotFound);
     };
@@ -301,5 +336,12 @@ fn purge_slice(connection: &Connection, id: &WorkflowId) -> Result<Edit<bool>, S
     connection
         .prepare_cached("DELETE FROM workflow WHERE sequence = ?1")?
         .execute([workflow_sequence])?;
+    let entry = by.entry(
+        now_ms,
+        "workflow.deleted",
+        id.as_str(),
+        json!({ "name": workflow.name }),
+    );
+    audit::append(connection, &entry)?;
     Ok(Edit::Done(true))
 }

@@ -81,22 +81,25 @@ fn list(
         Reach::All if status.is_some() => statement.query((before, status))?,
         Reach::All => statement.query([before])?,
     };
-    let mut items: Vec<WorkflowSummary> = Vec::new();
+    let max_looked_at = filter.max_looked_at.unwrap_or(usize::MAX);
+    let (mut items, mut last, mut looked_at) = (Vec::new(), None, 0);
     while let Some(row) = rows.next()? {
         // Here and not in SQL, whose letter case ends with ASCII.
-        if let Some(needle) = &needle
-            && !row.get::<_, String>(1)?.to_lowercase().contains(needle)
-        {
-            continue;
+        let fits = match &needle {
+            Some(needle) => row.get::<_, String>(1)?.to_lowercase().contains(needle),
+            None => true,
+        };
+        if looked_at == max_looked_at || fits && items.len() == limit {
+            return Ok(Page { items, next: last });
         }
-        if items.len() == limit {
-            let next = items.last().map(|last| Cursor {
-                ts: last.created_at_ms,
-                id: last.id.as_str().to_owned(),
-            });
-            return Ok(Page { items, next });
+        looked_at += 1;
+        last = Some(Cursor {
+            ts: row.get(6)?,
+            id: row.get(0)?,
+        });
+        if fits {
+            items.push(summary(row)?);
         }
-        items.push(summary(row)?);
     }
     Ok(Page { items, next: None })
 }

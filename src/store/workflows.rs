@@ -1,8 +1,9 @@
 //! Workflows, their versions and definitions: making and reading them. Edits are in `workflow_edit`, lists in `workflow_list`.
 //! May not know what a definition means. Promise: two equal definitions are one row, named by a number that is never given out again.
 
-use super::{Store, StoreError, chatflows, column, graph_records, triggers};
+use super::{Store, StoreError, audit, chatflows, column, graph_records, triggers};
 use crate::id::WorkflowId;
+use crate::model::audit::ChangedBy;
 use crate::model::chatflow::ChatflowDetails;
 use crate::model::graph::record::{GraphDetails, LinkPermission};
 use crate::model::workflow::{
@@ -10,6 +11,7 @@ use crate::model::workflow::{
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::Value;
+use serde_json::json;
 use std::sync::Arc;
 
 /// A new workflow, or the new state of an edited one.
@@ -82,23 +84,29 @@ pub struct WorkflowEdit {
     pub change_summary: Option<String>,
     /// The version that the editor saw; another one is a conflict.
     pub expected_version: Option<i64>,
-    /// Who: a key's id, or `control`.
-    pub by: String,
+    /// Who.
+    pub by: ChangedBy,
     /// Milliseconds since the Unix epoch.
     pub now_ms: i64,
 }
 
 impl Store {
-    /// Adds a workflow, version 1.
+    /// Adds a workflow, version 1, with its row in the audit log.
     pub async fn create_workflow(
         &self,
         id: WorkflowId,
         draft: WorkflowDraft,
-        by: String,
+        by: ChangedBy,
         now_ms: i64,
     ) -> Result<Workflow, StoreError> {
-        self.write(move |connection| create(connection, id, draft, by, now_ms))
-            .await
+        self.write(move |connection| {
+            let detail = json!({ "name": draft.name });
+            let entry = by.entry(now_ms, "workflow.created", id.as_str(), detail);
+            let workflow = create(connection, id, draft, by, now_ms)?;
+            audit::append(connection, &entry)?;
+            Ok(workflow)
+        })
+        .await
     }
 
     /// One workflow with its current definition. A point read: may be called on an async worker.
@@ -242,7 +250,7 @@ pub(super) fn create(
     connection: &Connection,
     id: WorkflowId,
     draft: WorkflowDraft,
-    by: String,
+    by: ChangedBy,
     now_ms: i64,
 ) -> Result<Workflow, StoreError> {
     let status = draft.status.unwrap_or(WorkflowStatus::Draft);
@@ -342,7 +350,7 @@ pub(super) fn insert_version(
             &edit.draft.name,
             &edit.draft.description,
             &edit.change_summary,
-            &edit.by,
+            &edit.by.actor,
             edit.now_ms,
             definition,
         ))?;

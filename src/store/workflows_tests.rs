@@ -4,6 +4,7 @@
 use super::fixture::{Fixture, draft, edit, new_run};
 use super::{Edit, Started, StoreError, WorkflowEdit};
 use crate::id::WorkflowId;
+use crate::model::audit::ChangedBy;
 use crate::model::run::RunStatus;
 use crate::model::workflow::{
     Workflow,
@@ -28,7 +29,7 @@ async fn moved(fixture: &Fixture, workflow: &Workflow, to: WorkflowStatus) -> Wo
     done(
         fixture
             .store
-            .set_workflow_status(workflow.id.clone(), to, 4_000)
+            .set_workflow_status(workflow.id.clone(), to, ChangedBy::local("test"), 4_000)
             .await,
     )
 }
@@ -107,7 +108,11 @@ async fn edits_on_a_false_assumption_are_conflicts() {
     moved(&fixture, &made, Archived).await;
     let why = conflict(store.edit_workflow(made.id.clone(), edit("w2", 2)).await);
     assert!(why.contains("archived"), "{why}");
-    let why = conflict(store.set_workflow_status(made.id.clone(), Active, 1).await);
+    let why = conflict(
+        store
+            .set_workflow_status(made.id.clone(), Active, ChangedBy::local("test"), 1)
+            .await,
+    );
     assert!(why.contains("archived") && why.contains("active"), "{why}");
     let unknown = store
         .edit_workflow(WorkflowId::generate(), edit("w2", 2))
@@ -131,7 +136,7 @@ async fn the_life_cycle_is_the_models() {
                 .unwrap();
             let moved = fixture
                 .store
-                .set_workflow_status(workflow.id.clone(), to, 9)
+                .set_workflow_status(workflow.id.clone(), to, ChangedBy::local("test"), 9)
                 .await
                 .unwrap();
             assert_eq!(
@@ -168,12 +173,20 @@ async fn a_purge_takes_everything_of_one_workflow_and_nothing_else() {
     }
     let (_, open) = fixture.run(&gone, 2_000).await;
     done(store.edit_workflow(gone.id.clone(), edit("gone", 2)).await);
-    let why = conflict(store.purge_workflow(gone.id.clone()).await);
+    let why = conflict(
+        store
+            .purge_workflow(gone.id.clone(), ChangedBy::local("test"), 9_000)
+            .await,
+    );
     assert!(why.contains(open.as_str()), "{why}");
     assert_eq!(fixture.count("run"), 212);
 
     done(store.cancel_run(open, "control".into(), 3_000).await);
-    done(store.purge_workflow(gone.id.clone()).await);
+    done(
+        store
+            .purge_workflow(gone.id.clone(), ChangedBy::local("test"), 9_000)
+            .await,
+    );
     assert_eq!(store.workflow(&gone.id).unwrap(), None);
     assert_eq!(store.journal(kept_run, 0).unwrap().len(), 1);
     for (table, rows) in [
@@ -186,7 +199,9 @@ async fn a_purge_takes_everything_of_one_workflow_and_nothing_else() {
         assert_eq!(fixture.count(table), rows, "{table}");
     }
     assert!(matches!(
-        store.purge_workflow(gone.id.clone()).await,
+        store
+            .purge_workflow(gone.id.clone(), ChangedBy::local("test"), 9_000)
+            .await,
         Ok(Edit::NotFound)
     ));
     // Numbers are not given out again: a worker that outlived its run must not meet another one.

@@ -2,6 +2,7 @@
 
 mod noticed;
 mod told;
+mod troubles;
 
 use crate::dashboard::Browser;
 use crate::support::{Client, TestServer};
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 const SELF: &str = "/api/v1/auth/api-keys/self";
+/// Answered when what was counted is on the disk: whoever asks again and again goes no faster than that.
+const USAGE: &str = "/api/v1/usage";
 
 /// Requests may say from where they come, and looking again takes many.
 fn configure(config: &mut Config) {
@@ -66,6 +69,7 @@ async fn until(server: &TestServer, count: usize) -> Vec<(String, Option<String>
             return found;
         }
         server.clock.advance_ms(5_000);
+        server.admin().get(USAGE).await;
     }
     panic!("there are not {count} alerts: {:?}", alerts(server).await);
 }

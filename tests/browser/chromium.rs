@@ -11,8 +11,13 @@ use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use url::{ParseError, Url};
+
+/// How long the driver may take to say where it listens.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How wide and high pages are shown, in CSS pixels.
 const WINDOW: (u32, u32) = (1280, 800);
@@ -58,7 +63,10 @@ impl Chromium {
             .env("TMPDIR", profile.path());
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut driver = Driver(command.process_group(0).spawn().expect("a driver"));
-        let port = port(driver.0.stdout.take().expect("its standard output"));
+        let port = port(
+            driver.0.stdout.take().expect("its standard output"),
+            PATIENCE,
+        );
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let Value::Object(wanted) = capabilities(&profile) else {
             unreachable!("written as an object");
@@ -114,18 +122,33 @@ fn capabilities(profile: &TempDir) -> Value {
     })
 }
 
-/// The port on which the driver says that it listens. What it says later is read and dropped.
-fn port(output: impl Read + Send + 'static) -> u16 {
-    let mut lines = BufReader::new(output).lines();
-    let mut said = String::new();
-    while let Some(Ok(line)) = lines.next() {
+/// The port on which the driver says that it listens. What it says later is read and dropped. A driver that says nothing in time
+/// is none.
+fn port(output: impl Read + Send + 'static, patience: Duration) -> u16 {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            // Nobody listens any more once the port is known.
+            drop(tell.send(line));
+        }
+    });
+    let (begun, mut said) = (Instant::now(), String::new());
+    while let Ok(line) = told.recv_timeout(patience.saturating_sub(begun.elapsed())) {
         if let Some((_, port)) = line.split_once("started successfully on port ") {
-            std::thread::spawn(move || lines.for_each(drop));
             return port.trim_end_matches('.').parse().expect("a port");
         }
         said.push_str(&line);
     }
-    panic!("the driver ended: {said}");
+    panic!("the driver ended, or said no port within {patience:?}: {said}");
+}
+
+#[test]
+fn a_driver_that_tells_no_port_is_not_waited_for_for_ever() {
+    let patience = Duration::from_millis(50);
+    let (silent, _open) = std::io::pipe().expect("a pipe");
+    assert!(std::panic::catch_unwind(|| port(silent, patience)).is_err());
+    let said = &b"hello\nstarted successfully on port 4711.\nmore\n"[..];
+    assert_eq!(port(said, PATIENCE), 4_711);
 }
 
 /// A command of Chromium's driver that is its own.

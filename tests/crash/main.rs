@@ -10,6 +10,7 @@
     missing_docs
 )]
 
+mod alerts;
 mod answers;
 mod cancel_and_retry;
 mod children;

@@ -5,6 +5,7 @@ use flowlatch::app::{App, Options};
 use flowlatch::clock::Clock;
 use flowlatch::config::Config;
 use flowlatch::model::limit::Limit;
+use flowlatch::secret::SecretText;
 use flowlatch::store::CommitPoint;
 use std::io::{BufRead as _, Write as _};
 use std::net::SocketAddr;
@@ -26,10 +27,14 @@ const LIMIT: &str = "CRASH_TEST_LIMIT";
 const BACKEND: &str = "CRASH_TEST_BACKEND";
 /// Where the models of flows are; without it they are nowhere.
 const MODEL: &str = "CRASH_TEST_MODEL";
+/// Where alerts are posted; without it they are told to nobody.
+const ALERTS: &str = "CRASH_TEST_ALERTS";
 /// How lines begin that are meant for the parent; the test harness prints lines too.
 const PREFIX: &str = "crash-test: ";
 /// How long the child may take for what must happen.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+/// How long it may take for what one move of its clock makes it do, before the clock is moved on.
+const TICK: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Where the server stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +64,8 @@ pub(crate) struct Setting {
     pub(crate) backend: Option<SocketAddr>,
     /// Who is asked as a model, at `/v1`; without it the flows have none.
     pub(crate) model: Option<SocketAddr>,
+    /// Who is told alerts, at `/alerts`; without it nobody is.
+    pub(crate) alerts: Option<SocketAddr>,
 }
 
 /// A running child.
@@ -116,6 +123,9 @@ impl Server {
         if let Some(model) = setting.model {
             command.env(MODEL, format!("http://{model}/v1"));
         }
+        if let Some(alerts) = setting.alerts {
+            command.env(ALERTS, format!("http://{alerts}/alerts"));
+        }
         let mut child = command
             .args([
                 "server::child",
@@ -166,6 +176,18 @@ impl Server {
     /// Moves a manual clock.
     pub(crate) fn advance(&mut self, by_ms: i64) {
         writeln!(self.stdin, "advance {by_ms}").expect("the child reads");
+    }
+
+    /// Moves a manual clock again and again until the server has stopped where it was told to; false where it never does.
+    pub(crate) async fn advance_until_stopped(&mut self, by_ms: i64) -> bool {
+        for _ in 0..200 {
+            self.advance(by_ms);
+            if let Ok(line) = tokio::time::timeout(TICK, self.lines.recv()).await {
+                assert_eq!(line.as_deref(), Some("stopped"));
+                return true;
+            }
+        }
+        false
     }
 
     /// How many commits there were since it was told to count.
@@ -297,6 +319,10 @@ fn child() {
             config.node_backends = vec![("generate:*".to_owned(), backend)];
         }
         config.llm_base_url = std::env::var(MODEL).ok();
+        if let Ok(alerts) = std::env::var(ALERTS) {
+            config.alerts.url = Some(SecretText::new(alerts));
+            config.alerts.secret = Some(SecretText::new("of the alerts".to_owned()));
+        }
         let options = Options {
             clock,
             commit_hook: Some(Arc::new(move |point| brake.at(point))),

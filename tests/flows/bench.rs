@@ -17,22 +17,21 @@ use flowlatch::engine::{
     CreditOptions, Editor, Engine, EngineError, EngineOptions, Messengers, Retention, StartTrigger,
     StartedBy, WorkflowProblem, Workflows,
 };
-use flowlatch::id::{ChatMessageId, RunId, VariableId, WorkflowId};
-use flowlatch::model::chatflow::{
-    ChatBounds, ChatMessage, ChatRole, ChatType, FlowVariable, VariableKind,
-};
+use flowlatch::id::{ChatMessageId, RunId, WorkflowId};
+use flowlatch::model::chatflow::{ChatBounds, ChatMessage, ChatRole, ChatType};
 use flowlatch::model::flow::{FlowKind, PredictionInput, definition};
 use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::plan::DefinitionLimits;
 use flowlatch::model::run::Run;
 use flowlatch::model::workflow::{Reach, WorkflowStatus};
 use flowlatch::secret::{MasterKey, SecretText};
-use flowlatch::store::{Edit, Store, StoreOptions, WorkflowDraft};
+use flowlatch::store::{Store, StoreOptions, WorkflowDraft};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(crate) const OWNER: Editor<'_> = Editor {
+    address: None,
     label: "control",
     reach: &Reach::All,
 };
@@ -190,20 +189,6 @@ impl Bench {
     pub(crate) fn sequence(&self, flow: &WorkflowId) -> i64 {
         let workflow = self.engine.workflows().get(flow).expect("read");
         workflow.expect("there").workflow.sequence
-    }
-
-    /// All flows share this variable from now on.
-    pub(crate) async fn knows(&self, name: &str, value: &str) {
-        let variable = FlowVariable {
-            id: VariableId::generate(),
-            name: name.to_owned(),
-            value: value.to_owned(),
-            kind: VariableKind::Static,
-            created_at_ms: 0,
-            updated_at_ms: 0,
-        };
-        let saved = self.store.save_flow_variable(variable).await;
-        assert_eq!(saved.expect("saved"), Edit::Done(()), "the name is free");
     }
 
     /// The user has said this to a flow, in the conversation `c`.

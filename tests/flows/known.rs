@@ -3,8 +3,11 @@
 use crate::bench::{Bench, flow, node, reply, start};
 use crate::model::Say;
 use flowlatch::engine::{RunRequest, StartTrigger, StartedBy, Wait};
-use flowlatch::id::WorkflowId;
+use flowlatch::id::{VariableId, WorkflowId};
+use flowlatch::model::audit::ChangedBy;
+use flowlatch::model::chatflow::{FlowVariable, VariableKind};
 use flowlatch::model::flow::FlowKind::Agentflow;
+use flowlatch::store::Edit;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
@@ -27,6 +30,24 @@ async fn run(bench: &Bench, id: &WorkflowId, input: Value) -> String {
         .until_ended(&accepted.expect("it starts").run.summary.id)
         .await;
     bench.answer(&run).await
+}
+
+impl Bench {
+    /// All flows share this variable from now on.
+    pub(crate) async fn knows(&self, name: &str, value: &str) {
+        let variable = FlowVariable {
+            id: VariableId::generate(),
+            name: name.to_owned(),
+            value: value.to_owned(),
+            kind: VariableKind::Static,
+            created_at_ms: 0,
+            updated_at_ms: 0,
+        };
+        let id = variable.id.to_string();
+        let entry = ChangedBy::local("test").entry(0, "variable.created", &id, Value::Null);
+        let saved = self.store.save_flow_variable(variable, entry).await;
+        assert_eq!(saved.expect("saved"), Edit::Done(()), "the name is free");
+    }
 }
 
 #[tokio::test]

@@ -5,10 +5,12 @@ use super::{BY, Importer, of_file, of_store};
 use crate::engine::mistakes;
 use crate::error::Result;
 use crate::id::WorkflowId;
+use crate::model::audit::ChangedBy;
 use crate::model::chatflow::{FlowVariable, VariableKind};
 use crate::model::flowise_import::{ImportedFlow, Outcome, Thing};
 use crate::model::plan::{DefinitionProblem, in_words};
 use crate::model::workflow::DefinitionFormat;
+use serde_json::json;
 use std::collections::{HashMap, HashSet};
 
 /// How many mistakes of one flow are told.
@@ -197,7 +199,12 @@ impl Importer<'_> {
             self.note(thing, Outcome::Brought, named, reason);
         }
         if let Some(store) = self.target.to_write() {
-            store.save_flow_variable(variable).await.map_err(of_store)?;
+            let detail = json!({ "name": variable.name, "from": "flowise" });
+            let by = ChangedBy::local(BY);
+            let now_ms = self.target.clock.now_ms();
+            let entry = by.entry(now_ms, "variable.imported", variable.id.as_str(), detail);
+            let saved = store.save_flow_variable(variable, entry).await;
+            saved.map_err(of_store)?;
         }
         Ok(())
     }

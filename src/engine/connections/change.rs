@@ -2,9 +2,9 @@
 //! never grows without the credential: who adds a host has to give it again.
 
 use super::{ConnectionError, Connections, Credentials};
-use crate::engine::changed_by::ChangedBy;
 use crate::engine::redact::Redactor;
 use crate::id::ConnectionId;
+use crate::model::audit::ChangedBy;
 use crate::model::connection::{
     BoundHost, Connection, ConnectionFilter, ConnectionKind, ConnectionStatus, MAX_HOSTS,
     MAX_NAME_CHARACTERS, is_provider,

@@ -3,11 +3,11 @@
 
 use super::change::done;
 use super::{ConnectionError, Connections, OpenConnection};
-use crate::engine::changed_by::ChangedBy;
 use crate::engine::mail::{SMTP_LOGIN, SignIn};
 use crate::engine::outbound::OutboundRequest;
 use crate::engine::redact::Redactor;
 use crate::id::ConnectionId;
+use crate::model::audit::ChangedBy;
 use crate::model::connection::{BoundHost, ConnectionKind, ConnectionStatus};
 use crate::model::plan::DefinitionProblem;
 use crate::store::TestRecord;

@@ -126,7 +126,7 @@ impl Llm {
             .map(|authority| authority.parse().map_err(|error| format!("{error}")));
         let allow: Vec<String> = authority.clone().into_iter().collect();
         Ok(Llm(Arc::new(Client {
-            outbound: outbound.for_use(&allow, options.timeout_ms, "llm_timeout_ms")?,
+            outbound: outbound.for_use(&allow, options.timeout_ms, Some("llm_timeout_ms"))?,
             base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
             api_key: options.api_key,
             base_host: base_host.transpose()?,

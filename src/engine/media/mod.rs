@@ -15,10 +15,10 @@ mod upload;
 pub use links::Link;
 pub use upload::Upload;
 
-use super::ChangedBy;
 use crate::clock::Clock;
 use crate::engine::outbound::{ADDRESS_REFUSED, CONFIG, Outbound, OutboundRequest, url};
 use crate::id::MediaId;
+use crate::model::audit::ChangedBy;
 use crate::model::media::{MediaFile, file_name, served_type};
 use crate::model::run::StepError;
 use crate::store::{Store, StoreError};

@@ -3,8 +3,8 @@
 use super::folder::Draft;
 use super::room::Reserved;
 use super::{MediaError, Parts, ended_badly};
-use crate::engine::ChangedBy;
 use crate::id::MediaId;
+use crate::model::audit::ChangedBy;
 use crate::model::media::MediaFile;
 use serde_json::json;
 use std::sync::Arc;

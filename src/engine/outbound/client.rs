@@ -58,8 +58,8 @@ pub(super) struct Client {
     tls: rustls::ClientConfig,
     max_response_bytes: usize,
     timeout_ms: u64,
-    /// The setting that says `timeout_ms`.
-    timeout_setting: &'static str,
+    /// The setting that says `timeout_ms`, where there is one.
+    timeout_setting: Option<&'static str>,
     /// Whether errors may show the paths of URLs: not of those that the operator has written, which users do not see.
     shows_paths: bool,
     /// One a port: a resolver is told only the name, and the policy needs the port.
@@ -80,7 +80,7 @@ impl Client {
             tls: tls_config(&[])?,
             max_response_bytes,
             timeout_ms,
-            timeout_setting: "http_timeout_ms",
+            timeout_setting: Some("http_timeout_ms"),
             shows_paths: true,
             by_port: Mutex::default(),
         })
@@ -91,7 +91,7 @@ impl Client {
         &self,
         allow: &[String],
         timeout_ms: u64,
-        timeout_setting: &'static str,
+        timeout_setting: Option<&'static str>,
     ) -> Result<Client, String> {
         Ok(Client {
             policy: Arc::new(self.policy.allowing(allow)?),
@@ -177,11 +177,10 @@ impl Client {
             .map_or(self.timeout_ms, |ms| ms.min(self.timeout_ms));
         let mut hop = first_hop(request).map_err(|message| StepError::fatal(CONFIG, message))?;
         hop.shows_path = self.shows_paths;
-        let whose = if timeout_ms == self.timeout_ms {
-            format!(" (setting `{}`)", self.timeout_setting)
-        } else {
-            String::new()
-        };
+        let setting = self
+            .timeout_setting
+            .filter(|_| timeout_ms == self.timeout_ms);
+        let whose = setting.map_or(String::new(), |setting| format!(" (setting `{setting}`)"));
         let late = format!(
             "{} {} took longer than {timeout_ms} ms{whose}",
             hop.method,

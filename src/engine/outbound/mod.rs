@@ -134,13 +134,13 @@ impl Outbound {
     }
 
     /// A client for one use: it may also call `allow` (entries as in the setting `outbound_allow`), and each call may take
-    /// `timeout_ms`, which the setting `timeout_setting` says. Its errors show hosts without paths, where the operator may
+    /// `timeout_ms`, which the setting `timeout_setting` says, if one does. Its errors show hosts without paths, where the operator may
     /// have put a token. What [`Outbound::set_own_ports`] tells one, it tells both.
     pub fn for_use(
         &self,
         allow: &[String],
         timeout_ms: u64,
-        timeout_setting: &'static str,
+        timeout_setting: Option<&'static str>,
     ) -> Result<Outbound, String> {
         let client = self.0.for_use(allow, timeout_ms, timeout_setting)?;
         Ok(Outbound(Arc::new(client)))

@@ -12,6 +12,8 @@ pub(super) struct AlertRow {
     pub(super) key: Option<(String, String)>,
     /// Whether the key is still there.
     pub(super) has_page: bool,
+    /// What it is, in a word or two.
+    pub(super) mark: &'static str,
     /// What was noticed, as a sentence.
     pub(super) sentence: String,
 }
@@ -22,6 +24,10 @@ pub(super) fn row(ctx: &Ctx, alert: &Alert) -> AlertRow {
     let keyring = &ctx.api().keyring;
     AlertRow {
         at: iso_utc(alert.at_ms),
+        mark: match alert.kind {
+            AlertKind::KeyExpiring => "ends soon",
+            _ => "unusual",
+        },
         has_page: key.is_some_and(|(id, _)| keyring.get(ctx.key(), id).is_some()),
         key: key.map(|(id, name)| (id.to_string(), name.clone())),
         sentence: sentence(alert),
@@ -43,6 +49,10 @@ pub(super) fn sentence(alert: &Alert) -> String {
         }
         AlertKind::Burst => {
             format!("{count} requests within a minute, more than ten times what is usual.")
+        }
+        AlertKind::KeyExpiring => {
+            let end = alert.expires_at_ms.map(iso_utc).unwrap_or_default();
+            format!("The key ends at {end}.")
         }
         AlertKind::OftenLimited => {
             format!("{count} requests{from} were over the limit within five minutes.")

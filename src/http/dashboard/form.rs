@@ -11,6 +11,10 @@ use zeroize::Zeroizing;
 
 /// Forms in which nothing long is written are so large at most.
 const MAX_FIELDS: usize = 512;
+/// What a byte of a text becomes at most where a form is sent: a line's end is `%0D%0A`.
+const SENT_BYTES: usize = 6;
+/// What stands around a text in its form.
+const AROUND_BYTES: usize = 64 << 10;
 
 /// The fields in their order; names may repeat.
 pub(super) struct Form(Vec<(String, Zeroizing<String>)>);
@@ -18,7 +22,11 @@ pub(super) struct Form(Vec<(String, Zeroizing<String>)>);
 impl Form {
     /// Reads the body of a request.
     pub(super) async fn read(visit: &Visit) -> Result<Form, Problem> {
-        let fields: Vec<(String, String)> = body::form(visit).await?;
+        Form::read_within(visit, visit.api.options.max_body_bytes).await
+    }
+
+    async fn read_within(visit: &Visit, max_bytes: usize) -> Result<Form, Problem> {
+        let fields: Vec<(String, String)> = body::form(visit, max_bytes).await?;
         if fields.len() > MAX_FIELDS {
             return Err(Problem::invalid(format!(
                 "The form has more than {MAX_FIELDS} fields."
@@ -35,9 +43,22 @@ impl Form {
     /// Reads the body of a request of somebody whose session goes on also after its last byte: a body may take its time.
     pub(super) async fn read_of(ctx: &Ctx) -> Result<Form, Problem> {
         let form = Form::read(&ctx.visit).await?;
+        form.of_who_goes_on(ctx)
+    }
+
+    /// The same, of a form with a text that may have so many bytes, however much larger they are when they are sent.
+    pub(super) async fn read_with_text(ctx: &Ctx, max_bytes: usize) -> Result<Form, Problem> {
+        let sent_bytes = max_bytes.saturating_mul(SENT_BYTES);
+        let sent_bytes = sent_bytes.saturating_add(AROUND_BYTES);
+        let sent_bytes = sent_bytes.max(ctx.api().options.max_body_bytes);
+        let form = Form::read_within(&ctx.visit, sent_bytes).await?;
+        form.of_who_goes_on(ctx)
+    }
+
+    fn of_who_goes_on(self, ctx: &Ctx) -> Result<Form, Problem> {
         let session = session_text(&ctx.visit);
         match session.is_some_and(|session| ctx.api().sign_in.goes_on(session)) {
-            true => Ok(form),
+            true => Ok(self),
             false => Err(Problem::NotSignedIn),
         }
     }

@@ -3,6 +3,7 @@
 
 use super::super::door::without_base;
 use super::super::visit::{MAX_SEGMENTS, Visit};
+use super::cookie::session_text;
 use warp::http::header;
 
 /// Where the dashboard is.
@@ -12,8 +13,8 @@ const HOME: &str = "/dashboard";
 pub(super) struct Frame {
     /// What leads from the page to the dashboard's first page: `./`, `../`, …
     pub(super) up: String,
-    /// Which part of the dashboard the page belongs to; empty for none, where nobody is signed in.
-    pub(super) part: &'static str,
+    /// Which part of the dashboard the page belongs to; `None` where nobody is signed in, and empty for no part.
+    pub(super) part: Option<&'static str>,
 }
 
 /// The parts of the dashboard: the first segment of their pages, and what people read.
@@ -38,13 +39,26 @@ impl Frame {
     pub(super) fn of(visit: &Visit, part: &'static str) -> Frame {
         Frame {
             up: up(visit),
-            part,
+            part: Some(part),
         }
     }
 
     /// Of a page for anybody: without the way to the others.
     pub(super) fn outside(visit: &Visit) -> Frame {
-        Frame::of(visit, "")
+        Frame {
+            up: up(visit),
+            part: None,
+        }
+    }
+
+    /// Of what is said to whoever asks: with the way to the other pages for who is signed in, else without.
+    pub(super) fn of_visitor(visit: &Visit) -> Frame {
+        let session = session_text(visit);
+        if session.is_some_and(|session| visit.api.sign_in.goes_on(session)) {
+            Frame::of(visit, "")
+        } else {
+            Frame::outside(visit)
+        }
     }
 }
 

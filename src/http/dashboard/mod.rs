@@ -161,7 +161,7 @@ pub(super) fn render(problem: &Problem, visit: &Visit) -> Response {
         problem => message(problem, visit),
     };
     let message = MessagePage {
-        frame: Frame::outside(visit),
+        frame: Frame::of_visitor(visit),
         title: status.canonical_reason().unwrap_or("Refused"),
         message: &sentence,
         request_id: matches!(problem, Problem::Internal).then(|| super::finish::request_id(visit)),

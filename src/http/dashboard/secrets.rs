@@ -55,6 +55,8 @@ struct SecretsPage<'a> {
     secrets: Vec<SecretRow>,
     /// Names that steps use and that have no value.
     missing: Vec<&'a str>,
+    /// How many more of them there are.
+    more_missing: usize,
     /// The name of the secret that was not kept.
     typed_name: &'a str,
     refusal: Option<String>,
@@ -87,16 +89,14 @@ fn secrets_page(
 ) -> Result<Response, Problem> {
     let (workflow, secrets) = (&compiled.workflow, ctx.api().engine.secrets());
     let names = compiled.definition.plan.secret_names();
+    let missing = secrets.missing(workflow, names)?;
     let list = SecretsPage {
         frame: Frame::of(&ctx.visit, PART),
         workflow_id: workflow.id.as_str(),
         workflow_name: &workflow.name,
         secrets: secrets.list(workflow)?.iter().map(row).collect(),
-        missing: secrets
-            .missing(workflow, names)?
-            .into_iter()
-            .take(MAX_MISSING)
-            .collect(),
+        more_missing: missing.len().saturating_sub(MAX_MISSING),
+        missing: missing.into_iter().take(MAX_MISSING).collect(),
         typed_name,
         refusal,
     };

@@ -15,7 +15,7 @@ use crate::secret::SecretText;
 use crate::store::StoreError;
 use askama::Template;
 use std::sync::Arc;
-use warp::http::{HeaderValue, Method, StatusCode, Uri, header};
+use warp::http::{HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -182,21 +182,101 @@ async fn end_held(visit: &Visit) -> Result<(), StoreError> {
 
 /// A form comes from a page of this server, or is refused: browsers say where a form was sent from.
 pub(in crate::http) fn refuse_other_sites(visit: &Visit) -> Result<(), Problem> {
-    let origin = visit.headers.get(header::ORIGIN);
-    let origin = origin.and_then(|origin| origin.to_str().ok());
-    let from = origin.and_then(|origin| origin.parse::<Uri>().ok());
-    let from = from.as_ref().and_then(Uri::authority);
-    let host = visit.headers.get(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok());
-    let is_own = from.is_some_and(|from| {
-        let public = visit.api.options.public_url.as_deref();
-        host.is_some_and(|host| from.as_str().eq_ignore_ascii_case(host))
-            || public.is_some_and(|public| Some(public) == origin)
-    });
+    let text = |name| {
+        let value = visit.headers.get(name);
+        value.and_then(|value| value.to_str().ok())
+    };
+    let options = &visit.api.options;
+    let public = options.public_url.as_deref();
+    let is_own = text(header::ORIGIN)
+        .zip(text(header::HOST))
+        .is_some_and(|(origin, host)| is_own(origin, host, public, options.secure_cookies));
     if is_own {
         return Ok(());
     }
     let (keyring, peer) = (&visit.api.keyring, visit.peer.address);
     keyring.note_refusal("other_site", None, peer);
     Err(Problem::OtherSite)
+}
+
+/// Whether pages of this origin are the server's own: those of its public URL, or those of the host that was asked. As to the host of
+/// the public URL, or where all is behind TLS, a page that came without it may be anybody's.
+fn is_own(origin: &str, host: &str, public: Option<&str>, behind_tls: bool) -> bool {
+    if public == Some(origin) {
+        return true;
+    }
+    let Some((scheme, from)) = origin.split_once("://") else {
+        return false;
+    };
+    let is_scheme = scheme == "https" || scheme == "http" && (public.is_some() || !behind_tls);
+    let public_host = public.and_then(|public| public.split_once("://"));
+    let is_public_host = public_host.is_some_and(|(_, known)| known.eq_ignore_ascii_case(host));
+    is_scheme && !is_public_host && from.eq_ignore_ascii_case(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_servers_own_pages_send_forms() {
+        let public = Some("https://flow.example");
+        for (origin, host, public, behind_tls, expected) in [
+            ("http://localhost:3000", "localhost:3000", None, false, true),
+            ("http://LOCALHOST:3000", "localhost:3000", None, false, true),
+            ("https://flow.example", "flow.example", None, false, true),
+            ("https://flow.example", "flow.example", None, true, true),
+            ("https://flow.example", "127.0.0.1:3000", public, true, true),
+            (
+                "http://127.0.0.1:3000",
+                "127.0.0.1:3000",
+                public,
+                true,
+                true,
+            ),
+            ("null", "localhost:3000", None, false, false),
+            ("", "", None, false, false),
+            ("localhost:3000", "localhost:3000", None, false, false),
+            ("//localhost:3000", "localhost:3000", None, false, false),
+            (
+                "file://localhost:3000",
+                "localhost:3000",
+                None,
+                false,
+                false,
+            ),
+            (
+                "http://localhost:3000/x",
+                "localhost:3000",
+                None,
+                false,
+                false,
+            ),
+            (
+                "http://localhost:3000.evil.example",
+                "localhost:3000",
+                None,
+                false,
+                false,
+            ),
+            (
+                "http://localhost:3000@evil.example",
+                "localhost:3000",
+                None,
+                false,
+                false,
+            ),
+            ("http://localhost", "localhost:3000", None, false, false),
+            // Without TLS somebody on the way may have written the page.
+            ("http://flow.example", "flow.example", None, true, false),
+            ("http://flow.example", "flow.example", public, true, false),
+            ("http://flow.example", "127.0.0.1:3000", public, true, false),
+        ] {
+            let found = is_own(origin, host, public, behind_tls);
+            assert_eq!(
+                found, expected,
+                "{origin} to {host}, {public:?}, {behind_tls}"
+            );
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::{go_to, page, signed_in};
 use crate::clock::iso_utc;
 use crate::http::body::read_query;
 use crate::http::endpoint::Endpoint;
-use crate::http::flowise::{NewVariable, keep_variable};
+use crate::http::flowise::{NewVariable, keep_variable, remove_variable};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::model::chatflow::{VariableKind, VariableName};
@@ -145,10 +145,11 @@ async fn ask_to_delete(ctx: Ctx) -> Result<Response, Problem> {
 }
 
 async fn delete(ctx: Ctx) -> Result<Response, Problem> {
-    let id = ctx.text(0).to_owned();
-    if ctx.api().store.remove_flow_variable(id).await? {
-        Ok(go_to(&ctx.visit, "variables"))
-    } else {
-        Err(Problem::NotFound("variable"))
+    let gone = || Problem::NotFound("variable");
+    let variable = ctx.api().store.variable_name(ctx.text(0))?;
+    let variable = variable.ok_or_else(gone)?;
+    match remove_variable(&ctx, variable.id.as_str(), &variable.name).await? {
+        true => Ok(go_to(&ctx.visit, "variables")),
+        false => Err(gone()),
     }
 }

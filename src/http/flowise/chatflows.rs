@@ -291,7 +291,11 @@ async fn update(ctx: Ctx, body: ChatflowBody) -> Answer {
 async fn delete(ctx: Ctx) -> Answer {
     let flow = named(&ctx)?;
     DELETE.require(&ctx, flow.kind)?;
-    ctx.api().engine.workflows().purge(flow.id()).await?;
+    ctx.api()
+        .engine
+        .workflows()
+        .purge(flow.id(), ctx.editor())
+        .await?;
     ok(&RemovedView::of(1))
 }
 

@@ -33,7 +33,7 @@ mod variables;
 pub use flow_limit::FlowLimits;
 pub(super) use pages::page_origin;
 pub(super) use refusal::{own_word, render};
-pub(super) use variables::{NewVariable, keep_variable};
+pub(super) use variables::{NewVariable, keep_variable, remove_variable};
 
 use super::describe::{Description, about as about_any};
 use super::endpoint::Endpoint;

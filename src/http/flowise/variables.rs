@@ -8,6 +8,7 @@ use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::VariableId;
+use crate::model::audit::AuditEntry;
 use crate::model::chatflow::{FlowVariable, VariableKind};
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
@@ -15,7 +16,7 @@ use crate::model::workflow::Reach;
 use crate::store::Edit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json as example;
+use serde_json::json as object;
 use warp::Filter as _;
 use warp::http::{Method, StatusCode};
 
@@ -28,7 +29,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     const ALL: &str = "/api/v1/variables";
     const ONE: &str = "/api/v1/variables/:id";
     let door = Door::Flowise;
-    let body = example!({ "name": "tone", "value": "kind", "type": "static" });
+    let body = object!({ "name": "tone", "value": "kind", "type": "static" });
     vec![
         Endpoint::new(
             door,
@@ -184,7 +185,7 @@ pub(in crate::http) async fn keep_variable(
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
     };
-    save(ctx, variable).await
+    save(ctx, variable, "variable.created").await
 }
 
 async fn create(ctx: Ctx, body: VariableBody) -> Answer {
@@ -205,10 +206,14 @@ async fn update(ctx: Ctx, body: VariableBody) -> Answer {
         updated_at_ms: ctx.api().clock.now_ms(),
         ..before
     };
-    ok(&view(save(&ctx, variable).await?))
+    ok(&view(save(&ctx, variable, "variable.updated").await?))
 }
 
-async fn save(ctx: &Ctx, variable: FlowVariable) -> Result<FlowVariable, Problem> {
+async fn save(
+    ctx: &Ctx,
+    variable: FlowVariable,
+    action: &'static str,
+) -> Result<FlowVariable, Problem> {
     if !FlowVariable::is_name(&variable.name) {
         return Err(Problem::invalid(format!(
             "`name`: {}.",
@@ -222,14 +227,34 @@ async fn save(ctx: &Ctx, variable: FlowVariable) -> Result<FlowVariable, Problem
             FlowVariable::MAX_VALUE_BYTES
         )));
     }
-    match ctx.api().store.save_flow_variable(variable.clone()).await? {
+    let entry = audit_row(ctx, action, variable.id.as_str(), &variable.name);
+    let store = &ctx.api().store;
+    match store.save_flow_variable(variable.clone(), entry).await? {
         Edit::Conflict(message) => Err(Problem::Conflict(message)),
         Edit::Done(()) | Edit::NotFound => Ok(variable),
     }
 }
 
 async fn delete(ctx: Ctx) -> Answer {
-    let id = named(&ctx)?.id.to_string();
-    ctx.api().store.remove_flow_variable(id).await?;
+    let variable = named(&ctx)?;
+    remove_variable(&ctx, variable.id.as_str(), &variable.name).await?;
     ok(&RemovedView::of(1))
+}
+
+/// Removes a variable; whether there was one.
+pub(in crate::http) async fn remove_variable(
+    ctx: &Ctx,
+    id: &str,
+    name: &str,
+) -> Result<bool, Problem> {
+    let entry = audit_row(ctx, "variable.deleted", id, name);
+    let store = &ctx.api().store;
+    Ok(store.remove_flow_variable(id.to_owned(), entry).await?)
+}
+
+/// The row of a change of a variable, without its value.
+fn audit_row(ctx: &Ctx, action: &'static str, id: &str, name: &str) -> AuditEntry {
+    let now_ms = ctx.api().clock.now_ms();
+    ctx.changed_by()
+        .entry(now_ms, action, id, object!({ "name": name }))
 }

@@ -37,6 +37,7 @@ mod workflows;
 pub(super) use refusal::{ErrorEnvelope, message, native_word, render, status_and_code};
 pub(super) use runs::reachable_run;
 pub(super) use templates::{template_files, template_text};
+pub(super) use workflow_body::MAX_NAME_CHARS;
 pub(super) use workflows::{create_workflow, edit_workflow, tag};
 
 use super::endpoint::Endpoint;

@@ -100,7 +100,10 @@ async fn would_go(ctx: Ctx) -> Answer {
 async fn pruned(ctx: Ctx) -> Answer {
     for_the_whole_server(&ctx)?;
     let engine = &ctx.api().engine;
-    ok(&view(engine.retention(), &engine.sweep().await?))
+    ok(&view(
+        engine.retention(),
+        &engine.sweep_for(&ctx.changed_by()).await?,
+    ))
 }
 
 /// A key that is bound to workflows does not learn of others.

@@ -36,7 +36,7 @@ const OF_GRAPHS: [&str; 3] = ["nodes", "edges", "exposedInputs"];
 const OF_STEPS: [&str; 2] = ["steps", "variables"];
 const OF_FLOWS: [&str; 2] = ["flowData", "flowType"];
 const OTHER_FIELDS: [&str; 4] = ["name", "description", "changeSummary", "expectedVersion"];
-const MAX_NAME_CHARS: usize = 255;
+pub(in crate::http) const MAX_NAME_CHARS: usize = 255;
 const MAX_TEXT_CHARS: usize = 10_000;
 
 /// The body of a new workflow.

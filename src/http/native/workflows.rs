@@ -143,6 +143,7 @@ async fn list(ctx: Ctx, asked: ListQuery) -> Answer {
         status: asked.status,
         search: asked.search,
         reach: ctx.key().reach().clone(),
+        max_looked_at: None,
     };
     let found = ctx.api().store.list_workflows(filter, request).await?;
     let views: Vec<SummaryView<'_>> = found.items.iter().map(summary).collect();
@@ -230,7 +231,11 @@ async fn archive(ctx: Ctx, asked: DeleteQuery) -> Answer {
     let compiled = reachable(&ctx)?;
     let id = compiled.workflow.id.clone();
     if asked.purge {
-        ctx.api().engine.workflows().purge(&id).await?;
+        ctx.api()
+            .engine
+            .workflows()
+            .purge(&id, ctx.editor())
+            .await?;
         return ok(&ArchivedView::Purged {
             id: &id,
             purged: true,

@@ -117,7 +117,7 @@ async fn answer(visit: Arc<Visit>) -> Result<Response, Problem> {
     within_address_limit(&visit, AddressCategory::Execute)?;
     // Before the body: who has no link shall not fill the memory.
     let (run, pending) = asked(&visit).await?;
-    let AnswerForm { approved, comment } = form(&visit).await?;
+    let AnswerForm { approved, comment } = form(&visit, visit.api.options.max_body_bytes).await?;
     if comment.chars().count() > MAX_COMMENT_CHARS {
         return Err(Problem::invalid(format!(
             "The comment is longer than {MAX_COMMENT_CHARS} characters."

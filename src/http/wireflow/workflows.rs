@@ -307,7 +307,11 @@ fn require_sound(
 
 async fn delete(ctx: Ctx) -> Answer {
     let id = graph(&ctx)?.workflow.id.clone();
-    ctx.api().engine.workflows().purge(&id).await?;
+    ctx.api()
+        .engine
+        .workflows()
+        .purge(&id, ctx.editor())
+        .await?;
     let gone = DeletedView {
         id: &id,
         deleted: true,

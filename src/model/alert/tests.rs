@@ -57,6 +57,7 @@ fn the_same_cause_is_the_same_kind_of_the_same_key_or_network() {
         key: key.map(|key| (key.parse().expect("an id"), "name".to_owned())),
         address: Some(address.to_owned()),
         count: 1,
+        expires_at_ms: None,
     };
     use AlertKind::{Burst, ManyRefusals, NewAddress};
     let same = |one: Alert, other: Alert| one.cause() == other.cause();

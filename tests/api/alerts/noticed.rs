@@ -175,3 +175,82 @@ async fn what_was_noticed_is_marked_on_the_pages() {
     assert!(page.contains("intact"), "{page}");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn the_end_of_a_key_is_noticed_seven_days_before_it_once_also_after_a_restart() {
+    const DAY_MS: u64 = 86_400_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Clock::manual(crate::support::MONDAY_MS);
+    let server = TestServer::open(folder.path(), clock.clone(), configure).await;
+    let admin_key = server.admin_key.clone();
+    let day_s = 86_400;
+    let (ending, _) = key(&server, "ending", json!({ "expiresInSeconds": 9 * day_s })).await;
+    let (disabled, _) = key(&server, "off", json!({ "expiresInSeconds": 9 * day_s })).await;
+    key(&server, "endless", json!({})).await;
+    key(&server, "later", json!({ "expiresInSeconds": 60 * day_s })).await;
+    let path = format!("/api/v1/auth/api-keys/{disabled}");
+    let off = server
+        .admin()
+        .send(Method::PATCH, &path, json!({ "disabled": true }))
+        .await;
+    assert_eq!(off.status, 200, "{}", off.text);
+    // Keys are looked for every hour: a mark of another rule comes after the look.
+    let (_, mark) = key(&server, "mark", json!({})).await;
+    ask_from(&mark, "203.0.113.1").await;
+    clock.advance_ms(2 * DAY_MS - 2 * 3_600_000);
+    ask_from(&mark, "203.0.113.2").await;
+    assert_eq!(until(&server, 1).await[0].0, "new_address");
+    clock.advance_ms(2 * 3_600_000);
+    let expected = of_key("key_expiring", &ending);
+    assert_eq!(until(&server, 2).await[1], expected);
+    server.stop().await;
+
+    let mut server = TestServer::open(folder.path(), clock.clone(), configure).await;
+    server.admin_key = admin_key;
+    clock.advance_ms(3 * DAY_MS);
+    let mark = server.client(mark.key.clone());
+    ask_from(&mark, "203.0.113.3").await;
+    assert_eq!(until(&server, 3).await[2].0, "new_address");
+    // Another end is told again.
+    let path = format!("/api/v1/auth/api-keys/{ending}");
+    let end = json!({ "expiresAt": "2024-01-21T00:00:00Z" });
+    let moved = server.admin().send(Method::PATCH, &path, end).await;
+    assert_eq!(moved.status, 200, "{}", moved.text);
+    clock.advance_ms(3_600_000);
+    let found = until(&server, 4).await;
+    assert_eq!((found.len(), &found[3]), (4, &expected));
+    let rows = server
+        .admin()
+        .get("/api/v1/audit?action=alert.key_expiring")
+        .await;
+    assert_eq!(
+        rows.data()[0]["detail"]["expiresAt"],
+        "2024-01-21T00:00:00.000Z"
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn of_a_key_that_is_used_from_everywhere_the_latest_networks_are_kept_and_twenty_alerts() {
+    let server = server().await;
+    let (id, client) = key(&server, "everywhere", json!({})).await;
+    for host in 1..=100 {
+        assert_eq!(ask_from(&client, &format!("203.0.113.{host}")).await, 200);
+    }
+    let (_, mark) = key(&server, "mark", json!({})).await;
+    ask_from(&mark, "198.51.100.1").await;
+    ask_from(&mark, "198.51.100.2").await;
+    let found = until(&server, 21).await;
+    let of_key =
+        |alert: &&(String, Option<String>, Option<String>)| alert.1.as_deref() == Some(&id);
+    assert_eq!(found.iter().filter(of_key).count(), 20);
+    assert_eq!(found.len(), 21, "the other key is noticed too");
+    let file = rusqlite::Connection::open(server.data().join("flowlatch.db")).expect("a database");
+    let kept =
+        "SELECT count(*) FROM key_network n JOIN api_key k ON k.sequence = n.key WHERE k.id = ?1";
+    let kept: i64 = file
+        .query_row(kept, [&id], |row| row.get(0))
+        .expect("a number");
+    assert_eq!(kept, 32);
+    server.stop().await;
+}

@@ -33,10 +33,22 @@ async fn until_called(server: &TestServer, upstream: &Upstream, times: usize) ->
             return calls;
         }
         server.clock.advance_ms(5_000);
-        // One request is time enough for what the clock woke.
-        server.admin().get(SELF).await;
+        server.admin().get(USAGE).await;
     }
     panic!("{} calls in place of {times}", upstream.calls(HOOK).len());
+}
+
+/// Returns when so many attempts of an alert are noted. The clock stands still.
+async fn until_tried(server: &TestServer, times: i64) {
+    let file = rusqlite::Connection::open(server.data().join("flowlatch.db")).expect("a database");
+    for _ in 0..400 {
+        let tried = file.query_row("SELECT max(attempts) FROM alert", [], |row| row.get(0));
+        if tried == Ok(times) {
+            return;
+        }
+        server.admin().get(USAGE).await;
+    }
+    panic!("there were not {times} attempts");
 }
 
 /// Checks a call's signature as its receiver would, and gives its body.
@@ -74,7 +86,7 @@ async fn an_alert_is_told_once_and_signed() {
         body,
         json!({
             "id": body["id"], "type": "new_address", "at": "2024-01-15T10:00:00.000Z",
-            "key": { "id": id, "name": "stray" }, "address": "203.0.113.2", "count": 1,
+            "key": { "id": id, "name": "stray" }, "address": "203.0.113.2", "count": 1, "expiresAt": null,
         })
     );
     assert_eq!(calls[0].key(), body["id"]);
@@ -96,6 +108,64 @@ async fn an_alert_is_told_once_and_signed() {
     let bytes = written(folder.path());
     assert!(holds(&bytes, "203.0.113.3"), "the folder was read");
     assert!(!holds(&bytes, SECRET) && !holds(&bytes, "token-4711"));
+}
+
+#[tokio::test]
+async fn a_key_that_ends_soon_is_told_with_its_end() {
+    let upstream = Upstream::start().await;
+    let clock = Clock::manual(crate::support::MONDAY_MS);
+    let server = TestServer::start_with(clock, telling(upstream.url(HOOK))).await;
+    let end = json!({ "expiresAt": "2024-01-20T00:00:00Z" });
+    let (id, _) = key(&server, "ending", end).await;
+    let calls = until_called(&server, &upstream, 1).await;
+    let body = believed(&calls[0], server.clock.now_ms());
+    assert_eq!(
+        body,
+        json!({
+            "id": body["id"], "type": "key_expiring", "at": body["at"], "key": { "id": id, "name": "ending" },
+            "address": null, "count": 0, "expiresAt": "2024-01-20T00:00:00.000Z",
+        })
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_slow_receiver_of_one_alert_does_not_hold_up_the_next() {
+    let upstream = Upstream::start().await;
+    let gate = upstream.hold(HOOK);
+    let clock = Clock::manual(crate::support::MONDAY_MS);
+    let server = TestServer::start_with(clock, telling(upstream.url(HOOK))).await;
+    stray(&server).await;
+    let (_, client) = key(&server, "other", json!({})).await;
+    ask_from(&client, "203.0.113.1").await;
+    ask_from(&client, "203.0.113.3").await;
+    let calls = until_called(&server, &upstream, 2).await;
+    assert_ne!(calls[0].key(), calls[1].key());
+    gate.open();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_alert_is_given_up_by_its_age() {
+    let upstream = Upstream::start().await;
+    for _ in 0..3 {
+        upstream.reply(HOOK, Reply::text(500, "down"));
+    }
+    let clock = Clock::manual(crate::support::MONDAY_MS);
+    let server = TestServer::start_with(clock, telling(upstream.url(HOOK))).await;
+    stray(&server).await;
+    until_called(&server, &upstream, 1).await;
+    // Noted with when the next one is due.
+    until_tried(&server, 1).await;
+    server.clock.advance_ms(4 * 3_600_000 + 1);
+    // The attempt after that is the last one, long before the twelfth.
+    until_called(&server, &upstream, 2).await;
+    for _ in 0..200 {
+        server.clock.advance_ms(60_000);
+        server.admin().get(SELF).await;
+    }
+    assert_eq!(upstream.calls(HOOK).len(), 2);
+    server.stop().await;
 }
 
 #[tokio::test]

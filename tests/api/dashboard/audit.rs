@@ -187,3 +187,117 @@ async fn the_chain_is_verified_and_an_altered_row_is_named() {
     assert!(page.text.contains(&sentence), "{}", page.text);
     assert!(!page.text.contains("intact"));
 }
+
+/// The rows of these kinds, the oldest first: action, actor, target and address.
+async fn told(server: &TestServer, kinds: &[&str]) -> Vec<[String; 4]> {
+    let rows = server.admin().get("/api/v1/audit?limit=100").await;
+    assert!(!rows.text.contains("pl4nted"), "{}", rows.text);
+    let rows = rows.data();
+    let rows = rows.as_array().expect("rows").iter().rev();
+    let fields = ["action", "actor", "target", "address"];
+    rows.map(|row| fields.map(|field| row[field].as_str().unwrap_or_default().to_owned()))
+        .filter(|[action, ..]| kinds.iter().any(|kind| action.starts_with(kind)))
+        .collect()
+}
+
+fn by_hand(action: &str, target: &str) -> [String; 4] {
+    [action, "dashboard", target, "127.0.0.1"].map(str::to_owned)
+}
+
+/// What the editor sends along to say which state it shows.
+async fn tag(browser: &Browser, page: &str) -> String {
+    let editor = browser.get(&format!("{page}/edit")).await.text;
+    let (_, rest) = editor.split_once("name=\"tag\" value=\"").expect("a tag");
+    let tag = rest.split('"').next().expect("its value");
+    tag.replace("&#34;", "\"")
+}
+
+#[tokio::test]
+async fn every_change_of_a_workflow_stands_in_the_log_and_what_changes_nothing_does_not() {
+    let server = TestServer::start().await;
+    let browser = Browser::signed_in(&server).await;
+    let step =
+        json!({ "id": "one", "type": "wait", "config": { "duration": 1, "unit": "seconds" } });
+    let text = |name: &str| {
+        json!({ "name": name, "trigger": { "type": "api" }, "steps": [step] }).to_string()
+    };
+    let (first, second) = (text("first"), text("second"));
+    let made = browser
+        .post("/dashboard/workflows", &[("definition", &first)])
+        .await;
+    let location = made.header("location").expect("a page");
+    let id = location.rsplit('/').next().expect("an id").to_owned();
+    let page = format!("/dashboard/workflows/{id}");
+    // The second time nothing is changed, and the third time the text was overtaken.
+    for (definition, is_stale, status) in [
+        (&second, false, 303),
+        (&second, false, 303),
+        (&first, true, 409),
+    ] {
+        let tag = if is_stale {
+            "x".to_owned()
+        } else {
+            tag(&browser, &page).await
+        };
+        let fields = [("definition", definition.as_str()), ("tag", &tag)];
+        let saved = browser.post(&format!("{page}/edit"), &fields).await;
+        assert_eq!(saved.status, status, "{}", saved.text);
+    }
+    for action in ["activate", "activate", "pause", "archive"] {
+        browser.post(&format!("{page}/{action}"), &[]).await;
+    }
+    let purge = format!("/api/v1/workflows/{id}?purge=true");
+    for status in [200, 404] {
+        let admin = server.admin();
+        let purged = admin.send(Method::DELETE, &purge, Value::Null).await;
+        assert_eq!(purged.status, status);
+    }
+    let found = told(&server, &["workflow."]).await;
+    let key = server.admin_key.trim_start_matches("wfk_");
+    let deleted = ["workflow.deleted", &key[..8], &id, "127.0.0.1"].map(str::to_owned);
+    let expected = [
+        by_hand("workflow.created", &id),
+        by_hand("workflow.updated", &id),
+        by_hand("workflow.activated", &id),
+        by_hand("workflow.paused", &id),
+        by_hand("workflow.archived", &id),
+        deleted,
+    ];
+    assert_eq!(found, expected);
+    let verified = browser.post("/dashboard/audit/verify", &[]).await.text;
+    assert!(verified.contains("intact"), "{verified}");
+}
+
+#[tokio::test]
+async fn changes_of_variables_and_removals_by_hand_stand_in_the_log() {
+    let server = TestServer::start().await;
+    let browser = Browser::signed_in(&server).await;
+    let fields = [("name", "tone"), ("value", "pl4nted-value")];
+    for status in [303, 409] {
+        let kept = browser.post("/dashboard/variables", &fields).await;
+        assert_eq!(kept.status, status);
+    }
+    let list = browser.get("/dashboard/variables").await.text;
+    let (_, rest) = list.split_once("variables/").expect("a link");
+    let id = rest.split('/').next().expect("an id").to_owned();
+    let path = format!("/flowise/api/v1/variables/{id}");
+    let flowise = server.admin().bearer();
+    let changed = flowise.send(Method::PUT, &path, json!({ "value": "pl4nted-too" }));
+    assert_eq!(changed.await.status, 200);
+    let delete = format!("/dashboard/variables/{id}/delete");
+    for status in [303, 404] {
+        assert_eq!(browser.post(&delete, &[]).await.status, status);
+    }
+    let swept = browser.post("/dashboard/settings/retention", &[]).await;
+    assert_eq!(swept.status, 303);
+    let found = told(&server, &["variable.", "retention."]).await;
+    let key = server.admin_key.trim_start_matches("wfk_");
+    let updated = ["variable.updated", &key[..8], &id, "127.0.0.1"].map(str::to_owned);
+    let expected = [
+        by_hand("variable.created", &id),
+        updated,
+        by_hand("variable.deleted", &id),
+        by_hand("retention.pruned", "retention"),
+    ];
+    assert_eq!(found, expected);
+}

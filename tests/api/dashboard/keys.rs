@@ -1,5 +1,7 @@
 //! Settings › API keys: made, shown once, changed, rotated and revoked through forms.
 
+mod list;
+
 use super::{Browser, Page};
 use crate::support::TestServer;
 use flowlatch::clock::Clock;
@@ -229,21 +231,4 @@ async fn a_name_that_is_markup_stays_text() {
         assert!(!page.text.contains("<script>alert"), "{}", page.text);
         assert!(page.text.contains("alert(1)"), "{}", page.text);
     }
-}
-
-#[tokio::test]
-async fn what_deserves_a_look_is_pointed_out() {
-    let clock = Clock::manual(crate::support::MONDAY_MS);
-    let server = TestServer::start_with(clock.clone(), |_| {}).await;
-    let browser = Browser::signed_in(&server).await;
-    let fields = [("name", "soon"), ("scope", "runs:read"), ("expires", "7")];
-    made(&browser.post("/dashboard/keys", &fields).await);
-    let page = browser.get("/dashboard/keys").await.text;
-    assert!(page.contains("Ends at 2024-01-22T10:00:00.000Z."), "{page}");
-    assert!(!page.contains("Not used for 90 days."), "{page}");
-    clock.advance_ms(90 * 86_400_000);
-    let browser = Browser::new(&server);
-    browser.sign_in(super::PASSWORD).await;
-    let page = browser.get("/dashboard/keys").await.text;
-    assert!(page.contains("Not used for 90 days."), "{page}");
 }

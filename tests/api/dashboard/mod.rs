@@ -3,6 +3,7 @@
 mod audit;
 mod connections;
 mod every_page;
+mod forms;
 mod keys;
 mod runs;
 mod schedules;

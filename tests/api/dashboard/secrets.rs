@@ -184,3 +184,24 @@ async fn a_variable_is_made_and_deleted_and_its_value_is_not_shown() {
     assert_eq!(browser.post(&one, &[]).await.status, 404);
     assert!(!browser.get(all).await.text.contains("ne</th>"));
 }
+
+#[tokio::test]
+async fn of_many_names_without_a_value_the_page_says_how_many_more_there_are() {
+    let (server, browser, _) = scene().await;
+    for (count, more) in [(50, None), (53, Some("3 more names"))] {
+        let names: Vec<String> = (0..count)
+            .map(|n| format!("{{{{secrets.S{n}}}}}"))
+            .collect();
+        let config = json!({ "url": "http://127.0.0.1:9/", "body": names });
+        let steps =
+            json!([{ "id": "call", "type": "action", "action": "api.request", "config": config }]);
+        let workflow = json!({ "name": "many", "trigger": { "type": "api" }, "steps": steps });
+        let made = server.admin().post("/api/v1/workflows", workflow).await;
+        let id = made.data()["id"].as_str().expect("an id").to_owned();
+        let path = format!("/dashboard/workflows/{id}/secrets");
+        let page = browser.get(&path).await;
+        assert_eq!(page.text.matches("which is not set").count(), 50);
+        assert_eq!(page.text.contains("more names"), more.is_some());
+        assert!(page.text.contains(more.unwrap_or_default()));
+    }
+}

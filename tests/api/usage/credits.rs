@@ -40,6 +40,7 @@ async fn the_balance_is_without_end_until_the_operator_sets_one() {
 }
 
 const OWNER: Editor<'_> = Editor {
+    address: None,
     label: "control",
     reach: &Reach::All,
 };

@@ -42,7 +42,7 @@ impl Backends {
             .iter()
             .map(|(_, url)| url::authority(url))
             .collect();
-        let setting = "node_backend_timeout_ms";
+        let setting = Some("node_backend_timeout_ms");
         Ok(Backends(Arc::new(Parts {
             outbound: outbound.for_use(&authorities?, options.timeout_ms, setting)?,
             urls: options.urls,

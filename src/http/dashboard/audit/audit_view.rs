@@ -20,7 +20,7 @@ pub(super) struct RowView {
     pub(super) result: String,
     pub(super) detail: String,
     pub(super) hash: String,
-    /// Whether it says that something was unusual.
+    /// Whether it is an alert.
     pub(super) is_alert: bool,
 }
 

@@ -9,18 +9,21 @@ use crate::clock::iso_utc;
 use crate::http::visit::{Ctx, Visit};
 use crate::model::alert::{Alert, AlertKind};
 use crate::model::key::{KeyFormat, KeyRecord, KeySecret, Standing};
-use crate::model::limit::Limit;
-use crate::model::usage::{DayUsage, UtcDay};
+use crate::model::limit::{Category, Limit};
+use crate::model::scope::PermissionSet;
+use crate::model::usage::{DayUsage, Usage, UtcDay};
 use crate::model::workflow::Reach;
 use std::collections::HashMap;
 
-/// How many days the small chart of a key's use covers.
+const DAY_MS: i64 = 86_400_000;
+/// How many days the small chart of a key's use covers, and the look for what it does not use.
 pub(super) const CHART_DAYS: u32 = 30;
-/// What is pointed out: a key that was not used for so long, and one that ends so soon.
-const UNUSED_MS: i64 = 90 * 86_400_000;
-const SOON_MS: i64 = 7 * 86_400_000;
+/// What is pointed out: a key that was not used for so long, and a text that is so old.
+const LONG_MS: i64 = 90 * DAY_MS;
+/// So much of a beginning of names is shown.
+const MAX_PREFIX_CHARS: usize = 80;
 /// For so long unusual activity of a key is pointed out.
-const UNUSUAL_MS: i64 = 7 * 86_400_000;
+const UNUSUAL_MS: i64 = 7 * DAY_MS;
 
 /// One key.
 pub(super) struct KeyRow {
@@ -58,7 +61,7 @@ impl KeyRow {
 pub(super) fn row(
     ctx: &Ctx,
     record: &KeyRecord,
-    days: &HashMap<UtcDay, u64>,
+    days: &HashMap<UtcDay, Usage>,
     alerts: &[Alert],
 ) -> KeyRow {
     let now_ms = ctx.api().clock.now_ms();
@@ -79,7 +82,10 @@ pub(super) fn row(
         bound_to: match &record.reach {
             Reach::All => None,
             Reach::Workflow(id) => Some(format!("workflow {id}")),
-            Reach::Prefix(prefix) => Some(format!("workflows named {prefix}…")),
+            Reach::Prefix(prefix) => {
+                let prefix: String = prefix.chars().take(MAX_PREFIX_CHARS).collect();
+                Some(format!("workflows named {prefix}…"))
+            }
         },
         limits,
         created: iso_utc(record.created_at_ms),
@@ -87,7 +93,7 @@ pub(super) fn row(
         expires: record.expires_at_ms.map(iso_utc),
         status: record.standing(now_ms).as_str(),
         chart: chart(days, UtcDay::of(now_ms)),
-        warnings: warnings(record, alerts, now_ms),
+        warnings: warnings(record, days, alerts, now_ms),
     }
 }
 
@@ -117,21 +123,61 @@ fn texts(record: &KeyRecord, now_ms: i64) -> Vec<TextRow> {
     texts
 }
 
-fn warnings(record: &KeyRecord, alerts: &[Alert], now_ms: i64) -> Vec<String> {
+/// What of a key in force deserves a look.
+fn warnings(
+    record: &KeyRecord,
+    days: &HashMap<UtcDay, Usage>,
+    alerts: &[Alert],
+    now_ms: i64,
+) -> Vec<String> {
     if record.standing(now_ms) != Standing::InForce {
         return Vec::new();
     }
     let mut warnings = Vec::new();
     let last_ms = record.last_use.as_ref().map(|used| used.at_ms);
-    if now_ms - last_ms.unwrap_or(record.created_at_ms) >= UNUSED_MS {
+    if now_ms - last_ms.unwrap_or(record.created_at_ms) >= LONG_MS {
         warnings.push("Not used for 90 days.".to_owned());
     }
-    if let Some(end_ms) = record.expires_at_ms
-        && end_ms - now_ms <= SOON_MS
-    {
+    if now_ms - record.current.created_at_ms >= LONG_MS {
+        warnings.push("Its text is older than 90 days: rotate it.".to_owned());
+    }
+    if let Some(end_ms) = record.soon_end_ms(now_ms) {
         warnings.push(format!("Ends at {}.", iso_utc(end_ms)));
     }
-    for kind in AlertKind::ALL {
+    if now_ms - record.created_at_ms >= i64::from(CHART_DAYS) * DAY_MS {
+        warnings.extend(wider(record.permissions, days));
+    }
+    warnings.extend(unusual(record, alerts, now_ms));
+    warnings
+}
+
+/// Of a key that is used: what it may do and has not done.
+fn wider(permissions: PermissionSet, days: &HashMap<UtcDay, Usage>) -> Option<String> {
+    let mut used = Usage::default();
+    days.values().for_each(|day| used += day);
+    let kinds = [
+        (Category::Read, used.read_requests, "read"),
+        (Category::Write, used.write_requests, "written"),
+        (Category::Execute, used.execute_requests, "executed"),
+    ];
+    let may = |kind| {
+        permissions
+            .iter()
+            .any(|permission| permission.category() == kind)
+    };
+    let unused = kinds.map(|(kind, requests, word)| (requests == 0 && may(kind)).then_some(word));
+    let unused: Vec<&str> = unused.into_iter().flatten().collect();
+    (used.requests() > 0 && !unused.is_empty()).then(|| {
+        let done = unused.join(" and ");
+        format!("Wider than what it uses: it has {done} nothing for {CHART_DAYS} days.")
+    })
+}
+
+/// What was unusual lately; the end of a key is told by itself.
+fn unusual(record: &KeyRecord, alerts: &[Alert], now_ms: i64) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let kinds = AlertKind::ALL.into_iter();
+    for kind in kinds.filter(|kind| *kind != AlertKind::KeyExpiring) {
         let is_of_key = |alert: &&Alert| {
             let key = alert.key.as_ref();
             alert.kind == kind && key.is_some_and(|(id, _)| *id == record.id)
@@ -151,23 +197,22 @@ fn warnings(record: &KeyRecord, alerts: &[Alert], now_ms: i64) -> Vec<String> {
     warnings
 }
 
-/// The requests of each account by day.
-pub(super) fn by_account(days: Vec<DayUsage>) -> HashMap<String, HashMap<UtcDay, u64>> {
-    let mut all: HashMap<String, HashMap<UtcDay, u64>> = HashMap::new();
+/// The usage of each account by day.
+pub(super) fn by_account(days: Vec<DayUsage>) -> HashMap<String, HashMap<UtcDay, Usage>> {
+    let mut all: HashMap<String, HashMap<UtcDay, Usage>> = HashMap::new();
     for day in days {
-        let requests = day.usage.requests();
         all.entry(day.account)
             .or_default()
-            .insert(day.day, requests);
+            .insert(day.day, day.usage);
     }
     all
 }
 
-fn chart(days: &HashMap<UtcDay, u64>, today: UtcDay) -> Spark {
+fn chart(days: &HashMap<UtcDay, Usage>, today: UtcDay) -> Spark {
     let days = (0..CHART_DAYS)
         .rev()
-        .map(|back| days.get(&today.minus(back)).copied());
-    let days: Vec<u64> = days.map(Option::unwrap_or_default).collect();
+        .map(|back| days.get(&today.minus(back)));
+    let days: Vec<u64> = days.map(|day| day.map_or(0, Usage::requests)).collect();
     Spark::new(&days)
 }
 

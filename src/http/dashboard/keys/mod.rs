@@ -15,7 +15,7 @@ use crate::http::visit::Ctx;
 use crate::id::KeyId;
 use crate::model::key::KeyRecord;
 use crate::model::page::{Cursor, PageRequest};
-use crate::model::usage::UtcDay;
+use crate::model::usage::{Usage, UtcDay};
 use askama::Template;
 use key_form::{Group, PRESETS, Preset};
 use key_view::{CHART_DAYS, KeyRow, MadeKey, by_account, made, row};
@@ -27,6 +27,8 @@ use warp::reply::Response;
 /// Which part of the dashboard this is.
 const PART: &str = "keys";
 const DEFAULT_GRACE_SECONDS: u32 = 3_600;
+/// So many keys are on a page: with the longest names and every warning it stays a small one.
+const ROWS: u32 = 20;
 /// How many alerts are looked at for what is to be pointed out.
 const MAX_ALERTS: u32 = 200;
 
@@ -123,7 +125,7 @@ async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let ListQuery { cursor } = read_query(&ctx.visit)?;
     let request = PageRequest {
         after: cursor.as_deref().and_then(Cursor::decode),
-        ..PageRequest::default()
+        limit: ROWS,
     };
     let found = ctx.api().keyring.list(ctx.key(), &request);
     let used = used(&ctx, &found.items).await?;
@@ -141,11 +143,11 @@ async fn list(ctx: Ctx) -> Result<Response, Problem> {
     page(StatusCode::OK, &page_of_keys)
 }
 
-/// The requests of these keys, by day.
+/// The usage of these keys, by day.
 async fn used(
     ctx: &Ctx,
     records: &[KeyRecord],
-) -> Result<HashMap<String, HashMap<UtcDay, u64>>, Problem> {
+) -> Result<HashMap<String, HashMap<UtcDay, Usage>>, Problem> {
     let api = ctx.api();
     let today = UtcDay::of(api.clock.now_ms());
     let accounts = records.iter().map(|record| record.id.to_string()).collect();

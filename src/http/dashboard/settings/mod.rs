@@ -73,7 +73,7 @@ async fn settings_page(
 
 /// Removes now what need not be kept. The page then says what was removed.
 async fn sweep(ctx: Ctx) -> Result<Response, Problem> {
-    ctx.api().engine.sweep().await?;
+    ctx.api().engine.sweep_for(&ctx.changed_by()).await?;
     Ok(go_to(&ctx.visit, "settings"))
 }
 

@@ -1,5 +1,5 @@
 //! The editor: a workflow as JSON, for a new one and for an edit. May not know what a definition means. Promises: a text that
-//! was not saved comes back as it was written, each mistake with its line; what somebody else has saved meanwhile is not
+//! was not saved comes back as it was written, also one that is too long, each mistake with its line; what somebody else has saved meanwhile is not
 //! overwritten.
 
 use super::super::form::Form;
@@ -164,7 +164,8 @@ fn stale() -> Problem {
 }
 
 async fn sent(ctx: &Ctx) -> Result<Sent, Problem> {
-    let form = Form::read_of(ctx).await?;
+    let max_bytes = ctx.api().engine.workflows().max_definition_bytes();
+    let form = Form::read_with_text(ctx, max_bytes).await?;
     // Browsers send lines with both their ends.
     let text = form.all("definition").next().unwrap_or_default();
     Ok(Sent {

@@ -7,6 +7,7 @@ use super::PART;
 use super::address::trigger_words;
 use super::figures::{COUNTED_RUNS, Figures, figures};
 use crate::http::body::read_query;
+use crate::http::native::MAX_NAME_CHARS;
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::model::page::{Cursor, Page, PageRequest};
@@ -16,9 +17,14 @@ use serde::Deserialize;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
+/// So many workflows are looked at for a page.
+const MAX_LOOKED_AT: usize = 2_000;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListQuery {
+    #[serde(default)]
+    q: String,
     #[serde(default)]
     status: String,
     #[serde(default)]
@@ -35,9 +41,12 @@ struct WorkflowsPage {
     statuses: [&'static str; 4],
     /// Empty: all but the archive.
     status: &'static str,
+    /// What names have to contain; empty for any.
+    q: String,
     counted: u32,
     workflows: Vec<WorkflowRow>,
-    next: Option<String>,
+    /// Where the list goes on.
+    older: Option<String>,
 }
 
 struct WorkflowRow {
@@ -49,12 +58,19 @@ struct WorkflowRow {
 }
 
 pub(super) async fn list(ctx: Ctx) -> Result<Response, Problem> {
-    let ListQuery { status, cursor } = read_query(&ctx.visit)?;
+    let ListQuery { q, status, cursor } = read_query(&ctx.visit)?;
+    let q = q.trim().to_owned();
+    if q.chars().count() > MAX_NAME_CHARS {
+        return Err(Problem::invalid(format!(
+            "`q` has more than {MAX_NAME_CHARS} characters, the most that a name may have."
+        )));
+    }
     let status = WorkflowStatus::parse(&status);
     let filter = WorkflowFilter {
         status,
-        search: None,
+        search: (!q.is_empty()).then(|| q.clone()),
         reach: ctx.key().reach().clone(),
+        max_looked_at: Some(MAX_LOOKED_AT),
     };
     let request = PageRequest {
         after: Cursor::decode(&cursor),
@@ -69,11 +85,12 @@ pub(super) async fn list(ctx: Ctx) -> Result<Response, Problem> {
         frame: Frame::of(&ctx.visit, PART),
         statuses: WorkflowStatus::ALL.map(WorkflowStatus::as_str),
         status: status.map_or("", WorkflowStatus::as_str),
+        q,
         counted: COUNTED_RUNS,
         workflows: rows
             .map(|(workflow, runs)| row(workflow, figures(runs)))
             .collect(),
-        next: next.map(|cursor| cursor.encode()),
+        older: next.map(|cursor| cursor.encode()),
     };
     page(StatusCode::OK, &found)
 }

@@ -13,6 +13,7 @@ use reqwest::{Method, Url};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// A page is larger only by a definition or an input that somebody has written, where it stands in a field.
 const MAX_PAGE_BYTES: usize = 100_000;
 /// A page that is not there by then never ends.
 const PATIENCE: Duration = Duration::from_secs(20);

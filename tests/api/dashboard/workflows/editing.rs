@@ -3,6 +3,7 @@
 use super::super::Browser;
 use super::{SCRIPT, hello};
 use crate::support::TestServer;
+use flowlatch::clock::Clock;
 use serde_json::{Value, json};
 
 /// A hidden field or a text of a page.
@@ -137,4 +138,56 @@ async fn an_edit_replaces_the_whole_and_never_what_somebody_else_has_saved() {
         .get(&format!("/dashboard/workflows/{id}/difference?from=2&to=2"))
         .await;
     assert!(same.text.contains("the same") && !same.text.contains("class=\"gone\""));
+}
+
+#[tokio::test]
+async fn every_text_up_to_the_limit_comes_through_and_a_longer_one_comes_back() {
+    const MAX_BYTES: usize = 60_000;
+    let server = TestServer::start_with(Clock::system(), |config| {
+        config.max_definition_bytes = MAX_BYTES;
+        config.max_body_bytes = MAX_BYTES;
+    })
+    .await;
+    let browser = Browser::signed_in(&server).await;
+    // Each of these letters is six bytes where it is sent.
+    let text = |letters: usize| {
+        let note = "ä".repeat(letters);
+        let steps = json!([{ "id": "one", "type": "transform", "config": { "sourceData": note } }]);
+        json!({ "name": "long", "trigger": { "type": "api" }, "steps": steps }).to_string()
+    };
+    let fits = text((MAX_BYTES - text(0).len()) / 2);
+    assert!(fits.len() > MAX_BYTES - 2 && fits.len() <= MAX_BYTES);
+    let saved = browser
+        .post("/dashboard/workflows", &[("definition", &fits)])
+        .await;
+    assert_eq!(saved.status, 303, "{}", saved.text);
+    let page = saved
+        .header("location")
+        .expect("a page")
+        .replace("./", "/dashboard/");
+    let editor = format!("{page}/edit");
+    let shown = browser.get(&editor).await;
+    assert_eq!(shown.status, 200);
+    let seen = tag(&shown.text);
+
+    let longer = text(MAX_BYTES / 2);
+    for path in ["/dashboard/workflows", &editor] {
+        let fields = [("definition", longer.as_str()), ("tag", &seen)];
+        let refused = browser.post(path, &fields).await;
+        assert_eq!(refused.status, 400, "{path}");
+        assert!(refused.text.contains("max_definition_bytes"), "{path}");
+        assert!(refused.text.contains("Line 1"), "{path}");
+        assert!(refused.text.contains(&"ä".repeat(MAX_BYTES / 2)), "{path}");
+        // What is beyond a usual page is the text itself.
+        let rest = refused.text.len() - longer.len();
+        assert!(rest < 100_000, "{path}: {rest}");
+    }
+    let lines = "\r\n".repeat(MAX_BYTES);
+    let fields = [("definition", lines.as_str())];
+    let refused = browser.post("/dashboard/workflows", &fields).await;
+    assert_eq!(refused.status, 400, "the worst that a text can become");
+    let endless = "\r\n".repeat(2 * MAX_BYTES);
+    let fields = [("definition", endless.as_str())];
+    let refused = browser.post("/dashboard/workflows", &fields).await;
+    assert_eq!(refused.status, 413);
 }

@@ -54,6 +54,44 @@ async fn the_list_tells_what_became_of_the_last_runs_and_archived_ones_are_apart
 }
 
 #[tokio::test]
+async fn workflows_are_found_by_a_part_of_their_name() {
+    let server = TestServer::start().await;
+    let browser = Browser::signed_in(&server).await;
+    for name in ["Invoice <b>", "old invoices", "other"] {
+        server.workflow(name, hello()).await;
+    }
+    let names = async |query: &str| -> Vec<String> {
+        let page = browser.get(&format!("/dashboard/workflows{query}")).await;
+        assert_eq!(page.status, 200, "{query}");
+        assert!(!page.text.contains("<b>"), "{}", page.text);
+        let rows = page.text.split("<th scope=\"row\">").skip(1);
+        let name = |row: &str| Some(row.split_once("\">")?.1.split_once("</a>")?.0.to_owned());
+        rows.filter_map(name).collect()
+    };
+    let both = ["old invoices", "Invoice &#60;b&#62;"];
+    assert_eq!(names("?q=INVOICE").await, both);
+    assert_eq!(names("?q=+invoice+&status=active").await, both);
+    assert_eq!(names("?q=%3Cb%3E").await, both[1..]);
+    assert_eq!(names("?q=other").await, ["other"]);
+    for none in ["?q=invoice&status=paused", "?q=100%25"] {
+        assert!(names(none).await.is_empty(), "{none}");
+    }
+    let page = browser.get("/dashboard/workflows?q=%22%3E%3Cb%3E").await;
+    assert!(page.text.contains("No workflow fits."), "{}", page.text);
+    assert!(
+        page.text
+            .contains("name=\"q\" value=\"&#34;&#62;&#60;b&#62;\"")
+    );
+    assert!(page.text.contains("?q=%22%3E%3Cb%3E&amp;status=paused"));
+    let long = "a".repeat(256);
+    let page = browser.get(&format!("/dashboard/workflows?q={long}")).await;
+    assert_eq!(page.status, 400);
+    assert!(!page.text.contains(&long));
+    let unknown = browser.get("/dashboard/workflows?search=x").await;
+    assert_eq!(unknown.status, 400);
+}
+
+#[tokio::test]
 async fn a_workflow_is_paused_and_activated_and_a_refusal_stands_on_its_page() {
     let server = TestServer::start().await;
     let browser = Browser::signed_in(&server).await;

@@ -133,3 +133,23 @@ async fn a_form_that_is_sent_twice_starts_one_run() {
     let runs = server.admin().get("/api/v1/runs").await.data();
     assert_eq!(runs.as_array().map(Vec::len), Some(3), "{runs}");
 }
+
+#[tokio::test]
+async fn a_form_that_would_be_too_large_is_one_field() {
+    let server = TestServer::start().await;
+    let browser = Browser::signed_in(&server).await;
+    for (choices, is_whole) in [(1, false), (100, true)] {
+        let values: Vec<String> = (0..choices).map(|n| format!("<{n}>")).collect();
+        let properties: serde_json::Map<String, Value> = (0..50)
+            .map(|n| (format!("p{n}"), json!({ "enum": values })))
+            .collect();
+        let schema = json!({ "type": "object", "properties": properties });
+        let body = json!({ "name": "wide", "trigger": { "type": "api" }, "steps": hello(), "inputSchema": schema });
+        let id = server.workflow_with(body).await;
+        let page = browser.get(&format!("/dashboard/workflows/{id}/run")).await;
+        assert_eq!(page.status, 200);
+        assert_eq!(page.text.contains("name=\"input\""), is_whole);
+        assert_eq!(page.text.contains("name=\"field-p0\""), !is_whole);
+        assert!(page.text.len() < 100_000, "{}", page.text.len());
+    }
+}
