@@ -166,9 +166,9 @@ CREATE INDEX run_unfinished_by_top ON run (top) WHERE top IS NOT NULL AND (statu
 -- Serves: the list of what all runs ask.
 CREATE INDEX run_awaiting ON run (awaits_others) WHERE awaits_others = 1;
 
--- Serves: the dashboard's lists of runs by what has started them. Those of the API are most of all, and found by walking.
-CREATE INDEX run_by_trigger ON run (trigger_type)
-    WHERE trigger_type = 'webhook' OR trigger_type = 'schedule' OR trigger_type = 'subworkflow';
+-- Serves: the dashboard's lists of runs by what has started them. Those of the API and of webhooks are most of all, and found
+-- by walking.
+CREATE INDEX run_by_trigger ON run (trigger_type) WHERE trigger_type = 'schedule' OR trigger_type = 'subworkflow';
 
 CREATE TRIGGER run_final_status_never_changes BEFORE UPDATE OF status ON run
 WHEN OLD.finished_at_ms IS NOT NULL AND NEW.status <> OLD.status
@@ -324,9 +324,6 @@ CREATE TABLE webhook_event (
     body_bytes     INTEGER NOT NULL CHECK (body_bytes >= 0),
     body           BLOB NOT NULL DEFAULT x''
 ) STRICT;
-
--- Serves: the list of a provider's events, newest first.
-CREATE INDEX webhook_event_by_provider ON webhook_event (provider);
 
 -- What became of an event at each workflow that it was meant for, when it came and at each replay. `run_id` has no foreign
 -- key: runs and events are kept for as long as each is wanted.

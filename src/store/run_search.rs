@@ -83,9 +83,6 @@ fn walk_sql(is_of_workflow: bool, search: &RunSearch) -> &'static str {
         (_, Some(Running), _) => walk!("INDEXED BY run_unfinished", "r.status = 'running'"),
         (false, Some(Failed), _) => walk!("INDEXED BY run_failed", "r.status = 'failed'"),
         (false, Some(Cancelled), _) => walk!("INDEXED BY run_failed", "r.status = 'cancelled'"),
-        (false, None | Some(Completed), Some(Webhook)) => {
-            walk!("INDEXED BY run_by_trigger", "r.trigger_type = 'webhook'")
-        }
         (false, None | Some(Completed), Some(Schedule)) => {
             walk!("INDEXED BY run_by_trigger", "r.trigger_type = 'schedule'")
         }
@@ -95,7 +92,7 @@ fn walk_sql(is_of_workflow: bool, search: &RunSearch) -> &'static str {
                 "r.trigger_type = 'subworkflow'"
             )
         }
-        (false, None | Some(Completed), None | Some(Api)) => walk!("NOT INDEXED", "true"),
+        (false, None | Some(Completed), None | Some(Api | Webhook)) => walk!("NOT INDEXED", "true"),
         (true, Some(Failed), _) => walk!(
             "INDEXED BY run_failed_by_workflow",
             "r.status = 'failed' AND r.workflow = ?3"

@@ -103,21 +103,13 @@ pub(super) const EVENT: &str = concat!(
 
 pub(super) const BODY: &str = "SELECT body FROM webhook_event WHERE sequence = ?1";
 
-/// Walks the table in the order of its rows.
+/// Walks the table in the order of its rows: of a provider or a path too, since there are no more events than are kept.
 pub(super) const ALL: &str = concat!(
     "SELECT ",
     event_columns!(),
     " FROM webhook_event e NOT INDEXED WHERE e.sequence < ?1",
     narrowed!(),
     " ORDER BY e.sequence DESC LIMIT ?2"
-);
-
-pub(super) const OF_PROVIDER: &str = concat!(
-    "SELECT ",
-    event_columns!(),
-    " FROM webhook_event e INDEXED BY webhook_event_by_provider
-     WHERE e.provider = ?3 AND e.sequence < ?1 AND (?4 IS NULL OR e.path = ?4)
-     ORDER BY e.sequence DESC LIMIT ?2"
 );
 
 /// An event that was replayed is there several times: one group.
@@ -198,10 +190,7 @@ fn list(
                 (before, rows, provider, path, prefix, end),
             )?
         }
-        (None, _) => {
-            let sql = if provider.is_some() { OF_PROVIDER } else { ALL };
-            read(&snapshot, sql, (before, rows, provider, path))?
-        }
+        (None, _) => read(&snapshot, ALL, (before, rows, provider, path))?,
     };
     let mut items = found
         .into_iter()

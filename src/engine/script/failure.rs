@@ -20,6 +20,12 @@ pub(super) fn in_words(failure: Failure) -> StepError {
                 "the script needs more than {bytes} bytes of memory (setting `script_memory_bytes`)"
             ),
         ),
+        Failure::Null(bytes) => StepError::fatal(
+            "SCRIPT",
+            format!(
+                "the script threw null, or found no memory for an error: it has {bytes} bytes of memory (setting `script_memory_bytes`)"
+            ),
+        ),
     }
 }
 
@@ -59,6 +65,9 @@ pub(super) fn of(thrown: &Value<'_>, memory_bytes: usize) -> Failure {
         return Failure::Wrong(format!("{}{place}", cut(&message)));
     }
     // Without memory for an error object QuickJS throws null, or nothing at all.
+    if thrown.is_null() {
+        return Failure::Null(memory_bytes);
+    }
     let is_known = thrown.is_undefined()
         || thrown.is_string()
         || thrown.is_number()

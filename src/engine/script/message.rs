@@ -42,6 +42,8 @@ pub(super) enum Failure {
     Wrong(String),
     /// It needs more memory than it may use, so many bytes.
     Memory(usize),
+    /// It threw null, as QuickJS does where it has no memory for an error. It may use so many bytes.
+    Null(usize),
     /// It took longer than so many milliseconds.
     Slow(u64),
 }

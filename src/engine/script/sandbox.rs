@@ -84,7 +84,9 @@ pub fn check(code: &str) -> Result<(), String> {
                 let memory_bytes = usize::MAX;
                 match failure::of(&thrown, memory_bytes) {
                     Failure::Wrong(message) => Err(message),
-                    Failure::Memory(_) | Failure::Slow(_) => Err("it is too complex".to_owned()),
+                    Failure::Memory(_) | Failure::Null(_) | Failure::Slow(_) => {
+                        Err("it is too complex".to_owned())
+                    }
                 }
             }
             Err(_) => Err("it holds a NUL character".to_owned()),
@@ -97,7 +99,10 @@ pub(super) fn evaluate(order: &Order) -> Report {
     let console = Console::default();
     let result = run(order, &console);
     Report {
-        is_fit: !matches!(result, Err(Failure::Memory(_) | Failure::Slow(_))),
+        is_fit: !matches!(
+            result,
+            Err(Failure::Memory(_) | Failure::Null(_) | Failure::Slow(_))
+        ),
         result,
         logs: console.take(),
     }

@@ -211,6 +211,7 @@ fn errors_have_their_line() {
     let long = wrong("throw new Error('x'.repeat(1e6))");
     assert!(long.chars().count() < 2_100, "{}", long.len());
     assert!(wrong("return 1\0").contains("NUL"));
+    assert_eq!(result("throw null"), Err(Failure::Null(64 << 20)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Turns of the runs that an event starts: each has its places before it is recorded, as every run. May not know events.
 //! Promises: a run whose turn it is does its first pure stretch at once, and that shares the commit of the event; one that
 //! was not recorded gives its places back and never goes on; one that was is driven in its turn. An event's only run needs no
-//! task of its own when it ends at once; several begin side by side, and none of them waits for what another one does.
+//! task of its own when it ends at once; several begin side by side, and none waits for more of another one than that stretch.
 
 use super::delivery::{Delivery, Plan};
 use super::{EngineError, Shared};

@@ -336,10 +336,6 @@ fn webhook_queries() -> Vec<(&'static str, &'static str)> {
             "SEARCH e USING INTEGER PRIMARY KEY (rowid<?)",
         ),
         (
-            webhook_list::OF_PROVIDER,
-            "webhook_event_by_provider (provider=? AND rowid<?)",
-        ),
-        (
             webhook_list::OF_WORKFLOW,
             "webhook_delivery_by_workflow (workflow=? AND event<?)",
         ),

@@ -19,3 +19,9 @@ CREATE TABLE flow_use (
     root  INTEGER,
     calls INTEGER NOT NULL CHECK (calls >= 0)
 ) STRICT;
+
+-- Each webhook was written into these; what they served is found by walking.
+DROP INDEX webhook_event_by_provider;
+DROP INDEX run_by_trigger;
+
+CREATE INDEX run_by_trigger ON run (trigger_type) WHERE trigger_type = 'schedule' OR trigger_type = 'subworkflow';
