@@ -1,15 +1,12 @@
-//! Chats with flows: their messages and the files in them; and the variables that flows share. May not know who may see them.
-//! Promises: all of it goes with its flow; the messages of a flow are never more than their bounds.
+//! Chats with flows: their messages and the files in them. May not know who may see them. Promises: all of it goes with its
+//! flow; the messages of a flow are never more than their bounds.
 
-use super::{Edit, Store, StoreError, audit, chat_use, column};
+use super::{Store, StoreError, chat_use, column};
 use crate::id::RunId;
-use crate::model::audit::AuditEntry;
 use crate::model::chatflow::{
-    ChatBounds, ChatFile, ChatMessage, ChatRole, ChatStats, ChatType, FlowVariable, MessageFilter,
-    Rating, VariableKind,
+    ChatBounds, ChatFile, ChatMessage, ChatRole, ChatStats, ChatType, MessageFilter, Rating,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
-use std::collections::BTreeSet;
+use rusqlite::{Connection, Row, ToSql, params};
 
 impl Store {
     /// Keeps messages of the flow with this row number, in this order; the oldest ones of the flow go, as far as its bounds want.
@@ -138,106 +135,7 @@ impl Store {
         })
         .await
     }
-
-    /// Every variable, in the order of their names.
-    pub fn flow_variables(&self) -> Result<Vec<FlowVariable>, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id, name, kind, value, created_at_ms, updated_at_ms FROM flow_variable ORDER BY name",
-                )?
-                .query_and_then([], variable)?
-                .collect()
-        })
-    }
-
-    /// Those of these variables that there are, in the order of their names. A point read for each.
-    pub fn flow_variables_named(
-        &self,
-        names: &BTreeSet<String>,
-    ) -> Result<Vec<FlowVariable>, StoreError> {
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(VARIABLE_NAMED)?;
-            let mut found = Vec::new();
-            for name in names {
-                found.extend(
-                    statement
-                        .query_and_then([name], variable)?
-                        .next()
-                        .transpose()?,
-                );
-            }
-            Ok(found)
-        })
-    }
-
-    /// Saves a variable under its id, with its row in the audit log. `Conflict`: another has its name, or there are as many
-    /// others as there may be.
-    pub async fn save_flow_variable(
-        &self,
-        variable: FlowVariable,
-        entry: AuditEntry,
-    ) -> Result<Edit<()>, StoreError> {
-        self.write(move |connection| {
-            let taken: Option<i64> = connection
-                .prepare_cached("SELECT 1 FROM flow_variable WHERE name = ?1 AND id <> ?2")?
-                .query_row((&variable.name, variable.id.as_str()), |row| row.get(0))
-                .optional()?;
-            if taken.is_some() {
-                let message = format!("Another variable is named `{}`.", variable.name);
-                return Ok(Edit::Conflict(message));
-            }
-            let others: u32 = connection
-                .prepare_cached("SELECT count(*) FROM flow_variable WHERE id <> ?1")?
-                .query_row([variable.id.as_str()], |row| row.get(0))?;
-            if others >= FlowVariable::MAX_COUNT {
-                let message =
-                    format!("There are {others} variables, as many as may be: delete one.");
-                return Ok(Edit::Conflict(message));
-            }
-            connection
-                .prepare_cached(
-                    "INSERT INTO flow_variable (id, name, kind, value, created_at_ms, updated_at_ms)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                     ON CONFLICT (id) DO UPDATE
-                     SET name = excluded.name, kind = excluded.kind, value = excluded.value,
-                        updated_at_ms = excluded.updated_at_ms",
-                )?
-                .execute((
-                    variable.id.as_str(),
-                    &variable.name,
-                    variable.kind.as_str(),
-                    &variable.value,
-                    variable.created_at_ms,
-                    variable.updated_at_ms,
-                ))?;
-            audit::append(connection, &entry)?;
-            Ok(Edit::Done(()))
-        })
-        .await
-    }
-
-    /// Removes a variable, with a row in the audit log. `false`: there is none with this id.
-    pub async fn remove_flow_variable(
-        &self,
-        id: String,
-        entry: AuditEntry,
-    ) -> Result<bool, StoreError> {
-        self.write(move |connection| {
-            let removed = connection
-                .prepare_cached("DELETE FROM flow_variable WHERE id = ?1")?
-                .execute([id])?;
-            if removed > 0 {
-                audit::append(connection, &entry)?;
-            }
-            Ok(removed > 0)
-        })
-        .await
-    }
 }
-
-pub(super) const VARIABLE_NAMED: &str =
-    "SELECT id, name, kind, value, created_at_ms, updated_at_ms FROM flow_variable WHERE name = ?1";
 
 macro_rules! message_columns {
     () => {
@@ -398,16 +296,5 @@ fn stats(row: &Row<'_>) -> Result<ChatStats, StoreError> {
         sessions: column::unsigned(row, 1)?,
         rated: column::unsigned(row, 2)?,
         rated_well: column::unsigned(row, 3)?,
-    })
-}
-
-fn variable(row: &Row<'_>) -> Result<FlowVariable, StoreError> {
-    Ok(FlowVariable {
-        id: column::id(row, 0)?,
-        name: row.get(1)?,
-        kind: column::word(row, 2, VariableKind::parse)?,
-        value: row.get(3)?,
-        created_at_ms: row.get(4)?,
-        updated_at_ms: row.get(5)?,
     })
 }

@@ -70,7 +70,7 @@ mod usage;
 mod usage_hours;
 #[cfg(test)]
 mod usage_tests;
-mod variable_names;
+mod variables;
 mod webhook_events;
 mod webhook_list;
 mod webhook_memory;

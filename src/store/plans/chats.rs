@@ -1,6 +1,8 @@
 //! Every query of flows and of chats with them, with what its plan has to hold.
 
-use super::super::{chat_replies, chat_use, chatflows, chats, executions, flow_use, imports};
+use super::super::{
+    chat_replies, chat_use, chatflows, chats, executions, flow_use, imports, variables,
+};
 
 /// The queries. The lists of all flows and of all executions sort, and so have no place
 /// here.
@@ -25,7 +27,7 @@ pub(super) const CHAT_QUERIES: &[(&str, &str)] = &[
         "chat_file_by_chat (workflow=? AND chat_id=? AND name=?)",
     ),
     (
-        chats::VARIABLE_NAMED,
+        variables::NAMED,
         "sqlite_autoindex_flow_variable_2 (name=?)",
     ),
     (

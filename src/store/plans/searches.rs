@@ -1,6 +1,6 @@
 //! The queries of runs and variables that somebody looks for, with what their plans have to hold.
 
-use super::super::{run_search, variable_names};
+use super::super::{run_search, variables};
 
 pub(super) const SEARCH_QUERIES: &[(&str, &str)] = &[
     (
@@ -24,11 +24,11 @@ pub(super) const SEARCH_QUERIES: &[(&str, &str)] = &[
         "SEARCH run USING INTEGER PRIMARY KEY (rowid>?)",
     ),
     (
-        variable_names::AFTER,
+        variables::AFTER,
         "sqlite_autoindex_flow_variable_2 (name>?)",
     ),
     (
-        variable_names::OF_ID,
+        variables::OF_ID,
         "SEARCH flow_variable USING PRIMARY KEY (id=?)",
     ),
 ];
