@@ -96,3 +96,40 @@ async fn a_webhook_that_was_sent_again_after_a_kill_has_started_its_runs_once() 
     let events = server.client.get("/api/v1/webhooks/events").await.data();
     assert_eq!(events.as_array().map(Vec::len), Some(sent));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_whose_server_is_killed_has_begun_at_every_workflow_or_at_none() {
+    let mut scene = Scene::new().await;
+    let mut server = scene.server().await;
+    let workflows = hooked(&scene, &server).await;
+    let first = send(&server.client, "first").await.expect("an answer");
+    let event = first.json()["eventId"].as_str().expect("an id").to_owned();
+    let replay = format!("/api/v1/webhooks/events/{event}/replay");
+    let mut replays = 0;
+    for point in [CommitPoint::BeforeCommit, CommitPoint::AfterCommit] {
+        nothing_is_stuck(&server.client).await;
+        server.stop_at(Stop { point, commit: 1 }).await;
+        let replaying = {
+            let (client, replay) = (server.client.clone(), replay.clone());
+            tokio::spawn(async move { client.request(Method::POST, &replay).send().await.is_ok() })
+        };
+        server.stopped().await;
+        server.kill();
+        let was_told = replaying.await.expect("no panic");
+        assert!(!was_told, "{point:?}: told before the commit was over");
+        server = scene.restarted().await;
+        replays += usize::from(point == CommitPoint::AfterCommit);
+        let path = format!("/api/v1/webhooks/events/{event}");
+        let deliveries = server.client.get(&path).await.data()["deliveries"].clone();
+        let deliveries = deliveries.as_array().expect("a list").clone();
+        assert_eq!(
+            deliveries.len(),
+            (1 + replays) * workflows.len(),
+            "{point:?}"
+        );
+        for delivery in &deliveries {
+            let run = ended(&server.client, delivery["runId"].as_str().expect("an id")).await;
+            assert_eq!(run["status"], "completed", "{point:?}: {run}");
+        }
+    }
+}
