@@ -1,7 +1,7 @@
 //! Tells somebody else of what was noticed: alerts that wait in the store are posted to one URL, signed.
 //! May not know what is unusual, or keys. Promises: an alert is told at least once with the same `id`, or given up after a
-//! bounded number of attempts; a receiver that is slow or gone holds up nothing else, and one alert few others; the secret stands nowhere but in the
-//! signature; the address policy holds.
+//! bounded number of attempts; a receiver that is slow or gone holds up nothing else, and one alert few others; the secret
+//! stands nowhere but in the signature; the address policy holds.
 
 use super::outbound::{Outbound, OutboundRequest};
 use crate::clock::{Clock, iso_utc};
