@@ -155,19 +155,34 @@ impl Keyring {
         }
     }
 
-    /// Looks for keys that end soon, and writes those whose end was not written before. The soonest are first, where there are
-    /// more than are written at once.
+    /// Looks for keys that end soon, and writes those whose end was not written before, the soonest first. What cannot be
+    /// written now is found again the next time, and takes no room of what is unusual.
     pub(super) async fn look_for_ends(&self, now_ms: i64) {
         let mut soon = self.ring().ending_soon(now_ms);
         soon.sort_by_key(|(_, _, end_ms)| *end_ms);
-        for (id, name, end_ms) in soon {
-            let alert = Alert {
-                expires_at_ms: Some(end_ms),
-                ..new_alert(AlertKind::KeyExpiring, now_ms, Some((id, name)), None, 0)
+        for slice in soon.chunks(MAX_UNWRITTEN) {
+            let ends = slice.iter().map(|(id, name, end_ms)| {
+                let key = Some((id.clone(), name.clone()));
+                let alert = Alert {
+                    expires_at_ms: Some(*end_ms),
+                    ..new_alert(AlertKind::KeyExpiring, now_ms, key, None, 0)
+                };
+                let entry = audit_row(&alert);
+                (alert, entry)
+            });
+            let noticed = Noticed {
+                networks: Vec::new(),
+                alerts: ends.collect(),
             };
-            self.shared.watch.lock().notice(alert);
+            let store = &self.shared.store;
+            match store
+                .record_noticed(noticed, self.shared.tells_alerts)
+                .await
+            {
+                Ok(alerts) => alerts.iter().for_each(warn),
+                Err(error) => log::warn!("which keys end soon is not written yet: {error}"),
+            }
         }
-        self.write_noticed().await;
     }
 
     /// Notes from where keys were used since the last look. What cannot be looked at now is looked at the next time.
@@ -268,11 +283,7 @@ impl Keyring {
             .record_noticed(noticed.clone(), self.shared.tells_alerts)
             .await;
         match recorded {
-            Ok(alerts) => {
-                for alert in alerts {
-                    log::warn!("{}", told(&alert));
-                }
-            }
+            Ok(alerts) => alerts.iter().for_each(warn),
             Err(error) => {
                 log::warn!("what was noticed is not written yet: {error}");
                 let mut memory = self.shared.watch.lock();
@@ -285,6 +296,10 @@ impl Keyring {
             }
         }
     }
+}
+
+fn warn(alert: &Alert) {
+    log::warn!("{}", told(alert));
 }
 
 /// The requests that a key has made, let in or refused.

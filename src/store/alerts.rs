@@ -9,7 +9,7 @@ use crate::model::audit::AuditEntry;
 use rusqlite::{Connection, Row};
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
-/// How many alerts an hour are recorded; a flood of them says no more.
+/// How many alerts an hour are recorded, and beside them how many ends of keys; a flood of them says no more.
 const MAX_AN_HOUR: i64 = 1_000;
 /// So many of them are of one key, so that no key keeps others from being noticed.
 const MAX_OF_KEY_AN_HOUR: i64 = 20;
@@ -150,7 +150,8 @@ pub(super) const NEWEST: &str = alerts!("ORDER BY sequence DESC LIMIT ?1");
 pub(super) const NEWEST_OF_KEY: &str = alerts!("WHERE key_id = ?1 ORDER BY sequence DESC LIMIT ?2");
 pub(super) const DUE: &str = alerts!("WHERE next_try_ms <= ?1 ORDER BY next_try_ms LIMIT ?2");
 pub(super) const SAME: &str = "SELECT 1 FROM alert WHERE cause = ?1 AND at_ms > ?2 LIMIT 1";
-pub(super) const SINCE: &str = "SELECT count(*) FROM alert WHERE at_ms > ?1";
+pub(super) const SINCE: &str =
+    "SELECT count(*) FROM alert WHERE at_ms > ?1 AND (type = 'key_expiring') = ?2";
 pub(super) const OF_KEY_SINCE: &str =
     "SELECT count(*) FROM alert WHERE at_ms > ?1 AND +key_id = ?2";
 pub(super) const FORGET: &str = "DELETE FROM alert WHERE at_ms < ?1";
@@ -230,11 +231,14 @@ fn record(
     Ok(true)
 }
 
-/// Whether there were so few alerts since that moment that one more says something.
+/// Whether there were so few alerts since that moment that one more says something. Ends of keys count apart: whoever makes
+/// many keys that end soon hides nothing that is unusual.
 fn has_room(connection: &Connection, alert: &Alert, since_ms: i64) -> Result<bool, StoreError> {
     let all: i64 = connection
         .prepare_cached(SINCE)?
-        .query_row([since_ms], |row| row.get(0))?;
+        .query_row((since_ms, alert.kind == AlertKind::KeyExpiring), |row| {
+            row.get(0)
+        })?;
     let Some((key, _)) = &alert.key else {
         return Ok(all < MAX_AN_HOUR);
     };
@@ -269,6 +273,38 @@ mod tests {
                 .map(|number| (alert(number), entry(1_000, "server")))
                 .collect(),
         }
+    }
+
+    #[tokio::test]
+    async fn ends_of_keys_hide_nothing_that_is_unusual_and_each_is_recorded_in_the_end() {
+        const KEYS: usize = 1_001;
+        let fixture = Fixture::new();
+        let keys: Vec<KeyId> = (0..KEYS).map(|_| KeyId::generate()).collect();
+        let ends = |at_ms: i64| {
+            let alert = |key: &KeyId| Alert {
+                id: AlertId::generate(),
+                kind: AlertKind::KeyExpiring,
+                at_ms,
+                key: Some((key.clone(), "a key".to_owned())),
+                address: None,
+                count: 0,
+                expires_at_ms: Some(86_400_000),
+            };
+            Noticed {
+                networks: Vec::new(),
+                alerts: keys
+                    .iter()
+                    .map(|key| (alert(key), entry(at_ms, "server")))
+                    .collect(),
+            }
+        };
+        let record = |noticed| fixture.store.record_noticed(noticed, false);
+        assert_eq!(record(ends(1_000)).await.expect("written").len(), KEYS - 1);
+        let unusual = record(noticed(&KeyId::generate(), 0..1)).await;
+        assert_eq!(unusual.expect("written").len(), 1);
+        let later = record(ends(2_000 + HOUR_MS)).await.expect("written");
+        let rest: Vec<_> = later.into_iter().filter_map(|alert| alert.key).collect();
+        assert_eq!(rest, [(keys[KEYS - 1].clone(), "a key".to_owned())]);
     }
 
     #[tokio::test]
