@@ -93,7 +93,7 @@ pub(super) fn row(
         expires: record.expires_at_ms.map(iso_utc),
         status: record.standing(now_ms).as_str(),
         chart: chart(days, UtcDay::of(now_ms)),
-        warnings: warnings(record, days, alerts, now_ms),
+        warnings: warnings(record, known_days(ctx, days), alerts, now_ms),
     }
 }
 
@@ -123,10 +123,21 @@ fn texts(record: &KeyRecord, now_ms: i64) -> Vec<TextRow> {
     texts
 }
 
+/// The days, where usage is kept for as long as they are.
+fn known_days<'a>(
+    ctx: &Ctx,
+    days: &'a HashMap<UtcDay, Usage>,
+) -> Option<&'a HashMap<UtcDay, Usage>> {
+    let kept_days = ctx.api().engine.retention().usage_days;
+    kept_days
+        .is_none_or(|kept| kept >= u64::from(CHART_DAYS))
+        .then_some(days)
+}
+
 /// What of a key in force deserves a look.
 fn warnings(
     record: &KeyRecord,
-    days: &HashMap<UtcDay, Usage>,
+    days: Option<&HashMap<UtcDay, Usage>>,
     alerts: &[Alert],
     now_ms: i64,
 ) -> Vec<String> {
@@ -144,8 +155,10 @@ fn warnings(
     if let Some(end_ms) = record.soon_end_ms(now_ms) {
         warnings.push(format!("Ends at {}.", iso_utc(end_ms)));
     }
-    if now_ms - record.created_at_ms >= i64::from(CHART_DAYS) * DAY_MS {
-        warnings.extend(wider(record.permissions, days));
+    // Its scopes may be as new as its last change.
+    let since_ms = record.created_at_ms.max(record.updated_at_ms);
+    if now_ms - since_ms >= i64::from(CHART_DAYS) * DAY_MS {
+        warnings.extend(days.and_then(|days| wider(record.permissions, days)));
     }
     warnings.extend(unusual(record, alerts, now_ms));
     warnings

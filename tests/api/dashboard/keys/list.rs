@@ -191,3 +191,42 @@ async fn a_key_that_is_wider_than_its_use_and_one_that_is_old_are_pointed_out() 
         }
     }
 }
+
+#[tokio::test]
+async fn nothing_is_said_of_uses_that_are_not_known_or_could_not_have_been() {
+    for (usage_days, is_changed, expected) in [(400, false, 1), (7, false, 0), (400, true, 0)] {
+        let clock = Clock::manual(crate::support::MONDAY_MS);
+        let server = TestServer::start_with(clock.clone(), |config| {
+            config.usage_days = usage_days;
+        })
+        .await;
+        let browser = Browser::signed_in(&server).await;
+        let scopes = ["runs:read", "workflows:write"];
+        let mut fields = vec![("name", "wide"), ("expires", "never")];
+        fields.extend(scopes.map(|scope| ("scope", scope)));
+        let page = browser.post("/dashboard/keys", &fields).await;
+        let client = server.client(Some(made(&page)));
+        let list = browser.get("/dashboard/keys").await;
+        clock.advance_ms(31 * 86_400_000);
+        let browser = Browser::new(&server);
+        browser.sign_in(PASSWORD).await;
+        if is_changed {
+            let id = ids(&list)[0].clone();
+            let path = format!("/api/v1/auth/api-keys/{id}");
+            let body = serde_json::json!({ "scopes": ["runs:read", "workflows:execute"] });
+            let admin = server.admin();
+            let changed = admin.send(reqwest::Method::PATCH, &path, body).await;
+            assert_eq!(changed.status, 200, "{}", changed.text);
+        }
+        assert_eq!(client.get("/api/v1/runs").await.status, 200);
+        // The page of usage writes what was counted.
+        assert_eq!(browser.get("/dashboard/usage").await.status, 200);
+        let found = warnings(&browser, "wide").await;
+        let wider = found.iter().filter(|text| text.contains("Wider"));
+        assert_eq!(
+            wider.count(),
+            expected,
+            "{usage_days}, {is_changed}: {found:?}"
+        );
+    }
+}
