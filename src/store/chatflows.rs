@@ -151,18 +151,20 @@ pub(super) fn follow(connection: &Connection, workflow: &Workflow) -> Result<(),
     Ok(())
 }
 
-/// Writes what is kept of the flow with this row number, which has a record.
+/// Writes what is kept of the flow with this row number, which has a record. Gives whether it was something else before.
 pub(super) fn write(
     connection: &Connection,
     workflow: i64,
     details: &ChatflowDetails,
-) -> Result<(), StoreError> {
-    connection
+) -> Result<bool, StoreError> {
+    let written = connection
         .prepare_cached(
             "UPDATE chatflow
              SET is_public = ?2, is_deployed = ?3, api_key = ?4, category = ?5, chatbot_config = ?6, api_config = ?7,
                 analytic = ?8, speech_to_text = ?9, text_to_speech = ?10, follow_up_prompts = ?11, mcp_server_config = ?12
-             WHERE workflow = ?1",
+             WHERE workflow = ?1 AND (is_public, is_deployed, api_key, category, chatbot_config, api_config, analytic,
+                speech_to_text, text_to_speech, follow_up_prompts, mcp_server_config)
+                IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             workflow,
@@ -178,5 +180,5 @@ pub(super) fn write(
             details.follow_up_prompts,
             details.mcp_server_config,
         ])?;
-    Ok(())
+    Ok(written > 0)
 }

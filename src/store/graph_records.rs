@@ -188,11 +188,12 @@ pub(super) fn write(
     connection: &Connection,
     workflow: i64,
     beside: &BesideGraph,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let details = &beside.details;
-    connection
+    let written = connection
         .prepare_cached(
-            "UPDATE graph_record SET tags = ?2, media_id = ?3, team_id = ?4, link_permission = ?5 WHERE workflow = ?1",
+            "UPDATE graph_record SET tags = ?2, media_id = ?3, team_id = ?4, link_permission = ?5
+             WHERE workflow = ?1 AND (tags, media_id, team_id, link_permission) IS NOT (?2, ?3, ?4, ?5)",
         )?
         .execute((
             workflow,
@@ -201,7 +202,7 @@ pub(super) fn write(
             &details.team_id,
             beside.link_permission.as_str(),
         ))?;
-    Ok(())
+    Ok(written > 0)
 }
 
 /// Counts an execution that has ended.

@@ -18,8 +18,8 @@ const PURGE_RUNS: i64 = 200;
 impl Store {
     /// Saves an edit: a new version when the current one is active or was used by a run, else in place.
     /// An edit of the drawing alone, or of what is kept beside a graph, makes no version; one that changes neither name,
-    /// description, definition nor drawing changes nothing, unless it says what is kept beside a graph. Where the definition, a
-    /// name or the status has changed, the audit log has a row.
+    /// description, definition nor drawing changes nothing, unless it says what is kept beside a graph. Where anything but
+    /// the drawing has changed, the audit log has a row.
     pub async fn edit_workflow(
         &self,
         id: WorkflowId,
@@ -109,9 +109,10 @@ fn save(
     if is_drawn_anew {
         write_canvas(connection, workflow.sequence, edit.draft.canvas.as_deref())?;
     }
-    if let Some(beside) = &edit.draft.beside {
-        write_beside(connection, workflow.sequence, beside)?;
-    }
+    let is_changed_beside = match &edit.draft.beside {
+        Some(beside) => write_beside(connection, workflow.sequence, beside)?,
+        None => false,
+    };
     let definition_sequence = intern(connection, &edit.draft.definition)?;
     let is_same = definition_sequence == workflow.definition_sequence
         && edit.draft.name == workflow.name
@@ -139,7 +140,7 @@ fn save(
     };
     write_row(connection, &workflow)?;
     triggers::follow(connection, &workflow, edit.now_ms)?;
-    if !is_same || is_moved {
+    if !is_same || is_moved || is_changed_beside {
         let detail = json!({ "name": workflow.name, "version": workflow.version, "status": status.as_str() });
         let entry = edit
             .by
@@ -311,6 +312,9 @@ fn purge_slice(
         )?;
         workflow.status = WorkflowStatus::Archived;
         triggers::follow(connection, &workflow, workflow.updated_at_ms)?;
+        let detail = json!({ "name": workflow.name, "version": workflow.version });
+        let archived = by.entry(now_ms, became(workflow.status), id.as_str(), detail);
+        audit::append(connection, &archived)?;
     }
     let runs: Vec<i64> = connection
         .prepare_cached(RUNS_OF_WORKFLOW)?

@@ -298,12 +298,12 @@ pub(super) fn create(
     Ok(workflow)
 }
 
-/// Writes what is kept beside the definition of the workflow with this row number.
+/// Writes what is kept beside the definition of the workflow with this row number. Gives whether it was something else before.
 pub(super) fn write_beside(
     connection: &Connection,
     workflow: i64,
     beside: &Beside,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     match beside {
         Beside::Graph(beside) => graph_records::write(connection, workflow, beside),
         Beside::Flow(details) => chatflows::write(connection, workflow, details),

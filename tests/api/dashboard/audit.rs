@@ -1,6 +1,7 @@
 //! The audit log's page: filters, pages, and the check of its chain.
 
 use super::Browser;
+use crate::access::bodies::a_flow;
 use crate::support::{MONDAY_MS, TestServer};
 use flowlatch::clock::Clock;
 use reqwest::Method;
@@ -266,6 +267,37 @@ async fn every_change_of_a_workflow_stands_in_the_log_and_what_changes_nothing_d
     assert_eq!(found, expected);
     let verified = browser.post("/dashboard/audit/verify", &[]).await.text;
     assert!(verified.contains("intact"), "{verified}");
+}
+
+#[tokio::test]
+async fn a_flow_that_is_opened_to_everybody_and_an_active_workflow_that_is_removed_stand_in_the_log()
+ {
+    let server = TestServer::start().await;
+    let flowise = server.admin().bearer();
+    let made = flowise.post("/flowise/api/v1/chatflows", a_flow()).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let id = made.json()["id"].as_str().expect("an id").to_owned();
+    let path = format!("/flowise/api/v1/chatflows/{id}");
+    for is_public in [true, true, false] {
+        let body = json!({ "isPublic": is_public });
+        let changed = flowise.send(Method::PUT, &path, body).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+    }
+    let purge = format!("/api/v1/workflows/{id}?purge=true");
+    let admin = server.admin();
+    let purged = admin.send(Method::DELETE, &purge, Value::Null).await;
+    assert_eq!(purged.status, 200, "{}", purged.text);
+    let found = told(&server, &["workflow."]).await;
+    let actions: Vec<&str> = found.iter().map(|[action, ..]| action.as_str()).collect();
+    let expected = [
+        "workflow.created",
+        "workflow.updated",
+        "workflow.updated",
+        "workflow.archived",
+        "workflow.deleted",
+    ];
+    assert_eq!(actions, expected);
+    assert!(found.iter().all(|[_, _, target, _]| *target == id));
 }
 
 #[tokio::test]
