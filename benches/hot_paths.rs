@@ -9,7 +9,6 @@ use flowlatch::auth::{Keyring, KeyringOptions, NewKey};
 use flowlatch::clock::Clock;
 use flowlatch::engine::redact::Redactor;
 use flowlatch::engine::step;
-use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::key::{ForeignLookup, KeyFormat};
 use flowlatch::model::limit::{Category, KeyLimits, Limit, Window};
 use flowlatch::model::plan::{self, DefinitionLimits, RunState};
@@ -81,15 +80,8 @@ fn three_steps(criterion: &mut Criterion) {
         "trigger": { "type": "api" },
         "steps": [step("a", "{{input.amount}}"), step("b", "{{steps.a.value}}"), step("c", "{{steps.b.value}}")]
     });
-    let plan = plan::steps::compile(
-        &definition,
-        step::rules(),
-        &DefinitionLimits {
-            max_steps: 500,
-            graph: GraphLimits::DEFAULT,
-        },
-    )
-    .expect("a plan");
+    let plan = plan::steps::compile(&definition, step::rules(), &DefinitionLimits::of_new(500))
+        .expect("a plan");
     let output = Arc::new(json!({ "value": 42 }));
     criterion.bench_function("plan and fold: a run of three steps", |bencher| {
         bencher.iter(|| {

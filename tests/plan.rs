@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::plan::steps::{DefinitionLimits, compile};
 use flowlatch::model::plan::{Kind, Outcome, Plan, RunState, StepRule, StepStatus, settled_events};
 use flowlatch::model::run::{Event, Recorded};
@@ -50,10 +49,7 @@ fn rules() -> [StepRule; 4] {
     ]
 }
 
-const LIMITS: DefinitionLimits = DefinitionLimits {
-    max_steps: 500,
-    graph: GraphLimits::DEFAULT,
-};
+const LIMITS: DefinitionLimits = DefinitionLimits::of_new(500);
 
 fn fold(plan: &Plan, journal: &[(i64, Event)]) -> RunState {
     let mut state = RunState::new(plan);

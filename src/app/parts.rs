@@ -10,7 +10,6 @@ use crate::engine::script::ScriptOptions;
 use crate::engine::{CreditOptions, Engine, EngineOptions, Messengers, Retention, Workflows};
 use crate::error::{Error, Result};
 use crate::http::{self, AddressLimitOptions, Api, ApiOptions, Door, Front, Hosts, ServerFacts};
-use crate::model::graph::GraphLimits;
 use crate::model::plan::DefinitionLimits;
 use crate::secret::MasterKey;
 use crate::store::{Store, StoreError};
@@ -110,10 +109,7 @@ pub(super) fn engine(
 
 /// The bounds of definitions.
 pub(super) fn definition_limits(config: &Config) -> DefinitionLimits {
-    DefinitionLimits {
-        max_steps: config.max_steps,
-        graph: GraphLimits::DEFAULT,
-    }
+    DefinitionLimits::of_new(config.max_steps)
 }
 
 /// The uploaded files, in the folder's own folder for them.

@@ -14,7 +14,7 @@ pub use editor::Editor;
 use crate::clock::Clock;
 use crate::engine::webhook::require_ready;
 use crate::id::WorkflowId;
-use crate::model::graph::{GraphLimits, Lint, lint};
+use crate::model::graph::{Lint, lint};
 use crate::model::json::json_bytes;
 use crate::model::plan::{DefinitionLimits, DefinitionProblem};
 use crate::model::trigger::Trigger;
@@ -323,12 +323,7 @@ impl Workflows {
         definition: &Definition,
         sequence: i64,
     ) -> Result<CompiledDefinition, StoreError> {
-        // The limits are for new definitions: one that was let in keeps running when they are lowered.
-        let limits = DefinitionLimits {
-            max_steps: usize::MAX,
-            graph: GraphLimits::NONE,
-        };
-        compile_within(definition, sequence, &limits).map_err(|problems| {
+        compile_within(definition, sequence, &DefinitionLimits::KEPT).map_err(|problems| {
             let first = problems
                 .first()
                 .map_or("", |problem| problem.message.as_str());

@@ -14,7 +14,6 @@ use flowlatch::http::{
     self, AddressLimitOptions, AddressLimits, Api, ApiOptions, Door, Endpoint, FlowLimits, Front,
     Hosts, Ingestion, Listen, ServeOptions, Table, Tls,
 };
-use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::key::ForeignLookup;
 use flowlatch::model::limit::Limit;
 use flowlatch::model::plan::DefinitionLimits;
@@ -135,10 +134,7 @@ async fn media(database: &Path, store: &Store, clock: &Clock) -> Media {
 /// An engine that no server stands around.
 pub(crate) fn engine(store: &Store, clock: &Clock, options: EngineOptions) -> Engine {
     let outbound = outbound();
-    let limits = DefinitionLimits {
-        max_steps: 3,
-        graph: GraphLimits::DEFAULT,
-    };
+    let limits = DefinitionLimits::of_new(3);
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1024);
     let messengers = Messengers {
         mailer: Mailer::new(outbound.clone(), Vec::new(), 1000),

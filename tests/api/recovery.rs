@@ -1,6 +1,7 @@
 //! Runs over a stop and a start of the server, in one process: what waited waits on, what was under way is tried again or
 //! fails as its step says, and nothing is driven twice. Kills are in `tests/crash`.
 
+mod kept;
 mod outcomes;
 
 use crate::events::Events;
@@ -200,32 +201,6 @@ async fn a_stop_between_attempts_keeps_what_was_decided() {
         }
     }
     assert_eq!(scene.upstream.calls("/flaky").len(), 3);
-    server.stop().await;
-}
-
-/// Limits are for new definitions. What was let in under higher ones still runs, and is still shown.
-#[tokio::test]
-async fn lowered_limits_harm_no_workflow_that_is_there() {
-    let mut scene = Scene::new().await;
-    let server = scene.server(|_| {}).await;
-    let steps: Vec<Value> = (0..20)
-        .map(|number| set(&format!("s{number}"), json!(number)))
-        .collect();
-    let workflow = server.workflow("large", json!(steps)).await;
-    server.stop().await;
-    let server = scene
-        .server(|config| {
-            config.max_steps = 5;
-            config.max_definition_bytes = 500;
-        })
-        .await;
-    let admin = server.admin();
-    let shown = admin.get(&format!("/api/v1/workflows/{workflow}")).await;
-    assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
-    assert_eq!(admin.run(&workflow, json!({})).await["output"], 19);
-    let body = json!({ "name": "new", "trigger": { "type": "api" }, "steps": steps });
-    let refused = admin.post("/api/v1/workflows", body).await;
-    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     server.stop().await;
 }
 

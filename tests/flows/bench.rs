@@ -20,7 +20,6 @@ use flowlatch::engine::{
 use flowlatch::id::{ChatMessageId, RunId, WorkflowId};
 use flowlatch::model::chatflow::{ChatBounds, ChatMessage, ChatRole, ChatType};
 use flowlatch::model::flow::{FlowKind, PredictionInput, definition};
-use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::plan::DefinitionLimits;
 use flowlatch::model::run::Run;
 use flowlatch::model::workflow::{Reach, WorkflowStatus};
@@ -320,10 +319,7 @@ pub(crate) async fn engine(database: &Path, model: &Model) -> (Engine, Store) {
         lookup: Lookup::system(),
     })
     .expect("a client");
-    let limits = DefinitionLimits {
-        max_steps: 100,
-        graph: GraphLimits::DEFAULT,
-    };
+    let limits = DefinitionLimits::of_new(100);
     let workflows = Workflows::new(store.clone(), clock.clone(), limits, 1 << 20);
     let backends = BackendOptions {
         urls: Vec::new(),

@@ -30,7 +30,6 @@ use chance::Chance;
 use definition::{Outside, definition};
 use flowlatch::engine::step;
 use flowlatch::id::WorkflowId;
-use flowlatch::model::graph::GraphLimits;
 use flowlatch::model::plan::steps::{DefinitionLimits, compile};
 use flowlatch::model::plan::{Outcome, Plan, settled_events};
 use flowlatch::model::run::{Event, Recorded, RunStatus};
@@ -40,10 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tree::Tree;
 
-const LIMITS: DefinitionLimits = DefinitionLimits {
-    max_steps: 500,
-    graph: GraphLimits::DEFAULT,
-};
+const LIMITS: DefinitionLimits = DefinitionLimits::of_new(500);
 
 /// What happens in so many runs at all; a generator that has lost some of it would show nothing.
 const MET: [&str; 11] = [

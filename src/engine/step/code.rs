@@ -94,6 +94,7 @@ pub(super) fn check_limits(config: &Fields, problems: &mut Problems<'_>) {
     };
     let mut inner = Problems {
         place: format!("{}.sandbox", problems.place),
+        is_new: problems.is_new,
         found: problems.found,
     };
     field::check_names(sandbox, &KNOWN_IN_SANDBOX, &mut inner);
@@ -170,6 +171,7 @@ mod tests {
         let mut found = Vec::new();
         let mut problems = Problems {
             place: "config".into(),
+            is_new: true,
             found: &mut found,
         };
         check(config.as_object().expect("an object"), &mut problems);

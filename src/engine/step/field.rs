@@ -218,6 +218,7 @@ pub(super) fn problems_of(
     let mut found = Vec::new();
     let mut problems = Problems {
         place: "config".into(),
+        is_new: true,
         found: &mut found,
     };
     if let Some(config) = config.as_object() {

@@ -174,6 +174,7 @@ mod tests {
         let mut found = Vec::new();
         let mut problems = Problems {
             place: "config".into(),
+            is_new: true,
             found: &mut found,
         };
         check(config.as_object().expect("an object"), &mut problems);

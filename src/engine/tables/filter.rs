@@ -234,7 +234,7 @@ fn equality<'a>(
         && !fields.is_empty()
         && fields.keys().all(is_operator)
     {
-        let message = "it is compared with the whole object; other operators stand in a list: `[{\"field\", \"operator\", \"value\"}]`";
+        let message = "it is compared with the whole object; operators stand in a list: `[{\"field\", \"operator\", \"value\"}]` (`eq` for the object itself)";
         add(found, place.clone(), message);
     }
     Written {

@@ -318,7 +318,7 @@ impl Compiler<'_> {
     ) -> (String, String) {
         let item = self.variable(config, item_field, "item", place);
         let index = self.variable(config, "indexVariable", "index", place);
-        if item == index {
+        if item == index && self.is_new {
             let message = format!("item and index are both `{item}`; give one another name");
             self.add(format!("{place}.config.{item_field}"), message);
         }
@@ -342,7 +342,7 @@ impl Compiler<'_> {
         };
         match config.get(field) {
             None | Some(Value::Null) => default.to_owned(),
-            Some(Value::String(name)) if is_taken(name) => {
+            Some(Value::String(name)) if self.is_new && is_taken(name) => {
                 let message = format!(
                     "`{name}` is a word of templates, which would not mean the item by it; use another"
                 );

@@ -42,7 +42,6 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::model::graph::GraphLimits;
     use crate::model::json::json_bytes;
     use crate::model::plan::steps::compile;
     use crate::model::plan::{
@@ -72,11 +71,7 @@ mod tests {
             rule("parallel", Kind::Parallel),
         ];
         let body = json!({ "trigger": { "type": "api" }, "steps": steps });
-        let limits = DefinitionLimits {
-            max_steps: 20,
-            graph: GraphLimits::DEFAULT,
-        };
-        compile(&body, &rules, &limits).expect("it compiles")
+        compile(&body, &rules, &DefinitionLimits::of_new(20)).expect("it compiles")
     }
 
     fn output() -> Arc<Value> {

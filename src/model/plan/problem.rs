@@ -29,6 +29,8 @@ pub fn in_words(problems: &[DefinitionProblem]) -> String {
 pub struct Problems<'a> {
     /// The place of the step's configuration: `steps[2].config`.
     pub place: String,
+    /// Whether the definition is a new one, in which also what could never mean what it seems to is a mistake.
+    pub is_new: bool,
     /// All problems of the definition so far.
     pub found: &'a mut Vec<DefinitionProblem>,
 }

@@ -22,6 +22,26 @@ pub struct DefinitionLimits {
     pub max_steps: usize,
     /// What a graph may measure.
     pub graph: GraphLimits,
+    /// Whether it is a new one, in which also what could never mean what it seems to is a mistake.
+    pub is_new: bool,
+}
+
+impl DefinitionLimits {
+    /// Of a definition that was let in before, which keeps running whatever is asked of new ones today.
+    pub const KEPT: DefinitionLimits = DefinitionLimits {
+        max_steps: usize::MAX,
+        graph: GraphLimits::NONE,
+        is_new: false,
+    };
+
+    /// Of a new definition with at most so many steps.
+    pub const fn of_new(max_steps: usize) -> DefinitionLimits {
+        DefinitionLimits {
+            max_steps,
+            graph: GraphLimits::DEFAULT,
+            is_new: true,
+        }
+    }
 }
 
 /// After so many problems wrong step names get no hint.
@@ -48,6 +68,7 @@ pub fn compile(
     let steps = array_of_steps(body.get("steps"), limits, &mut found);
     let mut compiler = Compiler {
         rules,
+        is_new: limits.is_new,
         ids: HashMap::new(),
         owned_by: vec![Vec::new(); steps.len()],
         nesting: Nesting::new(steps.len()),
@@ -118,6 +139,8 @@ fn array_of_steps<'a>(
 /// What is known while a definition is compiled.
 pub(super) struct Compiler<'a> {
     rules: &'a [StepRule],
+    /// See [`DefinitionLimits`].
+    pub(super) is_new: bool,
     /// The place of every id.
     pub(super) ids: HashMap<&'a str, NodeIndex>,
     /// See [`Plan`].
@@ -181,6 +204,7 @@ impl<'a> Compiler<'a> {
         if let Some(rule) = rule {
             let mut problems = Problems {
                 place: format!("{place}.config"),
+                is_new: self.is_new,
                 found: &mut self.found,
             };
             (rule.check)(config, &mut problems);
@@ -281,9 +305,13 @@ impl<'a> Compiler<'a> {
                     format!("step `{id}` has no {field}; there are: {list}")
                 }
                 Some(Value::String(name)) if self.rules.iter().any(|rule| rule.name == name) => {
-                    format!(
-                        "step `{id}`: `{name}` is an action: write `\"type\": \"action\", \"action\": \"{name}\"`"
-                    )
+                    let (what, written) = if is_action {
+                        ("a type of its own", format!("\"type\": \"{name}\""))
+                    } else {
+                        let action = format!("\"type\": \"action\", \"action\": \"{name}\"");
+                        ("an action", action)
+                    };
+                    format!("step `{id}`: `{name}` is {what}: write `{written}`")
                 }
                 Some(Value::String(name)) => format!(
                     "step `{id}` has the unknown {field} `{}`{}; there are: {list}",

@@ -4,7 +4,6 @@
 
 use super::steps::{DefinitionLimits, compile};
 use super::*;
-use crate::model::graph::GraphLimits;
 use crate::model::run::{Event, StepError};
 use serde_json::json;
 
@@ -33,15 +32,7 @@ fn rules() -> [StepRule; 4] {
 }
 
 fn compiled(body: &Value) -> std::result::Result<Plan, String> {
-    compile(
-        body,
-        &rules(),
-        &DefinitionLimits {
-            max_steps: 20,
-            graph: GraphLimits::DEFAULT,
-        },
-    )
-    .map_err(|problems| {
+    compile(body, &rules(), &DefinitionLimits::of_new(20)).map_err(|problems| {
         let lines: Vec<String> = problems
             .iter()
             .map(|problem| format!("{}: {}", problem.place, problem.message))
@@ -140,6 +131,10 @@ fn single_problems_of_a_step() {
         (
             json!([{"id": "s", "type": "api.request"}]),
             "steps[0].type: step `s`: `api.request` is an action: write `\"type\": \"action\", \"action\": \"api.request\"`",
+        ),
+        (
+            json!([{"id": "s", "type": "action", "action": "transform"}]),
+            "steps[0].action: step `s`: `transform` is a type of its own: write `\"type\": \"transform\"`",
         ),
         (
             json!([{"id": "s", "type": "condition"}]),

@@ -16,6 +16,7 @@ fn problems(config: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut problems = Problems {
         place: "config".into(),
+        is_new: true,
         found: &mut found,
     };
     check(config.as_object().expect("an object"), &mut problems);

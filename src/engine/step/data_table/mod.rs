@@ -106,7 +106,10 @@ fn check(config: &Fields, problems: &mut Problems<'_>) {
     let mut found = Vec::new();
     let written_out =
         |name: &str| field::present(config, name).filter(|value| !value.to_string().contains("{{"));
-    if let Some(filter) = written_out("filter").filter(|filter| !filter.is_string()) {
+    // That of a definition that was let in before is checked when the step runs.
+    if problems.is_new
+        && let Some(filter) = written_out("filter").filter(|filter| !filter.is_string())
+    {
         found.extend(Filter::check(filter));
     }
     if let Some(name) = written_out("matchKey")

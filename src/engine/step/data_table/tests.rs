@@ -12,6 +12,7 @@ fn problems(config: &Value) -> Vec<String> {
     let mut found: Vec<DefinitionProblem> = Vec::new();
     let mut problems = Problems {
         place: "config".into(),
+        is_new: true,
         found: &mut found,
     };
     check(config.as_object().unwrap(), &mut problems);

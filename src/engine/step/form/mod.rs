@@ -141,6 +141,7 @@ mod tests {
         let mut found = Vec::new();
         let mut problems = Problems {
             place: "config".to_owned(),
+            is_new: true,
             found: &mut found,
         };
         (step.rule.check)(config, &mut problems);

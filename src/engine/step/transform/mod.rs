@@ -138,6 +138,7 @@ fn check_rules(
                 fields,
                 &mut Problems {
                     place: format!("{}.{place}", problems.place),
+                    is_new: problems.is_new,
                     found: problems.found,
                 },
             ),
