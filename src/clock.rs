@@ -11,6 +11,12 @@ use tokio::sync::watch;
 /// No sleep is longer than this without the wall clock being read again (laptops suspend; clocks are set).
 const LONGEST_NAP_MS: i64 = 1_000;
 
+/// The moment at which work has taken so long, for libraries that give up at one. It is the machine's, also beside a clock
+/// that is held still.
+pub fn deadline_after(time: Duration) -> Option<Instant> {
+    Instant::now().checked_add(time)
+}
+
 /// A handle to the time; clones share it.
 #[derive(Clone)]
 pub struct Clock(Source);

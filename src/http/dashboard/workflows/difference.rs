@@ -2,7 +2,9 @@
 //! said.
 
 use super::super::written::written_bytes;
-use similar::{ChangeTag, TextDiff};
+use crate::clock::deadline_after;
+use similar::algorithms::{Capture, Compact, Replace, myers};
+use similar::{ChangeTag, DiffOp};
 use std::time::Duration;
 
 /// So many lines that are in both are shown around the others.
@@ -36,12 +38,11 @@ pub(super) struct Difference {
 
 /// What was changed from one text to another.
 pub(super) fn difference(before: &str, after: &str) -> Difference {
-    let found = TextDiff::configure()
-        .timeout(MAX_TIME)
-        .diff_lines(before, after);
+    let (before, after): (Vec<&str>, Vec<&str>) =
+        (before.lines().collect(), after.lines().collect());
     let mut difference = Difference::default();
     let mut left_bytes = MAX_BYTES;
-    for (place, group) in found.grouped_ops(LINES_AROUND).iter().enumerate() {
+    for (place, group) in groups(&before, &after).iter().enumerate() {
         if place > 0 {
             difference.lines.push(DifferenceLine {
                 sign: "…",
@@ -49,13 +50,13 @@ pub(super) fn difference(before: &str, after: &str) -> Difference {
                 text: String::new(),
             });
         }
-        for change in group.iter().flat_map(|op| found.iter_changes(op)) {
+        for change in group.iter().flat_map(|op| op.iter_changes(&before, &after)) {
             let (sign, class) = match change.tag() {
                 ChangeTag::Delete => ("-", "gone"),
                 ChangeTag::Insert => ("+", "new"),
                 ChangeTag::Equal => (" ", "same"),
             };
-            let text = change.value().trim_end_matches('\n');
+            let text = change.value();
             difference.is_cut |= text.chars().nth(MAX_LINE_CHARS).is_some();
             let text: String = text.chars().take(MAX_LINE_CHARS).collect();
             let taken_bytes = written_bytes(&text) + MARKUP_BYTES;
@@ -68,6 +69,25 @@ pub(super) fn difference(before: &str, after: &str) -> Difference {
         }
     }
     difference
+}
+
+/// What was done to the lines, with those around them, in the order of the text. By one algorithm, called as such: the way
+/// through which one is chosen brings all of them into the binary, which is half a megabyte.
+fn groups(before: &[&str], after: &[&str]) -> Vec<Vec<DiffOp>> {
+    let mut found = Compact::new(Replace::new(Capture::new()), before, after);
+    let deadline = deadline_after(MAX_TIME);
+    let Ok(()) = myers::diff_deadline(
+        &mut found,
+        before,
+        0..before.len(),
+        after,
+        0..after.len(),
+        deadline,
+    );
+    found
+        .into_inner()
+        .into_inner()
+        .into_grouped_ops(LINES_AROUND)
 }
 
 #[cfg(test)]
