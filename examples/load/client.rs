@@ -56,9 +56,14 @@ struct Until {
 
 impl Load {
     pub(crate) fn get(server: &Server, path: &str) -> Load {
+        Load::get_elsewhere(server, path, server)
+    }
+
+    /// What is sent to read from `server`, sent to another one.
+    pub(crate) fn get_elsewhere(server: &Server, path: &str, other: &Server) -> Load {
         let head = server.head(&format!("GET {path}"));
         let request = format!("{head}\r\n").into_bytes();
-        Load::new(server, Requests::Same(request))
+        Load::new(other, Requests::Same(request))
     }
 
     /// Starts a run and waits for its end.

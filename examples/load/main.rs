@@ -147,7 +147,7 @@ fn measure(size: Size, parts: &[(&str, Part)]) -> Result<()> {
     Ok(())
 }
 
-/// An authenticated read beside the same bytes from a bare warp route, alternating.
+/// An authenticated read beside a bare warp route that is sent the same bytes and answers the same, alternating.
 fn reads(size: Size, folder: &Path, table: &mut Table) -> Result<()> {
     let server = Server::flowlatch(&folder.join("reads"), &[workflows::THREE_STEPS])?;
     table.row(
@@ -156,9 +156,10 @@ fn reads(size: Size, folder: &Path, table: &mut Table) -> Result<()> {
         "≤ 20 MB",
     );
     let id = server.workflow(workflows::THREE_STEPS);
-    let load = Load::get(&server, &format!("/api/v1/workflows/{id}"));
+    let path = format!("/api/v1/workflows/{id}");
+    let load = Load::get(&server, &path);
     let bare = Server::bare(&load.body()?)?;
-    let bare_load = Load::get(&bare, "/api/v1/workflows/x");
+    let bare_load = Load::get_elsewhere(&server, &path, &bare);
     let (mut bares, mut guarded) = (Vec::new(), Vec::new());
     for _ in 0..size.rounds {
         bares.push(bare_load.measure(CONNECTIONS, size.seconds)?);
