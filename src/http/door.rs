@@ -3,7 +3,7 @@
 
 use super::visit::Credential;
 use std::borrow::Cow;
-use warp::http::{HeaderMap, HeaderValue, header};
+use warp::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// In whose words a request is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +28,9 @@ const APIS: [(Door, &str); 3] = [
     (Door::Wireflow, "/wireflow"),
     (Door::Flowise, "/flowise"),
 ];
+
+/// Where the native door's clients put their key.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Where the paths begin that the doors share.
 const SHARED: &str = "/api/v1/";
@@ -119,13 +122,13 @@ impl Door {
     /// that could be good, so the first is taken and the text made bad.
     pub(super) fn credential(self, headers: &HeaderMap) -> Option<Credential> {
         match self {
-            Door::Native => match once(headers, "x-api-key") {
+            Door::Native => match once(headers, &X_API_KEY) {
                 Some((header, true)) => Some(text_of(header, 0)),
                 Some((header, false)) => Some(text_of(header, header.len())),
                 None => native_bearer(headers),
             },
             Door::Wireflow | Door::Flowise => {
-                let (header, is_alone) = once(headers, header::AUTHORIZATION.as_str())?;
+                let (header, is_alone) = once(headers, &header::AUTHORIZATION)?;
                 let from = if is_alone {
                     bearer_from(header).unwrap_or(0)
                 } else {
@@ -185,7 +188,7 @@ pub(super) fn key_in_query(query: &str) -> Option<Credential> {
 
 /// To whom a credential speaks: `x-api-key` and `Bearer wfk_…` to the native door, any other `Authorization` to Wireflow's.
 fn by_credential(headers: &HeaderMap) -> Option<Door> {
-    if headers.contains_key("x-api-key") || native_bearer(headers).is_some() {
+    if headers.contains_key(X_API_KEY) || native_bearer(headers).is_some() {
         Some(Door::Native)
     } else {
         headers
@@ -195,7 +198,7 @@ fn by_credential(headers: &HeaderMap) -> Option<Door> {
 }
 
 /// A header's first value, and whether it is the only one.
-fn once<'a>(headers: &'a HeaderMap, name: &str) -> Option<(&'a HeaderValue, bool)> {
+fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<(&'a HeaderValue, bool)> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
     Some((first, values.next().is_none()))

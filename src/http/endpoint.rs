@@ -259,10 +259,10 @@ impl Methods {
     }
 }
 
-/// The endpoints, found by door, first word and pattern; literal segments beat parameters.
+/// The endpoints, found by door, number of segments, first word and pattern; literal segments beat parameters.
 pub struct Table {
     endpoints: Vec<Endpoint>,
-    by_word: HashMap<(Door, &'static str), Vec<usize>>,
+    by_word: HashMap<(Door, usize, &'static str), Vec<usize>>,
 }
 
 /// What the table says of a path and a method.
@@ -279,14 +279,14 @@ impl Table {
     /// Of these endpoints.
     pub fn new(mut endpoints: Vec<Endpoint>) -> Table {
         endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.literals));
-        let mut by_word: HashMap<(Door, &'static str), Vec<usize>> = HashMap::new();
+        let mut by_word: HashMap<(Door, usize, &'static str), Vec<usize>> = HashMap::new();
         for (index, endpoint) in endpoints.iter().enumerate() {
             let word = word_at(&endpoint.segments, |segment| *segment == API)
                 .and_then(|at| endpoint.segments.get(at))
                 .copied()
                 .unwrap_or_default();
             by_word
-                .entry((endpoint.door, word))
+                .entry((endpoint.door, endpoint.segments.len(), word))
                 .or_default()
                 .push(index);
         }
@@ -322,7 +322,7 @@ impl Table {
         let mut nearest = None;
         for endpoint in self
             .by_word
-            .get(&(door, word))
+            .get(&(door, count, word))
             .into_iter()
             .flatten()
             .filter_map(|i| self.endpoints.get(*i))

@@ -12,6 +12,7 @@ use super::webhooks;
 use super::wireflow;
 use crate::auth::Refusal;
 use crate::model::limit::LimitState;
+use std::fmt::Write as _;
 use warp::http::{HeaderName, HeaderValue, header};
 use warp::reply::Response;
 
@@ -19,12 +20,17 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+/// As long as a request's id is until a process has had four billion of them.
+const REQUEST_ID_CHARS: usize = 17;
 /// For how long a client is asked to wait when the server could not write, or the key has too many streams open.
 const SOON_S: u32 = 1;
 
 /// The id of a request: the instance and a number that no other request of this process has.
 pub(super) fn request_id(visit: &Visit) -> String {
-    format!("{}-{:08x}", visit.api.options.instance, visit.number)
+    let mut id = String::with_capacity(REQUEST_ID_CHARS);
+    // Whatever is written to a text, it takes.
+    write!(id, "{}-{:08x}", visit.api.options.instance, visit.number).unwrap_or_default();
+    id
 }
 
 /// Makes the answer of what came of a request.
@@ -34,8 +40,7 @@ pub(super) fn finish(visit: &Visit, outcome: Result<Response, Problem>) -> Respo
         Err(problem) => (render(visit, &problem), Some(problem)),
     };
     let headers = response.headers_mut();
-    headers.reserve(6);
-    if let Ok(id) = HeaderValue::from_str(&request_id(visit)) {
+    if let Ok(id) = HeaderValue::try_from(request_id(visit)) {
         headers.insert(REQUEST_ID, id);
     }
     if let Some(state) = limit_state(visit) {

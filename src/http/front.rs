@@ -94,12 +94,10 @@ impl Front {
                 .find(&mut visit, from, is_shared)
                 .map_or_else(Found::Nothing, Found::Route),
         };
-        let visit = Arc::new(visit);
-        async move {
-            let mut response = answer(&visit, found).await;
+        answer(visit, found).map(move |mut response| {
             self.cors.mark(&mut response, origin);
             response
-        }
+        })
     }
 
     /// Answers a request of this process's own, without a port: status and JSON body.
@@ -251,46 +249,59 @@ enum Found {
     Nothing(Problem),
 }
 
-async fn answer(visit: &Arc<Visit>, found: Found) -> Response {
-    let outcome = match found {
-        Found::Preflight(response) => return response,
-        Found::Route(route) => run(visit, route).await,
-        Found::Nothing(problem) => {
-            // In a box of its own: it is rare, and would make every request's future larger.
-            Box::pin(missed(visit, &problem)).await;
-            Err(problem)
+/// Blocks that move what they were given, here and below: an `async fn` would have room for it twice, and the whole is copied
+/// once for each request.
+fn answer(visit: Visit, found: Found) -> impl Future<Output = Response> + Send {
+    let visit = Arc::new(visit);
+    async move {
+        let outcome = match found {
+            Found::Preflight(response) => return response,
+            Found::Route(route) => run(&visit, route).await,
+            Found::Nothing(problem) => {
+                // In a box of its own: it is rare, and would make every request's future larger.
+                Box::pin(missed(&visit, &problem)).await;
+                Err(problem)
+            }
+        };
+        if let Some(unread) = visit.take_body()
+            && !unread.is_end_stream()
+            && !visit.headers.contains_key(header::EXPECT)
+        {
+            Box::pin(body::drop_unread(unread)).await;
         }
-    };
-    if let Some(unread) = visit.take_body()
-        && !unread.is_end_stream()
-        && !visit.headers.contains_key(header::EXPECT)
-    {
-        Box::pin(body::drop_unread(unread)).await;
+        finish(&visit, outcome)
     }
-    finish(visit, outcome)
 }
 
 /// Runs an endpoint's chain. What stopped it stands in the visit or in the response's extensions.
-async fn run(visit: &Arc<Visit>, route: BoxedFilter<(Response,)>) -> Result<Response, Problem> {
-    let mut request = Request::new(Empty::<Bytes>::new());
+fn run(
+    visit: &Arc<Visit>,
+    route: BoxedFilter<(Response,)>,
+) -> impl Future<Output = Result<Response, Problem>> + Send + '_ {
+    let chain = async move { warp::service(route).call(request_with(visit)).await };
+    AssertUnwindSafe(chain)
+        .catch_unwind()
+        .map(|called| match called {
+            Err(_) => {
+                log::error!("request {} panicked", super::finish::request_id(visit));
+                Err(Problem::Internal)
+            }
+            Ok(Ok(mut response)) => {
+                let problem = visit.problem.get().cloned();
+                match problem.or_else(|| response.extensions_mut().remove()) {
+                    Some(problem) => Err(problem),
+                    None => Ok(response),
+                }
+            }
+            Ok(Err(never)) => match never {},
+        })
+}
+
+/// The request that an endpoint's chain sees: all that is known of it stands in the visit.
+fn request_with(visit: &Arc<Visit>) -> Request<Empty<Bytes>> {
+    let mut request = Request::new(Empty::new());
     request.extensions_mut().insert(visit.clone());
-    let call = AssertUnwindSafe(warp::service(route).call(request)).catch_unwind();
-    match call.await {
-        Err(_) => {
-            log::error!("request {} panicked", super::finish::request_id(visit));
-            Err(Problem::Internal)
-        }
-        Ok(Ok(mut response)) => match visit
-            .problem
-            .get()
-            .cloned()
-            .or_else(|| response.extensions_mut().remove())
-        {
-            Some(problem) => Err(problem),
-            None => Ok(response),
-        },
-        Ok(Err(never)) => match never {},
-    }
+    request
 }
 
 /// A known caller who asks for something that is not there is shown its limit all the same; nothing is counted.

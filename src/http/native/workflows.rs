@@ -309,7 +309,7 @@ pub(in crate::http) fn tag(workflow: &Workflow) -> String {
 
 fn rendered(body: Bytes, workflow: &Workflow) -> Response {
     let mut response = json_response(StatusCode::OK, body);
-    if let Ok(tag) = HeaderValue::from_str(&tag(workflow)) {
+    if let Ok(tag) = HeaderValue::try_from(tag(workflow)) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
