@@ -97,6 +97,8 @@ async fn an_image_at_an_address_that_may_not_be_called_is_shown_to_no_model() {
         "http://2130706433/a.png",
         "http://[::ffff:192.168.0.1]/a.png",
         "https://LOCALHOST:8443/a.png",
+        "http://localhost./a.png",
+        "http://a.localhost.:8080/a.png",
         "https://user:word@public.example/a.png",
         own.as_str(),
     ] {

@@ -156,7 +156,8 @@ impl Outbound {
     pub fn check_written(&self, text: &str) -> Result<(), StepError> {
         let wrong = |message: String| StepError::fatal(CONFIG, message);
         let (host, port) = url::host_and_port(text).map_err(wrong)?;
-        let is_own = host == "localhost" || host.ends_with(".localhost");
+        let name = host.trim_end_matches('.');
+        let is_own = name == "localhost" || name.ends_with(".localhost");
         let address = match is_own {
             true => Some(Ipv4Addr::LOCALHOST.into()),
             false => host.parse::<IpAddr>().ok(),
