@@ -17,6 +17,8 @@ pub(super) struct As {
     pub(super) id: RunId,
     /// How many runs stand above it.
     pub(super) depth: u32,
+    /// The uppermost of those: its row number.
+    pub(super) top_sequence: Option<i64>,
     /// Of a flow that a flow has asked: the run where its calls count.
     pub(super) flow_root: Option<i64>,
 }
@@ -27,6 +29,7 @@ impl As {
         As {
             id: RunId::generate(),
             depth: 0,
+            top_sequence: None,
             flow_root: None,
         }
     }

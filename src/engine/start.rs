@@ -183,7 +183,7 @@ impl Engine {
         self.check_secrets(workflow, &definition)?;
         let charge = self.0.charge(&definition.plan, &finished_steps)?;
         let mut run = requested_run(&started_as.id, request, now_ms);
-        (run.depth, run.top_sequence) = (started_as.depth, started_as.flow_root);
+        (run.depth, run.top_sequence) = (started_as.depth, started_as.top_sequence);
         let input = (self.0).tell_flow(&definition.plan, workflow.sequence, &mut run, input)?;
         let mut new_run = new_run(&run, workflow.sequence);
         new_run.idempotency = idempotency;

@@ -117,6 +117,35 @@ async fn flows_below_a_workflow_of_steps_count_apart() {
     door.server.stop().await;
 }
 
+/// A tool's run is below what is above its agent's.
+#[tokio::test]
+async fn flows_as_tools_stand_below_the_uppermost_run() {
+    let door = Door::open_with(|config| config.max_runs_below = 1).await;
+    let echo = door.echo(json!({})).await;
+    let outer = flow(vec![start(), agent(&echo)], &["start>agent"]);
+    let outer = door.save(&outer, json!({})).await;
+    let asks = || Say::Calls(vec![("inner", json!({ "input": "that" }))]);
+    let ask = json!({ "id": "ask", "type": "subworkflow", "config": {
+        "workflowId": outer, "inputMapping": { "question": "hi" } } });
+    let steps = door.server.workflow("steps", json!([ask])).await;
+    let admin = door.server.admin();
+    let path = format!("/api/v1/runs?workflowId={echo}");
+    let runs = || async { admin.get(&path).await.data().as_array().map(Vec::len) };
+
+    door.model.says(asks());
+    let run = admin.run(&steps, json!({})).await;
+    assert_eq!(run["status"], "completed", "{run}");
+    let told = door.model.calls()[1]["messages"].to_string();
+    assert!(told.contains("max_runs_below"), "{told}");
+    assert_eq!(runs().await, Some(0));
+
+    door.model.says(asks());
+    let answered = door.ask(&outer, json!({ "question": "q" })).await;
+    assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
+    assert_eq!(runs().await, Some(1));
+    door.server.stop().await;
+}
+
 /// What was counted before the server was stopped still counts.
 #[tokio::test]
 async fn a_flow_that_waits_has_no_further_calls_after_a_restart() {

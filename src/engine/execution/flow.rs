@@ -44,6 +44,7 @@ impl Execution {
             self.shared.clone(),
             StartedBy::starter_of(&self.run),
             self.run.depth,
+            self.run.top_sequence,
             self.run.summary.id.clone(),
             self.run.summary.workflow_id.clone(),
             &self.input,

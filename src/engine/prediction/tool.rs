@@ -19,6 +19,8 @@ pub struct Flows {
     shared: Arc<Shared>,
     by: StartedBy,
     depth: u32,
+    /// The uppermost run above it; `None`: there is none.
+    top_sequence: Option<i64>,
     parent: RunId,
     chat_id: String,
     session_id: String,
@@ -26,11 +28,12 @@ pub struct Flows {
 }
 
 impl Flows {
-    /// For a run at this depth with this input.
+    /// For a run at this depth, below the one with this row number, with this input.
     pub(in crate::engine) fn new(
         shared: Arc<Shared>,
         by: StartedBy,
         depth: u32,
+        top_sequence: Option<i64>,
         parent: RunId,
         own: WorkflowId,
         input: &Value,
@@ -43,6 +46,7 @@ impl Flows {
             shared,
             by,
             depth,
+            top_sequence,
             parent,
             chat_id: text("chatId"),
             session_id: text("sessionId"),
@@ -124,6 +128,8 @@ impl Flows {
         let started_as = As {
             id: RunId::generate(),
             depth: self.depth + 1,
+            // Nobody has asked a run above which no other stands: its calls count at itself.
+            top_sequence: self.top_sequence.or(Some(root)),
             flow_root: Some(root),
         };
         let started = engine.predict_as(started_as, request).await;
