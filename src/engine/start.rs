@@ -61,7 +61,7 @@ pub(super) struct ChildRun {
     pub(super) depth: u32,
     /// The run at the top.
     pub(super) top_sequence: i64,
-    /// Where the calls of a flow count that a flow has asked.
+    /// Where calls count below a flow: of flows that it has asked, and of workflows between them.
     pub(super) flow_root: Option<i64>,
     /// Who started the parent.
     pub(super) by: StartedBy,

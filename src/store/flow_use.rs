@@ -21,7 +21,20 @@ impl Store {
         })
         .await
     }
+
+    /// The run where the calls count that are made below this one; `None`: no flow has asked it. A point read.
+    pub fn flow_root(&self, run: i64) -> Result<Option<i64>, StoreError> {
+        self.read(|connection| {
+            let root = connection
+                .prepare_cached(ROOT)?
+                .query_row([run], |row| row.get(0))
+                .optional()?;
+            Ok(root.flatten())
+        })
+    }
 }
+
+pub(super) const ROOT: &str = "SELECT root FROM flow_use WHERE run = ?1";
 
 /// A run counts by itself that no flow has asked, or whose root is gone.
 pub(super) const COUNT: &str = "
@@ -84,5 +97,9 @@ mod tests {
         let own = count(&of_none_id, 2).await;
         assert!(own.is_some_and(|own| own > other), "{own:?}");
         assert_eq!(fixture.count("flow_use"), 4);
+        let sequence = |id: &RunId| fixture.store.run(id).unwrap().unwrap().summary.sequence;
+        let root = |run: i64| fixture.store.flow_root(run).unwrap();
+        assert_eq!(root(sequence(&below_id)), Some(top));
+        assert_eq!([root(top), root(other), root(1_000)], [None; 3]);
     }
 }

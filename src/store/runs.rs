@@ -41,7 +41,7 @@ pub struct NewRun {
     pub depth: u32,
     /// Row number of the uppermost of those, also where nobody waits for this one.
     pub top_sequence: Option<i64>,
-    /// Of a flow that a flow has asked: the run where its calls of models and flows count.
+    /// Below the run of a flow: the run where calls of models and flows count.
     pub flow_root: Option<i64>,
     /// How many unfinished runs there may be below that one.
     pub max_below_top: u32,

@@ -117,6 +117,27 @@ async fn flows_below_a_workflow_of_steps_count_apart() {
     door.server.stop().await;
 }
 
+/// What a workflow of steps asks on behalf of a flow is that flow's question too.
+#[tokio::test]
+async fn a_workflow_of_steps_that_a_flow_asks_is_no_way_around_the_bound() {
+    let door = door(3).await;
+    let talk = flow(vec![start(), llm("one", json!({}))], &["start>one"]);
+    let talk = door.save(&talk, json!({})).await;
+    let each = json!({ "id": "each", "type": "loop", "config": {
+        "collection": [1, 2, 3, 4], "steps": ["ask"] } });
+    let ask = json!({ "id": "ask", "type": "subworkflow", "config": {
+        "workflowId": talk, "inputMapping": { "question": "hi" } } });
+    let steps = door.server.workflow("steps", json!([each, ask])).await;
+    let runs = json!({ "executeFlowSelectedFlow": steps, "executeFlowInput": "x" });
+    let nodes = vec![start(), node("executeFlowAgentflow", "run", runs)];
+    let top = door.save(&flow(nodes, &["start>run"]), json!({})).await;
+    let failed = door.ask(&top, json!({ "question": "q" })).await;
+    assert!(failed.text.contains("max_flow_calls"), "{}", failed.text);
+    // The workflow of steps is the first call.
+    assert_eq!(door.model.calls().len(), 2);
+    door.server.stop().await;
+}
+
 /// A tool's run is below what is above its agent's.
 #[tokio::test]
 async fn flows_as_tools_stand_below_the_uppermost_run() {

@@ -117,7 +117,8 @@ impl Execution {
     ) -> Result<Run, EngineError> {
         let flow_root = match &request.flow {
             Some(_) => Some(self.shared.count_flow_call(&self.run.summary.id).await?),
-            None => None,
+            // What a flow has asked may ask flows further on.
+            None => self.shared.store.flow_root(self.run.summary.sequence)?,
         };
         let child = ChildRun {
             flow_root,

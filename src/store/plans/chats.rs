@@ -34,6 +34,7 @@ pub(super) const CHAT_QUERIES: &[(&str, &str)] = &[
         flow_use::COUNT,
         "SEARCH r USING COVERING INDEX sqlite_autoindex_run_1 (id=?)",
     ),
+    (flow_use::ROOT, "SEARCH flow_use USING INTEGER PRIMARY KEY"),
     (chat_use::COUNT, "chat_file_by_message (message=?)"),
     (chat_use::USED, "SEARCH chat_use USING INTEGER PRIMARY KEY"),
     (chat_use::OLDEST, "chat_message_by_workflow (workflow=?)"),
