@@ -110,6 +110,7 @@ pub use tables::{
     Changed, RowChoice, RowQuery, RowTest, RowsFound, TableChange, TableFilter, TableWrite,
 };
 pub use usage::Charge;
+pub use variables::VariableChange;
 pub use webhook_events::{Fate, NewDelivery, NewEvent, RecordedEvent};
 pub use workflow_runs::RunGlance;
 pub use workflows::{Beside, BesideGraph, WorkflowDraft, WorkflowEdit};

@@ -45,7 +45,7 @@ impl Bench {
         };
         let id = variable.id.to_string();
         let entry = ChangedBy::local("test").entry(0, "variable.created", &id, Value::Null);
-        let saved = self.store.save_flow_variable(variable, entry).await;
+        let saved = self.store.add_flow_variable(variable, entry).await;
         assert_eq!(saved.expect("saved"), Edit::Done(()), "the name is free");
     }
 }

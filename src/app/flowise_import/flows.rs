@@ -203,7 +203,7 @@ impl Importer<'_> {
             let by = ChangedBy::local(BY);
             let now_ms = self.target.clock.now_ms();
             let entry = by.entry(now_ms, "variable.imported", variable.id.as_str(), detail);
-            let saved = store.save_flow_variable(variable, entry).await;
+            let saved = store.add_flow_variable(variable, entry).await;
             saved.map_err(of_store)?;
         }
         Ok(())

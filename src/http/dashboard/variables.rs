@@ -145,11 +145,8 @@ async fn ask_to_delete(ctx: Ctx) -> Result<Response, Problem> {
 }
 
 async fn delete(ctx: Ctx) -> Result<Response, Problem> {
-    let gone = || Problem::NotFound("variable");
-    let variable = ctx.api().store.variable_name(ctx.text(0))?;
-    let variable = variable.ok_or_else(gone)?;
-    match remove_variable(&ctx, variable.id.as_str(), &variable.name).await? {
+    match remove_variable(&ctx, ctx.text(0)).await? {
         true => Ok(go_to(&ctx.visit, "variables")),
-        false => Err(gone()),
+        false => Err(Problem::NotFound("variable")),
     }
 }

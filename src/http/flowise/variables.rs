@@ -8,12 +8,11 @@ use crate::http::endpoint::{Access, Endpoint};
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::VariableId;
-use crate::model::audit::AuditEntry;
 use crate::model::chatflow::{FlowVariable, VariableKind};
 use crate::model::limit::Category;
 use crate::model::scope::Permission;
 use crate::model::workflow::Reach;
-use crate::store::Edit;
+use crate::store::{Edit, VariableChange};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json as object;
@@ -150,10 +149,12 @@ async fn list(ctx: Ctx) -> Answer {
 fn named(ctx: &Ctx) -> Result<FlowVariable, Problem> {
     let mut known = known(ctx)?.into_iter();
     let found = known.find(|variable| variable.id.as_str() == ctx.text(0));
-    found.ok_or_else(|| {
-        let message = format!("Variable {} not found", ctx.text(0));
-        worded(StatusCode::NOT_FOUND, message)
-    })
+    found.ok_or_else(|| not_found(ctx))
+}
+
+fn not_found(ctx: &Ctx) -> Problem {
+    let message = format!("Variable {} not found", ctx.text(0));
+    worded(StatusCode::NOT_FOUND, message)
 }
 
 /// A variable to be made.
@@ -185,7 +186,15 @@ pub(in crate::http) async fn keep_variable(
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
     };
-    save(ctx, variable, "variable.created").await
+    check(Some(&variable.name), Some(&variable.value))?;
+    let detail = object!({ "name": variable.name });
+    let by = ctx.changed_by();
+    let entry = by.entry(now_ms, "variable.created", variable.id.as_str(), detail);
+    let store = &ctx.api().store;
+    match store.add_flow_variable(variable.clone(), entry).await? {
+        Edit::Conflict(message) => Err(Problem::Conflict(message)),
+        Edit::Done(()) | Edit::NotFound => Ok(variable),
+    }
 }
 
 async fn create(ctx: Ctx, body: VariableBody) -> Answer {
@@ -198,63 +207,57 @@ async fn create(ctx: Ctx, body: VariableBody) -> Answer {
 }
 
 async fn update(ctx: Ctx, body: VariableBody) -> Answer {
-    let before = named(&ctx)?;
-    let variable = FlowVariable {
-        name: body.name.unwrap_or(before.name),
-        value: body.value.unwrap_or(before.value),
-        kind: body.r#type.unwrap_or(before.kind),
-        updated_at_ms: ctx.api().clock.now_ms(),
-        ..before
+    let id = named(&ctx)?.id;
+    check(body.name.as_deref(), body.value.as_deref())?;
+    let change = VariableChange {
+        name: body.name,
+        value: body.value,
+        kind: body.r#type,
     };
-    ok(&view(save(&ctx, variable, "variable.updated").await?))
+    let (api, by) = (ctx.api(), ctx.changed_by());
+    let changed = api
+        .store
+        .change_flow_variable(id, change, by, api.clock.now_ms());
+    match changed.await? {
+        Edit::Done(variable) => ok(&view(variable)),
+        Edit::Conflict(message) => Err(Problem::Conflict(message)),
+        Edit::NotFound => Err(not_found(&ctx)),
+    }
 }
 
-async fn save(
-    ctx: &Ctx,
-    variable: FlowVariable,
-    action: &'static str,
-) -> Result<FlowVariable, Problem> {
-    if !FlowVariable::is_name(&variable.name) {
+/// Whether a variable may have this name and this value.
+fn check(name: Option<&str>, value: Option<&str>) -> Result<(), Problem> {
+    if name.is_some_and(|name| !FlowVariable::is_name(name)) {
         return Err(Problem::invalid(format!(
             "`name`: {}.",
             FlowVariable::NAME_RULE
         )));
     }
-    if variable.value.len() > FlowVariable::MAX_VALUE_BYTES {
-        return Err(Problem::invalid(format!(
-            "`value` has {} bytes; it may have {}.",
-            variable.value.len(),
-            FlowVariable::MAX_VALUE_BYTES
-        )));
-    }
-    let entry = audit_row(ctx, action, variable.id.as_str(), &variable.name);
-    let store = &ctx.api().store;
-    match store.save_flow_variable(variable.clone(), entry).await? {
-        Edit::Conflict(message) => Err(Problem::Conflict(message)),
-        Edit::Done(()) | Edit::NotFound => Ok(variable),
+    match value {
+        Some(value) if value.len() > FlowVariable::MAX_VALUE_BYTES => {
+            Err(Problem::invalid(format!(
+                "`value` has {} bytes; it may have {}.",
+                value.len(),
+                FlowVariable::MAX_VALUE_BYTES
+            )))
+        }
+        _ => Ok(()),
     }
 }
 
 async fn delete(ctx: Ctx) -> Answer {
-    let variable = named(&ctx)?;
-    remove_variable(&ctx, variable.id.as_str(), &variable.name).await?;
-    ok(&RemovedView::of(1))
+    let id = named(&ctx)?.id;
+    match remove_variable(&ctx, id.as_str()).await? {
+        true => ok(&RemovedView::of(1)),
+        false => Err(not_found(&ctx)),
+    }
 }
 
 /// Removes a variable; whether there was one.
-pub(in crate::http) async fn remove_variable(
-    ctx: &Ctx,
-    id: &str,
-    name: &str,
-) -> Result<bool, Problem> {
-    let entry = audit_row(ctx, "variable.deleted", id, name);
-    let store = &ctx.api().store;
-    Ok(store.remove_flow_variable(id.to_owned(), entry).await?)
-}
-
-/// The row of a change of a variable, without its value.
-fn audit_row(ctx: &Ctx, action: &'static str, id: &str, name: &str) -> AuditEntry {
-    let now_ms = ctx.api().clock.now_ms();
-    ctx.changed_by()
-        .entry(now_ms, action, id, object!({ "name": name }))
+pub(in crate::http) async fn remove_variable(ctx: &Ctx, id: &str) -> Result<bool, Problem> {
+    let (api, by) = (ctx.api(), ctx.changed_by());
+    let removed = api
+        .store
+        .remove_flow_variable(id.to_owned(), by, api.clock.now_ms());
+    Ok(removed.await?)
 }

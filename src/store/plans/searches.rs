@@ -31,4 +31,8 @@ pub(super) const SEARCH_QUERIES: &[(&str, &str)] = &[
         variables::OF_ID,
         "SEARCH flow_variable USING PRIMARY KEY (id=?)",
     ),
+    (
+        variables::WHOLE_OF_ID,
+        "SEARCH flow_variable USING PRIMARY KEY (id=?)",
+    ),
 ];
