@@ -552,6 +552,9 @@ CREATE INDEX alert_by_time ON alert (at_ms);
 -- Serves: the alerts of one key, newest first.
 CREATE INDEX alert_by_key ON alert (key_id);
 
+-- Serves: the alerts of one type, newest first.
+CREATE INDEX alert_by_type ON alert (type);
+
 -- Serves: what is to be told.
 CREATE INDEX alert_untold ON alert (next_try_ms) WHERE next_try_ms IS NOT NULL;
 

@@ -58,6 +58,14 @@ impl AlertKind {
         AlertKind::KeyExpiring,
     ];
 
+    /// Those of unusual activity.
+    pub const UNUSUAL: [AlertKind; 4] = [
+        AlertKind::NewAddress,
+        AlertKind::ManyRefusals,
+        AlertKind::Burst,
+        AlertKind::OftenLimited,
+    ];
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {

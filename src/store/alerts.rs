@@ -7,6 +7,7 @@ use crate::id::KeyId;
 use crate::model::alert::{Alert, AlertKind, MAX_NETWORKS};
 use crate::model::audit::AuditEntry;
 use rusqlite::{Connection, Row};
+use std::cmp::Reverse;
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// How many alerts an hour are recorded, and beside them how many ends of keys; a flood of them says no more.
@@ -67,13 +68,24 @@ impl Store {
         .await
     }
 
-    /// The newest alerts.
-    pub async fn newest_alerts(&self, limit: u32) -> Result<Vec<Alert>, StoreError> {
+    /// The newest alerts of these kinds, however many there are of others.
+    pub async fn newest_alerts(
+        &self,
+        kinds: &'static [AlertKind],
+        limit: u32,
+    ) -> Result<Vec<Alert>, StoreError> {
         self.scan(move |connection| {
-            connection
-                .prepare_cached(NEWEST)?
-                .query_and_then([limit], alert)?
-                .collect()
+            let mut statement = connection.prepare_cached(NEWEST_OF_KIND)?;
+            let mut found: Vec<(i64, Alert)> = Vec::new();
+            for kind in kinds {
+                let rows = statement.query_and_then((kind.as_str(), limit), |row| {
+                    Ok::<_, StoreError>((row.get(8)?, alert(row)?))
+                })?;
+                found.extend(rows.collect::<Result<Vec<_>, StoreError>>()?);
+            }
+            found.sort_by_key(|(sequence, _)| Reverse(*sequence));
+            let newest = found.into_iter().map(|(_, alert)| alert);
+            Ok(newest.take(limit as usize).collect())
         })
         .await
     }
@@ -146,7 +158,7 @@ macro_rules! alerts {
     };
 }
 
-pub(super) const NEWEST: &str = alerts!("ORDER BY sequence DESC LIMIT ?1");
+pub(super) const NEWEST_OF_KIND: &str = alerts!("WHERE type = ?1 ORDER BY sequence DESC LIMIT ?2");
 pub(super) const NEWEST_OF_KEY: &str = alerts!("WHERE key_id = ?1 ORDER BY sequence DESC LIMIT ?2");
 pub(super) const DUE: &str = alerts!("WHERE next_try_ms <= ?1 ORDER BY next_try_ms LIMIT ?2");
 pub(super) const SAME: &str = "SELECT 1 FROM alert WHERE cause = ?1 AND at_ms > ?2 LIMIT 1";
@@ -305,6 +317,16 @@ mod tests {
         let later = record(ends(2_000 + HOUR_MS)).await.expect("written");
         let rest: Vec<_> = later.into_iter().filter_map(|alert| alert.key).collect();
         assert_eq!(rest, [(keys[KEYS - 1].clone(), "a key".to_owned())]);
+        for (kinds, expected) in [
+            (&AlertKind::UNUSUAL[..], 1),
+            (&[AlertKind::KeyExpiring][..], 20),
+            (&AlertKind::ALL[..], 20),
+        ] {
+            let found = fixture.store.newest_alerts(kinds, 20).await.expect("read");
+            assert!(found.iter().all(|alert| kinds.contains(&alert.kind)));
+            assert!(found.is_sorted_by_key(|alert| -alert.at_ms));
+            assert_eq!(found.len(), expected, "{kinds:?}");
+        }
     }
 
     #[tokio::test]

@@ -3,8 +3,8 @@
 
 use super::super::tables::sql as tables;
 use super::super::{
-    agents, alerts, apps, audit, audit_search, awaiting, connections, graph_records, journal, keys,
-    media, node_outputs, retention, run_list, runs, schedules, secrets, start, webhook_events,
+    agents, apps, audit, audit_search, awaiting, connections, graph_records, journal, keys, media,
+    node_outputs, retention, run_list, runs, schedules, secrets, start, webhook_events,
     webhook_list, webhook_memory, webhook_routes, workflow_edit, workflow_list, workflow_runs,
     workflows,
 };
@@ -376,7 +376,6 @@ const MEDIA_QUERIES: [(&str, &str); 3] = [
 /// Queries that walk a table in the order of its rows on purpose, newest first.
 pub(super) const WALKS: &[&str] = &[
     agents::OLDER,
-    alerts::NEWEST,
     audit::ROWS,
     audit_search::ALL,
     audit_search::OF_TIME,

@@ -23,7 +23,8 @@ pub(super) const USAGE_QUERIES: [(&str, &str); 7] = [
 ];
 
 /// Those of alerts, and of looking around in the audit log.
-pub(super) const ALERT_QUERIES: [(&str, &str); 11] = [
+pub(super) const ALERT_QUERIES: [(&str, &str); 12] = [
+    (alerts::NEWEST_OF_KIND, "alert_by_type (type=?)"),
     (alerts::NEWEST_OF_KEY, "alert_by_key (key_id=?)"),
     (alerts::DUE, "alert_untold (next_try_ms<?)"),
     (alerts::SAME, "alert_by_cause (cause=? AND at_ms>?)"),

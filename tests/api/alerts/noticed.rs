@@ -231,6 +231,30 @@ async fn the_end_of_a_key_is_noticed_seven_days_before_it_once_also_after_a_rest
 }
 
 #[tokio::test]
+async fn on_the_page_of_usage_ends_of_keys_hide_nothing_that_was_unusual() {
+    let server = server().await;
+    let browser = Browser::signed_in(&server).await;
+    let (_, client) = key(&server, "used", json!({})).await;
+    ask_from(&client, "203.0.113.1").await;
+    ask_from(&client, "203.0.113.2").await;
+    assert_eq!(until(&server, 1).await[0].0, "new_address");
+    for number in 0..25 {
+        let name = format!("ending {number}");
+        key(&server, &name, json!({ "expiresInSeconds": 7_200 })).await;
+    }
+    server.clock.advance_ms(3_600_000);
+    let found = until(&server, 26).await;
+    assert_eq!(found.len(), 26, "{found:?}");
+    let page = browser.get("/dashboard/usage").await.text;
+    let marks = |mark: &str| {
+        page.matches(&format!("<span class=\"status unusual\">{mark}</span>"))
+            .count()
+    };
+    assert_eq!((marks("unusual"), marks("ends soon")), (1, 19), "{page}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn of_a_key_that_is_used_from_everywhere_the_latest_networks_are_kept_and_twenty_alerts() {
     let server = server().await;
     let (id, client) = key(&server, "everywhere", json!({})).await;

@@ -189,8 +189,7 @@ fn wider(permissions: PermissionSet, days: &HashMap<UtcDay, Usage>) -> Option<St
 /// What was unusual lately; the end of a key is told by itself.
 fn unusual(record: &KeyRecord, alerts: &[Alert], now_ms: i64) -> Vec<String> {
     let mut warnings = Vec::new();
-    let kinds = AlertKind::ALL.into_iter();
-    for kind in kinds.filter(|kind| *kind != AlertKind::KeyExpiring) {
+    for kind in AlertKind::UNUSUAL {
         let is_of_key = |alert: &&Alert| {
             let key = alert.key.as_ref();
             alert.kind == kind && key.is_some_and(|(id, _)| *id == record.id)

@@ -13,6 +13,7 @@ use crate::http::endpoint::Endpoint;
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
 use crate::id::KeyId;
+use crate::model::alert::AlertKind;
 use crate::model::key::KeyRecord;
 use crate::model::page::{Cursor, PageRequest};
 use crate::model::usage::{Usage, UtcDay};
@@ -130,7 +131,11 @@ async fn list(ctx: Ctx) -> Result<Response, Problem> {
     let found = ctx.api().keyring.list(ctx.key(), &request);
     let used = used(&ctx, &found.items).await?;
     let none = HashMap::new();
-    let alerts = ctx.api().store.newest_alerts(MAX_ALERTS).await?;
+    let alerts = ctx
+        .api()
+        .store
+        .newest_alerts(&AlertKind::UNUSUAL, MAX_ALERTS);
+    let alerts = alerts.await?;
     let keys = found.items.iter().map(|record| {
         let days = used.get(record.id.as_str()).unwrap_or(&none);
         row(&ctx, record, days, &alerts)

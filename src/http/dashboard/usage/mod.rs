@@ -11,9 +11,11 @@ use crate::http::body::read_query;
 use crate::http::endpoint::Endpoint;
 use crate::http::problem::Problem;
 use crate::http::visit::Ctx;
+use crate::model::alert::AlertKind;
 use crate::model::usage::UtcHour;
 use askama::Template;
 use serde::Deserialize;
+use std::cmp::Reverse;
 use usage_view::{ALL, AccountRow, Range, Span, accounts, charts, named};
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
@@ -87,15 +89,23 @@ async fn show(ctx: Ctx) -> Result<Response, Problem> {
     page(StatusCode::OK, &shown)
 }
 
-/// What was unusual since an hour.
+/// What was noticed since an hour. Where much was unusual, fewer ends of keys are told, and never the other way round.
 async fn alerts(ctx: &Ctx, key: &str, since: UtcHour) -> Result<Vec<AlertRow>, Problem> {
     let store = &ctx.api().store;
-    let found = match key {
-        ALL => store.newest_alerts(MAX_ALERTS).await?,
+    let mut found = match key {
+        ALL => store.newest_alerts(&AlertKind::UNUSUAL, MAX_ALERTS).await?,
         key => store.newest_alerts_of(key.to_owned(), MAX_ALERTS).await?,
     };
-    let in_range = found
+    found.retain(|alert| UtcHour::of(alert.at_ms) >= since);
+    if key == ALL {
+        let room = MAX_ALERTS.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        let mut ends = store.newest_alerts(&[AlertKind::KeyExpiring], room).await?;
+        ends.retain(|alert| UtcHour::of(alert.at_ms) >= since);
+        found.extend(ends);
+        found.sort_by_key(|alert| Reverse(alert.at_ms));
+    }
+    Ok(found
         .iter()
-        .filter(|alert| UtcHour::of(alert.at_ms) >= since);
-    Ok(in_range.map(|alert| alert_view::row(ctx, alert)).collect())
+        .map(|alert| alert_view::row(ctx, alert))
+        .collect())
 }
