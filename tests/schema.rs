@@ -2,6 +2,7 @@
 //! examination finds what is wrong with one.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use flowlatch::model::alert::AlertKind;
 use flowlatch::model::usage::UtcDay;
 use flowlatch::store::{Finding, Store, StoreError, StoreOptions, inspect};
 use rusqlite::Connection;
@@ -225,6 +226,50 @@ async fn usage_of_the_fifth_version_keeps_its_days_and_keys_their_address() {
     assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
     let networks = "SELECT key || ' ' || network || ' ' || last_used_ms FROM key_network";
     assert_eq!(column(&file, networks), ["1 192.0.2.1 7"]);
+}
+
+#[tokio::test]
+async fn alerts_of_the_sixth_version_are_still_told_and_ends_of_keys_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowlatch.db");
+    let old = Connection::open(&path).unwrap();
+    old.pragma_update(None, "auto_vacuum", 2).unwrap();
+    old.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+        .unwrap();
+    for text in [
+        include_str!("schemas/1.sql"),
+        include_str!("../src/store/upgrades/2.sql"),
+        include_str!("../src/store/upgrades/3.sql"),
+        include_str!("../src/store/upgrades/4.sql"),
+        include_str!("../src/store/upgrades/5.sql"),
+        include_str!("../src/store/upgrades/6.sql"),
+        "INSERT INTO alert (id, type, cause, at_ms, key_id, key_name, address, count, next_try_ms)
+             VALUES ('alert_a', 'burst', 'burst abcdefgh -', 5, 'abcdefgh', 'a', NULL, 700, 9);
+         PRAGMA user_version = 6;",
+    ] {
+        old.execute_batch(text).unwrap();
+    }
+    drop(old);
+    let store = Store::open(&path, options()).unwrap();
+    let due = store.due_alerts(9, 10).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert_eq!(
+        (due[0].alert.count, due[0].alert.expires_at_ms),
+        (700, None)
+    );
+    let kinds = &AlertKind::UNUSUAL;
+    assert_eq!(store.newest_alerts(kinds, 10).await.unwrap().len(), 1);
+    store.close().await;
+    let file = Connection::open(&path).unwrap();
+    let memory = Connection::open_in_memory().unwrap();
+    memory.execute_batch(SCHEMA).unwrap();
+    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    let insert = |kind: &str| {
+        let sql = "INSERT INTO alert (id, type, cause, at_ms, count, expires_at_ms) VALUES ('b', ?1, 'c', 6, 0, 7)";
+        file.execute(sql, [kind]).is_ok()
+    };
+    assert!(!insert("other") && insert("key_expiring"));
+    assert_eq!(faults(&path), ["file mode"]);
 }
 
 #[tokio::test]
