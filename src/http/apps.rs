@@ -57,8 +57,11 @@ pub(super) async fn unpublish(ctx: &Ctx) -> Result<PublicationView, Problem> {
 
 async fn set(ctx: &Ctx, slug: Option<String>) -> Result<PublicationView, Problem> {
     let workflow_id = reachable(ctx)?.workflow.id.clone();
-    let store = &ctx.api().store;
-    match store.publish_app(workflow_id.clone(), slug.clone()).await? {
+    let (api, by) = (ctx.api(), ctx.changed_by());
+    let published =
+        api.store
+            .publish_app(workflow_id.clone(), slug.clone(), by, api.clock.now_ms());
+    match published.await? {
         Edit::Done(()) => Ok(PublicationView {
             endpoint: slug.as_deref().map(|slug| endpoint_of(ctx, slug)),
             workflow_id,

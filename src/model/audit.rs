@@ -7,7 +7,7 @@ use serde_json::Value;
 /// Who makes a change that the audit log has a row for, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedBy {
-    /// A key's public id, `control` or `dashboard`; `import` for what was brought from elsewhere.
+    /// A key's public id, `control` or `dashboard`.
     pub actor: String,
     /// The peer's address; for who is on the server's own machine the actor's word again.
     pub address: String,

@@ -2,20 +2,25 @@
 //! one graph that is not archived.
 
 use super::workflows::find;
-use super::{Edit, Store, StoreError, column};
+use super::{Edit, Store, StoreError, audit, column};
 use crate::id::WorkflowId;
+use crate::model::audit::ChangedBy;
 use crate::model::workflow::{DefinitionFormat, WorkflowStatus};
 use rusqlite::Connection;
+use serde_json::json;
 
 impl Store {
-    /// Publishes a graph under this name, in place of one that it has; `None` takes its name away. A conflict where the name
-    /// is another graph's, or what has the id is no graph or archived.
+    /// Publishes a graph under this name, in place of one that it has; `None` takes its name away. Where it was called
+    /// otherwise, with a row in the audit log. A conflict where the name is another graph's, or what has the id is no graph or
+    /// archived.
     pub async fn publish_app(
         &self,
         workflow: WorkflowId,
         slug: Option<String>,
+        by: ChangedBy,
+        now_ms: i64,
     ) -> Result<Edit<()>, StoreError> {
-        self.write(move |connection| publish(connection, &workflow, slug.as_deref()))
+        self.write(move |connection| publish(connection, &workflow, slug.as_deref(), &by, now_ms))
             .await
     }
 
@@ -41,6 +46,8 @@ fn publish(
     connection: &Connection,
     id: &WorkflowId,
     slug: Option<&str>,
+    by: &ChangedBy,
+    now_ms: i64,
 ) -> Result<Edit<()>, StoreError> {
     let Some(workflow) = find(connection, id)? else {
         return Ok(Edit::NotFound);
@@ -59,8 +66,15 @@ fn publish(
             "another app is called `{slug}`; choose another `slug`"
         )));
     }
-    connection
-        .prepare_cached("UPDATE graph_record SET app_slug = ?2 WHERE workflow = ?1")?
+    let changed = connection
+        .prepare_cached(
+            "UPDATE graph_record SET app_slug = ?2 WHERE workflow = ?1 AND app_slug IS NOT ?2",
+        )?
         .execute((workflow.sequence, slug))?;
+    if changed > 0 {
+        let detail = json!({ "name": workflow.name, "version": workflow.version, "app": slug });
+        let entry = by.entry(now_ms, "workflow.updated", id.as_str(), detail);
+        audit::append(connection, &entry)?;
+    }
     Ok(Edit::Done(()))
 }

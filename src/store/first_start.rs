@@ -6,6 +6,7 @@ use crate::id::WorkflowId;
 use crate::model::audit::{AuditEntry, ChangedBy};
 use crate::model::key::KeyRecord;
 use rusqlite::Connection;
+use serde_json::json;
 
 /// What a first start makes beside a key.
 #[derive(Debug, Clone)]
@@ -45,14 +46,11 @@ impl Store {
 }
 
 fn make(connection: &Connection, first: FirstStart) -> Result<(), StoreError> {
-    let id = WorkflowId::generate();
-    let workflow = workflows::create(
-        connection,
-        id,
-        first.sample,
-        ChangedBy::local(&first.by),
-        first.now_ms,
-    )?;
+    let (id, by) = (WorkflowId::generate(), ChangedBy::local(&first.by));
+    let detail = json!({ "name": first.sample.name });
+    let entry = by.entry(first.now_ms, "workflow.created", id.as_str(), detail);
+    let workflow = workflows::create(connection, id, first.sample, by, first.now_ms)?;
     workflow_edit::activate(connection, workflow, first.now_ms)?;
+    audit::append(connection, &entry)?;
     set_meta(connection, first.mark, &first.value)
 }

@@ -9,6 +9,7 @@ use crate::model::flowise_import::{ImportedFlow, ImportedMessage};
 use crate::model::key::KeyRecord;
 use crate::model::workflow::WorkflowStatus;
 use rusqlite::{Connection, OptionalExtension as _};
+use serde_json::json;
 
 impl Store {
     /// Adds keys, each with its audit row.
@@ -23,20 +24,21 @@ impl Store {
         .await
     }
 
-    /// Adds a flow, which is active at once. Its row number.
+    /// Adds a flow, which is active at once, with its row in the audit log. Its row number.
     pub async fn import_flow(
         &self,
         flow: ImportedFlow,
-        by: String,
+        by: ChangedBy,
         now_ms: i64,
     ) -> Result<i64, StoreError> {
         self.write(move |connection| {
+            let detail = json!({ "name": flow.name, "from": "flowise" });
+            let entry = by.entry(now_ms, "workflow.imported", flow.id.as_str(), detail);
             let draft = WorkflowDraft {
                 status: Some(WorkflowStatus::Active),
                 beside: Some(Beside::Flow(Box::new(flow.details))),
                 ..WorkflowDraft::new(flow.name, None, flow.definition)
             };
-            let by = ChangedBy::local(&by);
             // What follows from being active begins now; the dates are those that clients know.
             let made = workflows::create(connection, flow.id, draft, by, now_ms)?;
             connection
@@ -44,6 +46,7 @@ impl Store {
                     "UPDATE workflow SET created_at_ms = ?2, updated_at_ms = ?3 WHERE sequence = ?1",
                 )?
                 .execute((made.sequence, flow.created_at_ms, flow.updated_at_ms))?;
+            audit::append(connection, &entry)?;
             Ok(made.sequence)
         })
         .await

@@ -205,6 +205,35 @@ async fn variables_are_brought_and_those_of_the_environment_named() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn what_is_brought_stands_in_the_audit_log_once() {
+    let tone = "11111111-aaaa-4d11-9a40-5be1c2d3e4f5";
+    let house = with_key(|flowise| {
+        flowise.flow(&id(1), "Tone", "AGENTFLOW", &reply("x"), &[]);
+        flowise.flow(&id(2), "Broken", "AGENTFLOW", &json!({}), &[]);
+        flowise.variable(tone, "tone", "kind", Some("static"));
+    });
+    for more in [&["--dry-run"][..], &[], &[]] {
+        house.report(more);
+    }
+    let auditor = house.new_key("audit:read");
+    let server = house.serve().await;
+    let log = server.client(Some(auditor)).get("/api/v1/audit").await;
+    let rows = log.data();
+    let rows = rows.as_array().expect("rows").iter().rev();
+    let brought: Vec<_> = rows
+        .filter(|row| row["detail"]["from"] == "flowise")
+        .map(|row| json!([row["action"], row["actor"], row["target"]]))
+        .collect();
+    let expected = [
+        json!(["key.imported", "control", KEY.0]),
+        json!(["workflow.imported", "control", id(1)]),
+        json!(["variable.imported", "control", tone]),
+    ];
+    assert_eq!(brought, expected);
+    server.stop().await;
+}
+
 fn with_variables() -> Value {
     let mut drawing = reply("{{$vars.tone}}/{{$vars.HOME}}");
     drawing["nodes"][1]["data"]["inputParams"] =

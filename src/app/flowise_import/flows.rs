@@ -122,7 +122,7 @@ impl Importer<'_> {
             return Ok(None);
         };
         let now_ms = self.target.clock.now_ms();
-        let made = store.import_flow(flow, BY.to_owned(), now_ms).await;
+        let made = store.import_flow(flow, ChangedBy::local(BY), now_ms).await;
         made.map(Some).map_err(of_store)
     }
 

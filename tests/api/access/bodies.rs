@@ -74,7 +74,7 @@ pub(crate) fn a_flow() -> Value {
 }
 
 /// A graph of one node `say`.
-pub(super) fn a_graph() -> Value {
+pub(crate) fn a_graph() -> Value {
     let say = json!({ "id": "say", "type": "basedNode", "position": { "x": 0, "y": 0 },
         "data": { "label": "Say", "nodeType": "input:text", "config": { "prompt": "Hi" } } });
     json!({ "name": "drawn", "nodes": [say], "edges": [] })

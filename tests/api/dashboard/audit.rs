@@ -1,7 +1,7 @@
 //! The audit log's page: filters, pages, and the check of its chain.
 
 use super::Browser;
-use crate::access::bodies::a_flow;
+use crate::access::bodies::{a_flow, a_graph};
 use crate::support::{MONDAY_MS, TestServer};
 use flowlatch::clock::Clock;
 use reqwest::Method;
@@ -189,7 +189,7 @@ async fn the_chain_is_verified_and_an_altered_row_is_named() {
     assert!(!page.text.contains("intact"));
 }
 
-/// The rows of these kinds, the oldest first: action, actor, target and address.
+/// The rows of these kinds, but those of the first start, the oldest first: action, actor, target and address.
 async fn told(server: &TestServer, kinds: &[&str]) -> Vec<[String; 4]> {
     let rows = server.admin().get("/api/v1/audit?limit=100").await;
     assert!(!rows.text.contains("pl4nted"), "{}", rows.text);
@@ -198,6 +198,7 @@ async fn told(server: &TestServer, kinds: &[&str]) -> Vec<[String; 4]> {
     let fields = ["action", "actor", "target", "address"];
     rows.map(|row| fields.map(|field| row[field].as_str().unwrap_or_default().to_owned()))
         .filter(|[action, ..]| kinds.iter().any(|kind| action.starts_with(kind)))
+        .filter(|[_, actor, ..]| actor != "control")
         .collect()
 }
 
@@ -298,6 +299,43 @@ async fn a_flow_that_is_opened_to_everybody_and_an_active_workflow_that_is_remov
     ];
     assert_eq!(actions, expected);
     assert!(found.iter().all(|[_, _, target, _]| *target == id));
+}
+
+#[tokio::test]
+async fn the_workflow_of_the_first_start_and_apps_stand_in_the_log() {
+    let server = TestServer::start().await;
+    let admin = server.admin();
+    let made = admin.post("/api/v1/workflows", a_graph()).await;
+    let id = made.data()["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/workflows/{id}/publish");
+    for method in [Method::POST, Method::POST, Method::DELETE, Method::DELETE] {
+        let body = match method {
+            Method::POST => json!({ "slug": "say-hi" }),
+            _ => Value::Null,
+        };
+        let published = admin.send(method, &path, body).await;
+        assert_eq!(published.status, 200, "{}", published.text);
+    }
+    let rows = admin.get("/api/v1/audit?limit=100").await.data();
+    let rows = rows.as_array().expect("rows").iter().rev();
+    let of_workflows = |row: &&Value| {
+        row["action"]
+            .as_str()
+            .expect("a word")
+            .starts_with("workflow.")
+    };
+    let found: Vec<Value> = rows
+        .filter(of_workflows)
+        .map(|row| json!([row["action"], row["actor"], row["detail"]]))
+        .collect();
+    let key = &server.admin_key.trim_start_matches("wfk_")[..8];
+    let expected = [
+        json!(["workflow.created", "control", { "name": "hello" }]),
+        json!(["workflow.created", key, { "name": "drawn" }]),
+        json!(["workflow.updated", key, { "name": "drawn", "version": 1, "app": "say-hi" }]),
+        json!(["workflow.updated", key, { "name": "drawn", "version": 1, "app": null }]),
+    ];
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]
