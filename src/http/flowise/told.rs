@@ -258,7 +258,9 @@ pub(super) fn reason(message: &str, shows_all: bool) -> String {
 }
 
 /// What stands around the name of a server, and not in it.
-const MARKS: [char; 10] = ['`', '\'', '"', '(', ')', '<', '>', ',', ';', '\n'];
+const MARKS: [char; 18] = [
+    '`', '\'', '"', '(', ')', '<', '>', ',', ';', '\n', '\r', '\t', '{', '}', '=', '@', '/', '|',
+];
 
 fn without_server(word: &str) -> String {
     let bare = word.trim_matches(|letter| MARKS.contains(&letter) || ".:".contains(letter));
@@ -343,6 +345,11 @@ mod tests {
                 "`internal:8080` and `[fd00::1]:80`: for DnsName(\"db.internal\") only, not db.internal.",
                 "`a server` and `a server`: for DnsName(\"a server\") only, not a server.",
             ),
+            (
+                "502: {host: db.internal}, proxy=10.0.0.7:80, me@db.internal/v1\tdb.internal\r\nhost|db.internal",
+                "502: {host: a server}, proxy=a server, me@a server/v1\ta server\r\nhost|a server",
+            ),
+            ("text/html and v1/chat", "text/html and v1/chat"),
             ("the step 1.2 failed: 3:4", "the step 1.2 failed: 3:4"),
             (
                 "(e.g. `settings.timeoutMs`, $flow.state.x), in line 1:2",
