@@ -23,6 +23,8 @@ pub(super) struct Asking<'a> {
     pub(super) started_by: Option<&'a str>,
     pub(super) trigger: TriggerType,
     pub(super) parent_sequence: Option<i64>,
+    /// See [`Demand`]. Nothing waits above a run that was found after a restart: whoever asked a tool asks anew.
+    pub(super) waiting_above: u32,
 }
 
 impl<'a> Asking<'a> {
@@ -31,6 +33,15 @@ impl<'a> Asking<'a> {
             started_by: run.started_by.as_deref(),
             trigger: run.summary.trigger,
             parent_sequence: run.parent_sequence,
+            waiting_above: 0,
+        }
+    }
+
+    /// The same, for a run below so many that keep their slot while they wait.
+    pub(super) fn below(self, waiting_above: u32) -> Asking<'a> {
+        Asking {
+            waiting_above,
+            ..self
         }
     }
 }
@@ -166,6 +177,7 @@ impl Shared {
         Ok(Demand {
             key: key.zip(limit).map(|(key, limit)| (Arc::from(key), limit)),
             workflow: (!has_place).then_some(wanted),
+            waiting_above: asking.waiting_above,
         })
     }
 
@@ -205,6 +217,7 @@ impl Shared {
             started_by: open.started_by.as_deref(),
             trigger: open.trigger,
             parent_sequence: open.parent_sequence,
+            waiting_above: 0,
         };
         let workflow = self.workflows.get(&open.workflow_id);
         let demand = workflow.and_then(|workflow| {

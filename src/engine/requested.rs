@@ -21,6 +21,8 @@ pub(super) struct As {
     pub(super) top_sequence: Option<i64>,
     /// Of a flow that a flow has asked: the run where its calls count.
     pub(super) flow_root: Option<i64>,
+    /// How many runs above it keep their slot while they wait for what comes of it.
+    pub(super) waiting_above: u32,
 }
 
 impl As {
@@ -31,6 +33,7 @@ impl As {
             depth: 0,
             top_sequence: None,
             flow_root: None,
+            waiting_above: 0,
         }
     }
 }

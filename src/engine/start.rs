@@ -191,8 +191,9 @@ impl Engine {
         new_run.flow_root = started_as.flow_root;
         new_run.max_below_top = self.0.options.max_runs_below;
         new_run.own_definition = request.sent.as_ref().map(|sent| sent.definition.clone());
+        let asking = Asking::of(&run).below(started_as.waiting_above);
         let start = Start {
-            demand: self.0.demand(&Asking::of(&run), &request.workflow)?,
+            demand: (self.0).demand(&asking, &request.workflow)?,
             definition,
             finished_steps,
             run,
@@ -327,8 +328,11 @@ impl Engine {
         new_run.charge = self.0.charge(plan, &[])?;
         new_run.max_below_top = self.0.options.max_runs_below;
         new_run.flow_root = child.flow_root;
+        // Its parent gives its own slot back; whoever waits for the parent may not.
+        let waiting_above = self.0.admission.waiting_above(&child.parent_id);
+        let asking = Asking::of(&run).below(waiting_above);
         let start = Start {
-            demand: self.0.demand(&Asking::of(&run), &workflow)?,
+            demand: self.0.demand(&asking, &workflow)?,
             definition: workflow.definition.clone(),
             finished_steps: Vec::new(),
             input,

@@ -7,6 +7,10 @@ use crate::support::TestServer;
 use flowlatch::clock::Clock;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// For an answer that takes a moment.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server on which so many calls may be made for one question.
 async fn door(max_calls: u32) -> Door {
@@ -164,6 +168,36 @@ async fn flows_as_tools_stand_below_the_uppermost_run() {
     let answered = door.ask(&outer, json!({ "question": "q" })).await;
     assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
     assert_eq!(runs().await, Some(1));
+    door.server.stop().await;
+}
+
+/// An agent keeps its place while its tool runs, and so does the tool's agent: neither waits for the other's.
+#[tokio::test]
+async fn a_server_that_runs_one_at_a_time_answers_agents_whose_tools_are_flows() {
+    let door = Door::open_with(|config| config.max_running_runs = 1).await;
+    let echo = door.echo(json!({})).await;
+    let hands_on = node(
+        "executeFlowAgentflow",
+        "hands",
+        json!({ "executeFlowSelectedFlow": echo, "executeFlowInput": "deep" }),
+    );
+    let inner = flow(vec![start(), hands_on], &["start>hands"]);
+    let inner = door.save(&inner, json!({})).await;
+    let middle = flow(vec![start(), agent(&inner)], &["start>agent"]);
+    let middle = door.save(&middle, json!({})).await;
+    let outer = flow(vec![start(), agent(&middle)], &["start>agent"]);
+    let outer = door.save(&outer, json!({})).await;
+    let asks = || Say::Calls(vec![("inner", json!({ "input": "that" }))]);
+    for say in [asks(), asks(), Say::text("middle"), Say::text("outer")] {
+        door.model.says(say);
+    }
+    let question = json!({ "question": "q" });
+    let answered = tokio::time::timeout(PATIENCE, door.ask(&outer, question)).await;
+    let answered = answered.expect("nobody waits in a circle");
+    assert_eq!(answered.status, StatusCode::OK, "{}", answered.text);
+    assert_eq!(answered.json()["text"], "outer");
+    let told = door.model.calls()[2]["messages"].to_string();
+    assert!(told.contains("deep"), "{told}");
     door.server.stop().await;
 }
 

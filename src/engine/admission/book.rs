@@ -4,51 +4,22 @@
 //!
 //! A run passes its gates in one order: its key's, its workflow's, then a slot. It keeps the places of the first two until it
 //! has ended; its slot it gives back whenever it only waits. Since the order is the same for all, nobody waits in a circle.
+//! But whoever asks a tool keeps its slot until that has answered: so the tool, and what it starts, gets one of others, which
+//! nobody above it can hold.
 
 use super::gate::Gate;
+use super::place::{Name, Run, Stage};
 use super::{Demand, Entry, Found};
 use crate::id::RunId;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Name {
-    Key(Arc<str>),
-    Workflow(i64),
-    Slots,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// It is being recorded.
-    Arriving,
-    /// It waits at the gate with this place in its `gates`.
-    At(usize),
-    /// It has its slot; `again` when it was woken meanwhile.
-    Driven { again: bool },
-    /// It has begun and waits for something that is not the book's.
-    Parked,
-}
-
-#[derive(Debug)]
-struct Run {
-    /// The order of entering.
-    ticket: u64,
-    /// Its number, once it is recorded.
-    sequence: Option<i64>,
-    after: u64,
-    gates: Vec<Name>,
-    stage: Stage,
-    cancels: bool,
-    /// It is to be cancelled as soon as it is recorded.
-    is_doomed: bool,
-}
 
 /// Every unfinished run that this process knows.
 pub(super) struct Book {
     runs: HashMap<RunId, Run>,
     by_sequence: HashMap<i64, RunId>,
-    slots: Gate,
+    /// By how many wait above.
+    slots: Vec<Gate>,
+    slots_limit: usize,
     others: HashMap<Name, Gate>,
     /// The unfinished runs of each workflow, in the order of entering.
     members: HashMap<i64, BTreeMap<u64, RunId>>,
@@ -63,7 +34,8 @@ impl Book {
         Book {
             runs: HashMap::new(),
             by_sequence: HashMap::new(),
-            slots: Gate::new(slots),
+            slots: vec![Gate::new(slots)],
+            slots_limit: slots,
             others: HashMap::new(),
             members: HashMap::new(),
             next_ticket: 0,
@@ -173,11 +145,12 @@ impl Book {
             return;
         };
         run.stage = Stage::Parked;
-        self.slots.give_back();
+        let slots = Name::Slots(run.waiting_above());
+        self.gate(&slots).give_back();
         if again {
             self.queue_at_slots(id);
         }
-        self.settle(vec![Name::Slots]);
+        self.settle(vec![slots]);
     }
 
     /// The run wants a slot again. False when the book does not know it.
@@ -185,11 +158,12 @@ impl Book {
         let Some(id) = self.by_sequence.get(&sequence).cloned() else {
             return false;
         };
+        let slots = Name::Slots(self.waiting_above(&id));
         match self.runs.get_mut(&id).map(|run| &mut run.stage) {
             Some(Stage::Driven { again }) => *again = true,
             Some(Stage::Parked) => {
                 self.queue_at_slots(&id);
-                self.settle(vec![Name::Slots]);
+                self.settle(vec![slots]);
             }
             _ => {}
         }
@@ -198,7 +172,7 @@ impl Book {
 
     /// Takes in runs that were found in the store. Gives those that have to end for others.
     pub(super) fn restore(&mut self, found: &[Found]) -> Vec<RunId> {
-        let mut all = vec![Name::Slots];
+        let mut all = Vec::new();
         for one in found {
             if self.runs.contains_key(&one.run) {
                 continue;
@@ -208,8 +182,8 @@ impl Book {
             self.by_sequence.insert(one.sequence, one.run.clone());
             all.extend(run.gates.iter().cloned());
             if one.has_begun {
-                let (_, before_slot) = run.gates.split_last().unwrap_or((&Name::Slots, &[]));
-                for name in before_slot {
+                let slots = run.gates.len() - 1;
+                for name in run.gates.iter().take(slots) {
                     self.gate(name).take();
                 }
                 run.stage = Stage::Parked;
@@ -252,7 +226,12 @@ impl Book {
 
     /// How many runs have a slot.
     pub(super) fn driven(&self) -> usize {
-        self.slots.used()
+        self.slots.iter().map(Gate::used).sum()
+    }
+
+    /// How many runs above this one keep their slot while they wait for it.
+    pub(super) fn waiting_above(&self, id: &RunId) -> u32 {
+        self.runs.get(id).map_or(0, Run::waiting_above)
     }
 
     #[cfg(test)]
@@ -261,7 +240,7 @@ impl Book {
             && self.by_sequence.is_empty()
             && self.others.is_empty()
             && self.members.is_empty()
-            && self.slots.is_empty()
+            && self.slots.iter().all(Gate::is_empty)
     }
 
     fn register(&mut self, id: &RunId, demand: &Demand) -> Run {
@@ -280,7 +259,7 @@ impl Book {
             let members = self.members.entry(wanted.workflow).or_default();
             members.insert(ticket, id.clone());
         }
-        gates.push(Name::Slots);
+        gates.push(Name::Slots(demand.waiting_above));
         Run {
             ticket,
             sequence: None,
@@ -294,7 +273,13 @@ impl Book {
 
     fn gate(&mut self, name: &Name) -> &mut Gate {
         match name {
-            Name::Slots => &mut self.slots,
+            Name::Slots(waiting_above) => {
+                let place = *waiting_above as usize;
+                while self.slots.len() <= place {
+                    self.slots.push(Gate::new(self.slots_limit));
+                }
+                &mut self.slots[place]
+            }
             other => {
                 let gate = self.others.entry(other.clone());
                 gate.or_insert_with(|| Gate::new(usize::MAX))
@@ -361,8 +346,8 @@ impl Book {
 
     fn admit(&mut self, name: &Name) -> Option<RunId> {
         match name {
-            Name::Slots if self.is_closed => None,
-            Name::Slots => self.slots.admit(),
+            Name::Slots(_) if self.is_closed => None,
+            Name::Slots(waiting_above) => self.slots.get_mut(*waiting_above as usize)?.admit(),
             other => self.others.get_mut(other)?.admit(),
         }
     }

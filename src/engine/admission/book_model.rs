@@ -15,6 +15,7 @@ enum Move {
     Enter {
         workflow: i64,
         key: Option<u8>,
+        waiting_above: u32,
     },
     /// The oldest that entered and is not recorded is recorded …
     Commit,
@@ -28,7 +29,8 @@ enum Move {
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let index = any::<usize>;
     let one = prop_oneof![
-        4 => (1..4_i64, prop::option::of(0..2_u8)).prop_map(|(workflow, key)| Move::Enter { workflow, key }),
+        4 => (1..4_i64, prop::option::of(0..2_u8), 0..2_u32)
+            .prop_map(|(workflow, key, waiting_above)| Move::Enter { workflow, key, waiting_above }),
         3 => Just(Move::Commit),
         3 => index().prop_map(Move::Tell),
         2 => index().prop_map(Move::End),
@@ -53,7 +55,8 @@ fn limit_of(workflow: i64) -> usize {
 /// What the plainest bookkeeping would say: only who is where.
 #[derive(Default)]
 struct Model {
-    demands: BTreeMap<RunId, (i64, Option<u8>)>,
+    /// Workflow, key, and how many wait above.
+    demands: BTreeMap<RunId, (i64, Option<u8>, u32)>,
     /// Entered and not recorded, in order.
     unrecorded: Vec<RunId>,
     /// Recorded, but the book does not know that it may drive them.
@@ -66,16 +69,25 @@ struct Model {
 
 impl Model {
     fn check_limits(&self) {
-        assert!(self.driven.len() <= SLOTS, "slots");
+        for above in 0..2 {
+            let driven = self.driven.iter().map(|id| self.demands[id].2);
+            let count = driven.filter(|of| *of == above).count();
+            assert!(count <= SLOTS, "slots below {above}");
+        }
         let begun = || self.driven.union(&self.parked).map(|id| self.demands[id]);
         for workflow in 1..3 {
-            let count = begun().filter(|(of, _)| *of == workflow).count();
+            let count = begun().filter(|(of, ..)| *of == workflow).count();
             assert!(count <= limit_of(workflow), "workflow {workflow}");
         }
         for key in 0..2 {
-            let count = begun().filter(|(_, of)| *of == Some(key)).count();
+            let count = begun().filter(|(_, of, _)| *of == Some(key)).count();
             assert!(count <= PER_KEY, "key {key}");
         }
+    }
+
+    /// Whether the run has to wait for the workflow that takes one, and for no key.
+    fn waits_at_one_alone(&self, id: &RunId) -> bool {
+        matches!(self.demands[id], (1, None, _))
     }
 
     /// Whoever begins is the oldest of those that wait for the same.
@@ -102,17 +114,24 @@ fn pick(set: &BTreeSet<RunId>, index: usize) -> Option<RunId> {
 
 fn play(book: &mut Book, model: &mut Model, next: &mut i64, step: &Move) {
     match step {
-        Move::Enter { workflow: of, key } => {
+        Move::Enter {
+            workflow: of,
+            key,
+            waiting_above,
+        } => {
             let id = RunId::generate();
             let key_demand = key.map(|key| (Arc::from(key.to_string()), PER_KEY));
             let demand = Demand {
                 key: key_demand,
+                waiting_above: *waiting_above,
                 ..workflow(*of, limit_of(*of))
             };
-            model.demands.insert(id.clone(), (*of, *key));
+            model
+                .demands
+                .insert(id.clone(), (*of, *key, *waiting_above));
             if book.enter(&id, &demand) == Entry::Admitted {
                 let mut others = model.waiting.iter().chain(&model.untold);
-                let overtaken = others.any(|other| model.demands[other] == (1, None));
+                let overtaken = others.any(|other| model.waits_at_one_alone(other));
                 assert!(!(overtaken && *of == 1), "somebody is overtaken");
                 model.number.insert(id.clone(), *next);
                 book.recorded(&id, *next);
@@ -184,7 +203,7 @@ proptest! {
             let at_one: BTreeSet<RunId> = model.waiting.clone();
             play(&mut book, &mut model, &mut next, &Move::End(first));
             for id in at_one.difference(&model.waiting) {
-                if model.demands[id] == (1, None) {
+                if model.waits_at_one_alone(id) {
                     prop_assert!(model.number[id] > last);
                     last = model.number[id];
                 }

@@ -15,6 +15,7 @@ pub(super) fn workflow(workflow: i64, limit: usize) -> Demand {
             skips: false,
             cancels: false,
         }),
+        waiting_above: 0,
     }
 }
 
@@ -95,6 +96,40 @@ fn a_parked_run_gives_its_slot_back_and_comes_before_younger_ones() {
     scene.book.leave(&first);
     assert!(!scene.book.wake(1), "it is over");
     assert_eq!(scene.granted(), [3]);
+}
+
+/// Whoever waits for a tool keeps its slot, and what the tool comes to needs none that somebody above it can hold.
+#[test]
+fn whatever_a_tool_starts_has_slots_of_its_own() {
+    let mut scene = Scene::new(1);
+    let below = |waiting_above| Demand {
+        waiting_above,
+        ..workflow(1, usize::MAX)
+    };
+    let (asker, entry) = scene.start(&below(0));
+    assert_eq!(entry, Entry::Admitted);
+    let (_, entry) = scene.start(&below(0));
+    assert_eq!(entry, Entry::Queued, "it waits for the asker");
+    let (tool, entry) = scene.start(&below(1));
+    assert_eq!(entry, Entry::Admitted);
+    assert_eq!(scene.book.waiting_above(&tool), 1);
+    let (child, entry) = scene.start(&below(1));
+    assert_eq!(entry, Entry::Queued, "one of a kind at a time");
+    scene.book.park(&tool);
+    assert_eq!(scene.granted(), [4]);
+    let (deeper, entry) = scene.start(&below(2));
+    assert_eq!(entry, Entry::Admitted);
+    assert_eq!(scene.book.driven(), 3);
+    assert!(scene.book.wake(3));
+    assert_eq!(scene.granted(), [0; 0]);
+    for ended in [deeper, child] {
+        scene.book.leave(&ended);
+    }
+    assert_eq!(scene.granted(), [3]);
+    for ended in [tool, asker] {
+        scene.book.leave(&ended);
+    }
+    assert_eq!(scene.granted(), [2]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod book_model;
 #[cfg(test)]
 mod book_tests;
 mod gate;
+mod place;
 
 use crate::id::RunId;
 use book::Book;
@@ -22,6 +23,8 @@ pub(super) struct Demand {
     pub key: Option<(Arc<str>, usize)>,
     /// Its workflow. `None` for a run below another one of the same workflow, which has the place.
     pub workflow: Option<WorkflowDemand>,
+    /// How many runs above it keep their slot while they wait for what comes of it.
+    pub waiting_above: u32,
 }
 
 /// What a run needs of its workflow.
@@ -68,7 +71,7 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// With so many slots.
+    /// With so many slots, and as many for each number of runs that may wait above a run.
     pub(super) fn new(slots: usize) -> Admission {
         Admission {
             book: Mutex::new(Book::new(slots)),
@@ -114,6 +117,11 @@ impl Admission {
     /// The run has ended, or came to nothing.
     pub(super) fn leave(&self, run: &RunId) {
         self.turn(|book| book.leave(run));
+    }
+
+    /// How many runs above this one keep their slot while they wait for it; 0 where nobody knows it.
+    pub(super) fn waiting_above(&self, run: &RunId) -> u32 {
+        self.lock().waiting_above(run)
     }
 
     /// The run waits for something, without a slot.

@@ -131,6 +131,8 @@ impl Flows {
             // Nobody has asked a run above which no other stands: its calls count at itself.
             top_sequence: self.top_sequence.or(Some(root)),
             flow_root: Some(root),
+            // The run that asks keeps its slot until it is answered.
+            waiting_above: self.shared.admission.waiting_above(&self.parent) + 1,
         };
         let started = engine.predict_as(started_as, request).await;
         started.map_err(|error| error.to_string())
