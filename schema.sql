@@ -1,4 +1,4 @@
--- The whole schema at its newest version (`PRAGMA user_version` = 6).
+-- The whole schema at its newest version (`PRAGMA user_version` = 8).
 --
 -- Conventions: moments are milliseconds since the Unix epoch (`…_ms`); `sequence` is a row's number and the order of lists
 -- (newest first); ids are what clients see; JSON is text. AUTOINCREMENT stands where a number must never be given out again,

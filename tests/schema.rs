@@ -4,7 +4,7 @@
 
 use flowlatch::model::alert::AlertKind;
 use flowlatch::model::usage::UtcDay;
-use flowlatch::store::{Finding, Store, StoreError, StoreOptions, inspect};
+use flowlatch::store::{Finding, NEWEST_VERSION, Store, StoreError, StoreOptions, inspect};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,11 @@ async fn a_fresh_file_is_schema_sql_and_nothing_else() {
     let memory = Connection::open_in_memory().unwrap();
     memory.execute_batch(SCHEMA).unwrap();
     assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
-    assert_eq!(pragma(&file, "user_version"), 7);
+    let version = pragma(&file, "user_version");
+    assert_eq!(version, NEWEST_VERSION);
+    let head =
+        format!("-- The whole schema at its newest version (`PRAGMA user_version` = {version}).");
+    assert_eq!(SCHEMA.lines().next(), Some(head.as_str()));
     assert_eq!(pragma(&file, "auto_vacuum"), 2);
     assert_eq!(column(&file, "PRAGMA journal_mode"), ["wal"]);
 }
@@ -331,7 +335,7 @@ async fn a_sound_file_has_no_fault_and_is_not_changed_by_looking() {
 #[tokio::test]
 async fn each_fault_is_found() {
     let damages: [(&str, &[&str]); 6] = [
-        ("PRAGMA user_version = 8", &["schema version"]),
+        ("PRAGMA user_version = 1000", &["schema version"]),
         ("DROP INDEX run_by_workflow", &["schema"]),
         ("DROP TRIGGER run_final_status_never_changes", &["schema"]),
         (

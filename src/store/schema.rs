@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("upgrades/5.sql"),
     include_str!("upgrades/6.sql"),
     include_str!("upgrades/7.sql"),
+    include_str!("upgrades/8.sql"),
 ];
 
 /// Older versions of SQLite can corrupt a WAL when two connections checkpoint at once.

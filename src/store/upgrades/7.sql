@@ -12,8 +12,6 @@ WHERE name = 'alert';
 
 PRAGMA writable_schema = RESET;
 
-CREATE INDEX alert_by_type ON alert (type);
-
 -- How many calls of models and of other flows were made for one question: by the run of a flow, and by those that it has asked.
 CREATE TABLE flow_use (
     run   INTEGER PRIMARY KEY REFERENCES run (sequence) ON DELETE CASCADE,
