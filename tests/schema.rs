@@ -7,6 +7,7 @@ use flowlatch::model::usage::UtcDay;
 use flowlatch::store::{Finding, NEWEST_VERSION, Store, StoreError, StoreOptions, inspect};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 const SCHEMA: &str = include_str!("../schema.sql");
 
@@ -46,9 +47,7 @@ fn column(connection: &Connection, sql: &str) -> Vec<String> {
 async fn a_fresh_file_is_schema_sql_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let file = Connection::open(made(&folder).await).unwrap();
-    let memory = Connection::open_in_memory().unwrap();
-    memory.execute_batch(SCHEMA).unwrap();
-    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    assert_is_newest(&file);
     let version = pragma(&file, "user_version");
     assert_eq!(version, NEWEST_VERSION);
     let head =
@@ -58,12 +57,18 @@ async fn a_fresh_file_is_schema_sql_and_nothing_else() {
     assert_eq!(column(&file, "PRAGMA journal_mode"), ["wal"]);
 }
 
-/// Every object of the schema with its text.
-const OBJECTS: &str =
-    "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1";
+/// What has led from the first version to the one before the newest, in order.
+const UPGRADES: [&str; 6] = [
+    include_str!("../src/store/upgrades/2.sql"),
+    include_str!("../src/store/upgrades/3.sql"),
+    include_str!("../src/store/upgrades/4.sql"),
+    include_str!("../src/store/upgrades/5.sql"),
+    include_str!("../src/store/upgrades/6.sql"),
+    include_str!("../src/store/upgrades/7.sql"),
+];
 
-#[tokio::test]
-async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_rows() {
+/// A file as a server of this version left it, with these rows.
+fn older(version: usize, rows: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flowlatch.db");
     let old = Connection::open(&path).unwrap();
@@ -71,7 +76,30 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
     old.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
         .unwrap();
     old.execute_batch(include_str!("schemas/1.sql")).unwrap();
-    old.execute_batch(
+    for upgrade in &UPGRADES[..version - 1] {
+        old.execute_batch(upgrade).unwrap();
+    }
+    old.execute_batch(rows).unwrap();
+    old.pragma_update(None, "user_version", version as i64)
+        .unwrap();
+    (folder, path)
+}
+
+/// The file has what `schema.sql` makes, word for word.
+fn assert_is_newest(file: &Connection) {
+    let memory = Connection::open_in_memory().unwrap();
+    memory.execute_batch(SCHEMA).unwrap();
+    assert_eq!(column(file, OBJECTS), column(&memory, OBJECTS));
+}
+
+/// Every object of the schema with its text.
+const OBJECTS: &str =
+    "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1";
+
+#[tokio::test]
+async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_rows() {
+    let (_folder, path) = older(
+        1,
         r#"INSERT INTO definition (sequence, digest, format, body) VALUES (1, zeroblob(32), 'steps',
              '{"trigger":{"provider":"github"},"steps":[{"config":{"connection":"stripe"}},{"config":{"connectionId":"conn_a","connection":5}}]}');
          INSERT INTO workflow VALUES (1, 'w', 'name', NULL, 'active', 1, 5, 5);
@@ -87,18 +115,13 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
          UPDATE run SET started_by = 'abcdefgh', event_count = 4 WHERE sequence = 7;
          INSERT INTO journal VALUES (7 * 16777216, 3, 6, '[{"type":"step.completed"},{"type":"step.started"},{"type":"step.failed"}]');
          INSERT INTO journal VALUES (7 * 16777216 + 3, 1, 6, '[{"type":"step.completed"}]');
-         INSERT INTO journal VALUES (8 * 16777216, 1, 6, '[{"type":"step.completed"}]');
-         PRAGMA user_version = 1;"#,
-    )
-    .unwrap();
-    drop(old);
+         INSERT INTO journal VALUES (8 * 16777216, 1, 6, '[{"type":"step.completed"}]');"#,
+    );
 
     let store = Store::open(&path, options()).unwrap();
     store.close().await;
     let file = Connection::open(&path).unwrap();
-    let memory = Connection::open_in_memory().unwrap();
-    memory.execute_batch(SCHEMA).unwrap();
-    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    assert_is_newest(&file);
     let rows = "SELECT sequence || id || trigger_type || depth || coalesce(parent, '-') FROM run";
     assert_eq!(column(&file, rows), ["7rapi0-"]);
     let counted = "SELECT account || ' ' || step_count FROM run";
@@ -125,24 +148,12 @@ async fn a_file_of_the_first_version_becomes_one_of_the_newest_and_keeps_its_row
 
 #[tokio::test]
 async fn events_of_the_third_version_keep_their_bodies() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("flowlatch.db");
-    let old = Connection::open(&path).unwrap();
-    old.pragma_update(None, "auto_vacuum", 2).unwrap();
-    old.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
-        .unwrap();
-    for text in [
-        include_str!("schemas/1.sql"),
-        include_str!("../src/store/upgrades/2.sql"),
-        include_str!("../src/store/upgrades/3.sql"),
+    let (_folder, path) = older(
+        3,
         "INSERT INTO webhook_event
              VALUES (3, 'evt_a', 'custom', 'p', 5, NULL, NULL, 0, '{}', 3), (4, 'evt_b', 'custom', 'p', 5, NULL, NULL, 0, '{}', 0);
-         INSERT INTO webhook_body VALUES (3, x'00ff41'), (4, x'');
-         PRAGMA user_version = 3;",
-    ] {
-        old.execute_batch(text).unwrap();
-    }
-    drop(old);
+         INSERT INTO webhook_body VALUES (3, x'00ff41'), (4, x'');",
+    );
     let store = Store::open(&path, options()).unwrap();
     for (sequence, body) in [(3, &b"\x00\xffA"[..]), (4, b"")] {
         let kept = store.event_body(sequence).unwrap().expect("the event");
@@ -150,70 +161,39 @@ async fn events_of_the_third_version_keep_their_bodies() {
     }
     store.close().await;
     let file = Connection::open(&path).unwrap();
-    let memory = Connection::open_in_memory().unwrap();
-    memory.execute_batch(SCHEMA).unwrap();
-    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    assert_is_newest(&file);
 }
 
 #[tokio::test]
 async fn messages_of_the_fourth_version_are_counted() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("flowlatch.db");
-    let old = Connection::open(&path).unwrap();
-    old.pragma_update(None, "auto_vacuum", 2).unwrap();
-    old.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
-        .unwrap();
-    for text in [
-        include_str!("schemas/1.sql"),
-        include_str!("../src/store/upgrades/2.sql"),
-        include_str!("../src/store/upgrades/3.sql"),
-        include_str!("../src/store/upgrades/4.sql"),
+    let (_folder, path) = older(
+        4,
         "INSERT INTO workflow (sequence, id, name, status, version, created_at_ms, updated_at_ms)
              VALUES (1, 'w', 'name', 'active', 1, 5, 5);
          INSERT INTO chatflow (workflow) VALUES (1);
          INSERT INTO chat_message (id, workflow, session_id, chat_id, role, chat_type, created_at_ms, content, more)
              VALUES ('a', 1, 's', 'c', 'userMessage', 'EXTERNAL', 5, 'Hällo', '{}'),
-                ('b', 1, 's', 'c', 'apiMessage', 'EXTERNAL', 5, '', '{}');
-         PRAGMA user_version = 4;",
-    ] {
-        old.execute_batch(text).unwrap();
-    }
-    drop(old);
+                ('b', 1, 's', 'c', 'apiMessage', 'EXTERNAL', 5, '', '{}');",
+    );
     let store = Store::open(&path, options()).unwrap();
     store.close().await;
     let file = Connection::open(&path).unwrap();
-    let memory = Connection::open_in_memory().unwrap();
-    memory.execute_batch(SCHEMA).unwrap();
-    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    assert_is_newest(&file);
     let used = "SELECT workflow || ' ' || messages || ' ' || bytes FROM chat_use";
     assert_eq!(column(&file, used), ["1 2 10"]);
 }
 
 #[tokio::test]
 async fn usage_of_the_fifth_version_keeps_its_days_and_keys_their_address() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("flowlatch.db");
-    let old = Connection::open(&path).unwrap();
-    old.pragma_update(None, "auto_vacuum", 2).unwrap();
-    old.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
-        .unwrap();
-    for text in [
-        include_str!("schemas/1.sql"),
-        include_str!("../src/store/upgrades/2.sql"),
-        include_str!("../src/store/upgrades/3.sql"),
-        include_str!("../src/store/upgrades/4.sql"),
-        include_str!("../src/store/upgrades/5.sql"),
+    let (_folder, path) = older(
+        5,
         "INSERT INTO usage VALUES ('k', 19737, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), ('k', 19738, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
          INSERT INTO api_key (sequence, id, name, format, scopes, created_at_ms, updated_at_ms, created_by, disabled,
              last_used_at_ms, last_used_address, last_used_category)
          VALUES (1, 'a', 'a', 'wfk', '[]', 5, 5, 't', 0, 7, '192.0.2.1', 'read'),
              (2, 'b', 'b', 'wfk', '[]', 5, 5, 't', 0, 7, '2001:db8::1', 'read'),
-             (3, 'c', 'c', 'wfk', '[]', 5, 5, 't', 0, NULL, NULL, NULL);
-         PRAGMA user_version = 5;",
-    ] {
-        old.execute_batch(text).unwrap();
-    }
-    drop(old);
+             (3, 'c', 'c', 'wfk', '[]', 5, 5, 't', 0, NULL, NULL, NULL);",
+    );
     let store = Store::open(&path, options()).unwrap();
     let day = UtcDay(19_737);
     let days = store.usage_days(vec!["k".to_owned()], day, UtcDay(19_738));
@@ -225,35 +205,18 @@ async fn usage_of_the_fifth_version_keeps_its_days_and_keys_their_address() {
     );
     store.close().await;
     let file = Connection::open(&path).unwrap();
-    let memory = Connection::open_in_memory().unwrap();
-    memory.execute_batch(SCHEMA).unwrap();
-    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    assert_is_newest(&file);
     let networks = "SELECT key || ' ' || network || ' ' || last_used_ms FROM key_network";
     assert_eq!(column(&file, networks), ["1 192.0.2.1 7"]);
 }
 
 #[tokio::test]
 async fn alerts_of_the_sixth_version_are_still_told_and_ends_of_keys_beside_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("flowlatch.db");
-    let old = Connection::open(&path).unwrap();
-    old.pragma_update(None, "auto_vacuum", 2).unwrap();
-    old.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
-        .unwrap();
-    for text in [
-        include_str!("schemas/1.sql"),
-        include_str!("../src/store/upgrades/2.sql"),
-        include_str!("../src/store/upgrades/3.sql"),
-        include_str!("../src/store/upgrades/4.sql"),
-        include_str!("../src/store/upgrades/5.sql"),
-        include_str!("../src/store/upgrades/6.sql"),
+    let (_folder, path) = older(
+        6,
         "INSERT INTO alert (id, type, cause, at_ms, key_id, key_name, address, count, next_try_ms)
-             VALUES ('alert_a', 'burst', 'burst abcdefgh -', 5, 'abcdefgh', 'a', NULL, 700, 9);
-         PRAGMA user_version = 6;",
-    ] {
-        old.execute_batch(text).unwrap();
-    }
-    drop(old);
+             VALUES ('alert_a', 'burst', 'burst abcdefgh -', 5, 'abcdefgh', 'a', NULL, 700, 9);",
+    );
     let store = Store::open(&path, options()).unwrap();
     let due = store.due_alerts(9, 10).await.unwrap();
     assert_eq!(due.len(), 1);
@@ -265,9 +228,7 @@ async fn alerts_of_the_sixth_version_are_still_told_and_ends_of_keys_beside_them
     assert_eq!(store.newest_alerts(kinds, 10).await.unwrap().len(), 1);
     store.close().await;
     let file = Connection::open(&path).unwrap();
-    let memory = Connection::open_in_memory().unwrap();
-    memory.execute_batch(SCHEMA).unwrap();
-    assert_eq!(column(&file, OBJECTS), column(&memory, OBJECTS));
+    assert_is_newest(&file);
     let insert = |kind: &str| {
         let sql = "INSERT INTO alert (id, type, cause, at_ms, count, expires_at_ms) VALUES ('b', ?1, 'c', 6, 0, 7)";
         file.execute(sql, [kind]).is_ok()

@@ -193,7 +193,7 @@ impl Engine {
         new_run.own_definition = request.sent.as_ref().map(|sent| sent.definition.clone());
         let asking = Asking::of(&run).below(started_as.waiting_above);
         let start = Start {
-            demand: (self.0).demand(&asking, &request.workflow)?,
+            demand: self.0.demand(&asking, &request.workflow)?,
             definition,
             finished_steps,
             run,

@@ -104,17 +104,27 @@ async fn flows_run_flows_no_more_often_than_one_question_may() {
     door.server.stop().await;
 }
 
-/// A workflow of steps is no question: each flow that it starts has its own.
-#[tokio::test]
-async fn flows_below_a_workflow_of_steps_count_apart() {
-    let door = door(2).await;
+/// A step that asks a flow.
+fn asks_once(flow: &str) -> Value {
+    json!({ "id": "ask", "type": "subworkflow", "config": {
+        "workflowId": flow, "inputMapping": { "question": "hi" } } })
+}
+
+/// A workflow of steps that asks a flow with one model four times.
+async fn asks_four_times(door: &Door) -> String {
     let talk = flow(vec![start(), llm("one", json!({}))], &["start>one"]);
     let talk = door.save(&talk, json!({})).await;
     let each = json!({ "id": "each", "type": "loop", "config": {
         "collection": [1, 2, 3, 4], "steps": ["ask"] } });
-    let ask = json!({ "id": "ask", "type": "subworkflow", "config": {
-        "workflowId": talk, "inputMapping": { "question": "hi" } } });
-    let steps = door.server.workflow("steps", json!([each, ask])).await;
+    let steps = json!([each, asks_once(&talk)]);
+    door.server.workflow("steps", steps).await
+}
+
+/// A workflow of steps is no question: each flow that it starts has its own.
+#[tokio::test]
+async fn flows_below_a_workflow_of_steps_count_apart() {
+    let door = door(2).await;
+    let steps = asks_four_times(&door).await;
     let run = door.server.admin().run(&steps, json!({})).await;
     assert_eq!(run["status"], "completed", "{run}");
     assert_eq!(door.model.calls().len(), 4);
@@ -125,13 +135,7 @@ async fn flows_below_a_workflow_of_steps_count_apart() {
 #[tokio::test]
 async fn a_workflow_of_steps_that_a_flow_asks_is_no_way_around_the_bound() {
     let door = door(3).await;
-    let talk = flow(vec![start(), llm("one", json!({}))], &["start>one"]);
-    let talk = door.save(&talk, json!({})).await;
-    let each = json!({ "id": "each", "type": "loop", "config": {
-        "collection": [1, 2, 3, 4], "steps": ["ask"] } });
-    let ask = json!({ "id": "ask", "type": "subworkflow", "config": {
-        "workflowId": talk, "inputMapping": { "question": "hi" } } });
-    let steps = door.server.workflow("steps", json!([each, ask])).await;
+    let steps = asks_four_times(&door).await;
     let runs = json!({ "executeFlowSelectedFlow": steps, "executeFlowInput": "x" });
     let nodes = vec![start(), node("executeFlowAgentflow", "run", runs)];
     let top = door.save(&flow(nodes, &["start>run"]), json!({})).await;
@@ -150,9 +154,8 @@ async fn flows_as_tools_stand_below_the_uppermost_run() {
     let outer = flow(vec![start(), agent(&echo)], &["start>agent"]);
     let outer = door.save(&outer, json!({})).await;
     let asks = || Say::Calls(vec![("inner", json!({ "input": "that" }))]);
-    let ask = json!({ "id": "ask", "type": "subworkflow", "config": {
-        "workflowId": outer, "inputMapping": { "question": "hi" } } });
-    let steps = door.server.workflow("steps", json!([ask])).await;
+    let steps = json!([asks_once(&outer)]);
+    let steps = door.server.workflow("steps", steps).await;
     let admin = door.server.admin();
     let path = format!("/api/v1/runs?workflowId={echo}");
     let runs = || async { admin.get(&path).await.data().as_array().map(Vec::len) };
